@@ -1,0 +1,69 @@
+"""Every app setting, typed: environment variables, as the Functions host passes them on."""
+
+from __future__ import annotations
+
+import json
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+OFF = "off"
+
+
+class Settings(BaseSettings):
+    """The app settings of one process. Empty variables count as not set."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, populate_by_name=True
+    )
+
+    port: int = Field(7071, alias="ROWPOST_PORT", ge=1, le=65535)
+    host: str = Field("127.0.0.1", alias="ROWPOST_HOST")
+    data: Path = Field(Path(".rowpost"), alias="ROWPOST_DATA")
+    admin_username: str | None = Field(None, alias="ROWPOST_ADMIN_USERNAME", max_length=100)
+    admin_password: str | None = Field(None, alias="ROWPOST_ADMIN_PASSWORD", repr=False)
+    catcher_port: Annotated[int | None, NoDecode] = Field(1025, alias="ROWPOST_CATCHER_PORT")
+    database_url: str | None = Field(None, alias="DATABASE_URL", repr=False)
+    migrate: Literal["on", "off"] = Field("on", alias="ROWPOST_MIGRATE")
+    key_vault_uri: str | None = Field(None, alias="KEY_VAULT_URI")
+    secret_key: str | None = Field(None, alias="ROWPOST_SECRET_KEY", repr=False)
+    storage: str | None = Field(None, alias="AzureWebJobsStorage", repr=False)
+    storage_account: str | None = Field(None, alias="AzureWebJobsStorage__accountName")
+    lease_seconds: int = Field(60, alias="ROWPOST_LEASE_SECONDS", ge=1, le=3600)
+    smtp_timeout: int = Field(300, alias="ROWPOST_SMTP_TIMEOUT", ge=1, le=600)
+    max_retries: int = Field(3, alias="ROWPOST_MAX_RETRIES", ge=0, le=100)
+    retry_seconds: float = Field(60.0, alias="ROWPOST_RETRY_SECONDS", gt=0, le=86400)
+    connections: int = Field(8, alias="ROWPOST_CONNECTIONS", ge=1, le=64)
+    resend_unknown: Literal["on", "off"] = Field("off", alias="ROWPOST_RESEND_UNKNOWN")
+
+    @field_validator("catcher_port", mode="before")
+    @classmethod
+    def _off_is_none(cls, value: Any) -> Any:
+        return None if isinstance(value, str) and value.strip().lower() == OFF else value
+
+    @property
+    def in_azure(self) -> bool:
+        """Whether the process runs on Azure's own machines (App Service sets this name)."""
+        return bool(os.environ.get("WEBSITE_INSTANCE_ID"))
+
+
+def read_local_settings(folder: Path) -> None:
+    """Take the values of `local.settings.json`, if it is there, as `func start` does.
+
+    A variable that the environment already has wins.
+    """
+    file = folder / "local.settings.json"
+    if not file.exists():
+        return
+    for name, value in json.loads(file.read_text("utf-8")).get("Values", {}).items():
+        os.environ.setdefault(name, str(value))
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()
