@@ -1,0 +1,161 @@
+"""When scheduled emails may go: the daily window, and the interval between runs inside it.
+
+Pure arithmetic. Every datetime in and out is aware UTC; the zone's wall clock only says where a
+day's window begins and ends. The interval is counted in real time, so that a clock change neither
+doubles a run nor loses an hour of them.
+
+Clock changes: a boundary that the clock skips (02:30 when 02:00 becomes 03:00) is the end of the
+gap; a boundary that the clock shows twice is the first of the two. So a window opens once a day,
+and is never open at a time of the wall clock that lies outside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+TOLERANCE = timedelta(seconds=30)
+"""How much earlier than its interval a run may be.
+
+Ticks come once a minute, a few seconds early or late. Without it the tick after 29:58 would leave
+a 30-minute run to the next one, and the interval would drift to 31 minutes.
+"""
+
+EVERY_DAY = frozenset(range(7))
+
+_MIDNIGHT = time(0)
+_DAY = timedelta(days=1)
+# A weekly window may fall into a gap of the clock and be empty: the next is two weeks ahead then.
+_DAYS_AHEAD = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Runs every `interval` inside the window from `start` to `end` on `days` (0 = Monday).
+
+    `start` and `end` are wall-clock times in `zone`; equal ones mean the whole day. A window whose
+    end is before its start goes over midnight and belongs to the day on which it starts.
+    """
+
+    start: time
+    end: time
+    interval: timedelta
+    zone: ZoneInfo
+    days: frozenset[int]
+
+    def __post_init__(self) -> None:
+        if self.interval <= timedelta(0):
+            raise ValueError("A schedule's interval must be longer than nothing.")
+        if not self.days or not self.days <= EVERY_DAY:
+            raise ValueError("A schedule's days are numbers from 0 (Monday) to 6, at least one.")
+
+    @classmethod
+    def always(cls) -> Schedule:
+        """All day, every day, every minute."""
+        return cls(_MIDNIGHT, _MIDNIGHT, timedelta(minutes=1), ZoneInfo("UTC"), EVERY_DAY)
+
+
+def is_open(schedule: Schedule, at: datetime) -> bool:
+    """Whether `at` is inside the window. The opening instant is, the closing one is not."""
+    return any(window.opens <= at < window.closes for window in _windows(schedule, at))
+
+
+def opens_at(schedule: Schedule, at: datetime) -> datetime:
+    """The first open instant from `at` on: `at` itself inside the window."""
+    window = next(window for window in _windows(schedule, at) if window.closes > at)
+    return max(window.opens, at.astimezone(UTC))
+
+
+def closes_at(schedule: Schedule, at: datetime) -> datetime | None:
+    """The first closed instant from `at` on: `at` itself outside the window, None for never."""
+    if _is_whole_day(schedule) and schedule.days == EVERY_DAY:
+        return None
+    closed = at.astimezone(UTC)
+    for window in _windows(schedule, at):
+        if window.opens <= closed < window.closes:
+            closed = window.closes
+    return closed
+
+
+def is_due(schedule: Schedule, last_run: datetime | None, now: datetime) -> bool:
+    """Whether a run should start now, `last_run` being the start of the one before.
+
+    The first run is due as soon as the window opens, then one every interval. A last run in the
+    future comes from a clock that was wrong, and counts as none.
+    """
+    if not is_open(schedule, now):
+        return False
+    if last_run is None or last_run > now + TOLERANCE:
+        return True
+    return now - last_run >= schedule.interval - TOLERANCE or _closed_since(schedule, last_run, now)
+
+
+def next_run(schedule: Schedule, last_run: datetime | None, now: datetime) -> datetime:
+    """When the next run is expected: `now` if one is due, else the first time that one will be."""
+    if last_run is None or not is_open(schedule, now) or is_due(schedule, last_run, now):
+        return opens_at(schedule, now)
+    closes = closes_at(schedule, now)
+    expected = last_run.astimezone(UTC) + schedule.interval
+    return expected if closes is None or expected < closes else opens_at(schedule, closes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    opens: datetime
+    closes: datetime
+
+
+def _windows(schedule: Schedule, at: datetime) -> Iterator[_Window]:
+    """The windows that may matter from `at` on, in order.
+
+    They begin two days early: yesterday's window may go over midnight, and a clock put back over
+    midnight shows yesterday's date again.
+    """
+    today = at.astimezone(schedule.zone).date()
+    for offset in range(-2, _DAYS_AHEAD + 1):
+        day = today + offset * _DAY
+        if day.weekday() in schedule.days:
+            window = _window_of(schedule, day)
+            if window.opens < window.closes:
+                yield window
+
+
+def _window_of(schedule: Schedule, day: date) -> _Window:
+    start = _MIDNIGHT if _is_whole_day(schedule) else schedule.start
+    end = _MIDNIGHT if _is_whole_day(schedule) else schedule.end
+    last_day = day if start < end else day + _DAY
+    return _Window(
+        opens=_instant(datetime.combine(day, start), schedule.zone),
+        closes=_instant(datetime.combine(last_day, end), schedule.zone),
+    )
+
+
+def _is_whole_day(schedule: Schedule) -> bool:
+    return schedule.start == schedule.end
+
+
+def _closed_since(schedule: Schedule, last_run: datetime, now: datetime) -> bool:
+    closed = closes_at(schedule, last_run)
+    return closed is not None and closed <= now
+
+
+def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
+    """When the zone's clock first shows `wall`, or the end of the gap that skips it."""
+    instant = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None, fold=0) == wall:
+        return instant
+    return _clock_change(wall.replace(tzinfo=zone, fold=1).astimezone(UTC), instant, zone)
+
+
+def _clock_change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """The one change of the zone's offset in (before, after], to the second."""
+    old_offset = before.astimezone(zone).utcoffset()
+    while after - before > timedelta(seconds=1):
+        middle = before + (after - before) // 2
+        if middle.astimezone(zone).utcoffset() == old_offset:
+            before = middle
+        else:
+            after = middle
+    return after.replace(microsecond=0)
