@@ -306,7 +306,9 @@ MOMENT = timedelta(microseconds=1)
 
 @given(SCHEDULES, INSTANTS)
 @settings(deadline=None, max_examples=150)
-def test_an_open_instant_is_inside_the_window_by_the_wall_clock(schedule: Schedule, at: datetime) -> None:
+def test_an_open_instant_is_inside_the_window_by_the_wall_clock(
+    schedule: Schedule, at: datetime
+) -> None:
     wall = at.astimezone(schedule.zone)
     today, yesterday = wall.weekday(), (wall.weekday() - 1) % 7
     start, end, shown = schedule.start, schedule.end, wall.time()
@@ -329,7 +331,7 @@ def test_an_open_instant_is_inside_the_window_by_the_wall_clock(schedule: Schedu
 def test_closing_is_closed_and_everything_before_it_open(schedule: Schedule, at: datetime) -> None:
     closes = closes_at(schedule, at)
 
-    if not is_open(schedule: Schedule, at: datetime) -> None:
+    if not is_open(schedule, at):
         assert closes == at
     elif closes is None:
         assert schedule.days == EVERY_DAY
