@@ -1,0 +1,67 @@
+"""`python -m standalone`: the whole service on one machine, and the operator's commands."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from shared.errors import RowpostError
+from shared.settings import read_local_settings
+from standalone import commands
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0, or 1 after one line that says why."""
+    chosen = _parser().parse_args(arguments)
+    try:
+        read_local_settings(ROOT)
+        return int(chosen.command(chosen))
+    except RowpostError as error:
+        print(f"rowpost: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m standalone",
+        description="Insert a row, an email is sent. Without a command: run the service.",
+    )
+    parser.set_defaults(command=commands.run, root=ROOT)
+    choices = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    catcher = choices.add_parser("catcher", help="run the mail catcher alone")
+    catcher.set_defaults(command=commands.catcher)
+
+    migrate = choices.add_parser("migrate", help="bring the database's tables up to date")
+    migrate.add_argument("--sql", action="store_true", help="print the SQL and change nothing")
+    migrate.set_defaults(command=commands.migrate)
+
+    send = choices.add_parser("send", help="insert an email and print its number")
+    send.add_argument("--to", required=True, help="addresses, separated by ; or ,")
+    send.add_argument("--cc")
+    send.add_argument("--bcc")
+    send.add_argument("--subject", required=True)
+    send.add_argument("--body", required=True)
+    send.add_argument("--html", action="store_true", help="the body is HTML")
+    send.add_argument("--attach", type=Path, metavar="FILE")
+    send.add_argument("--account", metavar="CODE", help="the account to send it with")
+    send.add_argument("--priority", type=int, choices=range(1, 6), help="1 is first, 3 is usual")
+    send.add_argument("--immediate", action="store_true", help="do not wait for the window")
+    send.set_defaults(command=commands.send)
+
+    queue = choices.add_parser("queue", help="count the emails by state")
+    queue.set_defaults(command=commands.queue)
+
+    resolve = choices.add_parser("resolve", help="decide about an email whose outcome is unknown")
+    resolve.add_argument("id", type=int)
+    resolve.add_argument("decision", choices=["resend", "sent"])
+    resolve.set_defaults(command=commands.resolve)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,87 @@
+"""The Functions host's `/admin` endpoints: run a function now, and how the host is."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import azure.functions as func
+from azure.functions.queue import QueueMessage
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from shared.api.caller import require_admin
+from shared.api.errors import ApiError
+from standalone.http import BodyTooLarge, from_function, read_body, request_headers
+from standalone.index import FunctionIndex, QueueFunction
+from standalone.invocation import Invocations
+
+# A storage queue's message is no longer than this either.
+_INPUT_LIMIT = 64 * 1024
+
+
+class Admin:
+    """The endpoints, each for an admin's token only."""
+
+    def __init__(self, functions: FunctionIndex, invocations: Invocations) -> None:
+        self._functions = functions
+        self._invocations = invocations
+        self._started = time.monotonic()
+
+    def routes(self) -> Mount:
+        return Mount(
+            "/admin",
+            routes=[
+                Route("/functions/{name}", self._run_now, methods=["POST"]),
+                Route("/host/status", self._status, methods=["GET"]),
+                Route("/host/ping", self._ping, methods=["GET", "POST"]),
+            ],
+        )
+
+    async def _run_now(self, request: Request) -> Response:
+        if refusal := await _refusal(request):
+            return refusal
+        function = self._functions.triggered(request.path_params["name"])
+        if function is None:
+            return Response(status_code=404)
+        try:
+            text = await _input(request)
+        except ValueError:
+            return Response(status_code=400)
+        except BodyTooLarge:
+            return Response(status_code=413, headers={"Connection": "close"})
+        message: object = func.TimerRequest(past_due=False)
+        if isinstance(function, QueueFunction):
+            message = QueueMessage(id="admin", body=text, dequeue_count=1)
+        self._invocations.start(function, message)
+        return Response(status_code=202)
+
+    async def _status(self, request: Request) -> Response:
+        if refusal := await _refusal(request):
+            return refusal
+        uptime = int((time.monotonic() - self._started) * 1000)
+        running = self._invocations.running()
+        return JSONResponse({"state": "Running", "processUptime": uptime, "running": running})
+
+    async def _ping(self, request: Request) -> Response:
+        return await _refusal(request) or Response(status_code=200)
+
+
+async def _refusal(request: Request) -> Response | None:
+    try:
+        await run_in_threadpool(require_admin, request_headers(request))
+    except ApiError as error:
+        return from_function(error.to_response())
+    return None
+
+
+async def _input(request: Request) -> str:
+    """The text under `input`; raises ValueError when the body is something else."""
+    body: Any = json.loads(await read_body(request, _INPUT_LIMIT) or b"{}")
+    text = body.get("input", "") if isinstance(body, dict) else None
+    if not isinstance(text, str):
+        raise ValueError("input must be text")
+    return text

@@ -1,0 +1,166 @@
+"""Runs one FunctionApp on this machine: its HTTP functions, its timers and its queues."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from dataclasses import dataclass, field
+from threading import Event
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Mount
+
+from shared.errors import RowpostError
+from standalone.admin import Admin
+from standalone.host_json import Cors, HostJson
+from standalone.http import HttpFunctions
+from standalone.index import FunctionIndex, QueueFunction
+from standalone.invocation import Invocations
+from standalone.port import listen
+from standalone.queues import InProcessQueue, NextBody
+from standalone.routing import Router
+from standalone.storage_queues import StorageQueue
+from standalone.timers import Timers
+
+_START_SECONDS = 10.0
+_CONNECTIONS = 1000
+
+
+class CannotStart(RowpostError):
+    """The HTTP server did not come up."""
+
+
+@dataclass(frozen=True, slots=True)
+class HostOptions:
+    """Where a host listens and what it reads from its files and settings.
+
+    `in_process` gives the next message of the queues named in it; every other queue function
+    polls its Azure Storage queue, or rests when `storage` is false.
+    """
+
+    address: str = "127.0.0.1"
+    port: int = 7071
+    host_json: HostJson = HostJson()
+    cors: Cors = Cors()
+    storage: bool = False
+    in_process: dict[str, NextBody] = field(default_factory=dict)
+    threads: int = field(
+        default_factory=lambda: int(os.environ.get("PYTHON_THREADPOOL_THREAD_COUNT", "32"))
+    )
+    body_limit: int = field(
+        default_factory=lambda: int(
+            os.environ.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", str(100 * 1024 * 1024))
+        )
+    )
+
+
+class Host:
+    """One app at work, from `start` to `stop`."""
+
+    def __init__(self, functions: FunctionIndex, options: HostOptions, stop: Event) -> None:
+        """`stop` is what the functions watch. Raises PortTaken, InvalidRoute, InvalidSchedule."""
+        self._stop = stop
+        self._invocations = Invocations(options.threads)
+        self._timers = Timers(functions.timers, self._invocations, stop)
+        self._queues = [
+            queue
+            for function in functions.queues
+            if (queue := self._queue(function, options)) is not None
+        ]
+        app = _web_app(functions, options, self._invocations)
+        self._socket = listen(options.address, options.port, variable="ROWPOST_PORT")
+        self._server = uvicorn.Server(_server_config(app))
+        self._http = threading.Thread(
+            target=self._server.run, args=([self._socket],), name="http", daemon=True
+        )
+
+    @property
+    def url(self) -> str:
+        address, port = self._socket.getsockname()[:2]
+        return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+    def start(self) -> None:
+        """Answer requests, then let timers and queues begin. Raises CannotStart."""
+        self._http.start()
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._server.started:
+            if not self._http.is_alive() or time.monotonic() > deadline:
+                raise CannotStart("the HTTP server did not start: its reason is in the log")
+            self._stop.wait(0.01)
+        self._timers.start()
+        for queue in self._queues:
+            queue.start()
+
+    def stop(self, seconds: float) -> None:
+        """Accept nothing more, ask the functions to end, and wait for each that runs."""
+        self._stop.set()
+        self._server.should_exit = True
+        self._http.join(seconds)
+        self._timers.join(seconds)
+        for queue in self._queues:
+            queue.join(seconds)
+        self._invocations.close()
+
+    def is_alive(self) -> bool:
+        return self._http.is_alive()
+
+    def running(self) -> list[str]:
+        """The names of the functions that run now."""
+        return self._invocations.running()
+
+    def _queue(
+        self, function: QueueFunction, options: HostOptions
+    ) -> InProcessQueue | StorageQueue | None:
+        if next_body := options.in_process.get(function.queue):
+            return InProcessQueue(function, next_body, self._invocations, self._stop)
+        if options.storage:
+            rules = options.host_json.extensions.queues
+            return StorageQueue(function, rules, self._invocations, self._stop)
+        return None
+
+
+def _web_app(
+    functions: FunctionIndex, options: HostOptions, invocations: Invocations
+) -> Starlette:
+    router = Router(functions.http, options.host_json.extensions.http.route_prefix)
+    answers = HttpFunctions(router, invocations, options.body_limit)
+    return Starlette(
+        routes=[Admin(functions, invocations).routes(), Mount("/", app=answers)],
+        middleware=_cors(options.cors),
+    )
+
+
+def _cors(cors: Cors) -> list[Middleware]:
+    if not cors.origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=cors.origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["*"],
+            allow_credentials=cors.credentials,
+        )
+    ]
+
+
+def _server_config(app: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # The peer is who connects: a header of his choice must not say otherwise.
+        proxy_headers=False,
+        limit_concurrency=_CONNECTIONS,
+        timeout_graceful_shutdown=8,
+    )

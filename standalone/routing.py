@@ -1,0 +1,280 @@
+"""Which HTTP function answers a path: the route rules of the Functions host.
+
+The host uses ASP.NET Core's route templates and tries functions in the alphabetical order of their
+names: the first that matches wins, a literal segment does not beat a parameter, and a constraint
+that fails lets the next route try. Case and a trailing slash do not matter.
+https://learn.microsoft.com/aspnet/core/fundamentals/routing#route-constraints
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+
+from shared.errors import RowpostError
+from standalone.index import HttpFunction
+
+
+class InvalidRoute(RowpostError):
+    """A route template that the host would not load, or that standalone does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouteMatch:
+    """The function that answers, with the route values as the text they came in."""
+
+    function: HttpFunction
+    values: Mapping[str, str]
+
+
+class Router:
+    """The routes of one app, in the order in which the host tries them."""
+
+    def __init__(self, functions: Iterable[HttpFunction], prefix: str = "") -> None:
+        """`prefix` is host.json's `extensions.http.routePrefix`; raises InvalidRoute."""
+        self._routes = [
+            (function, RouteTemplate.parse("/".join(filter(None, (prefix, function.route)))))
+            for function in sorted(functions, key=lambda function: function.name.lower())
+        ]
+
+    def match(self, method: str, path: str) -> RouteMatch | None:
+        """The first function whose method and route fit; None is the host's 404."""
+        segments = _segments(path)
+        for function, template in self._routes:
+            if function.methods is not None and method.upper() not in function.methods:
+                continue
+            values = template.match(segments)
+            if values is not None:
+                return RouteMatch(function, values)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class RouteTemplate:
+    """A parsed template such as `api/emails/{id:int}` or `{*path}`."""
+
+    segments: tuple[Literal | Parameter, ...]
+
+    @classmethod
+    def parse(cls, template: str) -> RouteTemplate:
+        segments = tuple(_parse_segment(text, template) for text in _split(template))
+        if segments and segments[0] in _RESERVED:
+            raise InvalidRoute(f"Route {template!r} begins with a word that the host keeps.")
+        for segment in segments[:-1]:
+            if isinstance(segment, Parameter) and (segment.catch_all or segment.optional):
+                raise InvalidRoute(f"Only the last segment of {template!r} may be left out.")
+        return cls(segments)
+
+    def match(self, segments: list[str]) -> dict[str, str] | None:
+        values: dict[str, str] = {}
+        for position, expected in enumerate(self.segments):
+            rest = segments[position:]
+            if not expected.accept(rest, values):
+                return None
+            if isinstance(expected, Parameter) and expected.catch_all:
+                return values
+        return values if len(segments) <= len(self.segments) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    text: str
+
+    def accept(self, rest: list[str], values: dict[str, str]) -> bool:
+        return bool(rest) and rest[0].casefold() == self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    name: str
+    constraints: tuple[Constraint, ...] = ()
+    optional: bool = False
+    catch_all: bool = False
+
+    def accept(self, rest: list[str], values: dict[str, str]) -> bool:
+        value = "/".join(rest) if self.catch_all else (rest[0] if rest else "")
+        if not value:
+            return self.catch_all or (self.optional and not rest)
+        values[self.name] = value
+        return all(constraint(value) for constraint in self.constraints)
+
+
+Constraint = Callable[[str], bool]
+
+_RESERVED = (Literal("admin"), Literal("runtime"))
+_PARAMETER = re.compile(r"\{(?P<stars>\*{0,2})(?P<name>\w+)(?P<constraints>(?::.+)?)\}", re.DOTALL)
+_CONSTRAINT = re.compile(r":(?P<name>\w+)(?:\((?P<argument>(?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\))?")
+
+
+def _segments(path: str) -> list[str]:
+    return path.removeprefix("/").removesuffix("/").split("/") if path.strip("/") else []
+
+
+def _split(template: str) -> list[str]:
+    """The segments of a template; a slash inside braces (a regex) does not end one."""
+    return re.findall(r"(?:\{(?:[^{}]|\{\{|\}\})*\}|[^/{}]|[{}])+", template)
+
+
+def _parse_segment(text: str, template: str) -> Literal | Parameter:
+    if "{" not in text and "}" not in text:
+        return Literal(text.casefold())
+    inner = text
+    optional = text.endswith("?}")
+    if optional:
+        inner = text[:-2] + "}"
+    found = _PARAMETER.fullmatch(inner)
+    if found is None:
+        raise InvalidRoute(f"Segment {text!r} of route {template!r} is not a literal or parameter.")
+    return Parameter(
+        name=found["name"],
+        constraints=_parse_constraints(found["constraints"], template),
+        optional=optional,
+        catch_all=bool(found["stars"]),
+    )
+
+
+def _parse_constraints(text: str, template: str) -> tuple[Constraint, ...]:
+    constraints: list[Constraint] = []
+    position = 0
+    while position < len(text):
+        found = _CONSTRAINT.match(text, position)
+        if found is None:
+            raise InvalidRoute(f"Constraint {text[position:]!r} of route {template!r} is malformed.")
+        constraints.append(_constraint(found["name"], found["argument"], template))
+        position = found.end()
+    return tuple(constraints)
+
+
+def _constraint(name: str, argument: str | None, template: str) -> Constraint:
+    try:
+        if argument is None:
+            return _PLAIN[name.lower()]
+        return _WITH_ARGUMENT[name.lower()](argument)
+    except (KeyError, ValueError, re.error) as error:
+        raise InvalidRoute(
+            f"Constraint {name!r} of route {template!r} is not one of the Functions host's."
+        ) from error
+
+
+def _is_integer(bits: int) -> Constraint:
+    def accept(value: str) -> bool:
+        # .NET's int.TryParse: ASCII digits, a sign, white space around.
+        if not re.fullmatch(r"\s*[+-]?[0-9]{1,40}\s*", value):
+            return False
+        return -(2 ** (bits - 1)) <= int(value) < 2 ** (bits - 1)
+
+    return accept
+
+
+def _is_guid(value: str) -> bool:
+    hex_digits = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+    forms = rf"[0-9a-f]{{32}}|{hex_digits}|\{{{hex_digits}\}}|\({hex_digits}\)"
+    return re.fullmatch(forms, value.strip(), re.IGNORECASE) is not None
+
+
+def _is_bool(value: str) -> bool:
+    return value.strip().lower() in {"true", "false"}
+
+
+def _is_alpha(value: str) -> bool:
+    return re.fullmatch(r"[a-z]*", value, re.IGNORECASE | re.ASCII) is not None
+
+
+def _is_datetime(value: str) -> bool:
+    for form in ("%m/%d/%Y", "%m/%d/%Y %H:%M:%S", "%Y/%m/%d"):
+        try:
+            datetime.strptime(value.strip(), form)
+        except ValueError:
+            continue
+        return True
+    try:
+        datetime.fromisoformat(value.strip())
+    except ValueError:
+        return False
+    return "-" in value
+
+
+def _is_decimal(value: str) -> bool:
+    try:
+        number = Decimal(value.strip().replace(",", ""))
+    except InvalidOperation:
+        return False
+    return number.is_finite() and "e" not in value.lower() and abs(number) < 2**96
+
+
+def _is_double(value: str) -> bool:
+    try:
+        float(value.strip().replace(",", ""))
+    except ValueError:
+        return False
+    return "_" not in value
+
+
+def _bounds(argument: str) -> tuple[int, int]:
+    lowest, highest = argument.split(",")
+    return int(lowest), int(highest)
+
+
+def _length(argument: str) -> Constraint:
+    lowest, highest = _bounds(argument) if "," in argument else (int(argument), int(argument))
+    return lambda value: lowest <= len(value) <= highest
+
+
+def _min_length(argument: str) -> Constraint:
+    lowest = int(argument)
+    return lambda value: len(value) >= lowest
+
+
+def _max_length(argument: str) -> Constraint:
+    highest = int(argument)
+    return lambda value: len(value) <= highest
+
+
+def _min(argument: str) -> Constraint:
+    lowest = int(argument)
+    return lambda value: _is_long(value) and int(value) >= lowest
+
+
+def _max(argument: str) -> Constraint:
+    highest = int(argument)
+    return lambda value: _is_long(value) and int(value) <= highest
+
+
+def _range(argument: str) -> Constraint:
+    lowest, highest = _bounds(argument)
+    return lambda value: _is_long(value) and lowest <= int(value) <= highest
+
+
+def _regex(argument: str) -> Constraint:
+    # Braces are doubled in a template; the host looks anywhere in the value.
+    pattern = re.compile(argument.replace("{{", "{").replace("}}", "}"), re.IGNORECASE)
+    return lambda value: pattern.search(value) is not None
+
+
+_is_long = _is_integer(64)
+
+_PLAIN: Mapping[str, Constraint] = {
+    "int": _is_integer(32),
+    "long": _is_long,
+    "bool": _is_bool,
+    "guid": _is_guid,
+    "datetime": _is_datetime,
+    "decimal": _is_decimal,
+    "double": _is_double,
+    "float": _is_double,
+    "alpha": _is_alpha,
+    "required": bool,
+}
+
+_WITH_ARGUMENT: Mapping[str, Callable[[str], Constraint]] = {
+    "length": _length,
+    "minlength": _min_length,
+    "maxlength": _max_length,
+    "min": _min,
+    "max": _max,
+    "range": _range,
+    "regex": _regex,
+}
