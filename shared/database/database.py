@@ -1,0 +1,107 @@
+"""A database as the rest of Rowpost sees it: reads, writes, and whole transactions tried again."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from shared.database.errors import CommitUncertain, DatabaseUnreachable, is_transient
+
+T = TypeVar("T")
+
+_FIRST_WAIT = 0.05
+_LONGEST_WAIT = 2.0
+
+
+class Database:
+    """One database over one engine; its methods may be called from any thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        # SQLite has one writer. Waiting for our turn here costs microseconds; waiting in SQLite
+        # means its sleeps of growing length.
+        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection to read with. Raises DatabaseUnreachable when none can be had."""
+        with self._connection() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction, committed at the end of the block, rolled back on an exception.
+
+        Raises CommitUncertain when the commit itself fails in a way that leaves its end open,
+        DatabaseUnreachable when no connection can be had.
+        """
+        with self._turn, self._connection(writes=True) as connection:
+            transaction = connection.begin()
+            try:
+                yield connection
+            except BaseException:
+                _roll_back(connection)
+                raise
+            try:
+                transaction.commit()
+            except SQLAlchemyError as error:
+                _roll_back(connection)
+                raise CommitUncertain(
+                    "the database broke off while committing: the change may be there or not"
+                ) from error
+
+    def run(self, work: Callable[[Connection], T], *, seconds: float = 30) -> T:
+        """Run `work` in a write transaction, again as a whole after a transient error.
+
+        `seconds` bounds the tries. A commit whose end is uncertain is not tried again, since
+        `work` might then be done twice.
+
+        Raises what `work` raises, CommitUncertain, or DatabaseUnreachable.
+        """
+        deadline = time.monotonic() + seconds
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                with self.write() as connection:
+                    return work(connection)
+            except (DBAPIError, DatabaseUnreachable) as error:
+                passing = isinstance(error, DatabaseUnreachable) or is_transient(error)
+                if not passing or time.monotonic() + wait > deadline:
+                    raise
+            time.sleep(wait * random.uniform(0.5, 1))
+            wait = min(wait * 2, _LONGEST_WAIT)
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _connection(self, *, writes: bool = False) -> Iterator[Connection]:
+        try:
+            connection = self.engine.connect()
+        except (DBAPIError, PoolTimeout) as error:
+            raise DatabaseUnreachable(
+                "the database does not answer: check its address, its login and the firewall"
+            ) from error
+        with connection:
+            yield connection.execution_options(writes=True) if writes else connection
+
+
+def _roll_back(connection: Connection) -> None:
+    """Roll back; a connection that cannot even do that is thrown away."""
+    try:
+        connection.rollback()
+    except SQLAlchemyError:
+        connection.invalidate()

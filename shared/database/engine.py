@@ -1,0 +1,149 @@
+"""Opening a database: SQLite in one file, or SQL Server through ODBC."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+
+from shared.database.errors import DatabaseUnreachable
+
+_ODBC_DRIVERS = ("ODBC Driver 18 for SQL Server", "ODBC Driver 17 for SQL Server", "FreeTDS")
+_RECYCLE_SECONDS = 1800
+_SQLITE_BUSY_SECONDS = 5.0
+
+
+def sqlite_url(file: Path) -> str:
+    """The address of a SQLite database in a file."""
+    return URL.create("sqlite", database=str(file.absolute())).render_as_string()
+
+
+def open_engine(
+    url: str, *, connect_seconds: float = 30, request_seconds: float = 30, pool_size: int = 16
+) -> Engine:
+    """An engine for a SQLAlchemy address; nothing is connected yet.
+
+    `connect_seconds` bounds a login, `request_seconds` a statement (SQL Server) or the wait for a
+    lock (SQLite, at most 5 s, since a transaction that fails there is tried again as a whole).
+
+    Raises DatabaseUnreachable when the address is malformed or its driver is missing.
+    """
+    try:
+        address = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseUnreachable(
+            "DATABASE_URL is not an address that SQLAlchemy knows; "
+            "for example mssql+pyodbc://user:password@server:1433/database"
+        ) from error
+    if address.get_backend_name() == "sqlite":
+        return _open_sqlite(address, min(request_seconds, _SQLITE_BUSY_SECONDS), pool_size)
+    return _open_sql_server(address, connect_seconds, request_seconds, pool_size)
+
+
+def _open_sqlite(address: URL, busy_seconds: float, pool_size: int) -> Engine:
+    if address.database and address.database != ":memory:":
+        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        address,
+        connect_args={"timeout": busy_seconds},
+        pool_size=pool_size,
+        max_overflow=pool_size,
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        # We say BEGIN ourselves: BEGIN IMMEDIATE where a transaction is going to write.
+        connection.isolation_level = None
+        # Text that is not UTF-8 reads as lone surrogates, and its email fails alone.
+        connection.text_factory = _decode
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        options = connection.get_execution_options()
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
+
+    return engine
+
+
+def _decode(text: bytes) -> str:
+    return text.decode("utf-8", "surrogateescape")
+
+
+def _open_sql_server(
+    address: URL, connect_seconds: float, request_seconds: float, pool_size: int
+) -> Engine:
+    if address.drivername == "mssql":
+        address = address.set(drivername="mssql+pyodbc")
+    try:
+        import pyodbc
+    except ImportError as error:
+        raise DatabaseUnreachable(
+            "SQL Server needs the ODBC driver manager: install unixODBC (Debian: unixodbc) "
+            "and Microsoft's ODBC Driver 18 for SQL Server"
+        ) from error
+    pyodbc.pooling = False  # The driver's own pool would keep connections with old tokens.
+    if "driver" not in {name.lower() for name in address.query} and "odbc_connect" not in (
+        address.query
+    ):
+        address = address.update_query_dict({"driver": find_odbc_driver(pyodbc.drivers())})
+    try:
+        engine = create_engine(
+            address,
+            connect_args={"timeout": max(1, round(connect_seconds))},
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_recycle=_RECYCLE_SECONDS,
+            pool_pre_ping=True,
+            use_setinputsizes=True,
+        )
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise DatabaseUnreachable(
+            "DATABASE_URL names a database that Rowpost does not speak to; "
+            "it speaks to sqlite and to mssql+pyodbc"
+        ) from error
+
+    @event.listens_for(engine, "connect")
+    def limit_requests(connection: Any, _: Any) -> None:
+        connection.timeout = max(1, round(request_seconds))
+
+    return engine
+
+
+def find_odbc_driver(installed: list[str]) -> str:
+    """The best driver among those that ODBC names, or the one that a Python package brought.
+
+    Raises DatabaseUnreachable, naming what to install, when there is none.
+    """
+    for driver in _ODBC_DRIVERS:
+        if driver in installed:
+            return driver
+    if packaged := _packaged_driver():
+        return packaged
+    raise DatabaseUnreachable(
+        "no ODBC driver for SQL Server is installed; install Microsoft's "
+        '"ODBC Driver 18 for SQL Server" or the Python package mssql-python-odbc'
+    )
+
+
+def _packaged_driver() -> str | None:
+    """The driver file of the package mssql-python-odbc, where somebody installed that."""
+    from importlib.metadata import PackageNotFoundError, files
+
+    try:
+        packaged = files("mssql-python-odbc") or []
+    except PackageNotFoundError:
+        return None
+    family = "debian_ubuntu" if Path("/etc/debian_version").exists() else "rhel"
+    drivers = [
+        file
+        for file in packaged
+        if file.name.startswith(("libmsodbcsql", "msodbcsql18"))
+        and platform.machine().lower() in str(file).lower()
+    ]
+    drivers.sort(key=lambda file: family not in str(file))
+    return str(drivers[0].locate()) if drivers else None

@@ -1,0 +1,46 @@
+"""What can be wrong with a database, and which of it passes by itself."""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy.exc import DBAPIError
+
+from shared.errors import RowpostError
+
+
+class DatabaseUnreachable(RowpostError):
+    """The database does not answer, or refuses the login."""
+
+
+class CommitUncertain(RowpostError):
+    """The connection broke while committing: the change may be there or not."""
+
+
+class SchemaBehind(RowpostError):
+    """The database's schema is not the one this version needs."""
+
+
+# Microsoft: "Transient fault error codes"; 1205 deadlock victim, 1222 lock time-out.
+_TRANSIENT_NUMBERS = frozenset(
+    {4060, 40197, 40501, 40613, 49918, 49919, 49920, 11001, 10928, 10929, 1205, 1222, 64, 233}
+    | {10053, 10054, 10060, 37396}
+)
+_TRANSIENT_STATES = ("08", "HYT00", "HYT01", "40001")
+_NUMBER = re.compile(r"\((\d{2,5})\)")
+_SQLITE_BUSY = ("database is locked", "database table is locked", "disk i/o error")
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same transaction may succeed when it is tried again as a whole."""
+    if not isinstance(error, DBAPIError):
+        return False
+    if error.connection_invalidated:
+        return True
+    words = " ".join(str(part) for part in getattr(error.orig, "args", ()))
+    state = str(next(iter(getattr(error.orig, "args", ())), ""))
+    if state.startswith(_TRANSIENT_STATES):
+        return True
+    if any(busy in words.lower() for busy in _SQLITE_BUSY):
+        return True
+    return any(int(number) in _TRANSIENT_NUMBERS for number in _NUMBER.findall(words))

@@ -1,0 +1,221 @@
+"""The tables: seed names kept column for column, Rowpost's own columns nullable beside them.
+
+`Digital_Emaildetails` and `tbl_EMailParameters` belong to the applications that fill them. What
+Rowpost adds there is nullable, so that an `INSERT` written years ago goes on working.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    Unicode,
+    and_,
+    literal_column,
+    text,
+)
+from sqlalchemy.dialects import mssql
+from sqlalchemy.sql.elements import ColumnElement
+
+from shared.database.times import UtcDateTime, utc_now
+
+metadata = MetaData()
+
+LongText = Text().with_variant(mssql.NTEXT(), "mssql")
+AnyText = Text().with_variant(mssql.NVARCHAR(None), "mssql")
+Bytes = LargeBinary().with_variant(mssql.VARBINARY("max"), "mssql")  # type: ignore[no-untyped-call]
+Bit = Integer().with_variant(mssql.BIT(), "mssql")
+
+emails = Table(
+    "Digital_Emaildetails",
+    metadata,
+    Column("dd_srno", Integer, primary_key=True, autoincrement=True),
+    Column("dd_document", Bytes),
+    Column("dd_filename", Unicode(255)),
+    Column("dd_toEmailid", Unicode(500)),
+    Column("dd_ccEmailid", Unicode(500)),
+    Column("dd_subject", Unicode(500)),
+    Column("dd_bodyText", LongText),
+    Column("dd_SendFlag", Unicode(1), server_default=text("'N'")),
+    Column("dd_EmailParamCode", Unicode(50)),
+    Column("dd_RetryCount", Integer, server_default=text("0")),
+    Column("dd_SentDate", UtcDateTime(legacy=True)),
+    Column("dd_BounceReason", Unicode(500)),
+    Column("dd_LastRetryDate", UtcDateTime(legacy=True)),
+    # Rowpost's own from here on.
+    Column("dd_bccEmailid", Unicode(500)),
+    Column("dd_Priority", Integer, server_default=text("3")),
+    Column("dd_Lane", Unicode(10), server_default=text("'scheduled'")),
+    Column("dd_SendAt", UtcDateTime()),
+    Column("dd_ExpiresAt", UtcDateTime()),
+    Column("dd_NextAttemptDate", UtcDateTime()),
+    Column("dd_MessageId", Unicode(255)),
+    Column("dd_IsHtml", Bit),
+    Column("dd_TextAlternative", AnyText),
+    Column("dd_CreatedDate", UtcDateTime(), server_default=utc_now()),
+    Column("dd_LeaseToken", Unicode(36)),
+    Column("dd_LeaseUntil", UtcDateTime()),
+    Column("dd_LostLeases", Integer),
+    sqlite_autoincrement=True,
+)
+SEED_EMAIL_COLUMNS = 13
+
+_waiting = emails.c.dd_SendFlag == literal_column("'N'")
+
+
+def _filtered(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> Index:
+    return Index(name, *columns, mssql_where=where, sqlite_where=where)
+
+
+# What a claim reads: the rows that wait and whose time has come, account by account.
+ready = _filtered(
+    "IX_Rowpost_Ready",
+    emails.c.dd_EmailParamCode,
+    emails.c.dd_Lane,
+    emails.c.dd_Priority,
+    emails.c.dd_srno,
+    where=and_(_waiting, emails.c.dd_NextAttemptDate.is_(None)),
+)
+# Rows whose time has not come: retries, and emails that name a time.
+_filtered(
+    "IX_Rowpost_Later",
+    emails.c.dd_NextAttemptDate,
+    where=and_(_waiting, emails.c.dd_NextAttemptDate.is_not(None)),
+)
+# Rows as applications insert them that lack something the claim needs: nearly always empty.
+_filtered("IX_Rowpost_NoLane", emails.c.dd_srno, where=and_(_waiting, emails.c.dd_Lane.is_(None)))
+_filtered(
+    "IX_Rowpost_NoPriority",
+    emails.c.dd_srno,
+    where=and_(_waiting, emails.c.dd_Priority.is_(None)),
+)
+_filtered(
+    "IX_Rowpost_SendAt",
+    emails.c.dd_SendAt,
+    where=and_(_waiting, emails.c.dd_SendAt.is_not(None), emails.c.dd_NextAttemptDate.is_(None)),
+)
+_filtered(
+    "IX_Rowpost_Expiring",
+    emails.c.dd_ExpiresAt,
+    where=and_(_waiting, emails.c.dd_ExpiresAt.is_not(None)),
+)
+_filtered(
+    "IX_Rowpost_Suspects",
+    emails.c.dd_LostLeases,
+    emails.c.dd_srno,
+    where=and_(_waiting, emails.c.dd_LostLeases.is_not(None)),
+)
+_filtered("IX_Rowpost_Oldest", emails.c.dd_CreatedDate, where=_waiting)
+_filtered(
+    "IX_Rowpost_Leased",
+    emails.c.dd_LeaseUntil,
+    emails.c.dd_LeaseToken,
+    where=emails.c.dd_SendFlag.in_([literal_column("'P'"), literal_column("'T'")]),
+)
+_filtered(
+    "IX_Rowpost_Unknown", emails.c.dd_srno, where=emails.c.dd_SendFlag == literal_column("'U'")
+)
+
+accounts = Table(
+    "tbl_EMailParameters",
+    metadata,
+    Column("SMTPServer", Unicode(255)),
+    Column("SMTPPort", Integer),
+    Column("SMTPAccountName", Unicode(255)),
+    Column("SMTPPassword", Unicode(255)),
+    Column("SMTPMailId", Unicode(255)),
+    Column("ApplicationName", Unicode(255)),
+    Column("SMTPSSLFlag", Unicode(1)),
+    Column("ParamCode", Unicode(50)),
+    Column("IsActive", Unicode(1)),
+    Column("Rowpost_Id", Integer, primary_key=True, autoincrement=True),
+    Column("Rowpost_Default", Unicode(1)),
+    Column("Rowpost_PlainLogin", Unicode(1)),
+)
+SEED_ACCOUNT_COLUMNS = 9
+
+service = Table(
+    "Rowpost_Service",
+    metadata,
+    Column("Id", Integer, primary_key=True, autoincrement=False),
+    Column("State", Unicode(10), nullable=False),
+    Column("StartedAt", UtcDateTime()),
+    Column("ChangedBy", Unicode(100)),
+    Column("LastActivity", UtcDateTime()),
+    Column("LastRun", UtcDateTime()),
+    Column("Runs", Integer, nullable=False, server_default=text("0")),
+    Column("LastTick", UtcDateTime()),
+    Column("MovedAt", UtcDateTime()),
+)
+
+recipients = Table(
+    "Rowpost_Recipients",
+    metadata,
+    Column("EmailId", Integer, primary_key=True, autoincrement=False),
+    Column("Ordinal", Integer, primary_key=True, autoincrement=False),
+    Column("Kind", String(3), nullable=False),
+    Column("Address", Unicode(320), nullable=False),
+    Column("Name", Unicode(255)),
+    Column("State", String(10), nullable=False),
+    Column("Reply", Unicode(500)),
+    Column("ChangedAt", UtcDateTime()),
+)
+
+attempts = Table(
+    "Rowpost_Attempts",
+    metadata,
+    Column("Id", Integer, primary_key=True, autoincrement=True),
+    Column("EmailId", Integer, nullable=False),
+    Column("At", UtcDateTime(), nullable=False, server_default=utc_now()),
+    Column("Account", Unicode(50)),
+    Column("Outcome", String(20), nullable=False),
+    Column("Code", Integer),
+    Column("EnhancedCode", String(12)),
+    Column("Reply", Unicode(500)),
+    Column("DurationMs", Integer),
+    Index("IX_Rowpost_Attempts_Email", "EmailId", "Id"),
+)
+
+statistics = Table(
+    "Rowpost_Statistics",
+    metadata,
+    Column("Hour", UtcDateTime(), primary_key=True),
+    Column("Account", Unicode(50), primary_key=True),
+    Column("Sent", Integer, nullable=False, server_default=text("0")),
+    Column("Failed", Integer, nullable=False, server_default=text("0")),
+    Column("Retried", Integer, nullable=False, server_default=text("0")),
+    Column("Unknown", Integer, nullable=False, server_default=text("0")),
+)
+
+usage = Table(
+    "Rowpost_Usage",
+    metadata,
+    Column("AccountId", Integer, primary_key=True, autoincrement=False),
+    Column("PausedUntil", UtcDateTime()),
+    Column("PauseReason", Unicode(500)),
+    Column("PauseCount", Integer, nullable=False, server_default=text("0")),
+    Column("ProbeToken", Unicode(36)),
+    Column("ProbeUntil", UtcDateTime()),
+)
+
+__all__ = [
+    "SEED_ACCOUNT_COLUMNS",
+    "SEED_EMAIL_COLUMNS",
+    "accounts",
+    "attempts",
+    "emails",
+    "metadata",
+    "ready",
+    "recipients",
+    "service",
+    "statistics",
+    "usage",
+]

@@ -1,0 +1,106 @@
+"""Adding an email to the queue, in the caller's transaction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Connection, insert, select
+
+from shared.database.tables import emails, service
+from shared.errors import RowpostError
+from shared.outbox.recipients import KnownRecipient, write_recipients
+from shared.outbox.states import Lane
+
+_WIDTHS = {
+    "to": 500,
+    "cc": 500,
+    "bcc": 500,
+    "subject": 500,
+    "filename": 255,
+    "account_code": 50,
+}
+PRIORITIES = range(1, 6)
+
+
+class BadValue(RowpostError):
+    """A value does not fit the queue; `field` names it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field} {message}")
+        self.field = field
+
+
+class DatabaseMoved(RowpostError):
+    """The queue has moved to another database: nothing is added to this one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewEmail:
+    """An email to be sent. Lists of recipients are split at `;` and `,`.
+
+    `priority` is 1 (first) to 5. `is_html` None: HTML if the body begins like a page. Times are
+    aware; None is at once, and never. `recipients` instead of the lists where those are longer
+    than their columns.
+    """
+
+    to: str
+    subject: str
+    body: str = field(repr=False)
+    cc: str | None = None
+    bcc: str | None = None
+    account_code: str | None = None
+    text_alternative: str | None = field(default=None, repr=False)
+    document: bytes | None = field(default=None, repr=False)
+    filename: str | None = None
+    priority: int | None = None
+    lane: Lane = Lane.SCHEDULED
+    is_html: bool | None = None
+    send_at: datetime | None = None
+    expires_at: datetime | None = None
+    recipients: tuple[KnownRecipient, ...] = ()
+
+
+def add(connection: Connection, email: NewEmail) -> int:
+    """Store the email; answers its number. It is in the queue when the caller commits.
+
+    Raises BadValue for what does not fit, DatabaseMoved when the queue lives elsewhere now.
+    """
+    _check(email)
+    if connection.scalar(select(service.c.MovedAt).where(service.c.Id == 1)) is not None:
+        raise DatabaseMoved("the queue has moved to another database")
+    email_id = connection.scalar(insert(emails).returning(emails.c.dd_srno), _values(email))
+    if email_id is None:
+        raise LookupError("the database gave no number for the new row")
+    if email.recipients:
+        write_recipients(connection, email_id, email.recipients)
+    return int(email_id)
+
+
+def _check(email: NewEmail) -> None:
+    for name, width in _WIDTHS.items():
+        if len(getattr(email, name) or "") > width:
+            raise BadValue(name, f"is longer than {width} characters")
+    if email.priority is not None and email.priority not in PRIORITIES:
+        raise BadValue("priority", "is not between 1 (first) and 5")
+    if not email.recipients and not (email.to or email.cc or email.bcc or "").strip():
+        raise BadValue("to", "is empty: an email needs a recipient")
+
+
+def _values(email: NewEmail) -> dict[str, object]:
+    return {
+        "dd_toEmailid": email.to,
+        "dd_ccEmailid": email.cc,
+        "dd_bccEmailid": email.bcc,
+        "dd_subject": email.subject,
+        "dd_bodyText": email.body,
+        "dd_TextAlternative": email.text_alternative,
+        "dd_document": email.document,
+        "dd_filename": email.filename,
+        "dd_EmailParamCode": email.account_code,
+        "dd_Priority": email.priority or 3,
+        "dd_Lane": email.lane.value,
+        "dd_IsHtml": None if email.is_html is None else int(email.is_html),
+        "dd_SendAt": email.send_at,
+        "dd_ExpiresAt": email.expires_at,
+    }

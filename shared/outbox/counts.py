@@ -1,0 +1,78 @@
+"""How long the queue is: counts that stop at a bound, so that asking costs the same always."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, Integer, and_, func, literal_column, select
+
+from shared.database.tables import emails
+from shared.outbox.conditions import flag_is
+from shared.outbox.states import Flag
+from shared.outbox.statistics import Counted, totals
+
+COUNT_LIMIT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class QueueCounts:
+    """Emails by state, none counted beyond COUNT_LIMIT; sent and failed are all that ever were."""
+
+    waiting: int
+    later: int
+    """Of those waiting, how many wait for a time: retries and emails with a time to send at."""
+    sending: int
+    unknown: int
+    sent: int
+    failed: int
+    oldest_waiting: datetime | None
+
+
+def counts(connection: Connection) -> QueueCounts:
+    """The queue at this moment."""
+    ever = totals(connection)
+    return QueueCounts(
+        waiting=_number(connection, flag_is(Flag.WAITING)),
+        later=_number(
+            connection,
+            and_(flag_is(Flag.WAITING), emails.c.dd_NextAttemptDate.is_not(None)),
+        ),
+        sending=_number(connection, flag_is(Flag.PREPARING, Flag.TRANSMITTING)),
+        unknown=_number(connection, flag_is(Flag.UNKNOWN)),
+        sent=ever[Counted.SENT],
+        failed=ever[Counted.FAILED],
+        oldest_waiting=oldest_waiting(connection),
+    )
+
+
+def waiting(connection: Connection) -> int:
+    """How many emails wait, up to COUNT_LIMIT."""
+    return _number(connection, flag_is(Flag.WAITING))
+
+
+def due(connection: Connection) -> int:
+    """How many emails wait whose time has come, up to COUNT_LIMIT."""
+    return _number(connection, and_(flag_is(Flag.WAITING), emails.c.dd_NextAttemptDate.is_(None)))
+
+
+def sending(connection: Connection) -> int:
+    """How many emails are claimed or being transmitted, up to COUNT_LIMIT."""
+    return _number(connection, flag_is(Flag.PREPARING, Flag.TRANSMITTING))
+
+
+def oldest_waiting(connection: Connection) -> datetime | None:
+    """When the email that waits longest was stored."""
+    return connection.scalar(
+        select(emails.c.dd_CreatedDate)
+        .where(flag_is(Flag.WAITING), emails.c.dd_CreatedDate.is_not(None))
+        .order_by(emails.c.dd_CreatedDate)
+        .limit(1)
+    )
+
+
+def _number(connection: Connection, condition: ColumnElement[bool]) -> int:
+    rows = select(literal_column("1", Integer()).label("one")).select_from(emails).where(condition)
+    return (
+        connection.scalar(select(func.count()).select_from(rows.limit(COUNT_LIMIT).subquery())) or 0
+    )

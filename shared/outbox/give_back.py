@@ -1,0 +1,49 @@
+"""Giving back: claimed emails that nothing irrevocable was done with wait again, unharmed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, literal_column, null, update
+
+from shared.database.tables import emails
+from shared.outbox.conditions import TOKEN, flag_is, held_by_us
+from shared.outbox.lease import Lease
+from shared.outbox.recipients import RecipientState, settle_attempted
+from shared.outbox.states import Flag
+
+_BATCH = 500
+_RETURNED = {
+    "dd_SendFlag": literal_column(f"'{Flag.WAITING}'"),
+    "dd_LeaseToken": null(),
+    "dd_LeaseUntil": null(),
+}
+GIVE_BACK = update(emails).where(held_by_us(Flag.PREPARING, Flag.TRANSMITTING)).values(_RETURNED)
+_GIVE_BACK_STRAYS = (
+    update(emails)
+    .where(
+        flag_is(Flag.PREPARING),
+        emails.c.dd_LeaseToken == TOKEN,
+        emails.c.dd_srno.not_in(bindparam("held", expanding=True)),
+    )
+    .values(_RETURNED)
+)
+
+
+def give_back(connection: Connection, ids: Sequence[int], lease: Lease) -> int:
+    """Give back emails whose final dot was not written, marked or not; answers how many.
+
+    No attempt is used up. Only their own sender knows that no dot left, hence the lease.
+    """
+    returned = 0
+    for start in range(0, len(ids), _BATCH):
+        batch = list(ids[start : start + _BATCH])
+        settle_attempted(connection, batch, RecipientState.PENDING)
+        returned += connection.execute(GIVE_BACK, {"ids": batch, "token": lease.token}).rowcount
+    return returned
+
+
+def give_back_strays(connection: Connection, held: Sequence[int], lease: Lease) -> int:
+    """Give back what a claim took whose commit looked like a failure: ours, but unknown to us."""
+    values = {"held": list(held), "token": lease.token}
+    return connection.execute(_GIVE_BACK_STRAYS, values).rowcount

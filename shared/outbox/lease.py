@@ -1,0 +1,38 @@
+"""A lease on claimed emails: who holds them, and for how long after the last word."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, update
+
+from shared.database.tables import emails
+from shared.outbox.conditions import TOKEN, flag_is, lease_end
+from shared.outbox.states import Flag
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One sender's claim to its emails. Every write of that sender names the token."""
+
+    token: str
+    seconds: float
+
+    @classmethod
+    def new(cls, seconds: float) -> Lease:
+        return cls(str(uuid.uuid4()), seconds)
+
+
+_RENEW = (
+    update(emails)
+    .where(flag_is(Flag.PREPARING, Flag.TRANSMITTING), emails.c.dd_LeaseToken == TOKEN)
+    .values(dd_LeaseUntil=lease_end)
+)
+
+
+def renew(connection: Connection, lease: Lease) -> int:
+    """Let the lease on all its emails run for its full length from now; answers how many."""
+    return connection.execute(
+        _RENEW, {"token": lease.token, "lease_seconds": lease.seconds}
+    ).rowcount

@@ -1,0 +1,115 @@
+"""Recipients known one by one: where a list is long, or not everybody was accepted alike.
+
+Most emails have no rows here: their lists say it all, and every recipient shares one fate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from shared.database.tables import recipients
+from shared.database.times import utc_now
+from shared.outbox.conditions import IDS
+
+
+class Kind(StrEnum):
+    """The list that names the recipient."""
+
+    TO = "to"
+    CC = "cc"
+    BCC = "bcc"
+
+
+class RecipientState(StrEnum):
+    """What became of one recipient."""
+
+    PENDING = "pending"
+    """Has not had the email, and is to get it."""
+    ATTEMPTED = "attempted"
+    """Was accepted in a transaction whose final dot may have been written."""
+    SENT = "sent"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRecipient:
+    """One recipient of one email and what is known of it. `address` may carry no display name."""
+
+    kind: Kind
+    address: str
+    name: str = ""
+    state: RecipientState = RecipientState.PENDING
+    reply: str | None = None
+
+
+_KNOWN = (
+    select(recipients)
+    .where(recipients.c.EmailId.in_(IDS))
+    .order_by(recipients.c.EmailId, recipients.c.Ordinal)
+)
+_FORGET = delete(recipients).where(recipients.c.EmailId == bindparam("email_id"))
+_SETTLE = (
+    update(recipients)
+    .where(recipients.c.EmailId.in_(IDS), recipients.c.State == RecipientState.ATTEMPTED.value)
+    .values(State=bindparam("state"), ChangedAt=utc_now())
+)
+_PENDING = (
+    select(recipients.c.EmailId)
+    .where(
+        recipients.c.EmailId == bindparam("email_id"),
+        recipients.c.State == RecipientState.PENDING.value,
+    )
+    .limit(1)
+)
+
+
+def known_recipients(
+    connection: Connection, ids: Sequence[int]
+) -> dict[int, tuple[KnownRecipient, ...]]:
+    """The recipients of these emails, of those where they are known one by one."""
+    found: dict[int, list[KnownRecipient]] = {}
+    for row in connection.execute(_KNOWN, {"ids": ids}):
+        found.setdefault(row.EmailId, []).append(
+            KnownRecipient(
+                Kind(row.Kind), row.Address, row.Name or "", RecipientState(row.State), row.Reply
+            )
+        )
+    return {email_id: tuple(known) for email_id, known in found.items()}
+
+
+def write_recipients(
+    connection: Connection, email_id: int, known: Sequence[KnownRecipient]
+) -> None:
+    """Replace what is known of an email's recipients."""
+    connection.execute(_FORGET, {"email_id": email_id})
+    if not known:
+        return
+    connection.execute(
+        insert(recipients).values(ChangedAt=utc_now()),
+        [
+            {
+                "EmailId": email_id,
+                "Ordinal": ordinal,
+                "Kind": one.kind.value,
+                "Address": one.address,
+                "Name": one.name or None,
+                "State": one.state.value,
+                "Reply": one.reply,
+            }
+            for ordinal, one in enumerate(known)
+        ],
+    )
+
+
+def settle_attempted(connection: Connection, ids: Sequence[int], state: RecipientState) -> None:
+    """Everybody who was being attempted now stands so."""
+    connection.execute(_SETTLE, {"ids": ids, "state": state.value})
+
+
+def somebody_pending(connection: Connection, email_id: int) -> bool:
+    """Whether a recipient of the email is still to get it."""
+    return connection.scalar(_PENDING, {"email_id": email_id}) is not None

@@ -1,0 +1,76 @@
+"""Rescuing: emails whose sender went silent past its lease."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, case, func, literal_column, null, update
+
+from shared.database.tables import emails
+from shared.database.times import utc_now
+from shared.outbox.conditions import flag_is
+from shared.outbox.states import Flag
+from shared.outbox.statistics import Counted, count
+
+MOST_LOST_LEASES = 3
+DIED_PREPARING = "sender died while preparing this email"
+DIED_TRANSMITTING = (
+    "sender died while this email was transmitted: it may have arrived or not; "
+    "decide to resend it or to count it as sent"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rescued:
+    """How many emails wait again, were given up, and have an outcome that nobody knows."""
+
+    given_back: int = 0
+    failed: int = 0
+    unknown: int = 0
+
+
+_lease_is_over = (emails.c.dd_LeaseToken.is_not(None), emails.c.dd_LeaseUntil < utc_now())
+_lost = func.coalesce(emails.c.dd_LostLeases, 0) + 1
+
+TO_UNKNOWN = (
+    update(emails)
+    .where(flag_is(Flag.TRANSMITTING), *_lease_is_over)
+    .values(
+        dd_SendFlag=literal_column(f"'{Flag.UNKNOWN}'"),
+        dd_BounceReason=DIED_TRANSMITTING,
+        dd_LeaseUntil=null(),
+    )
+)
+FROM_PREPARING = (
+    update(emails)
+    .where(flag_is(Flag.PREPARING), *_lease_is_over)
+    .values(
+        dd_SendFlag=case(
+            (_lost >= MOST_LOST_LEASES, literal_column(f"'{Flag.FAILED}'")),
+            else_=literal_column(f"'{Flag.WAITING}'"),
+        ),
+        dd_BounceReason=case(
+            (_lost >= MOST_LOST_LEASES, DIED_PREPARING), else_=emails.c.dd_BounceReason
+        ),
+        dd_LostLeases=_lost,
+        dd_LeaseToken=null(),
+        dd_LeaseUntil=null(),
+    )
+    .returning(emails.c.dd_SendFlag)
+)
+
+
+def rescue(connection: Connection) -> Rescued:
+    """Rescue every email whose lease is over.
+
+    In P nothing irrevocable was done: it waits again, or fails if that happened three times. In T
+    the final dot may have left: its outcome is unknown, and it keeps the lease's token, so that a
+    reply that comes late still tells the truth until somebody has decided. Rows in P or T without
+    a lease of ours belong to somebody else.
+    """
+    unknown = connection.execute(TO_UNKNOWN).rowcount
+    flags = list(connection.execute(FROM_PREPARING).scalars())
+    failed = flags.count(Flag.FAILED)
+    numbers = {("", Counted.UNKNOWN): unknown, ("", Counted.FAILED): failed}
+    count(connection, {key: number for key, number in numbers.items() if number})
+    return Rescued(len(flags) - failed, failed, unknown)

@@ -1,0 +1,91 @@
+"""The service's state, the same for all instances: started or stopped, last run, last tick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, case, select, update
+
+from shared.database.tables import service
+from shared.database.times import utc_now
+
+RUNNING = "running"
+STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """Times are None for what has not happened yet."""
+
+    running: bool
+    started_at: datetime | None
+    last_activity: datetime | None
+    last_run: datetime | None
+    last_tick: datetime | None
+    runs: int
+    """Scheduled runs so far: whoever takes the next one names the number that it saw."""
+
+
+_the_row = service.c.Id == 1
+_TAKE_RUN = (
+    update(service)
+    .where(
+        _the_row,
+        service.c.State == RUNNING,
+        service.c.MovedAt.is_(None),
+        service.c.Runs == bindparam("seen"),
+    )
+    .values(Runs=service.c.Runs + 1, LastRun=utc_now(), LastActivity=utc_now())
+)
+
+
+def status(connection: Connection) -> ServiceState:
+    """The state at this moment."""
+    row = connection.execute(select(service).where(_the_row)).one()
+    return ServiceState(
+        running=row.State == RUNNING and row.MovedAt is None,
+        started_at=row.StartedAt,
+        last_activity=row.LastActivity,
+        last_run=row.LastRun,
+        last_tick=row.LastTick,
+        runs=row.Runs,
+    )
+
+
+def start(connection: Connection, by: str) -> None:
+    """Let emails be claimed. Starting twice is fine and keeps the first time."""
+    connection.execute(
+        update(service)
+        .where(_the_row)
+        .values(
+            StartedAt=case((service.c.State == RUNNING, service.c.StartedAt), else_=utc_now()),
+            State=RUNNING,
+            ChangedBy=by[:100],
+            LastActivity=utc_now(),
+        )
+    )
+
+
+def stop(connection: Connection, by: str) -> None:
+    """Let nothing more be claimed from the moment of the commit."""
+    connection.execute(
+        update(service)
+        .where(_the_row)
+        .values(State=STOPPED, ChangedBy=by[:100], LastActivity=utc_now())
+    )
+
+
+def record_tick(connection: Connection) -> None:
+    """Note that the timer came by."""
+    connection.execute(update(service).where(_the_row).values(LastTick=utc_now()))
+
+
+def record_activity(connection: Connection) -> None:
+    """Note that emails were worked on."""
+    connection.execute(update(service).where(_the_row).values(LastActivity=utc_now()))
+
+
+def take_run(connection: Connection, seen: int) -> bool:
+    """Take the scheduled run that is due, unless somebody took one since `runs` was `seen`."""
+    return connection.execute(_TAKE_RUN, {"seen": seen}).rowcount == 1
