@@ -1,0 +1,80 @@
+# make run     run Rowpost on this machine                make test      set up all the tests need, run them
+# make lint    ruff and mypy                              make bench     speed against Postfix's smtp-source
+# make test-sql  the queue's tests on the SQL Server of DATABASE_URL
+# make clean   delete what the above have made (not .rowpost, the data of make run)
+#
+# Everything lands in this folder: .venv, .worker-venv, node_modules, .rowpost.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := run
+.DELETE_ON_ERROR:
+.PHONY: run test lint bench test-sql sql-server-is-named clean
+
+PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& { command -v $$python; break; }; done)
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+WORKER_LIBRARY := azure-functions-runtime==1.3.0
+
+# How many test processes: most tests wait for sockets and processes, not for a core.
+WORKERS ?= 4
+# What to pass on to pytest: make test ARGS="tests/outbox -k claim"
+ARGS ?=
+
+RUN := .venv/.run
+DEV := .venv/.dev
+WORKER := .worker-venv/.installed
+NPM := node_modules/.installed
+
+run: $(RUN)
+	.venv/bin/python -m standalone
+
+test: $(DEV) $(WORKER) $(NPM)
+	@tools/debian-packages libodbc.so.2=unixodbc smtp-sink=postfix
+	.venv/bin/python -m pytest -n $(WORKERS) --timeout 120 $(ARGS)
+
+lint: $(DEV)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+bench: $(RUN)
+	@tools/debian-packages smtp-sink=postfix
+	@.venv/bin/python -m bench $(ARGS)
+
+test-sql: sql-server-is-named $(DEV)
+	@tools/debian-packages libodbc.so.2=unixodbc
+	.venv/bin/python -m pytest --timeout 300 tests/database tests/outbox $(ARGS)
+
+sql-server-is-named:
+	@if [[ "$${DATABASE_URL:-}" != mssql* ]]; then \
+		echo 'Set DATABASE_URL to an empty database of a SQL Server first, like' >&2; \
+		echo '  DATABASE_URL="mssql+pyodbc://USER:PASSWORD@HOST:1433/DATABASE" make test-sql' >&2; exit 2; fi
+
+clean:
+	rm -rf .venv .worker-venv node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(RUN): requirements.txt requirements-standalone.txt | .venv/bin/python
+	.venv/bin/python $(PIP_INSTALL) -r requirements-standalone.txt
+	@touch $@
+
+$(DEV): requirements-dev.txt $(RUN)
+	.venv/bin/python $(PIP_INSTALL) -r requirements-dev.txt
+	@touch $@
+
+$(WORKER): requirements.txt requirements-worker.txt | .worker-venv/bin/python
+	.worker-venv/bin/python $(PIP_INSTALL) -r requirements-worker.txt
+	.worker-venv/bin/python $(PIP_INSTALL) --no-deps --ignore-requires-python $(WORKER_LIBRARY)
+	@touch $@
+
+$(NPM): package.json
+	@tools/debian-packages node=nodejs npm=npm
+	npm install --no-package-lock --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.venv/bin/python .worker-venv/bin/python:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo 'Rowpost needs Python 3.11, 3.12 or 3.13. Install with: sudo apt-get install -y python3 python3-venv' >&2; exit 1; fi
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || tools/debian-packages ensurepip=python3-venv
+	$(PYTHON) -m venv $(@D)/..

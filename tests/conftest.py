@@ -1,0 +1,41 @@
+"""The fixtures of every area, and the rule that CI may not skip a test."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Generator
+from typing import TypeVar
+
+import pytest
+
+pytest_plugins = [
+    plugin
+    for plugin in (
+        "tests.support.database",
+        "tests.support.smtp",
+        "tests.support.standalone",
+        "tests.support.azurite",
+    )
+    if importlib.util.find_spec(plugin)
+]
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return _not_skipped_in_ci((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _not_skipped_in_ci((yield))
+
+
+def _not_skipped_in_ci(report: Report) -> Report:
+    """A skipped test has not run: in CI, where everything can be installed, that is a failure."""
+    if os.environ.get("CI") == "true" and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which CI does not allow: {report.longrepr}"
+    return report

@@ -1,0 +1,38 @@
+"""The programs that tests start: where they are, and what is missing when one is not there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKER_PYTHON = ROOT / ".worker-venv" / "bin" / "python"
+AZURITE = ROOT / "node_modules" / "azurite" / "dist" / "src" / "azurite.js"
+
+
+def program(name: str) -> str:
+    """The path of an installed program; without it the test is skipped, which fails in CI."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if found is None:
+        pytest.skip(f"{name} is not on this machine; `make test` installs it")
+    return found
+
+
+def installed(path: Path) -> Path:
+    """`path`, if `make test` has put it there; without it the test is skipped, as in `program`."""
+    if not path.exists():
+        pytest.skip(f"{path.relative_to(ROOT)} is not here; `make test` installs it")
+    return path
+
+
+def free_port() -> int:
+    """A TCP port of the loopback address that nothing listens on now."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
