@@ -7,7 +7,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,24 +80,22 @@ class EncryptedFileSecretStore:
 
     @contextmanager
     def _writing(self) -> Iterator[Secrets]:
-        try:
-            with private_file.locked(self._path, self._wait_seconds):
-                yield self._read()
-        except OSError as error:
-            raise _unavailable("written", error) from error
+        with ExitStack() as held:
+            with _telling("written"):
+                held.enter_context(private_file.locked(self._path, self._wait_seconds))
+            yield self._read()
 
     def _read(self) -> Secrets:
         seen = self._seen
-        try:
-            if _Stamp.of(self._path.stat()) == seen.stamp:
-                return seen.secrets
-            with self._path.open("rb") as file:
-                stamp = _Stamp.of(os.fstat(file.fileno()))
-                secrets = self._decrypt(file.read())
-        except FileNotFoundError:
-            return {}
-        except OSError as error:
-            raise _unavailable("read", error) from error
+        with _telling("read"):
+            try:
+                if _Stamp.of(self._path.stat()) == seen.stamp:
+                    return seen.secrets
+                with self._path.open("rb") as file:
+                    stamp, content = _Stamp.of(os.fstat(file.fileno())), file.read()
+            except FileNotFoundError:
+                return {}
+        secrets = self._decrypt(content)
         self._seen = _Seen(stamp if stamp.is_settled() else None, secrets)
         return secrets
 
@@ -119,7 +117,8 @@ class EncryptedFileSecretStore:
         plain = json.dumps(
             {name: {"value": s.value, "version": s.version} for name, s in secrets.items()}
         )
-        private_file.replace(self._path, self._fernet.encrypt(plain.encode()))
+        with _telling("written"):
+            private_file.replace(self._path, self._fernet.encrypt(plain.encode()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +153,13 @@ def _new_version() -> str:
     return uuid.uuid4().hex
 
 
-def _unavailable(verb: str, error: OSError) -> SecretStoreUnavailable:
-    return SecretStoreUnavailable(
-        f"The secrets in the data folder can't be {verb} ({error.strerror or error}). Look at the "
-        "folder's rights and free space."
-    )
+@contextmanager
+def _telling(verb: str) -> Iterator[None]:
+    """Turn what the system says into what a person can do."""
+    try:
+        yield
+    except OSError as error:
+        raise SecretStoreUnavailable(
+            f"The secrets in the data folder can't be {verb} ({error.strerror or error}). Look at "
+            "the folder's rights and free space."
+        ) from error
