@@ -11,9 +11,8 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from shared.database.errors import CommitUncertain, DatabaseUnreachable, is_transient
+from shared.database.errors import CommitUncertain, DatabaseUnreachable, is_transient, unreachable
 
 T = TypeVar("T")
 
@@ -89,12 +88,8 @@ class Database:
 
     @contextmanager
     def _connection(self, *, writes: bool = False) -> Iterator[Connection]:
-        try:
+        with unreachable():
             connection = self.engine.connect()
-        except (DBAPIError, PoolTimeout) as error:
-            raise DatabaseUnreachable(
-                "the database does not answer: check its address, its login and the firewall"
-            ) from error
         with connection:
             yield connection.execution_options(writes=True) if writes else connection
 

@@ -21,6 +21,15 @@ def sqlite_url(file: Path) -> str:
     return URL.create("sqlite", database=str(file.absolute())).render_as_string()
 
 
+def sql_server_url(
+    server: str, port: int, database: str, user: str | None, password: str | None
+) -> str:
+    """The address of a SQL Server database; the connection is encrypted, its name verified."""
+    return URL.create(
+        "mssql+pyodbc", user, password, server, port, database, query={"Encrypt": "yes"}
+    ).render_as_string(hide_password=False)
+
+
 def open_engine(
     url: str, *, connect_seconds: float = 30, request_seconds: float = 30, pool_size: int = 16
 ) -> Engine:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.errors import RowpostError
 
@@ -44,3 +47,14 @@ def is_transient(error: BaseException) -> bool:
     if any(busy in words.lower() for busy in _SQLITE_BUSY):
         return True
     return any(int(number) in _TRANSIENT_NUMBERS for number in _NUMBER.findall(words))
+
+
+@contextmanager
+def unreachable() -> Iterator[None]:
+    """Turn the driver's word that a database can't be reached or entered into our own."""
+    try:
+        yield
+    except (DBAPIError, PoolTimeout) as error:
+        raise DatabaseUnreachable(
+            "the database does not answer: check its address, its login and the firewall"
+        ) from error

@@ -1,0 +1,124 @@
+"""The parts of one process, joined: settings, secrets, configuration, database, tokens."""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from shared.configuration.document import DatabaseAddress
+from shared.configuration.live import LiveConfiguration
+from shared.database import migrations
+from shared.database.database import Database
+from shared.database.engine import open_engine, sql_server_url, sqlite_url
+from shared.database.errors import unreachable
+from shared.security.logins import Logins
+from shared.security.tokens import SigningKeys
+from shared.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from shared.configuration.secret_store import SecretStore
+    from shared.delivery.tokens import TokenQueue
+
+
+class Application:
+    """One process's parts, each made when it is first asked for. Safe to use from any thread."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.stop = threading.Event()
+        """Set when the process is to end: drains finish what is being sent and give the rest back."""
+        self._opening = threading.Lock()
+        self._opened: tuple[str, Database] | None = None
+
+    @cached_property
+    def secrets(self) -> SecretStore:
+        from shared.configuration.encrypted_file import EncryptedFileSecretStore
+        from shared.configuration.secret_key import secret_key
+
+        return EncryptedFileSecretStore(self.settings.data / "secrets", secret_key(self.settings))
+
+    @cached_property
+    def configuration(self) -> LiveConfiguration:
+        return LiveConfiguration(self.secrets)
+
+    @cached_property
+    def logins(self) -> Logins:
+        return Logins(self.secrets)
+
+    @cached_property
+    def signing(self) -> SigningKeys:
+        return SigningKeys(self.secrets)
+
+    @cached_property
+    def tokens(self) -> TokenQueue:
+        from shared.delivery.tokens import token_queue
+
+        return token_queue(self.settings)
+
+    def database(self) -> Database:
+        """The queue's database, migrated. A saved address wins over DATABASE_URL over SQLite.
+
+        Raises DatabaseUnreachable, and SchemaBehind when the schema is old and may not be changed.
+        """
+        url = self._database_url()
+        with self._opening:
+            if self._opened is None or self._opened[0] != url:
+                database = self._open(url)
+                if self._opened is not None:
+                    self._opened[1].close()
+                self._opened = (url, database)
+            return self._opened[1]
+
+    def close(self) -> None:
+        """Close what is open."""
+        with self._opening:
+            if self._opened is not None:
+                self._opened[1].close()
+            self._opened = None
+
+    def _database_url(self) -> str:
+        saved = self.configuration.current().database
+        if saved is not None:
+            return _url_of(saved)
+        return self.settings.database_url or sqlite_url(self.settings.data / "rowpost.db")
+
+    def _open(self, url: str) -> Database:
+        limits = self.configuration.current().email
+        engine = open_engine(
+            url,
+            connect_seconds=limits.db_connection_timeout / 1000,
+            request_seconds=limits.db_request_timeout / 1000,
+            pool_size=self.settings.connections + 8,
+        )
+        with unreachable():
+            if self.settings.migrate == "on":
+                migrations.upgrade(engine)
+            else:
+                migrations.require_current(engine)
+        return Database(engine)
+
+
+def _url_of(address: DatabaseAddress) -> str:
+    password = address.password.get_secret_value() if address.password else None
+    return sql_server_url(address.server, address.port, address.database, address.user, password)
+
+
+_here: Application | None = None
+_making = threading.Lock()
+
+
+def application() -> Application:
+    """This process's parts."""
+    global _here
+    with _making:
+        if _here is None:
+            _here = Application(settings())
+        return _here
+
+
+def use(application: Application | None) -> None:
+    """Let these be the process's parts; None: make them anew from the settings when asked for."""
+    global _here
+    with _making:
+        _here = application

@@ -1,0 +1,110 @@
+"""Pauses: an account whose server can't be used rests, for all senders at once.
+
+A pause costs the emails nothing. When its time is over one sender probes the account with a single
+connection; the others go on leaving it alone until that has worked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, insert, null, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from shared.database.tables import usage
+from shared.database.times import utc_now
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why an account rests, until when at least, and how often in a row it had to."""
+
+    account_id: int
+    until: datetime
+    reason: str
+    times: int
+    is_over: bool
+    """Its time is over: whoever takes the probe may try the account."""
+
+
+_account = usage.c.AccountId == bindparam("account_id")
+_PAUSED = select(
+    usage.c.AccountId,
+    usage.c.PausedUntil,
+    usage.c.PauseReason,
+    usage.c.PauseCount,
+    (usage.c.PausedUntil <= utc_now()).label("is_over"),
+).where(usage.c.PausedUntil.is_not(None))
+_PAUSE = (
+    update(usage)
+    .where(_account, or_(usage.c.PausedUntil.is_(None), usage.c.PausedUntil <= utc_now()))
+    .values(
+        PausedUntil=utc_now(bindparam("seconds")),
+        PauseReason=bindparam("reason"),
+        PauseCount=usage.c.PauseCount + 1,
+        ProbeToken=null(),
+        ProbeUntil=null(),
+    )
+)
+_TAKE_PROBE = (
+    update(usage)
+    .where(
+        _account,
+        usage.c.PausedUntil.is_not(None),
+        or_(usage.c.PausedUntil <= utc_now(), bindparam("at_once") == 1),
+        or_(usage.c.ProbeUntil.is_(None), usage.c.ProbeUntil < utc_now()),
+    )
+    .values(ProbeToken=bindparam("token"), ProbeUntil=utc_now(bindparam("seconds")))
+)
+_END = (
+    update(usage)
+    .where(_account, usage.c.PausedUntil.is_not(None))
+    .values(
+        PausedUntil=null(), PauseReason=null(), PauseCount=0, ProbeToken=null(), ProbeUntil=null()
+    )
+)
+
+
+def pauses(connection: Connection) -> dict[int, Pause]:
+    """The accounts that rest, by their id."""
+    return {
+        row.AccountId: Pause(
+            row.AccountId, row.PausedUntil, row.PauseReason or "", row.PauseCount, bool(row.is_over)
+        )
+        for row in connection.execute(_PAUSED)
+    }
+
+
+def pause(connection: Connection, account_id: int, seconds: float, reason: str) -> bool:
+    """Pause the account, unless somebody just did; answers whether it was us."""
+    values = {"account_id": account_id, "seconds": seconds, "reason": reason[:500]}
+    if not connection.scalar(select(usage.c.AccountId).where(usage.c.AccountId == account_id)):
+        _open(connection, account_id)
+    return connection.execute(_PAUSE, values).rowcount == 1
+
+
+def take_probe(
+    connection: Connection, account_id: int, token: str, seconds: float, *, at_once: bool = False
+) -> bool:
+    """Take the right to try a paused account for so long; `at_once` even before its time is over."""
+    values = {
+        "account_id": account_id,
+        "token": token,
+        "seconds": seconds,
+        "at_once": int(at_once),
+    }
+    return connection.execute(_TAKE_PROBE, values).rowcount == 1
+
+
+def end_pause(connection: Connection, account_id: int) -> None:
+    """The account works again."""
+    connection.execute(_END, {"account_id": account_id})
+
+
+def _open(connection: Connection, account_id: int) -> None:
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(usage).values(AccountId=account_id))
+    except IntegrityError:
+        return  # Another sender opened it a moment ago.
