@@ -1,0 +1,110 @@
+"""Composing: an email's draft becomes the octets that go over the wire (RFC 5322, RFC 2045).
+
+Our own encoder writes what nearly every email is: a text, HTML, or both, with any files beside it.
+The standard library's EmailMessage does the rest. Both give messages that parse to the same thing.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from io import BytesIO
+from itertools import chain
+from urllib.parse import quote
+
+from shared.delivery import attachment_type
+from shared.delivery.bad_email import BadEmail
+from shared.delivery.check import check
+from shared.delivery.draft import Attachment, Draft, Message
+from shared.delivery.header import header
+from shared.delivery.library_content import library_content
+from shared.delivery.transfer_encoding import encode_base64, encode_text
+
+__all__ = ["Attachment", "BadEmail", "Draft", "Message", "compose", "compose_with_library"]
+
+_LONGEST_FILENAME = 60
+
+Pieces = Iterable[bytes]
+"""A part's own header and content, written one after the other into the message."""
+
+
+def compose(draft: Draft) -> Message:
+    """The draft as a message. Raises BadEmail if no valid email can be made of it."""
+    check(draft)
+    if any(map(_is_unusual, draft.attachments)):
+        return _message(draft, [library_content(draft)])
+    return _message(draft, _content(draft))
+
+
+def compose_with_library(draft: Draft) -> Message:
+    """The same for any draft, at a hundredth of the speed."""
+    check(draft)
+    return _message(draft, [library_content(draft)])
+
+
+def _is_unusual(attachment: Attachment) -> bool:
+    """Whether only the library knows how to write it."""
+    return (
+        attachment.content_id is not None
+        or ";" in (attachment.content_type or "")
+        or len(attachment.filename or "") > _LONGEST_FILENAME
+    )
+
+
+def _message(draft: Draft, content: Pieces) -> Message:
+    head = header(draft)
+    octets = BytesIO()
+    octets.write(head.encode())
+    octets.writelines(content)
+    return Message(octets.getvalue(), smtputf8=not head.isascii())
+
+
+def _content(draft: Draft) -> Pieces:
+    body = _body(draft)
+    if not draft.attachments:
+        return body
+    return _multipart("mixed", [body, *map(_attachment, draft.attachments)])
+
+
+def _body(draft: Draft) -> Pieces:
+    if draft.html is None:
+        return _text("plain", draft.text or "")
+    if draft.text is None:
+        return _text("html", draft.html)
+    return _multipart("alternative", [_text("plain", draft.text), _text("html", draft.html)])
+
+
+def _text(subtype: str, text: str) -> Pieces:
+    encoding, content = encode_text(text)
+    head = (
+        f'Content-Type: text/{subtype}; charset="utf-8"\r\n'
+        f"Content-Transfer-Encoding: {encoding}\r\n\r\n"
+    )
+    return head.encode(), content
+
+
+def _attachment(attachment: Attachment) -> Pieces:
+    head = (
+        f"Content-Type: {attachment_type.content_type(attachment)}\r\n"
+        "Content-Transfer-Encoding: base64\r\n"
+        "Content-Disposition: attachment;\r\n"
+        f" {_filename_parameter(attachment_type.filename(attachment))}\r\n\r\n"
+    )
+    return chain((head.encode(),), encode_base64(attachment.content))
+
+
+def _filename_parameter(filename: str) -> str:
+    """In quotes, or by RFC 2231 where it is not ASCII."""
+    if filename.isascii():
+        return 'filename="' + filename.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return f"filename*=utf-8''{quote(filename, safe='')}"
+
+
+def _multipart(subtype: str, parts: list[Pieces]) -> Pieces:
+    """The boundary cannot be guessed, and neither encoding can produce its `=_` (RFC 2045 6.7)."""
+    boundary = f"=_{secrets.token_hex(12)}"
+    yield f'Content-Type: multipart/{subtype}; boundary="{boundary}"\r\n'.encode()
+    for part in parts:
+        yield f"\r\n--{boundary}\r\n".encode()
+        yield from part
+    yield f"\r\n--{boundary}--\r\n".encode()
