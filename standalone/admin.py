@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import azure.functions as func
-from azure.functions.queue import QueueMessage
+from azure.functions.timer import TimerRequest
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from shared.api.caller import require_admin
 from shared.api.errors import ApiError
 from standalone.http import BodyTooLarge, from_function, read_body, request_headers
 from standalone.index import FunctionIndex, QueueFunction
 from standalone.invocation import Invocations
+from standalone.queues import queue_message
+
+Gate = Callable[[Mapping[str, str]], None]
+"""Raises ApiError unless a request with these headers comes from an admin."""
 
 # A storage queue's message is no longer than this either.
 _INPUT_LIMIT = 64 * 1024
@@ -26,9 +30,12 @@ _INPUT_LIMIT = 64 * 1024
 class Admin:
     """The endpoints, each for an admin's token only."""
 
-    def __init__(self, functions: FunctionIndex, invocations: Invocations) -> None:
+    def __init__(
+        self, functions: FunctionIndex, invocations: Invocations, require_admin: Gate
+    ) -> None:
         self._functions = functions
         self._invocations = invocations
+        self._require_admin = require_admin
         self._started = time.monotonic()
 
     def routes(self) -> Mount:
@@ -42,7 +49,7 @@ class Admin:
         )
 
     async def _run_now(self, request: Request) -> Response:
-        if refusal := await _refusal(request):
+        if refusal := await self._refusal(request):
             return refusal
         function = self._functions.triggered(request.path_params["name"])
         if function is None:
@@ -53,29 +60,28 @@ class Admin:
             return Response(status_code=400)
         except BodyTooLarge:
             return Response(status_code=413, headers={"Connection": "close"})
-        message: object = func.TimerRequest(past_due=False)
+        message: object = TimerRequest(past_due=False)
         if isinstance(function, QueueFunction):
-            message = QueueMessage(id="admin", body=text, dequeue_count=1)
+            message = queue_message(text)
         self._invocations.start(function, message)
         return Response(status_code=202)
 
     async def _status(self, request: Request) -> Response:
-        if refusal := await _refusal(request):
+        if refusal := await self._refusal(request):
             return refusal
         uptime = int((time.monotonic() - self._started) * 1000)
         running = self._invocations.running()
         return JSONResponse({"state": "Running", "processUptime": uptime, "running": running})
 
     async def _ping(self, request: Request) -> Response:
-        return await _refusal(request) or Response(status_code=200)
+        return await self._refusal(request) or Response(status_code=200)
 
-
-async def _refusal(request: Request) -> Response | None:
-    try:
-        await run_in_threadpool(require_admin, request_headers(request))
-    except ApiError as error:
-        return from_function(error.to_response())
-    return None
+    async def _refusal(self, request: Request) -> Response | None:
+        try:
+            await run_in_threadpool(self._require_admin, request_headers(request))
+        except ApiError as error:
+            return from_function(error.to_response(uuid.uuid4().hex))
+        return None
 
 
 async def _input(request: Request) -> str:

@@ -71,7 +71,7 @@ class _Keeper:
     def __init__(self, folder: MailFolder) -> None:
         self._folder = folder
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         assert isinstance(envelope.content, bytes)
         file = self._folder.keep(
             envelope.mail_from or "", list(envelope.rcpt_tos), envelope.content
@@ -79,7 +79,7 @@ class _Keeper:
         return f"250 2.0.0 kept as {file.name}"
 
 
-class _OnSocket(Controller):  # type: ignore[misc]
+class _OnSocket(Controller):
     """Serves on a socket that is bound already, so that a taken port is noticed by its owner."""
 
     def __init__(self, handler: _Keeper, *, listening: socket.socket, **options: Any) -> None:

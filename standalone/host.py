@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 import time
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount
 
 from shared.errors import RowpostError
-from standalone.admin import Admin
+from standalone.admin import Admin, Gate
 from standalone.host_json import Cors, HostJson
 from standalone.http import HttpFunctions
 from standalone.index import FunctionIndex, QueueFunction
@@ -38,14 +39,16 @@ class CannotStart(RowpostError):
 class HostOptions:
     """Where a host listens and what it reads from its files and settings.
 
+    `require_admin` keeps everyone else from `/admin`.
     `in_process` gives the next message of the queues named in it; every other queue function
     polls its Azure Storage queue, or rests when `storage` is false.
     """
 
+    require_admin: Gate
     address: str = "127.0.0.1"
     port: int = 7071
-    host_json: HostJson = HostJson()
-    cors: Cors = Cors()
+    host_json: HostJson = field(default_factory=HostJson)
+    cors: Cors = field(default_factory=Cors)
     storage: bool = False
     in_process: dict[str, NextBody] = field(default_factory=dict)
     threads: int = field(
@@ -73,15 +76,11 @@ class Host:
         ]
         app = _web_app(functions, options, self._invocations)
         self._socket = listen(options.address, options.port, variable="ROWPOST_PORT")
+        self.url = _url(self._socket)
         self._server = uvicorn.Server(_server_config(app))
         self._http = threading.Thread(
             target=self._server.run, args=([self._socket],), name="http", daemon=True
         )
-
-    @property
-    def url(self) -> str:
-        address, port = self._socket.getsockname()[:2]
-        return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
     def start(self) -> None:
         """Answer requests, then let timers and queues begin. Raises CannotStart."""
@@ -123,15 +122,19 @@ class Host:
         return None
 
 
-def _web_app(
-    functions: FunctionIndex, options: HostOptions, invocations: Invocations
-) -> Starlette:
+def _web_app(functions: FunctionIndex, options: HostOptions, invocations: Invocations) -> Starlette:
     router = Router(functions.http, options.host_json.extensions.http.route_prefix)
     answers = HttpFunctions(router, invocations, options.body_limit)
+    admin = Admin(functions, invocations, options.require_admin)
     return Starlette(
-        routes=[Admin(functions, invocations).routes(), Mount("/", app=answers)],
+        routes=[admin.routes(), Mount("/", app=answers)],
         middleware=_cors(options.cors),
     )
+
+
+def _url(listening: socket.socket) -> str:
+    address, port = listening.getsockname()[:2]
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
 
 def _cors(cors: Cors) -> list[Middleware]:

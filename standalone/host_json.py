@@ -13,7 +13,6 @@ from pydantic.alias_generators import to_camel
 
 from shared.errors import RowpostError
 
-
 M = TypeVar("M", bound=BaseModel)
 
 

@@ -53,6 +53,9 @@ class QueueFunction(IndexedFunction):
     connection: str
 
 
+AnyFunction = HttpFunction | TimerFunction | QueueFunction
+
+
 @dataclass(frozen=True, slots=True)
 class FunctionIndex:
     """All functions of one app."""
@@ -63,10 +66,9 @@ class FunctionIndex:
 
     def triggered(self, name: str) -> TimerFunction | QueueFunction | None:
         """The non-HTTP function of that name; like the host, whatever its case."""
-        for function in (*self.timers, *self.queues):
-            if function.name.casefold() == name.casefold():
-                return function
-        return None
+        functions: tuple[TimerFunction | QueueFunction, ...] = (*self.timers, *self.queues)
+        named = (f for f in functions if f.name.casefold() == name.casefold())
+        return next(named, None)
 
 
 def index(app: func.FunctionApp) -> FunctionIndex:
@@ -94,15 +96,13 @@ def resolve_settings(text: str) -> str:
     return re.sub(r"%([^%]+)%", value, text)
 
 
-def _indexed(function: Function) -> IndexedFunction:
+def _indexed(function: Function) -> AnyFunction:
     name, trigger = str(function.get_function_name()), function.get_trigger()
     call = function.get_user_function()
     match trigger:
         case HttpTrigger():
-            methods = frozenset(str(m).upper() for m in trigger.methods) if trigger.methods else None
-            indexed: IndexedFunction = HttpFunction(
-                name, trigger.name, call, resolve_settings(str(trigger.route)), methods
-            )
+            route, methods = resolve_settings(str(trigger.route)), _methods(trigger)
+            indexed: AnyFunction = HttpFunction(name, trigger.name, call, route, methods)
         case TimerTrigger():
             schedule = resolve_settings(trigger.schedule)
             indexed = TimerFunction(name, trigger.name, call, schedule)
@@ -115,3 +115,7 @@ def _indexed(function: Function) -> IndexedFunction:
         if binding is not trigger and binding.type != "http":
             raise CannotIndex(f"Standalone cannot run function {name!r}: it has a further binding.")
     return indexed
+
+
+def _methods(trigger: HttpTrigger) -> frozenset[str] | None:
+    return frozenset(str(method).upper() for method in trigger.methods) if trigger.methods else None

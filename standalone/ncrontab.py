@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Protocol
 
 from shared.errors import RowpostError
@@ -90,9 +90,7 @@ class Ncrontab:
         day = self._next_day(moment.date() + timedelta(days=1))
         if day is None:
             raise InvalidSchedule("The calendar ends before the schedule is due again.")
-        return datetime(
-            day.year, day.month, day.day, self.hours[0], self.minutes[0], self.seconds[0], tzinfo=UTC
-        )
+        return datetime.combine(day, time(*next(self._times())), UTC)
 
     def _times(self) -> Iterator[tuple[int, int, int]]:
         return ((h, m, s) for h in self.hours for m in self.minutes for s in self.seconds)
@@ -127,16 +125,17 @@ class _Kind:
 
 
 _MONTHS = (
-    "january february march april may june july august september october november december"
-).split()
-_WEEKDAYS = "sunday monday tuesday wednesday thursday friday saturday".split()
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
 _KINDS = (
     _Kind(0, 59),
     _Kind(0, 59),
     _Kind(0, 23),
     _Kind(1, 31),
-    _Kind(1, 12, tuple(_MONTHS)),
-    _Kind(0, 6, tuple(_WEEKDAYS)),
+    _Kind(1, 12, _MONTHS),
+    _Kind(0, 6, _WEEKDAYS),
 )
 
 

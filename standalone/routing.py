@@ -37,7 +37,7 @@ class Router:
         """`prefix` is host.json's `extensions.http.routePrefix`; raises InvalidRoute."""
         self._routes = [
             (function, RouteTemplate.parse("/".join(filter(None, (prefix, function.route)))))
-            for function in sorted(functions, key=lambda function: function.name.lower())
+            for function in sorted(functions, key=_by_name)
         ]
 
     def match(self, method: str, path: str) -> RouteMatch | None:
@@ -106,7 +106,13 @@ Constraint = Callable[[str], bool]
 
 _RESERVED = (Literal("admin"), Literal("runtime"))
 _PARAMETER = re.compile(r"\{(?P<stars>\*{0,2})(?P<name>\w+)(?P<constraints>(?::.+)?)\}", re.DOTALL)
-_CONSTRAINT = re.compile(r":(?P<name>\w+)(?:\((?P<argument>(?:[^()]|\((?:[^()]|\([^()]*\))*\))*)\))?")
+_NESTED = r"(?:[^()]|\((?:[^()]|\([^()]*\))*\))*"
+_CONSTRAINT = re.compile(rf":(?P<name>\w+)(?:\((?P<argument>{_NESTED})\))?")
+
+
+def _by_name(function: HttpFunction) -> str:
+    # .NET's OrdinalIgnoreCase compares in upper case: `_` comes after the letters.
+    return function.name.upper()
 
 
 def _segments(path: str) -> list[str]:
@@ -142,7 +148,7 @@ def _parse_constraints(text: str, template: str) -> tuple[Constraint, ...]:
     while position < len(text):
         found = _CONSTRAINT.match(text, position)
         if found is None:
-            raise InvalidRoute(f"Constraint {text[position:]!r} of route {template!r} is malformed.")
+            raise InvalidRoute(f"{text[position:]!r} of route {template!r} is no constraint.")
         constraints.append(_constraint(found["name"], found["argument"], template))
         position = found.end()
     return tuple(constraints)
@@ -199,10 +205,10 @@ def _is_datetime(value: str) -> bool:
 
 def _is_decimal(value: str) -> bool:
     try:
-        number = Decimal(value.strip().replace(",", ""))
+        number: Decimal = Decimal(value.strip().replace(",", ""))
     except InvalidOperation:
         return False
-    return number.is_finite() and "e" not in value.lower() and abs(number) < 2**96
+    return "e" not in value.lower() and number.is_finite() and abs(number) < 2**96
 
 
 def _is_double(value: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import azure.functions.queue as functions_queue
 
@@ -43,6 +43,7 @@ class StorageQueue:
         """Raises UnknownStorage. Nothing is asked of the storage before `start`."""
         self._function = function
         self._options = options
+        self._pause = options.max_polling_interval.total_seconds()
         self._invocations = invocations
         self._stop = stop
         self._queue = _client(function.connection, function.queue)
@@ -64,7 +65,7 @@ class StorageQueue:
     def _repeat(self) -> None:
         while not self._stop.is_set():
             try:
-                wait = 0.0 if self._take_one() else self._options.max_polling_interval.total_seconds()
+                wait = 0.0 if self._take_one() else self._pause
             except Exception:
                 log.exception("queue %s cannot be read", self._function.queue)
                 wait = _OUTAGE_SECONDS
@@ -98,7 +99,7 @@ class StorageQueue:
             return False
         return self._invocations.run_logged(
             self._function,
-            functions_queue.QueueMessage(
+            functions_queue.QueueMessage(  # type: ignore[no-untyped-call]
                 id=message.id,
                 body=body,
                 dequeue_count=message.dequeue_count,
@@ -173,7 +174,7 @@ def _client(connection: str, queue: str) -> QueueClient:
     from azure.storage.queue import QueueClient
 
     # A storage that is down is asked again by the polling loop, not by the SDK for minutes.
-    bounds = {"retry_total": 1, "connection_timeout": 5, "read_timeout": 10}
+    bounds: Any = {"retry_total": 1, "connection_timeout": 5, "read_timeout": 10}
     if text := os.environ.get(connection):
         return QueueClient.from_connection_string(text, queue, **bounds)
     account = os.environ.get(f"{connection}__accountName")

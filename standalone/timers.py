@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from threading import Event, Thread
 
-import azure.functions as func
+from azure.functions.timer import TimerRequest
 
 from standalone.index import TimerFunction
 from standalone.invocation import Invocations
@@ -55,5 +55,5 @@ class Timers:
                 self._stop.wait(min(wait, _LONGEST_WAIT_SECONDS))
                 continue
             log.debug("timer %s is due", function.name)
-            self._invocations.run_logged(function, func.TimerRequest(past_due=False))
+            self._invocations.run_logged(function, TimerRequest(past_due=False))
             due = schedule.next_after(datetime.now(UTC))

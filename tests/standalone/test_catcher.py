@@ -91,6 +91,8 @@ def test_a_message_over_50_mb_is_refused_before_it_is_sent(catcher: Catcher) -> 
 
 
 def test_a_taken_port_is_told_with_the_variable_to_set(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        with pytest.raises(PortTaken, match=r"ROWPOST_CATCHER_PORT.*off"):
-            Catcher(tmp_path, other.getsockname()[1])
+    with (
+        socket.create_server(("127.0.0.1", 0)) as other,
+        pytest.raises(PortTaken, match=r"ROWPOST_CATCHER_PORT.*off"),
+    ):
+        Catcher(tmp_path, other.getsockname()[1])

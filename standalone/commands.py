@@ -1,0 +1,121 @@
+"""The commands of `python -m standalone`, each for a terminal: print a line, or raise."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from shared.errors import RowpostError
+from shared.settings import settings
+
+
+class CannotRead(RowpostError):
+    """A file that was named on the command line."""
+
+
+class CatcherOff(RowpostError):
+    """The mail catcher was asked for and turned off at once."""
+
+
+def run(arguments: Namespace) -> int:
+    """Run the service until it is told to stop."""
+    from standalone.run import run
+
+    return run(arguments.root)
+
+
+def catcher(_: Namespace) -> int:
+    """Run the mail catcher alone until it is told to stop."""
+    from standalone.catcher import LOOPBACK, Catcher
+    from standalone.shutdown import StopSignal
+
+    port = settings().catcher_port
+    if port is None:
+        raise CatcherOff("ROWPOST_CATCHER_PORT is off: set it to a port to catch mail on.")
+    signal = StopSignal()
+    folder = settings().data / "mail"
+    server = Catcher(folder, port)
+    server.start()
+    print(f"Catching mail at {LOOPBACK}:{port}; emails land in {folder}", flush=True)
+    signal.wait()
+    server.stop()
+    return 0
+
+
+def migrate(arguments: Namespace) -> int:
+    """Bring the tables up to date, or print the SQL that would."""
+    from shared.application import application
+
+    from shared.database import migrations
+    from shared.database.engine import open_engine
+
+    url = application().database_url()
+    if arguments.sql:
+        print(migrations.as_sql(url))
+        return 0
+    migrations.upgrade(open_engine(url))
+    print("The database is up to date.")
+    return 0
+
+
+def send(arguments: Namespace) -> int:
+    """Insert a row as any application would, and print its number."""
+    from shared.application import application
+
+    from shared.outbox.add import NewEmail, add
+    from shared.outbox.states import Lane
+
+    attached: Path | None = arguments.attach
+    email = NewEmail(
+        to=arguments.to,
+        cc=arguments.cc,
+        bcc=arguments.bcc,
+        subject=arguments.subject,
+        body=arguments.body,
+        is_html=True if arguments.html else None,
+        document=_read(attached) if attached else None,
+        filename=attached.name if attached else None,
+        account_code=arguments.account,
+        priority=arguments.priority,
+        lane=Lane.IMMEDIATE if arguments.immediate else Lane.SCHEDULED,
+    )
+    number = application().database().run(lambda connection: add(connection, email))
+    print(number)
+    return 0
+
+
+def queue(_: Namespace) -> int:
+    """Count the emails by state."""
+    from shared.application import application
+
+    from shared.outbox.counts import COUNT_LIMIT, counts
+
+    with application().database().read() as connection:
+        now = counts(connection)
+    for state in ("waiting", "later", "sending", "unknown", "sent", "failed"):
+        number = getattr(now, state)
+        print(f"{state:8} {number}{'+' if number == COUNT_LIMIT else ''}")
+    if now.oldest_waiting:
+        print(f"oldest   {now.oldest_waiting:%Y-%m-%dT%H:%M:%SZ}")
+    return 0
+
+
+def resolve(arguments: Namespace) -> int:
+    """Decide about an email whose outcome is unknown."""
+    from shared.application import application
+
+    from shared.outbox.resolve import Decision, resolve
+
+    decision = Decision(arguments.decision)
+    flag = (
+        application().database().run(lambda connection: resolve(connection, arguments.id, decision))
+    )
+    print(f"Email {arguments.id} is now {flag.name.lower()}.")
+    return 0
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise CannotRead(f"{file} cannot be read: {error.strerror}") from error

@@ -1,0 +1,105 @@
+"""`python -m standalone`: the app, its timers and queues, and the mail catcher, until a signal."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from shared.application import Application, application
+
+from shared.api.caller import require_admin
+from shared.errors import RowpostError
+from shared.security.logins import FIRST_ADMIN
+from shared.settings import Settings, settings
+from standalone.catcher import LOOPBACK, Catcher
+from standalone.host import Host, HostOptions
+from standalone.host_json import Cors, HostJson
+from standalone.index import FunctionIndex, index
+from standalone.logs import log_to_standard_error
+from standalone.queues import NextBody
+from standalone.shutdown import GRACE_SECONDS, StopSignal, exit_after
+
+log = logging.getLogger(__name__)
+
+
+def run(root: Path) -> int:
+    """Run the service of the project in folder `root`.
+
+    Answers 0 after a signal, whatever was still at work, and 1 when the HTTP server died.
+    Raises RowpostError when the service cannot start.
+    """
+    signal = StopSignal()
+    log_to_standard_error()
+    chosen = settings()
+    catcher = _catcher(chosen)
+    joined = application()
+    host = Host(_functions(), _options(root, chosen, joined), joined.stop)
+    if catcher:
+        catcher.start()
+    password = joined.logins.ensure_first_admin(chosen.admin_username, chosen.admin_password)
+    _open_database(joined)
+    host.start()
+    _greet(host, chosen, joined, catcher, password)
+
+    told = signal.wait(host.is_alive)
+    exit_after(GRACE_SECONDS, host.running)
+    host.stop(GRACE_SECONDS)
+    if catcher:
+        catcher.stop()
+    joined.close()
+    return 0 if told else 1
+
+
+def _functions() -> FunctionIndex:
+    from function_app import app
+
+    return index(app)
+
+
+def _catcher(chosen: Settings) -> Catcher | None:
+    return Catcher(chosen.data / "mail", chosen.catcher_port) if chosen.catcher_port else None
+
+
+def _options(root: Path, chosen: Settings, joined: Application) -> HostOptions:
+    has_storage = bool(chosen.storage or chosen.storage_account)
+    return HostOptions(
+        require_admin=require_admin,
+        address=chosen.host,
+        port=chosen.port,
+        host_json=HostJson.read(root),
+        cors=Cors.read(root),
+        storage=has_storage,
+        in_process={} if has_storage else {"drain-requests": _next_token(joined)},
+    )
+
+
+def _next_token(joined: Application) -> NextBody:
+    def next_token(timeout: float) -> str | None:
+        token = joined.tokens.get(timeout)
+        return token.to_text() if token else None
+
+    return next_token
+
+
+def _open_database(joined: Application) -> None:
+    """A database that is away does not keep the service from answering why."""
+    try:
+        joined.database()
+    except RowpostError as error:
+        print(f"The database is out of reach: {error}", flush=True)
+
+
+def _greet(
+    host: Host,
+    chosen: Settings,
+    joined: Application,
+    catcher: Catcher | None,
+    password: str | None,
+) -> None:
+    print(f"Rowpost answers at {host.url}")
+    if password:
+        name = chosen.admin_username or FIRST_ADMIN
+        print(f"First login: {name} / {password} (made just now and shown this once)")
+    if catcher:
+        print(f"Emails land in {chosen.data / 'mail'} (caught at {LOOPBACK}:{catcher.port})")
+    print(f"Database: {joined.database_name()}", flush=True)
