@@ -30,7 +30,9 @@ def fail(lockout: LockoutInMemory, times: int, user: str = "ann", address: str =
         lockout.attempt(user, address)
 
 
-def test_the_sixth_attempt_in_the_window_is_refused_and_says_when_to_come_back(lockout, clock):
+def test_the_sixth_attempt_in_the_window_is_refused_and_says_when_to_come_back(
+    lockout: LockoutInMemory, clock: Clock
+) -> None:
     fail(lockout, FAILURES)
     clock.now += 60
 
@@ -41,7 +43,7 @@ def test_the_sixth_attempt_in_the_window_is_refused_and_says_when_to_come_back(l
     assert str(WINDOW_SECONDS - 60) in str(refused.value)
 
 
-def test_refused_attempts_do_not_prolong_the_wait(lockout, clock):
+def test_refused_attempts_do_not_prolong_the_wait(lockout: LockoutInMemory, clock: Clock) -> None:
     fail(lockout, FAILURES)
     clock.now += WINDOW_SECONDS - 1
     with pytest.raises(LockedOut):
@@ -52,7 +54,7 @@ def test_refused_attempts_do_not_prolong_the_wait(lockout, clock):
     lockout.attempt("ann", "a")
 
 
-def test_a_right_password_forgets_the_failures_before_it(lockout):
+def test_a_right_password_forgets_the_failures_before_it(lockout: LockoutInMemory) -> None:
     fail(lockout, FAILURES - 1)
     lockout.attempt("ann", "a")
     lockout.succeeded("ann", "a")
@@ -60,21 +62,23 @@ def test_a_right_password_forgets_the_failures_before_it(lockout):
     fail(lockout, FAILURES)
 
 
-def test_another_address_and_another_user_are_not_touched(lockout):
+def test_another_address_and_another_user_are_not_touched(lockout: LockoutInMemory) -> None:
     fail(lockout, FAILURES)
 
     lockout.attempt("ann", "b")
     lockout.attempt("bob", "a")
 
 
-def test_the_case_of_a_name_and_blanks_around_it_give_no_new_guesses(lockout):
+def test_the_case_of_a_name_and_blanks_around_it_give_no_new_guesses(
+    lockout: LockoutInMemory,
+) -> None:
     fail(lockout, FAILURES)
 
     with pytest.raises(LockedOut):
         lockout.attempt(" ANN ", "a")
 
 
-def test_attempts_at_the_same_moment_do_not_slip_through_together(lockout):
+def test_attempts_at_the_same_moment_do_not_slip_through_together(lockout: LockoutInMemory) -> None:
     together = threading.Barrier(20)
     refused: list[LockedOut] = []
 
@@ -94,7 +98,9 @@ def test_attempts_at_the_same_moment_do_not_slip_through_together(lockout):
     assert len(refused) == 20 - FAILURES
 
 
-def test_what_it_remembers_is_bounded_and_the_longest_untouched_pair_goes_first(clock):
+def test_what_it_remembers_is_bounded_and_the_longest_untouched_pair_goes_first(
+    clock: Clock,
+) -> None:
     lockout = LockoutInMemory(clock, pairs_remembered=2)
     fail(lockout, FAILURES, "ann")
     fail(lockout, FAILURES, "bob")

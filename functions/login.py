@@ -1,0 +1,84 @@
+"""Log in, ask who a token belongs to, log out."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shared.api.caller import Caller
+from shared.api.endpoint import Request, Routes, Who
+from shared.api.errors import ApiError
+from shared.api.models import Answer, Input, Timestamp
+from shared.application import application
+from shared.security import tokens
+from shared.security.lockout import lockout
+from shared.security.roles import Role
+
+routes = Routes()
+
+
+class Credentials(Input):
+    username: Annotated[str, Field(min_length=1, max_length=100)]
+    password: Annotated[str, Field(min_length=1, max_length=1000, repr=False)]
+
+
+class User(Answer):
+    username: str
+    role: Role
+
+
+class LoggedIn(Answer):
+    success: Literal[True] = True
+    message: str = "Authentication successful"
+    token: str
+    expires_at: Timestamp
+    user: User
+
+
+class Known(Answer):
+    success: Literal[True] = True
+    user: User
+
+
+class LoggedOut(Answer):
+    success: Literal[True] = True
+    message: str = "You are logged out everywhere."
+
+
+@routes.post("api/authenticate", who=Who.ANYONE)
+def log_in(request: Request[Credentials]) -> LoggedIn:
+    """Exchange a user name and a password for a token that is good for 8 hours."""
+    username, address = request.body.username, request.caller.address
+    lockout().attempt(username, address)
+    login = application().logins.check(username, request.body.password)
+    if login is None:
+        raise ApiError(
+            401,
+            "wrong_credentials",
+            "The user name or the password is wrong: check both and try again.",
+            headers={"WWW-Authenticate": 'Bearer realm="rowpost"'},
+        )
+    lockout().succeeded(username, address)
+    issued = tokens.issue(application().signing, login, datetime.now(UTC))
+    user = User(username=login.username, role=login.role)
+    return LoggedIn(token=issued.token, expires_at=issued.expires_at, user=user)
+
+
+@routes.get("api/authenticate", who=Who.ANY_LOGIN)
+def who_am_i(request: Request) -> Known:
+    """Say whose token this is, if it is still good."""
+    return Known(user=_user(request.caller))
+
+
+@routes.delete("api/authenticate", who=Who.ANY_LOGIN)
+def log_out(request: Request) -> LoggedOut:
+    """End all sessions of the token's user, on every instance within a minute."""
+    application().logins.end_sessions(request.caller.username)
+    return LoggedOut()
+
+
+def _user(caller: Caller) -> User:
+    assert caller.role, "whoever has a token has a role"
+    return User(username=caller.username, role=caller.role)

@@ -1,0 +1,97 @@
+"""Start and stop sending, and see which of both it is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Literal
+
+from pydantic import Field
+from sqlalchemy import Connection
+
+from shared import service
+from shared.api.endpoint import Request, Routes
+from shared.api.models import Answer, Input, Timestamp
+from shared.application import application
+from shared.outbox import counts
+from shared.schedule import next_run
+from shared.security.roles import Role
+
+routes = Routes()
+
+
+class ServiceControl(Input):
+    action: Literal["start", "stop"]
+    user: str | None = Field(None, max_length=100)
+
+
+class ServiceStatus(Answer):
+    success: Literal[True] = True
+    status: Literal["running", "stopped"]
+    started_at: Timestamp | None
+    last_activity: Timestamp | None
+    last_run: Timestamp | None
+    next_run: Timestamp | None
+
+
+class Started(Answer):
+    success: Literal[True] = True
+    message: str = "Service started successfully"
+    status: ServiceStatus
+    waiting: int
+    oldest_waiting: Timestamp | None
+
+
+class Stopped(Answer):
+    success: Literal[True] = True
+    message: str = "Service stopped successfully"
+    status: ServiceStatus
+    finishing: int
+    oldest_waiting: Timestamp | None
+
+
+@routes.post("api/service-control", who=Role.OPERATOR)
+def control_service(request: Request[ServiceControl]) -> Started | Stopped:
+    """Start sending, or stop it: nothing more is claimed then, what is being sent is finished."""
+    by = request.body.user or request.caller.username
+    database = application().database()
+    if request.body.action == "start":
+        return database.run(partial(_start, by=by))
+    return database.run(partial(_stop, by=by))
+
+
+@routes.get("api/service-status", who=Role.VIEWER)
+def service_status(request: Request) -> ServiceStatus:
+    """Say whether emails are being sent, and when they were and will be."""
+    with application().database().read() as connection:
+        return _status(connection)
+
+
+def _start(connection: Connection, by: str) -> Started:
+    service.start(connection, by)
+    return Started(
+        status=_status(connection),
+        waiting=counts.waiting(connection),
+        oldest_waiting=counts.oldest_waiting(connection),
+    )
+
+
+def _stop(connection: Connection, by: str) -> Stopped:
+    service.stop(connection, by)
+    return Stopped(
+        status=_status(connection),
+        finishing=counts.sending(connection),
+        oldest_waiting=counts.oldest_waiting(connection),
+    )
+
+
+def _status(connection: Connection) -> ServiceStatus:
+    state = service.status(connection)
+    schedule = application().configuration.current().email.to_schedule()
+    return ServiceStatus(
+        status="running" if state.running else "stopped",
+        started_at=state.started_at,
+        last_activity=state.last_activity,
+        last_run=state.last_run,
+        next_run=next_run(schedule, state.last_run, datetime.now(UTC)) if state.running else None,
+    )

@@ -1,0 +1,17 @@
+"""The last route: a path that nothing else answers."""
+
+from __future__ import annotations
+
+import azure.functions as func
+
+from shared.api.errors import ApiError
+
+blueprint = func.Blueprint()
+
+
+@blueprint.function_name("zz_unknown")
+@blueprint.route("{*path}", auth_level=func.AuthLevel.ANONYMOUS)
+def unknown(req: func.HttpRequest) -> func.HttpResponse:
+    """Answer 404 in the form of every other error."""
+    missing = ApiError(404, "not_found", "There is nothing at this path: check its spelling.")
+    return missing.to_response()

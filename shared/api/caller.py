@@ -1,0 +1,97 @@
+"""Who is calling: the address a request comes from, and the login that its token proves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import IPv6Address, ip_address
+
+from shared.api.errors import ApiError, as_api_error
+from shared.application import application
+from shared.errors import RowpostError
+from shared.security import tokens
+from shared.security.roles import Role, includes
+from shared.settings import settings
+
+PEER_HEADER = "x-rowpost-peer"
+"""The socket's peer. Standalone sets it, whatever the client sent; in Azure it is ignored."""
+
+UNKNOWN_ADDRESS = "unknown"
+
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="rowpost"'}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Where a request comes from, and for whom; without a login `username` and `role` are empty."""
+
+    address: str
+    username: str = ""
+    role: Role | None = None
+
+
+def caller_address(headers: Mapping[str, str]) -> str:
+    """The caller's IP address, or `unknown`.
+
+    In Azure the front end appends the peer's address to X-Forwarded-For; what stands before it
+    came from the client and proves nothing.
+    """
+    if settings().in_azure:
+        return _ip(headers.get("x-forwarded-for", "").rpartition(",")[2].strip())
+    return _ip(headers.get(PEER_HEADER, "").strip())
+
+
+def authenticate(headers: Mapping[str, str]) -> Caller:
+    """The caller whose token is in `Authorization: Bearer` (RFC 6750).
+
+    Raises ApiError 401 without one, and InvalidToken for one that proves nothing (any more).
+    """
+    token, rowpost = _bearer_token(headers), application()
+    login = tokens.verify(rowpost.signing, rowpost.logins, token, datetime.now(UTC))
+    return Caller(caller_address(headers), login.username, login.role)
+
+
+def require(caller: Caller, role: Role) -> None:
+    """Raise ApiError 403 unless the caller has the role, or one that includes it."""
+    if caller.role is None or not includes(caller.role, role):
+        raise ApiError(
+            403,
+            "forbidden",
+            f"Your login may not do this: log in as one with the role {role.value}.",
+        )
+
+
+def require_admin(headers: Mapping[str, str]) -> None:
+    """Raise ApiError unless the request carries an admin's token."""
+    try:
+        require(authenticate(headers), Role.ADMIN)
+    except RowpostError as error:
+        raise as_api_error(error) from error
+
+
+def _bearer_token(headers: Mapping[str, str]) -> str:
+    scheme, _, token = headers.get("authorization", "").strip().partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise ApiError(
+            401,
+            "authentication_required",
+            "Log in at POST /api/authenticate and send its token as Authorization: Bearer.",
+            headers=_CHALLENGE,
+        )
+    return token.strip()
+
+
+def _ip(text: str) -> str:
+    """The address without its port; IPv4 in IPv6 is the same caller as IPv4."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return UNKNOWN_ADDRESS
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(address)

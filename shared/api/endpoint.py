@@ -1,0 +1,239 @@
+"""How an endpoint is declared, and what happens to every request before and after it.
+
+    routes = Routes()
+
+    @routes.post("api/service-control", who=Role.OPERATOR)
+    def control_service(request: Request[ServiceControl]) -> ServiceControlled:
+        '''Start or stop sending.'''
+
+The declaration is complete: who may call, the models of body and query (from the annotation of
+`request`), every answer with its status (from the return annotation) and a summary (the
+docstring). What goes wrong is raised; `shared.api.errors` turns it into the answer.
+
+The Functions host knows neither 405 nor HEAD nor OPTIONS, so one function is registered for each
+path, for all methods, and the method is dispatched here.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from types import NoneType
+from typing import Any, Generic, TypeVar, get_args, get_type_hints
+
+import azure.functions as func
+from typing_extensions import TypeVar as TypeVarWithDefault
+
+from shared.api.body import MEGABYTE, parse_json_object, refuse_oversized, validated
+from shared.api.caller import Caller, authenticate, caller_address, require
+from shared.api.errors import EVERY_ANSWER, ApiError, as_api_error, new_request_id
+from shared.api.models import Answer, Input
+from shared.security.roles import Role
+
+log = logging.getLogger("rowpost.api")
+
+Body = TypeVarWithDefault("Body", default=None)
+Query = TypeVarWithDefault("Query", default=None)
+H = TypeVar("H", bound=Callable[..., Answer])
+
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+class Who(Enum):
+    """Who may call an endpoint that asks for no particular role."""
+
+    ANYONE = auto()
+    ANY_LOGIN = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Request(Generic[Body, Query]):
+    """A request that was let in, with its parts checked."""
+
+    id: str
+    caller: Caller
+    body: Body
+    query: Query
+    path: Mapping[str, str]
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path, as declared."""
+
+    method: str
+    path: str
+    who: Role | Who
+    body: type[Input] | None
+    query: type[Input] | None
+    answers: Mapping[int, type[Answer]]
+    summary: str
+    body_limit: int
+    handler: Callable[[Request[Any, Any]], Answer]
+
+
+class Routes:
+    """The endpoints of one group, and the blueprint that the Functions host sees."""
+
+    def __init__(self) -> None:
+        self.blueprint = func.Blueprint()
+        self.operations: list[Operation] = []
+        self._paths: dict[str, dict[str, Operation]] = {}
+
+    def get(self, path: str, *, who: Role | Who) -> Callable[[H], H]:
+        """Declare what GET (and HEAD) of `path` does."""
+        return self._declare("GET", path, who, 0)
+
+    def post(self, path: str, *, who: Role | Who, body_limit: int = MEGABYTE) -> Callable[[H], H]:
+        """Declare what POST of `path` does; `body_limit` in bytes."""
+        return self._declare("POST", path, who, body_limit)
+
+    def delete(self, path: str, *, who: Role | Who) -> Callable[[H], H]:
+        """Declare what DELETE of `path` does."""
+        return self._declare("DELETE", path, who, 0)
+
+    def _declare(
+        self, method: str, path: str, who: Role | Who, body_limit: int
+    ) -> Callable[[H], H]:
+        def declare(handler: H) -> H:
+            hints = get_type_hints(handler)
+            body, query = _models_of(hints["request"])
+            operation = Operation(
+                method=method,
+                path=path,
+                who=who,
+                body=body,
+                query=query,
+                answers=_answers_of(hints["return"]),
+                summary=(handler.__doc__ or "").strip().partition("\n")[0],
+                body_limit=body_limit,
+                handler=handler,
+            )
+            self.operations.append(operation)
+            self._operations_at(path)[method] = operation
+            return handler
+
+        return declare
+
+    def _operations_at(self, path: str) -> dict[str, Operation]:
+        if path not in self._paths:
+            self._paths[path] = {}
+            self._register(path, self._paths[path])
+        return self._paths[path]
+
+    def _register(self, path: str, operations: Mapping[str, Operation]) -> None:
+        def dispatch(req: func.HttpRequest) -> func.HttpResponse:
+            return answer(operations, req)
+
+        route = self.blueprint.route(path, auth_level=func.AuthLevel.ANONYMOUS)
+        self.blueprint.function_name(function_name(path))(route(dispatch))
+
+
+def function_name(path: str) -> str:
+    """The name of a path's function: its words, with `z` for a parameter.
+
+    The host tries routes in the order of their functions' names, so `api/emails/status` has to
+    come before `api/emails/{id}`.
+    """
+    return re.sub(r"[^a-z0-9]+", "_", re.sub(r"\{[^}]*\}", "z", path.lower())).strip("_")
+
+
+def answer(operations: Mapping[str, Operation], req: func.HttpRequest) -> func.HttpResponse:
+    """Dispatch a request to one of the operations of its path; never raises."""
+    request_id = new_request_id()
+    started = time.monotonic()
+    try:
+        response = _respond(operations, req, request_id)
+    except Exception as error:
+        failure = as_api_error(error)
+        if failure.status >= 500:
+            log.exception("request %s failed", request_id)
+        response = failure.to_response(request_id)
+    log.info(
+        "%s %s %d in %.0f ms, request %s",
+        req.method,
+        next(iter(operations.values())).path,
+        response.status_code,
+        (time.monotonic() - started) * 1000,
+        request_id,
+    )
+    return response
+
+
+def _respond(
+    operations: Mapping[str, Operation], req: func.HttpRequest, request_id: str
+) -> func.HttpResponse:
+    method = "GET" if req.method == "HEAD" else req.method
+    if method == "OPTIONS":
+        return func.HttpResponse(status_code=204, headers={"Allow": _allowed(operations)})
+    if method not in operations:
+        raise ApiError(
+            405,
+            "method_not_allowed",
+            f"Use one of the methods that this path knows: {_allowed(operations)}.",
+            headers={"Allow": _allowed(operations)},
+        )
+    operation = operations[method]
+    request = _let_in(operation, req, request_id)
+    return _to_response(operation.handler(request), request_id)
+
+
+def _let_in(operation: Operation, req: func.HttpRequest, request_id: str) -> Request[Any, Any]:
+    caller = _admit(operation.who, req.headers)
+    if operation.method in _WITH_BODY:
+        refuse_oversized(req.headers, req.get_body(), operation.body_limit)
+    return Request(
+        id=request_id,
+        caller=caller,
+        body=_body(operation.body, req),
+        query=validated(operation.query, req.params) if operation.query else None,
+        path=req.route_params,
+        headers=req.headers,
+    )
+
+
+def _admit(who: Role | Who, headers: Mapping[str, str]) -> Caller:
+    if who is Who.ANYONE:
+        return Caller(address=caller_address(headers))
+    caller = authenticate(headers)
+    if isinstance(who, Role):
+        require(caller, who)
+    return caller
+
+
+def _body(model: type[Input] | None, req: func.HttpRequest) -> Input | None:
+    if model is None:
+        return None
+    return validated(model, parse_json_object(req.headers, req.get_body()))
+
+
+def _to_response(content: Answer, request_id: str) -> func.HttpResponse:
+    return func.HttpResponse(
+        content.model_dump_json(by_alias=True),
+        status_code=content.http_status,
+        mimetype="application/json",
+        headers={**EVERY_ANSWER, "X-Request-Id": request_id, **content.http_headers},
+    )
+
+
+def _allowed(operations: Mapping[str, Operation]) -> str:
+    head = {"HEAD"} if "GET" in operations else set()
+    return ", ".join(sorted({*operations, *head, "OPTIONS"}))
+
+
+def _models_of(request: Any) -> tuple[type[Input] | None, type[Input] | None]:
+    """The models of body and query in `Request[Body, Query]`; what is left out has none."""
+    body, query = [
+        None if model is NoneType else model for model in (*get_args(request), None, None)
+    ][:2]
+    return body, query
+
+
+def _answers_of(annotation: Any) -> dict[int, type[Answer]]:
+    kinds: tuple[type[Answer], ...] = get_args(annotation) or (annotation,)
+    return {kind.http_status: kind for kind in kinds}

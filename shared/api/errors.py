@@ -1,0 +1,118 @@
+"""Errors as callers see them, all in one shape, and what of ours becomes which of them."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import azure.functions as func
+
+from shared.configuration.live_document import DocumentUnreadable
+from shared.configuration.secret_store import SecretStoreUnavailable
+from shared.database.errors import (
+    CommitUncertain,
+    DatabaseUnreachable,
+    SchemaBehind,
+    is_transient,
+)
+from shared.errors import RowpostError
+from shared.security.lockout import LockedOut
+from shared.security.tokens import InvalidToken
+
+EVERY_ANSWER = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+_INVALID_TOKEN = {"WWW-Authenticate": 'Bearer realm="rowpost", error="invalid_token"'}
+_RETRY_SECONDS = "10"
+_DATABASE_AWAY = (
+    "The database does not answer just now. Try again in a moment; /health shows when it is back."
+)
+_UNCERTAIN = (
+    "The database broke off in the middle: look whether the change was made, and if it was not, "
+    "try again."
+)
+_UNFORESEEN = (
+    "Something went wrong inside Rowpost. Try again; if it stays, give the requestId to your "
+    "administrator, who finds the reason in the log."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with one field, named as the caller named it: `recipients[1]`."""
+
+    field: str
+    message: str
+
+
+def new_request_id() -> str:
+    """What a request's answer and its lines in the log have in common."""
+    return uuid.uuid4().hex
+
+
+class ApiError(RowpostError):
+    """An answer other than success. `message` tells a person what to do next."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        errors: tuple[FieldError, ...] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.errors = errors
+        self.headers = dict(headers or {})
+
+    def to_response(self, request_id: str | None = None) -> func.HttpResponse:
+        """The answer of the contract; its `requestId` is the one in the log, or a new one."""
+        request_id = request_id or new_request_id()
+        body: dict[str, Any] = {
+            "success": False,
+            "code": self.code,
+            "message": self.message,
+            "errors": [{"field": e.field, "message": e.message} for e in self.errors],
+            "requestId": request_id,
+        }
+        return func.HttpResponse(
+            json.dumps(body),
+            status_code=self.status,
+            mimetype="application/json",
+            headers={**EVERY_ANSWER, "X-Request-Id": request_id, **self.headers},
+        )
+
+
+def as_api_error(error: Exception) -> ApiError:
+    """What a caller is told about `error`: of one that we did not foresee, nothing of its text."""
+    match error:
+        case ApiError():
+            return error
+        case InvalidToken():
+            return ApiError(401, "invalid_token", str(error), headers=_INVALID_TOKEN)
+        case LockedOut():
+            return ApiError(
+                429, "locked_out", str(error), headers={"Retry-After": str(error.retry_after)}
+            )
+        case DatabaseUnreachable():
+            return _unavailable("database_unreachable", _DATABASE_AWAY)
+        case SchemaBehind():
+            return _unavailable("database_unreachable", str(error))
+        case CommitUncertain():
+            return _unavailable("outcome_unknown", _UNCERTAIN)
+        case SecretStoreUnavailable() | DocumentUnreadable():
+            return _unavailable("secret_store_unavailable", str(error))
+        case _ if is_transient(error):
+            return _unavailable("database_unreachable", _DATABASE_AWAY)
+        case _:
+            return ApiError(500, "internal_error", _UNFORESEEN)
+
+
+def _unavailable(code: str, message: str) -> ApiError:
+    return ApiError(503, code, message, headers={"Retry-After": _RETRY_SECONDS})

@@ -1,0 +1,54 @@
+"""The shapes of what goes in and out of an endpoint."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, PrivateAttr
+from pydantic.alias_generators import to_camel
+
+Timestamp = Annotated[
+    datetime,
+    PlainSerializer(
+        lambda time: time.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
+        return_type=str,
+        when_used="json",
+    ),
+]
+"""An instant, written as ISO 8601 in UTC: `2026-11-21T10:00:00.000Z`."""
+
+
+class Input(BaseModel):
+    """What a caller sends: a JSON body, or a query.
+
+    Names are camelCase on the wire. A field that we do not know is ignored, so that a client
+    written for a later or an earlier version goes on working.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+    )
+
+
+class Answer(BaseModel):
+    """What a caller gets, as JSON; each kind of answer knows its HTTP status."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, validate_by_name=True)
+
+    http_status: ClassVar[int] = 200
+    _headers: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    def with_headers(self, headers: dict[str, str]) -> Self:
+        """The same answer, to be sent with these response headers as well."""
+        self._headers.update(headers)
+        return self
+
+    @property
+    def http_headers(self) -> dict[str, str]:
+        """The response headers that go with this answer."""
+        return dict(self._headers)
