@@ -186,7 +186,9 @@ def _international(address: str) -> EnvelopeAddress:
 
 def _literal(domain: str) -> str | None:
     """`[192.0.2.1]` or `[IPv6:2001:db8::1]` (RFC 5321 4.1.3)."""
-    written = domain[1:].removesuffix("]")
+    if not domain.endswith("]"):
+        return None
+    written = domain[1:-1]
     try:
         if written[:5].lower() == "ipv6:":
             ipaddress.IPv6Address(written[5:])
@@ -194,7 +196,7 @@ def _literal(domain: str) -> str | None:
             ipaddress.IPv4Address(written)
     except ValueError:
         return None
-    return f"[{written}]"
+    return domain
 
 
 def _a_labels(domain: str) -> str | None:
