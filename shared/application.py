@@ -27,7 +27,7 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.stop = threading.Event()
-        """Set when the process is to end: drains finish what is being sent and give the rest back."""
+        """Set when the process is to end: drains finish what is being sent, no more."""
         self._opening = threading.Lock()
         self._opened: tuple[str, Database] | None = None
 
@@ -61,7 +61,7 @@ class Application:
 
         Raises DatabaseUnreachable, and SchemaBehind when the schema is old and may not be changed.
         """
-        url = self._database_url()
+        url = self.database_url()
         with self._opening:
             if self._opened is None or self._opened[0] != url:
                 database = self._open(url)
@@ -77,7 +77,8 @@ class Application:
                 self._opened[1].close()
             self._opened = None
 
-    def _database_url(self) -> str:
+    def database_url(self) -> str:
+        """The address in force, with its password: for opening, never for showing."""
         saved = self.configuration.current().database
         if saved is not None:
             return _url_of(saved)

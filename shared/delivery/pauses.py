@@ -87,7 +87,7 @@ def pause(connection: Connection, account_id: int, seconds: float, reason: str) 
 def take_probe(
     connection: Connection, account_id: int, token: str, seconds: float, *, at_once: bool = False
 ) -> bool:
-    """Take the right to try a paused account for so long; `at_once` even before its time is over."""
+    """Take the right to try a paused account for so long; `at_once`: though its pause goes on."""
     values = {
         "account_id": account_id,
         "token": token,

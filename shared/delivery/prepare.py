@@ -1,0 +1,95 @@
+"""Preparing: a claimed row becomes a message and the envelope that it travels in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from shared.delivery.accounts import Account
+from shared.delivery.addresses import Mailbox, envelope_address, parse_recipients, unique
+from shared.delivery.bad_email import BadEmail
+from shared.delivery.compose import compose
+from shared.delivery.draft import Attachment, Draft
+from shared.delivery.looks_like_html import looks_like_html
+from shared.delivery.session import Envelope
+from shared.outbox.claim import ClaimedEmail
+from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An email ready to be sent: `addressed` are those of its recipients who are to get it now.
+
+    The envelope names them in the same order.
+    """
+
+    email: ClaimedEmail
+    content: bytes = field(repr=False)
+    envelope: Envelope
+    recipients: tuple[KnownRecipient, ...]
+    addressed: tuple[int, ...]
+
+
+def prepare(email: ClaimedEmail, body: str, document: bytes | None, account: Account) -> Prepared:
+    """Compose the email and address its envelope.
+
+    Raises BadEmail when no valid email can be made of the row.
+    """
+    recipients = email.recipients or _listed(email)
+    addressed = tuple(
+        number
+        for number, recipient in enumerate(recipients)
+        if recipient.state is RecipientState.PENDING
+    )
+    if not addressed:
+        raise BadEmail("it has no recipient")
+    message = compose(_draft(email, body, document, account, recipients))
+    sender = envelope_address(account.sender.address)
+    addresses = [envelope_address(recipients[number].address) for number in addressed]
+    envelope = Envelope(
+        sender=sender.address,
+        recipients=tuple([one.address for one in addresses]),
+        size=len(message.content),
+        smtputf8=message.smtputf8 or sender.smtputf8 or any(one.smtputf8 for one in addresses),
+    )
+    return Prepared(email, message.content, envelope, recipients, addressed)
+
+
+def _listed(email: ClaimedEmail) -> tuple[KnownRecipient, ...]:
+    """The recipients that the row's own lists name, each address once."""
+    to, cc, bcc = unique(
+        parse_recipients(email.to), parse_recipients(email.cc), parse_recipients(email.bcc)
+    )
+    return tuple(
+        [
+            KnownRecipient(kind, mailbox.address, mailbox.name)
+            for kind, mailboxes in ((Kind.TO, to), (Kind.CC, cc), (Kind.BCC, bcc))
+            for mailbox in mailboxes
+        ]
+    )
+
+
+def _draft(
+    email: ClaimedEmail,
+    body: str,
+    document: bytes | None,
+    account: Account,
+    recipients: tuple[KnownRecipient, ...],
+) -> Draft:
+    is_html = looks_like_html(body) if email.is_html is None else email.is_html
+    return Draft(
+        sender=account.sender,
+        to=_mailboxes(recipients, Kind.TO),
+        cc=_mailboxes(recipients, Kind.CC),
+        subject=email.subject or "",
+        text=email.text_alternative if is_html else body,
+        html=body if is_html else None,
+        attachments=() if document is None else (Attachment(email.filename, document),),
+        message_id=email.message_id,
+        date=datetime.now(UTC),
+    )
+
+
+def _mailboxes(recipients: Iterable[KnownRecipient], kind: Kind) -> tuple[Mailbox, ...]:
+    return tuple([Mailbox(one.address, one.name) for one in recipients if one.kind is kind])

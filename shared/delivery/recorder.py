@@ -1,0 +1,216 @@
+"""Recording: the marks and results of all connections of a drain, committed together.
+
+A commit waits for the disk. While one is on its way the other connections' marks and results
+gather, and the next commit carries them all: the more there is to do, the less it costs each.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.database.database import Database
+from shared.database.errors import CommitUncertain, DatabaseUnreachable, is_transient
+from shared.outbox.finish import Outcome, Result, finish
+from shared.outbox.give_back import give_back
+from shared.outbox.lease import Lease
+from shared.outbox.mark import Mark, mark
+
+log = logging.getLogger("rowpost.delivery")
+
+_WAIT_AFTER_FAILURE = 0.25
+_GATHER_SECONDS = 0.01
+_LEASE_SHARE_TO_MARK = 0.5
+_LEASE_SHARE_TO_SEND = 0.75
+
+
+class Ticket:
+    """One mark on its way. It is good only while enough of the lease is left."""
+
+    __slots__ = ("_answered", "_lease_seconds", "_marked", "_since", "mark")
+
+    def __init__(self, mark: Mark, lease: Lease) -> None:
+        self.mark = mark
+        self._lease_seconds = lease.seconds
+        self._since = lease_clock()
+        self._marked = False
+        self._answered = threading.Lock()
+        self._answered.acquire()
+
+    def answer(self, marked: bool) -> None:
+        self._marked = marked
+        self._answered.release()
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it is no longer worth marking."""
+        return self._age() > self._lease_seconds * _LEASE_SHARE_TO_MARK
+
+    def wait(self) -> bool:
+        """Whether the final dot may be written now: marked, committed, and the lease far from over.
+
+        The lease ran anew from the commit, which came after this ticket was made.
+        """
+        self._answered.acquire()
+        return self._marked and self._age() < self._lease_seconds * _LEASE_SHARE_TO_SEND
+
+    def _age(self) -> float:
+        return lease_clock() - self._since
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one commit carries."""
+
+    tickets: list[Ticket] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    returned: list[int] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.tickets or self.results or self.returned)
+
+    def parts(self) -> list[_Batch]:
+        """The same work, one email a batch."""
+        return [
+            *(_Batch(tickets=[one]) for one in self.tickets),
+            *(_Batch(results=[one]) for one in self.results),
+            *(_Batch(returned=[one]) for one in self.returned),
+        ]
+
+
+class Recorder:
+    """A thread that writes what the connections of one drain report, in order, none lost.
+
+    While the database is away marks are answered "no" once half of their lease is over; results
+    are kept and tried again until `close` gives up.
+    """
+
+    def __init__(self, database: Database, lease: Lease) -> None:
+        self._database = database
+        self._lease = lease
+        self._pending = _Batch()
+        self._something = threading.Condition()
+        self._closing = False
+        self._give_up_at = float("inf")
+        self.written: Counter[Outcome] = Counter()
+        self._thread = threading.Thread(target=self._loop, name="recorder")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def mark(self, mark: Mark) -> Ticket:
+        """Ask for an email to be marked; its ticket says when, and whether."""
+        ticket = Ticket(mark, self._lease)
+        with self._something:
+            self._pending.tickets.append(ticket)
+            self._something.notify()
+        return ticket
+
+    def finish(self, result: Result) -> None:
+        """Have the outcome of an attempt written."""
+        with self._something:
+            self._pending.results.append(result)
+            self._something.notify()
+
+    def give_back(self, email_id: int) -> None:
+        """Have an email whose final dot was not written wait again."""
+        with self._something:
+            self._pending.returned.append(email_id)
+            self._something.notify()
+
+    def close(self, seconds: float) -> bool:
+        """Write what is left, for so long at most; answers whether all of it is written."""
+        with self._something:
+            self._closing = True
+            self._give_up_at = time.monotonic() + seconds
+            self._something.notify()
+        self._thread.join(seconds + 5)
+        return not self._thread.is_alive() and not self._pending
+
+    def _loop(self) -> None:
+        while batch := self._next():
+            self._write(batch)
+
+    def _next(self) -> _Batch | None:
+        """Wait for work; None when there will be no more."""
+        with self._something:
+            while not self._pending:
+                if self._closing:
+                    return None
+                self._something.wait(1)
+            if not self._pending.tickets and not self._closing:
+                # Nobody waits for a result: a mark that comes in a moment shares its commit.
+                self._something.wait_for(lambda: bool(self._pending.tickets), _GATHER_SECONDS)
+            batch, self._pending = self._pending, _Batch()
+            return batch
+
+    def _write(self, batch: _Batch) -> None:
+        try:
+            with self._database.write() as connection:
+                marked, finished = self._apply(connection, batch)
+        except (SQLAlchemyError, DatabaseUnreachable, CommitUncertain, ValueError) as error:
+            self._after_failure(batch, error)
+            return
+        for ticket in batch.tickets:
+            ticket.answer(ticket.mark.email_id in marked)
+        self.written.update(one.outcome for one in batch.results if one.email_id in finished)
+
+    def _apply(self, connection: Connection, batch: _Batch) -> tuple[set[int], set[int]]:
+        finished = finish(connection, batch.results, self._lease) if batch.results else set()
+        if batch.returned:
+            give_back(connection, batch.returned, self._lease)
+        return mark(connection, [one.mark for one in batch.tickets], self._lease), finished
+
+    def _after_failure(self, batch: _Batch, error: Exception) -> None:
+        """A passing fault: keep the work and wait. Else: find the one email that it is about."""
+        if not _passes(error):
+            parts = batch.parts()
+            if len(parts) > 1:
+                for part in parts:
+                    self._write(part)
+                return
+            log.error("an email could not be recorded: %s", type(error).__name__, exc_info=error)
+            batch.results.clear()
+            batch.returned.clear()
+        self._keep(batch, give_up_on_marks=isinstance(error, CommitUncertain) or not _passes(error))
+        time.sleep(_WAIT_AFTER_FAILURE)
+
+    def _keep(self, batch: _Batch, *, give_up_on_marks: bool) -> None:
+        """Try again later, except the marks that are no use any more.
+
+        A mark whose commit is uncertain counts as not made. What a sender is told not to send it
+        gives back, whether it stands in P or in T.
+        """
+        over = time.monotonic() > self._give_up_at
+        late = [one for one in batch.tickets if give_up_on_marks or over or one.is_late]
+        for ticket in late:
+            ticket.answer(False)
+        if over:
+            ids = [one.email_id for one in batch.results] + batch.returned
+            log.error("the outcome of %d emails could not be recorded: %s", len(ids), ids[:50])
+            return
+        with self._something:
+            kept = [one for one in batch.tickets if one not in late]
+            self._pending.tickets[:0] = kept
+            self._pending.results[:0] = batch.results
+            self._pending.returned[:0] = batch.returned
+
+
+def _passes(error: Exception) -> bool:
+    return isinstance(error, (DatabaseUnreachable, CommitUncertain)) or is_transient(error)
+
+
+def lease_clock() -> float:
+    """Seconds on a clock that also runs while the machine sleeps, where there is one."""
+    return _read_clock()
+
+
+def _read_clock() -> float:
+    boot_time = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot_time is None else time.clock_gettime(boot_time)

@@ -1,0 +1,42 @@
+"""When a refused email is tried again, and how long an account rests: values that decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_GROWTH = 4.0
+_JITTER = 0.2
+_LONGEST_WAIT = 6 * 3600.0
+
+_FIRST_PAUSE = 60.0
+_FIRST_PAUSE_AFTER_LOGIN = 300.0
+_LONGEST_PAUSE = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Retries after the first try, with waits in seconds that grow from `first_wait`."""
+
+    max_retries: int = 3
+    first_wait: float = 60.0
+
+    def next_wait(self, retries: int, chance: float) -> float | None:
+        """How long to wait after this many retries; None when there are to be no more.
+
+        `chance`, from 0 to 1, spreads emails that were refused together over a fifth more.
+        """
+        if retries >= self.max_retries:
+            return None
+        wait = min(
+            self.first_wait * _GROWTH ** min(retries, 20), max(self.first_wait, _LONGEST_WAIT)
+        )
+        return wait * (1 + _JITTER * chance)
+
+
+def pause_seconds(times: int, *, login_refused: bool, chance: float) -> float:
+    """How long an account rests that had to rest so many times in a row before.
+
+    A refused login rests longer: providers lock accounts that try again and again.
+    """
+    first = _FIRST_PAUSE_AFTER_LOGIN if login_refused else _FIRST_PAUSE
+    return min(first * 2.0 ** min(times, 10), _LONGEST_PAUSE) * (1 + _JITTER * chance)

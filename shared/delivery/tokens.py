@@ -1,0 +1,145 @@
+"""Tokens: wake-ups for senders. SQL holds the truth; a lost or doubled token does no harm."""
+
+from __future__ import annotations
+
+import queue
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from shared.errors import RowpostError
+from shared.outbox.states import BOTH_LANES, Lane
+from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from azure.storage.queue import QueueClient
+
+QUEUE_NAME = "drain-requests"
+_MOST_WAITING = 100
+_PUT_SECONDS = 5
+
+
+class BadToken(RowpostError):
+    """A message on the queue that is no token of ours."""
+
+
+class TokenNotPut(RowpostError):
+    """The queue does not take the token; the next tick of the timer does without."""
+
+
+class _Written(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    lanes: tuple[Lane, ...]
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DrainToken:
+    """What a woken sender may claim: these lanes, the scheduled one until the window closes."""
+
+    lanes: tuple[Lane, ...]
+    until: datetime | None = None
+    """When `scheduled` ends; None: not before the queue is empty."""
+
+    @classmethod
+    def everything(cls) -> DrainToken:
+        return cls(BOTH_LANES)
+
+    @classmethod
+    def parse(cls, text: str) -> DrainToken:
+        """The token that a message holds. Raises BadToken."""
+        try:
+            written = _Written.model_validate_json(text)
+        except ValidationError as error:
+            raise BadToken("the message on drain-requests is no drain token") from error
+        return cls(written.lanes, written.until)
+
+    def text(self) -> str:
+        return _Written(lanes=self.lanes, until=self.until).model_dump_json()
+
+
+class TokenQueue(Protocol):
+    """Where tokens are put so that a sender wakes up."""
+
+    def put(self, token: DrainToken) -> None:
+        """Wake a sender. Raises TokenNotPut."""
+        ...
+
+
+class InProcessTokens:
+    """Tokens for a thread of this process; more than a hundred waiting say nothing new."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.Queue[DrainToken] = queue.Queue(_MOST_WAITING)
+
+    def put(self, token: DrainToken) -> None:
+        if not self._waiting.full():
+            self._waiting.put(token)
+
+    def get(self, timeout: float) -> DrainToken | None:
+        """The next token, waited for so many seconds at most."""
+        try:
+            return self._waiting.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+
+class StorageTokens:
+    """Tokens on the Azure Storage queue `drain-requests`, base64 as the Functions host wants."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def put(self, token: DrainToken) -> None:
+        from azure.core.exceptions import AzureError
+
+        try:
+            self._client.send_message(token.text(), timeout=_PUT_SECONDS)
+        except AzureError as error:
+            raise TokenNotPut("the storage queue did not take a token") from error
+
+    @cached_property
+    def _client(self) -> QueueClient:
+        """The queue, made if it is not there; by connection string, else by identity."""
+        from azure.core.exceptions import ResourceExistsError
+        from azure.storage.queue import QueueClient, TextBase64EncodePolicy
+
+        options: dict[str, Any] = {
+            "message_encode_policy": TextBase64EncodePolicy(),
+            "connection_timeout": _PUT_SECONDS,
+            "read_timeout": _PUT_SECONDS,
+            "retry_total": 1,
+        }
+        if self._settings.storage:
+            client = QueueClient.from_connection_string(
+                self._settings.storage, QUEUE_NAME, **options
+            )
+        else:
+            from azure.identity import DefaultAzureCredential
+
+            client = QueueClient(
+                f"https://{self._settings.storage_account}.queue.core.windows.net",
+                QUEUE_NAME,
+                credential=DefaultAzureCredential(),
+                **options,
+            )
+        with suppress(ResourceExistsError):
+            client.create_queue()
+        return client
+
+
+def tokens_worth_while(waiting: int, senders_at_most: int, emails_each: int = 2_000) -> int:
+    """How many further senders are worth waking for so many waiting emails."""
+    return min(senders_at_most, -(-waiting // emails_each)) if waiting > 0 else 0
+
+
+def token_queue(settings: Settings) -> TokenQueue:
+    """Azure Storage where it is set, else this process."""
+    if settings.storage or settings.storage_account:
+        return StorageTokens(settings)
+    return InProcessTokens()
