@@ -86,6 +86,15 @@ def record_activity(connection: Connection) -> None:
     connection.execute(update(service).where(_the_row).values(LastActivity=utc_now()))
 
 
+def record_run(connection: Connection) -> None:
+    """Note that a run was begun outside the schedule."""
+    connection.execute(
+        update(service)
+        .where(_the_row)
+        .values(Runs=service.c.Runs + 1, LastRun=utc_now(), LastActivity=utc_now())
+    )
+
+
 def take_run(connection: Connection, seen: int) -> bool:
     """Take the scheduled run that is due, unless somebody took one since `runs` was `seen`."""
     return connection.execute(_TAKE_RUN, {"seen": seen}).rowcount == 1

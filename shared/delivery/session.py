@@ -1,75 +1,75 @@
-"""One SMTP session: `smtplib` opens it, the transactions on it are our own.
+"""One SMTP session: emails sent one after another over a connection that is kept.
 
-`smtplib` connects, says EHLO, starts TLS and logs in. From there MAIL, RCPT and DATA go out in one
-write where the server offers PIPELINING (RFC 2920), and the final dot of one email may travel with
-the envelope of the next, so that an email costs one round trip.
+The verbs are meant to be called in this order, for each email:
+
+    write_envelope → read_envelope → write_body → write_dot → read_final_reply
+
+`write_dot` may take the next email's envelope along in the same write (RFC 2920); then go on with
+`read_final_reply` and `read_envelope`. Between `write_body` and `write_dot` nothing has been
+delivered yet; once `write_dot` has been called the email may have been accepted, whatever happens.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import smtplib
+import re
 import socket
-import ssl
-import time
-from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import StrEnum
-from functools import lru_cache
-from typing import NoReturn
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from shared.delivery.reply import MalformedReply, Reply, Stage
+from shared.delivery.bad_email import BadAddress, BadEmail
+from shared.delivery.opening import (
+    AccountFault,
+    OpenConnection,
+    Server,
+    TlsMode,
+    open_connection,
+)
+from shared.delivery.reply import ProtocolError, Reply, Stage
 from shared.errors import RowpostError
 
-_MOST_LINES = 100
-_LONGEST_LINE = 8192
-_READ_AT_ONCE = 65_536
-_WRITE_AT_ONCE = 1 << 20
-_QUIT_SECONDS = 2.0
-_NOT_IN_AN_ADDRESS = frozenset("\r\n\0<> \t")
+__all__ = [
+    "AccountFault",
+    "ConnectionLost",
+    "Envelope",
+    "Opened",
+    "Server",
+    "SmtpSession",
+    "TlsMode",
+    "too_big",
+]
+
+_CHUNK = 256 * 1024
+# Commands in one write. More could fill both directions of the connection (RFC 2920 3.1).
+_GROUP = 100
+_QUIT_TIMEOUT = 2.0
 
 
-class TlsMode(StrEnum):
-    """Plain, upgraded by STARTTLS (RFC 3207), or TLS from the first byte (RFC 8314)."""
+class ConnectionLost(RowpostError):
+    """The connection ended, or what came made no sense; the session is closed.
 
-    NONE = "none"
-    STARTTLS = "starttls"
-    IMPLICIT = "implicit"
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Where and how to connect. Timeouts are in seconds, each for one wait.
-
-    `allow_plain_login`: log in without TLS to another machine too. `ca_file`: certificates to
-    trust instead of the system's.
+    What it means depends on the verb: before `write_dot` the email was not delivered, in and after
+    it the outcome is unknown until the final reply has been read.
     """
-
-    host: str
-    port: int
-    tls: TlsMode = TlsMode.NONE
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    allow_plain_login: bool = False
-    connect_timeout: float = 30.0
-    command_timeout: float = 60.0
-    reply_timeout: float = 300.0
-    ca_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Who an email is from and who gets it now; its size in octets (RFC 1870)."""
+    """Who an email goes from and to, and its size in octets.
+
+    smtputf8: an address or a header is not ASCII (RFC 6531).
+    envid: the sender's own name for the email in delivery reports (RFC 3461), where offered.
+    """
 
     sender: str
     recipients: tuple[str, ...]
     size: int
     smtputf8: bool = False
+    envid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The replies to an envelope; the recipients' in the envelope's order."""
+    """The replies to an envelope. Recipients and DATA may lack theirs when something ended it."""
 
     sender: Reply
     recipients: tuple[Reply, ...]
@@ -77,398 +77,288 @@ class Opened:
 
     @property
     def accepted(self) -> tuple[int, ...]:
-        """Which recipients were accepted: 250, 251 or 252 (RFC 5321, 4.2.3)."""
-        return tuple([n for n, reply in enumerate(self.recipients) if reply.positive])
+        """Which of the envelope's recipients the server takes the email for."""
+        if not self.sender.positive:
+            return ()
+        return tuple([index for index, reply in enumerate(self.recipients) if reply.positive])
 
     @property
     def ready(self) -> bool:
-        """Whether the server waits for the message, and for somebody."""
-        return (
-            self.data is not None
-            and self.data.code == 354
-            and self.sender.positive
-            and any(reply.positive for reply in self.recipients)
-        )
+        """Whether the body may be written now."""
+        return self.data is not None and self.data.intermediate and bool(self.accepted)
 
 
-class AccountFault(RowpostError):
-    """The account can't be used: no connection, no TLS, or no login. No email is to blame."""
-
-    def __init__(self, stage: Stage, reason: str, reply: Reply | None = None) -> None:
-        super().__init__(reason if reply is None else f"{reason}: {reply}")
-        self.stage = stage
-        self.reply = reply
-
-    @property
-    def login_refused(self) -> bool:
-        return self.stage is Stage.LOGIN and self.reply is not None and self.reply.permanent
-
-
-class ConnectionLost(RowpostError):
-    """The connection broke, or the server spoke something other than SMTP."""
+def too_big(size: int, size_limit: int | None) -> bool:
+    """Whether a server with this limit would refuse an email of `size` octets (RFC 1870)."""
+    return size_limit is not None and size > size_limit
 
 
 class SmtpSession:
-    """A connection that is logged in. One thread at a time; any ConnectionLost closes it."""
+    """A connection to one server. Not for two threads at once, except `abort`.
 
-    def __init__(self, connection: socket.socket, server: Server, offers: dict[str, str]) -> None:
-        self._socket = connection
-        self._server = server
-        self._unread = bytearray()
-        self._eight_bit_names = "smtputf8" in offers
-        self.pipelining = "pipelining" in offers
-        self.declares_size = "size" in offers
-        self.size_limit = _size_limit(offers.get("size"))
+    The verbs of a transaction raise ConnectionLost. A reply that refuses is returned, 421 too, but
+    after that one the session is closed.
+
+    size_limit: octets an email may have; None where the server does not say.
+    sent: emails that got a final reply, whatever it was.
+    """
+
+    def __init__(self, connection: OpenConnection, server: Server) -> None:
+        self.pipelining = "pipelining" in connection.extensions
+        self.smtputf8 = "smtputf8" in connection.extensions
+        self.dsn = "dsn" in connection.extensions
+        self.size_limit = _size_limit(connection.extensions.get("size"))
         self.sent = 0
         self.closed = False
-        self._expected: Envelope | None = None
-        self._patience = server.command_timeout
-        self._waited_from = 0.0
+        self._declares_size = "size" in connection.extensions
+        self._socket = connection.socket
+        self._reader = connection.reader
+        self._command_timeout = server.command_timeout
+        self._reply_timeout = server.reply_timeout
+        self._group = _GROUP if self.pipelining else 1
+        self._commands: Sequence[bytes] = ()
 
     @classmethod
     def connect(cls, server: Server) -> SmtpSession:
-        """Connect, say EHLO, start TLS and log in as `server` demands.
+        """A new session, secured and logged in as the server's account says.
 
-        A demanded TLS never falls back to clear text; certificate and name are verified; no login
-        before TLS, unless to this very machine or where the account allows it. Raises AccountFault.
+        Raises AccountFault.
         """
-        stage = Stage.CONNECT
-        client: smtplib.SMTP | None = None
-        try:
-            client = _dial(server)
-            stage = Stage.EHLO
-            _greet(client)
-            if server.tls is TlsMode.STARTTLS:
-                stage = Stage.STARTTLS
-                _start_tls(client, server)
-            stage = Stage.LOGIN
-            _log_in(client, server)
-        except (OSError, smtplib.SMTPException, RowpostError, ValueError) as error:
-            if client is not None:
-                client.close()
-            raise _fault(stage, error) from error
-        return cls(_taken(client, server), server, dict(client.esmtp_features))
-
-    @property
-    def smtputf8(self) -> bool:
-        """Whether the server takes addresses that are not ASCII (RFC 6531)."""
-        return self._eight_bit_names
+        return cls(open_connection(server), server)
 
     def write_envelope(self, envelope: Envelope) -> None:
-        """Send MAIL, RCPT and DATA in one write; without PIPELINING, just MAIL.
+        """Write MAIL, RCPT and DATA: together where PIPELINING is offered.
 
-        Raises ConnectionLost.
+        Raises BadEmail, with nothing written, for an address that could say more than itself and
+        for an envelope that needs SMTPUTF8 where it is not offered.
         """
-        self._expected = envelope
-        self._send(self._opening(envelope))
+        self._write(self._first_group(envelope))
 
     def read_envelope(self) -> Opened:
-        """The replies to the envelope last written. Raises ConnectionLost.
+        """The replies to the envelope last written.
 
-        Where nothing is to follow, the session is ready for the next envelope afterwards.
+        When they do not allow a body, the session has ended that transaction by itself (or is
+        closed) and is free for the next envelope.
         """
-        envelope = self._expected
-        if envelope is None:
-            raise ConnectionLost("no envelope was written")
-        self._expected = None
-        opened = self._pipelined(envelope) if self.pipelining else self._in_turn(envelope)
+        opened = self._opened(self._read_replies())
         if not opened.ready and not self.closed:
-            self._start_over(opened)
+            self._end_transaction(opened)
         return opened
 
     def write_body(self, content: bytes) -> None:
-        """Send the message, dot-stuffed (RFC 5321, 4.5.2), all but its final dot.
-
-        `content` ends with CRLF. Raises ConnectionLost.
-        """
-        if content.startswith(b"."):
-            self._send(b".")
-        stuffed = content.replace(b"\r\n.", b"\r\n..") if b"\r\n." in content else content
-        if len(stuffed) <= _WRITE_AT_ONCE:
-            self._send(stuffed)
-            return
-        view = memoryview(stuffed)
-        for start in range(0, len(view), _WRITE_AT_ONCE):
-            self._send(view[start : start + _WRITE_AT_ONCE])
+        """Write the email, of which each line must end with CRLF, without the final dot."""
+        if not content.endswith(b"\r\n"):
+            raise BadEmail("the email does not end with a line end")
+        for part in _dot_stuffed(content):
+            self._write(part)
 
     def write_dot(self, followed_by: Envelope | None = None) -> None:
-        """Send the final dot: from here on the email may be delivered.
+        """Write the final dot: from now on the email may have been accepted.
 
-        With PIPELINING the next envelope may go with it. Raises ConnectionLost, and then the dot
-        may have left or not.
+        `followed_by` is the next envelope; with PIPELINING it travels in the same write.
         """
-        self._expected = followed_by
-        self._send(b".\r\n" if followed_by is None else b".\r\n" + self._opening(followed_by))
+        if followed_by is None:
+            self._write(b".\r\n")
+            return
+        following = self._first_group(followed_by)
+        self._write(b".\r\n" + following)
 
     def read_final_reply(self) -> Reply:
-        """The reply to the final dot, waited for as long as the server's reply timeout.
-
-        Raises ConnectionLost: then nobody knows what became of the email.
-        """
-        self._wait_at_most(self._server.reply_timeout)
-        reply = self._read()
-        self._wait_at_most(self._server.command_timeout)
-        if reply.positive:
-            self.sent += 1
+        """The server's answer to the final dot, waiting as long as the server's `reply_timeout`."""
+        reply = self._read(Stage.BODY, self._reply_timeout)
+        self.sent += 1
         return reply
+
+    def reset(self) -> None:
+        """RSET: forget a transaction that has begun."""
+        self._write(b"RSET\r\n")
+        self._read(Stage.MAIL, self._command_timeout)
+
+    def probe(self) -> bool:
+        """Whether a connection that was idle still works; closes it where it does not."""
+        try:
+            self._write(b"RSET\r\n")
+            works = self._read(Stage.MAIL, self._command_timeout).positive
+        except ConnectionLost:
+            return False
+        if not works:
+            self.close()
+        return works
 
     def quit(self) -> None:
-        """Say goodbye, waiting two seconds at most, and close. Never raises."""
-        if not self.closed:
-            with suppress(ConnectionLost):
-                self._wait_at_most(_QUIT_SECONDS)
-                self._send(b"QUIT\r\n")
-                self._read()
-        self.close()
+        """Say goodbye, for two seconds at most, and close. Never raises."""
+        try:
+            self._socket.settimeout(_QUIT_TIMEOUT)
+            self._socket.sendall(b"QUIT\r\n")
+            self._reader.read(_QUIT_TIMEOUT)
+        except (OSError, ProtocolError):
+            pass
+        finally:
+            self.close()
 
     def close(self) -> None:
-        """Drop the connection, from any thread. Never raises."""
+        """Drop the connection. Never raises."""
         self.closed = True
-        with suppress(OSError):  # The other side may have been faster.
-            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
-    def _opening(self, envelope: Envelope) -> bytes:
-        mail = f"MAIL FROM:<{_safe(envelope.sender)}>"
-        if self.declares_size:
-            mail += f" SIZE={envelope.size}"
+    def abort(self) -> None:
+        """Drop the connection from any thread: what its own one waits for is lost at once."""
+        try:
+            # Not SSLSocket's own, which would let a write of the other thread leave in clear text.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def _first_group(self, envelope: Envelope) -> bytes:
+        self._commands = self._commands_for(envelope)
+        return b"".join(self._commands[: self._group])
+
+    def _commands_for(self, envelope: Envelope) -> list[bytes]:
+        if envelope.smtputf8 and not self.smtputf8:
+            raise BadEmail("the mail server does not take international addresses (SMTPUTF8)")
+        encoding = "utf-8" if envelope.smtputf8 else "ascii"
+        recipients = [f"RCPT TO:{_path(address)}\r\n" for address in envelope.recipients]
+        if not recipients:
+            raise BadEmail("the email has no recipient")
+        try:
+            lines = [line.encode(encoding) for line in (self._mail(envelope), *recipients)]
+        except UnicodeEncodeError as error:
+            raise BadAddress("an address is not ASCII, or no valid Unicode") from error
+        return [*lines, b"DATA\r\n"]
+
+    def _mail(self, envelope: Envelope) -> str:
+        line = f"MAIL FROM:{_path(envelope.sender)}" if envelope.sender else "MAIL FROM:<>"
+        if self._declares_size:
+            line += f" SIZE={envelope.size}"
         if envelope.smtputf8:
-            mail += " SMTPUTF8"
-        if not self.pipelining:
-            return f"{mail}\r\n".encode()
-        rcpts = "".join([f"RCPT TO:<{_safe(one)}>\r\n" for one in envelope.recipients])
-        return f"{mail}\r\n{rcpts}DATA\r\n".encode()
+            line += " BODY=8BITMIME SMTPUTF8"
+        if envelope.envid and self.dsn:
+            line += f" RET=HDRS ENVID={_xtext(envelope.envid)}"
+        return line + "\r\n"
 
-    def _pipelined(self, envelope: Envelope) -> Opened:
-        sender = self._read()
-        recipients = tuple([self._read() for _ in envelope.recipients])
-        return Opened(sender, recipients, self._read())
-
-    def _in_turn(self, envelope: Envelope) -> Opened:
-        sender = self._read()
-        if not sender.positive:
-            return Opened(sender, (), None)
-        recipients = tuple([self._ask(f"RCPT TO:<{_safe(one)}>") for one in envelope.recipients])
-        if not any(reply.positive for reply in recipients):
-            return Opened(sender, recipients, None)
-        return Opened(sender, recipients, self._ask("DATA"))
-
-    def _start_over(self, opened: Opened) -> None:
-        """Leave a transaction that comes to nothing.
-
-        A server that wants the message though it refused everybody gets an empty one, whose answer
-        does not matter (RFC 2920, 3.1).
-        """
-        if opened.data is not None and opened.data.code == 354:
-            self._ask(".")
-        self._ask("RSET")
-
-    def _ask(self, command: str) -> Reply:
-        self._send(f"{command}\r\n".encode())
-        return self._read()
-
-    def _send(self, content: bytes | memoryview) -> None:
-        try:
-            self._socket.sendall(content)
-        except OSError as error:
-            self._lost(error)
-
-    def _read(self) -> Reply:
-        """The next reply. After a 421 the server is gone, and so is the session."""
-        lines: list[bytes] = []
-        self._waited_from = time.monotonic()
-        while len(lines) < _MOST_LINES:
-            line = self._read_line()
-            lines.append(line)
-            if line[3:4] != b"-":
+    def _read_replies(self) -> list[Reply]:
+        """The replies to all commands, the first group of which has been written already."""
+        commands, group = self._commands, self._group
+        replies: list[Reply] = []
+        for index in range(len(commands)):
+            if index and index % group == 0:
+                if not self._worth_going_on(replies):
+                    break
+                self._write(b"".join(commands[index : index + group]))
+            replies.append(self._read(self._stage(index), self._command_timeout))
+            if self.closed:
                 break
-        else:
-            self._lost(MalformedReply("the mail server's reply does not end"))
+        return replies
+
+    def _worth_going_on(self, replies: Sequence[Reply]) -> bool:
+        only_data_is_left = len(replies) == len(self._commands) - 1
+        return replies[0].positive and not (
+            only_data_is_left and not any(reply.positive for reply in replies[1:])
+        )
+
+    def _stage(self, index: int) -> Stage:
+        if index == 0:
+            return Stage.MAIL
+        return Stage.DATA if index == len(self._commands) - 1 else Stage.RCPT
+
+    def _opened(self, replies: Sequence[Reply]) -> Opened:
+        data = len(self._commands) - 1
+        return Opened(
+            sender=replies[0],
+            recipients=tuple(replies[1:data]),
+            data=replies[data] if len(replies) > data else None,
+        )
+
+    def _end_transaction(self, opened: Opened) -> None:
+        """Make the session usable again; if that fails it is closed, but the replies are known."""
+        wants_body = opened.data is not None and opened.data.intermediate
         try:
-            reply = Reply.parse(lines)
-        except MalformedReply as error:
-            self._lost(error)
-        if reply.code == 421:
+            if wants_body:  # though there is nobody to send it to: RFC 2920 3.1
+                self._write(b".\r\n")
+                self._read(Stage.BODY, self._command_timeout)
+            else:
+                self.reset()
+        except ConnectionLost:
+            pass
+
+    def _write(self, octets: bytes | memoryview) -> None:
+        try:
+            self._socket.sendall(octets)
+        except OSError as error:
+            raise self._lost(error) from error
+
+    def _read(self, stage: Stage, timeout: float) -> Reply:
+        try:
+            reply = self._reader.read(timeout)
+        except (OSError, ProtocolError) as error:
+            raise self._lost(error) from error
+        if reply.closing:
             self.close()
+        elif not _answers(reply, stage):
+            self.close()
+            raise ConnectionLost(f"the mail server answered {stage.upper()} with {reply}")
         return reply
 
-    def _read_line(self) -> bytes:
-        while (end := self._unread.find(b"\n")) < 0:
-            if len(self._unread) > _LONGEST_LINE:
-                self._lost(MalformedReply("a line of the mail server's reply is too long"))
-            if self._unread and time.monotonic() - self._waited_from > self._patience:
-                self._lost(TimeoutError())  # It answers, a byte now and then.
-            try:
-                received = self._socket.recv(_READ_AT_ONCE)
-            except OSError as error:
-                self._lost(error)
-            if not received:
-                self._lost(ConnectionResetError("the mail server closed the connection"))
-            self._unread += received
-        line = bytes(self._unread[:end]).rstrip(b"\r")
-        del self._unread[: end + 1]
-        return line
-
-    def _wait_at_most(self, seconds: float) -> None:
-        self._patience = seconds
-        try:
-            self._socket.settimeout(seconds)
-        except OSError as error:
-            self._lost(error)
-
-    def _lost(self, error: Exception) -> NoReturn:
+    def _lost(self, error: Exception) -> ConnectionLost:
+        was_closed = self.closed
         self.close()
-        raise ConnectionLost(f"the connection was lost: {_words(error)}") from error
+        if was_closed:
+            return ConnectionLost("the connection is closed")
+        if isinstance(error, ProtocolError):
+            return ConnectionLost(str(error))
+        if isinstance(error, TimeoutError):
+            return ConnectionLost("the mail server did not answer in time")
+        return ConnectionLost("the mail server closed the connection")
 
 
-def too_big(size: int, limit: int | None) -> bool:
-    """Whether a message exceeds what the server says it takes; 0 or nothing said is no limit."""
-    return limit is not None and 0 < limit < size
+def _answers(reply: Reply, stage: Stage) -> bool:
+    """Whether the reply can be one to this command at all: 354 for DATA only, and no other 3xx."""
+    if reply.code >= 400:
+        return True
+    return reply.code == 354 if stage is Stage.DATA else reply.positive
 
 
-class _Client(smtplib.SMTP):
-    """`smtplib`'s client with replies of bounded length."""
-
-    def getreply(self) -> tuple[int, bytes]:
-        """As in `smtplib`, but no reply has more than 100 lines."""
-        if self.sock is None:
-            raise smtplib.SMTPServerDisconnected("not connected")
-        if self.file is None:
-            self.file = self.sock.makefile("rb")
-        lines: list[bytes] = []
-        while len(lines) < _MOST_LINES:
-            line = self.file.readline(_LONGEST_LINE + 1)
-            if not line:
-                self.close()
-                raise smtplib.SMTPServerDisconnected("the mail server closed the connection")
-            if len(line) > _LONGEST_LINE:
-                break
-            lines.append(line.rstrip(b"\r\n"))
-            if line[3:4] != b"-":
-                reply = Reply.parse(lines)
-                return reply.code, b"\n".join(one[4:].strip(b" \t") for one in lines)
-        self.close()
-        raise MalformedReply("the mail server's reply does not end")
+def _size_limit(parameter: str | None) -> int | None:
+    """RFC 1870 3: without a number, or with 0, there is no fixed maximum."""
+    if parameter is None or not parameter.isdecimal() or not parameter.isascii():
+        return None
+    return int(parameter) or None
 
 
-class _TlsClient(_Client, smtplib.SMTP_SSL):
-    """The same with TLS from the first byte."""
+# Whatever could end an address, the command or the line.
+_UNSAFE = re.compile("[\0-\x20\x7f-\xa0<>\u2028\u2029]")
+_NOT_XTEXT = re.compile("[^!-*,-<>-~]")
 
 
-def _dial(server: Server) -> smtplib.SMTP:
-    name = _our_name()
-    if server.tls is TlsMode.IMPLICIT:
-        client: smtplib.SMTP = _TlsClient(
-            local_hostname=name, timeout=server.connect_timeout, context=_context(server)
-        )
-    else:
-        client = _Client(local_hostname=name, timeout=server.connect_timeout)
-    # What `smtplib` checks a certificate's name against when no host went to the constructor.
-    client._host = server.host  # type: ignore[attr-defined]
-    code, text = client.connect(server.host, server.port)
-    if code != 220:
-        client.close()
-        raise smtplib.SMTPConnectError(code, text)
-    if client.sock is not None:
-        client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        client.sock.settimeout(server.command_timeout)
-    return client
+def _path(address: str) -> str:
+    if not address or _UNSAFE.search(address):
+        raise BadAddress(f"{address[:320]!r} cannot be used as an address")
+    return f"<{address}>"
 
 
-@lru_cache(maxsize=1)
-def _our_name() -> str:
-    """What EHLO says: this machine's full name, else an address literal (RFC 5321, 4.1.3)."""
-    name = socket.getfqdn()
-    return name if "." in name and name.isascii() else "[127.0.0.1]"
+def _xtext(text: str) -> str:
+    """RFC 3461 4."""
+    return _NOT_XTEXT.sub(lambda match: f"+{ord(match[0]) & 0xFF:02X}", text)
 
 
-def _greet(client: smtplib.SMTP) -> None:
-    client.ehlo_or_helo_if_needed()
+def _dot_stuffed(content: bytes) -> Iterator[bytes | memoryview]:
+    """The content in parts, each line that begins with a dot with a second one (RFC 5321 4.5.2).
 
-
-def _start_tls(client: smtplib.SMTP, server: Server) -> None:
-    if not client.has_extn("starttls"):
-        raise smtplib.SMTPNotSupportedError("the mail server does not offer STARTTLS")
-    code, text = client.starttls(context=_context(server))
-    if code != 220:
-        raise smtplib.SMTPResponseException(code, text)
-    client.ehlo_or_helo_if_needed()
-
-
-def _log_in(client: smtplib.SMTP, server: Server) -> None:
-    if server.username is None:
+    A dot after a bare LF gets one as well: no server may take it for the end of the email. Parts
+    are cut after a line end, and copied only where there is a dot to add.
+    """
+    if len(content) <= _CHUNK:
+        yield _stuffed(content)
         return
-    if server.password is None:
-        raise smtplib.SMTPNotSupportedError("the account has a login but no password")
-    if (
-        server.tls is TlsMode.NONE
-        and not server.allow_plain_login
-        and not _is_this_machine(client.sock)
-    ):
-        raise smtplib.SMTPNotSupportedError(
-            "a login without TLS is not allowed: set SMTPSSLFlag to Y"
-        )
-    client.login(server.username, server.password)
+    view = memoryview(content)
+    stuffing = content.startswith(b".") or b"\n." in content
+    start = 0
+    while start < len(content):
+        end = content.find(b"\n", start + _CHUNK) + 1 or len(content)
+        yield _stuffed(content[start:end]) if stuffing else view[start:end]
+        start = end
 
 
-def _is_this_machine(connection: socket.socket | None) -> bool:
-    if connection is None:
-        return False
-    return ipaddress.ip_address(connection.getpeername()[0].partition("%")[0]).is_loopback
-
-
-def _context(server: Server) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=server.ca_file)
-
-
-def _taken(client: smtplib.SMTP, server: Server) -> socket.socket:
-    """The connection itself; what `smtplib` reads ahead is nothing, each reply was asked for."""
-    connection = client.sock
-    if connection is None:
-        raise AccountFault(Stage.CONNECT, "the mail server closed the connection")
-    connection.settimeout(server.command_timeout)
-    if client.file is not None:
-        client.file.close()
-        client.file = None
-    client.sock = None
-    return connection
-
-
-def _fault(stage: Stage, error: Exception) -> AccountFault:
-    if isinstance(error, smtplib.SMTPResponseException):
-        text = error.smtp_error
-        words = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
-        reply = Reply.parse([b"%d %s" % (error.smtp_code, words.replace("\n", " ").encode())])
-        return AccountFault(stage, _WHAT_FAILED[stage], reply)
-    return AccountFault(stage, f"{_WHAT_FAILED[stage]}: {_words(error)}")
-
-
-_WHAT_FAILED = {
-    Stage.CONNECT: "cannot connect to the mail server",
-    Stage.EHLO: "the mail server refuses to talk to us",
-    Stage.STARTTLS: "TLS could not be started",
-    Stage.LOGIN: "the mail server refuses the login",
-}
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid ({error.verify_message})"
-    if isinstance(error, UnicodeError):
-        return "its login or password holds other characters than ASCII"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return str(error) or type(error).__name__
-
-
-def _size_limit(offered: str | None) -> int | None:
-    return int(offered) if offered and offered.isdigit() else None
-
-
-def _safe(address: str) -> str:
-    """The last guard against a second command inside an address."""
-    if not _NOT_IN_AN_ADDRESS.isdisjoint(address):
-        raise ValueError("an address holds a character that no command may hold")
-    return address
+def _stuffed(lines: bytes) -> bytes:
+    stuffed = lines.replace(b"\n.", b"\n..") if b"\n." in lines else lines
+    return b"." + stuffed if lines.startswith(b".") else stuffed

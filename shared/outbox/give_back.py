@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, literal_column, null, update
+from sqlalchemy import Connection, literal_column, null, update
 
 from shared.database.tables import emails
 from shared.outbox.conditions import TOKEN, flag_is, held_by_us
@@ -19,14 +19,8 @@ _RETURNED = {
     "dd_LeaseUntil": null(),
 }
 GIVE_BACK = update(emails).where(held_by_us(Flag.PREPARING, Flag.TRANSMITTING)).values(_RETURNED)
-_GIVE_BACK_STRAYS = (
-    update(emails)
-    .where(
-        flag_is(Flag.PREPARING),
-        emails.c.dd_LeaseToken == TOKEN,
-        emails.c.dd_srno.not_in(bindparam("held", expanding=True)),
-    )
-    .values(_RETURNED)
+RELEASE = (
+    update(emails).where(flag_is(Flag.PREPARING), emails.c.dd_LeaseToken == TOKEN).values(_RETURNED)
 )
 
 
@@ -43,7 +37,9 @@ def give_back(connection: Connection, ids: Sequence[int], lease: Lease) -> int:
     return returned
 
 
-def give_back_strays(connection: Connection, held: Sequence[int], lease: Lease) -> int:
-    """Give back what a claim took whose commit looked like a failure: ours, but unknown to us."""
-    values = {"held": list(held), "token": lease.token}
-    return connection.execute(_GIVE_BACK_STRAYS, values).rowcount
+def release(connection: Connection, lease: Lease) -> int:
+    """Give back all that is claimed under the lease and not marked; answers how many.
+
+    The end of a sender. It also returns what a claim took whose commit looked like a failure.
+    """
+    return connection.execute(RELEASE, {"token": lease.token}).rowcount

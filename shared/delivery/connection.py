@@ -1,0 +1,326 @@
+"""A connection at work: it takes emails from its line and carries each to the mail server.
+
+An email's way: compose → envelope → body → mark → final dot → reply → record. The mark is committed
+before the dot may leave. While one email's mark is on its way to the disk the next email is
+composed, and its envelope travels with the dot.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from shared.database.database import Database
+from shared.delivery.bad_email import BadEmail
+from shared.delivery.line import Line
+from shared.delivery.outcome import (
+    Attempt,
+    Fault,
+    after_envelope,
+    after_loss,
+    after_message,
+    recipients_in_transit,
+    unknown,
+)
+from shared.delivery.prepare import Prepared, prepare
+from shared.delivery.recorder import Recorder
+from shared.delivery.retry import RetryPolicy
+from shared.delivery.session import (
+    AccountFault,
+    ConnectionLost,
+    Opened,
+    SmtpSession,
+    too_big,
+)
+from shared.outbox.claim import ClaimedEmail, read_body, read_document
+from shared.outbox.finish import Outcome, Result
+from shared.outbox.mark import Mark
+
+log = logging.getLogger("rowpost.delivery")
+
+_IDLE_SECONDS = 2.0
+_MOST_ON_ONE_CONNECTION = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The account can't be used, in the words of the server or of the network."""
+
+    reason: str
+    login_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every connection of a drain works with."""
+
+    database: Database
+    recorder: Recorder
+    policy: RetryPolicy
+    on_trouble: Callable[[Line, Trouble], None]
+    on_success: Callable[[Line], None]
+
+
+class Connection(threading.Thread):
+    """One session with an account's server, and whoever travels on it."""
+
+    def __init__(self, line: Line, parts: Parts) -> None:
+        super().__init__(name=f"connection-{line.account.code or line.account.id}")
+        self._line = line
+        self._parts = parts
+        self._session: SmtpSession | None = None
+        self._following: _Trip | None = None
+        """Composed already; its envelope is written if it says so."""
+        self._retired = False
+        self._aborted = False
+
+    def run(self) -> None:
+        try:
+            while not self._retired and (trip := self._next_trip()):
+                self._carry(trip)
+        except Exception:
+            log.exception("a connection ended by an unexpected error")
+        finally:
+            self._leave()
+
+    def abort(self) -> None:
+        """Cut the connection, from another thread: whatever waits on it ends at once."""
+        self._retired = self._aborted = True
+        if (session := self._session) is not None:
+            session.close()
+
+    # An email's way, step by step.
+
+    def _carry(self, trip: _Trip) -> None:
+        """compose (done) → envelope → body → mark → final dot → reply → record."""
+        try:
+            if (opened := self._announce(trip)) is None or (session := self._session) is None:
+                return
+            session.write_body(trip.prepared.content)
+        except ConnectionLost as error:
+            self._lost_before_the_dot(trip, str(error))
+            return
+        if self._mark(trip, opened):
+            self._transmit(session, trip, opened)
+        else:
+            # The body hangs in the air: only cutting the connection keeps it from arriving.
+            session.close()
+            self._return(trip)
+
+    def _announce(self, trip: _Trip) -> Opened | None:
+        """Open the session and the envelope on it; None when the email can't go on.
+
+        A kept connection that the server has closed meanwhile is no failure of the email: it goes
+        out on a new one.
+        """
+        if (session := self._open_session(trip)) is None:
+            return None
+        try:
+            return self._envelope(session, trip)
+        except ConnectionLost:
+            if session.sent == 0 or self._aborted:
+                raise
+        if (session := self._open_session(trip)) is None:
+            return None
+        return self._envelope(session, trip)
+
+    def _open_session(self, trip: _Trip) -> SmtpSession | None:
+        session = self._session
+        if session is not None and session.sent >= _MOST_ON_ONE_CONNECTION and not trip.written:
+            session.quit()
+        if session is None or session.closed:
+            session = self._connect(trip)
+        if session is not None and (refusal := _refused_unasked(trip, session)):
+            self._record(trip, refusal)
+            return None
+        return session
+
+    def _connect(self, trip: _Trip) -> SmtpSession | None:
+        trip.written = False
+        self._forget_session()
+        try:
+            self._session = SmtpSession.connect(self._line.account.server)
+        except AccountFault as error:
+            self._fault(trip, Trouble(str(error), error.login_refused))
+            return None
+        self._line.session_opened()
+        return self._session
+
+    def _envelope(self, session: SmtpSession, trip: _Trip) -> Opened | None:
+        """MAIL, RCPT, DATA; None when the server will not take the message."""
+        if not trip.written:
+            session.write_envelope(trip.prepared.envelope)
+        trip.written = False
+        opened = session.read_envelope()
+        verdict = after_envelope(trip.attempt, opened)
+        if isinstance(verdict, Fault):
+            self._fault(trip, Trouble(str(verdict.reply)))
+            return None
+        if verdict is not None:
+            self._record(trip, verdict)
+            return None
+        return opened
+
+    def _mark(self, trip: _Trip, opened: Opened) -> bool:
+        """Whether the dot may be written. Meanwhile the next email is composed."""
+        ticket = self._parts.recorder.mark(
+            Mark(trip.prepared.email.id, recipients_in_transit(trip.attempt, opened))
+        )
+        self._following = self._following or self._compose(self._line.take_now())
+        return ticket.wait()
+
+    def _transmit(self, session: SmtpSession, trip: _Trip, opened: Opened) -> None:
+        """The final dot, and what the server says to it."""
+        following = self._may_follow(session)
+        try:
+            session.write_dot(following.prepared.envelope if following else None)
+            reply = session.read_final_reply()
+        except ConnectionLost as error:
+            self._record(trip, unknown(trip.attempt, str(error)))
+            return
+        if following is not None:
+            following.written = True
+        result = after_message(trip.attempt, opened, reply)
+        if isinstance(result, Fault):
+            self._fault(trip, Trouble(str(reply)))
+        else:
+            self._record(trip, result)
+
+    def _may_follow(self, session: SmtpSession) -> _Trip | None:
+        """The email whose envelope may travel with the dot of the one before."""
+        following = self._following
+        if following is None or not session.pipelining or self._line.closed:
+            return None
+        if session.sent + 1 >= _MOST_ON_ONE_CONNECTION or _refused_unasked(following, session):
+            return None
+        return following
+
+    # Composing.
+
+    def _next_trip(self) -> _Trip | None:
+        """The email that was composed ahead, or the next one that can be composed."""
+        following, self._following = self._following, None
+        while following is None:
+            email = self._line.take(_IDLE_SECONDS)
+            if email is None:
+                return None
+            following = self._compose(email)
+        return following
+
+    def _compose(self, email: ClaimedEmail | None) -> _Trip | None:
+        """The email with its message; a bad row fails alone, with its reason."""
+        if email is None:
+            return None
+        started = time.monotonic()
+        try:
+            prepared = self._prepare(email)
+        except BadEmail as error:
+            self._fail(email, str(error))
+        except Exception as error:
+            log.exception("email %d could not be composed", email.id)
+            self._fail(email, f"it could not be composed ({type(error).__name__})")
+        else:
+            attempt = Attempt(
+                prepared, self._line.account.code, self._parts.policy, random.random()
+            )
+            return _Trip(prepared, attempt, started)
+        return None
+
+    def _prepare(self, email: ClaimedEmail) -> Prepared:
+        body, document = email.body, None
+        if body is None or email.document_size:
+            with self._parts.database.read() as connection:
+                body = read_body(connection, email.id) if body is None else body
+                if email.document_size:
+                    document = read_document(connection, email.id)
+        return prepare(email, body, document, self._line.account)
+
+    # Reporting.
+
+    def _record(self, trip: _Trip, result: Result) -> None:
+        took = round((time.monotonic() - trip.started) * 1000)
+        self._parts.recorder.finish(replace(result, duration_ms=took))
+        self._line.done()
+        if self._line.probing:
+            self._parts.on_success(self._line)
+
+    def _fail(self, email: ClaimedEmail, reason: str) -> None:
+        code = self._line.account.code
+        self._parts.recorder.finish(Result(email.id, Outcome.FAILED, code, reason=reason))
+        self._line.done()
+
+    def _return(self, trip: _Trip) -> None:
+        self._parts.recorder.give_back(trip.prepared.email.id)
+        self._line.done()
+
+    def _lost_before_the_dot(self, trip: _Trip, reason: str) -> None:
+        """Not delivered. Where we cut the connection ourselves, no attempt is used up."""
+        if self._aborted:
+            self._return(trip)
+        else:
+            self._record(trip, after_loss(trip.attempt, reason))
+
+    def _fault(self, trip: _Trip, trouble: Trouble) -> None:
+        """The account's trouble, not the email's: it waits again, unharmed.
+
+        While other sessions of the account work, this one was one too many.
+        """
+        self._retired = True
+        if self._session is not None:
+            self._session.close()
+        self._forget_session()
+        if self._line.open_sessions > 0:
+            self._line.most_connections = self._line.open_sessions
+            self._line.put_back(trip.prepared.email)
+            return
+        self._return(trip)
+        self._parts.on_trouble(self._line, trouble)
+
+    def _leave(self) -> None:
+        """Give back what was composed ahead, and say goodbye."""
+        if self._following is not None:
+            self._return(self._following)
+        if self._session is not None:
+            self._session.quit()
+        self._forget_session()
+
+    def _forget_session(self) -> None:
+        if self._session is not None:
+            self._line.session_closed()
+        self._session = None
+
+
+@dataclass(slots=True)
+class _Trip:
+    """A composed email under way. `written`: its envelope went out with the dot before it."""
+
+    prepared: Prepared
+    attempt: Attempt
+    started: float
+    written: bool = False
+
+
+def _refused_unasked(trip: _Trip, session: SmtpSession) -> Result | None:
+    """What the server's own offer rules out (RFC 1870, RFC 6531)."""
+    envelope = trip.prepared.envelope
+    if too_big(envelope.size, session.size_limit):
+        reason = f"the email has {envelope.size} bytes, the mail server takes {session.size_limit}"
+        return _ruled_out(trip, "5.3.4", reason)
+    if envelope.smtputf8 and not session.smtputf8:
+        reason = "an address is not ASCII, and the mail server does not offer SMTPUTF8"
+        return _ruled_out(trip, "5.6.7", reason)
+    return None
+
+
+def _ruled_out(trip: _Trip, enhanced_code: str, reason: str) -> Result:
+    return Result(
+        trip.prepared.email.id,
+        Outcome.FAILED,
+        trip.attempt.account,
+        reason=reason,
+        enhanced_code=enhanced_code,
+    )

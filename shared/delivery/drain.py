@@ -1,0 +1,344 @@
+"""The drain: waiting emails are claimed, composed, sent and recorded until nothing is due.
+
+An email's way, in the order of the files that hold its steps:
+
+    row → claim     outbox/claim.py         N becomes P, under this drain's lease
+        → compose   delivery/prepare.py     the row becomes a message and an envelope
+        → send      delivery/connection.py  envelope, body, mark (P becomes T), final dot, reply
+        → record    delivery/recorder.py    T becomes Y, N (again, later), F or U
+
+One claimer (this thread), one recorder, and for each account a line of emails served by several
+connections, each a thread with its own SMTP session.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection as SqlConnection
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared import service
+from shared.application import Application
+from shared.database.errors import CommitUncertain, DatabaseUnreachable
+from shared.delivery.accounts import Account, load_accounts
+from shared.delivery.connection import Connection, Parts, Trouble
+from shared.delivery.lease_keeper import LeaseKeeper
+from shared.delivery.line import Line
+from shared.delivery.pauses import Pause, end_pause, pause, pauses, take_probe
+from shared.delivery.recorder import Recorder
+from shared.delivery.retry import RetryPolicy, pause_seconds
+from shared.outbox.admit import admit, expire
+from shared.outbox.claim import (
+    ClaimedEmail,
+    UnreadableEmail,
+    Wanted,
+    claim,
+    claim_suspects,
+    fetch,
+)
+from shared.outbox.finish import Outcome, Result
+from shared.outbox.give_back import release
+from shared.outbox.lease import Lease
+from shared.outbox.states import BOTH_LANES, Lane
+
+log = logging.getLogger("rowpost.delivery")
+
+T = TypeVar("T")
+
+_LOOK_AGAIN_SECONDS = 1.0
+_ROUND_SECONDS = 0.02
+_SECONDS_TO_STOP = 5.0
+_SECONDS_FOR_A_COMMAND = 120.0
+_SECONDS_TO_RECORD = 120.0
+_SECONDS_TO_RECORD_AT_STOP = 2.0
+_MOST_ADMITTED = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a drain is to do: which lanes, for how many seconds, `scheduled` until when.
+
+    `forced`: an operator asked for it, so a paused account is tried at once.
+    """
+
+    lanes: tuple[Lane, ...] = BOTH_LANES
+    seconds: float = 45.0
+    scheduled_until: datetime | None = None
+    forced: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """What a drain did, in emails, and whether it ended because nothing was due any more."""
+
+    sent: int = 0
+    retried: int = 0
+    failed: int = 0
+    unknown: int = 0
+    finished: bool = True
+
+    @property
+    def processed(self) -> int:
+        return self.sent + self.retried + self.failed + self.unknown
+
+
+def drain(application: Application, order: Order) -> Drained:
+    """Send what is due. Ends when nothing is, when its time is over, or when it is told to stop.
+
+    Emails that were claimed and not begun are given back. Raises DatabaseUnreachable when there is
+    no database to begin with; one that goes away meanwhile is waited for.
+    """
+    return _Drain(application, order).run()
+
+
+class _Drain:
+    def __init__(self, application: Application, order: Order) -> None:
+        settings = application.settings
+        self._application = application
+        self._order = order
+        self._database = application.database()
+        self._lease = Lease.new(settings.lease_seconds)
+        self._recorder = Recorder(self._database, self._lease)
+        self._parts = Parts(
+            self._database,
+            self._recorder,
+            RetryPolicy(settings.max_retries, settings.retry_seconds),
+            self._on_trouble,
+            self._on_success,
+        )
+        self._lines: dict[int, Line] = {}
+        self._threads: list[Connection] = []
+        self._deadline = time.monotonic() + order.seconds
+        self._told_to_stop = threading.Event()
+
+    def run(self) -> Drained:
+        nothing_left = False
+        with LeaseKeeper(self._database, self._lease), self._recording():
+            try:
+                self._admit()
+                self._send_suspects()
+                nothing_left = self._send_what_is_due()
+            finally:
+                self._wind_down()
+        written = self._recorder.written
+        return Drained(
+            sent=written[Outcome.SENT],
+            retried=written[Outcome.RETRY],
+            failed=written[Outcome.FAILED],
+            unknown=written[Outcome.UNKNOWN],
+            finished=nothing_left,
+        )
+
+    # Claiming.
+
+    def _admit(self) -> None:
+        """Complete rows as applications insert them, and give up those whose time is over."""
+        for settle in (admit, expire):
+            for _ in range(_MOST_ADMITTED):
+                if self._over or not self._write(settle):
+                    break
+
+    def _send_suspects(self) -> None:
+        """First, and with nothing beside them, the emails that a sender died of."""
+        for line in self._look():
+            while not self._over and not line.closed and self._claim(line, claim_suspects):
+                while not line.wait_until_idle(_ROUND_SECONDS) and not self._over:
+                    self._serve(line)
+
+    def _send_what_is_due(self) -> bool:
+        """Keep every line filled; True when nothing is due any more."""
+        lines, looked = self._look(), time.monotonic()
+        while not self._over:
+            if time.monotonic() - looked > _LOOK_AGAIN_SECONDS:
+                self._admit()
+                lines, looked = self._look(), time.monotonic()
+            claimed = sum([self._fill(line) for line in lines])
+            if not claimed and all(line.idle for line in lines):
+                return True
+            if not claimed:
+                self._told_to_stop.wait(_ROUND_SECONDS)
+        return False
+
+    def _fill(self, line: Line) -> int:
+        """Claim more for a line that runs low."""
+        claimed = 0
+        if not line.closed and line.queued <= line.batch // 2:
+            claimed = self._claim(line, claim)
+        self._serve(line)
+        return claimed
+
+    def _claim(self, line: Line, take: _Take) -> int:
+        """Claim emails of one account, and learn what a sender needs to know of them."""
+        lanes = self._lanes()
+        wanted = Wanted(line.account.codes, lanes, line.batch, line.account.message_domain)
+
+        def take_and_fetch(
+            connection: SqlConnection,
+        ) -> list[ClaimedEmail | UnreadableEmail]:
+            return fetch(connection, take(connection, wanted, self._lease))
+
+        emails = (self._write(take_and_fetch) if lanes else None) or []
+        if emails:
+            line.put([one for one in emails if isinstance(one, ClaimedEmail)])
+            self._serve(line)
+        for one in emails:
+            if isinstance(one, UnreadableEmail):
+                result = Result(one.id, Outcome.FAILED, line.account.code, reason=one.reason)
+                self._recorder.finish(result)
+        return len(emails)
+
+    def _lanes(self) -> tuple[Lane, ...]:
+        """The lanes that are open now: the window may have closed meanwhile."""
+        until = self._order.scheduled_until
+        if until is not None and datetime.now(UTC) >= until:
+            return tuple(lane for lane in self._order.lanes if lane is not Lane.SCHEDULED)
+        return self._order.lanes
+
+    # Accounts and their lines.
+
+    def _look(self) -> list[Line]:
+        """The lines to serve: of accounts as they stand now. Notices that the service stopped."""
+        try:
+            with self._database.read() as connection:
+                running = service.status(connection).running
+                book = load_accounts(
+                    connection, self._application.secrets, self._application.settings
+                )
+                resting = pauses(connection)
+        except (SQLAlchemyError, DatabaseUnreachable):
+            log.warning("the accounts could not be read; going on with those that are known")
+            return [line for line in self._lines.values() if not line.closed]
+        if not running:
+            self._told_to_stop.set()
+        lines = [self._line(account, resting.get(account.id)) for account in book.usable]
+        return [line for line in lines if line is not None and not line.closed]
+
+    def _line(self, account: Account, pause: Pause | None) -> Line | None:
+        """The account's line; none while it rests, unless it is up to us to try it."""
+        line = self._lines.get(account.id)
+        if line is not None:
+            if pause is not None and not line.probing:
+                self._close(line)
+            return line
+        if pause is not None and not self._may_probe(pause):
+            return None
+        most = self._application.settings.connections
+        line = self._lines[account.id] = Line(account, most, probing=pause is not None)
+        return line
+
+    def _may_probe(self, pause: Pause) -> bool:
+        if not (pause.is_over or self._order.forced):
+            return False
+        seconds = self._lease.seconds + self._order.seconds
+        return bool(
+            self._write(
+                lambda connection: take_probe(
+                    connection,
+                    pause.account_id,
+                    self._lease.token,
+                    seconds,
+                    at_once=self._order.forced,
+                )
+            )
+        )
+
+    def _serve(self, line: Line) -> None:
+        """Open connections while emails wait and the account allows more."""
+        line.threads = [thread for thread in line.threads if thread.is_alive()]
+        wanted = min(line.most_connections, len(line.threads) + line.queued)
+        while not line.closed and len(line.threads) < wanted:
+            thread = Connection(line, self._parts)
+            line.threads.append(thread)
+            self._threads.append(thread)
+            thread.start()
+
+    def _on_trouble(self, line: Line, trouble: Trouble) -> None:
+        """The account can't be used: it rests for all senders, and its emails wait, unharmed."""
+        log.warning("account %s rests: %s", line.account.code, trouble.reason)
+        self._close(line)
+
+        def let_rest(connection: SqlConnection) -> bool:
+            before = pauses(connection).get(line.account.id)
+            seconds = pause_seconds(
+                before.times if before else 0,
+                login_refused=trouble.login_refused,
+                chance=random.random(),
+            )
+            return pause(connection, line.account.id, seconds, trouble.reason)
+
+        self._write(let_rest)
+
+    def _on_success(self, line: Line) -> None:
+        line.works()
+        self._write(lambda connection: end_pause(connection, line.account.id))
+
+    def _close(self, line: Line) -> None:
+        for email in line.close():
+            self._recorder.give_back(email.id)
+
+    # Ending.
+
+    @property
+    def _over(self) -> bool:
+        return (
+            self._told_to_stop.is_set()
+            or self._application.stop.is_set()
+            or time.monotonic() > self._deadline
+        )
+
+    def _wind_down(self) -> None:
+        """Finish what is being sent; what nobody began is given back."""
+        for line in self._lines.values():
+            self._close(line)
+        began = time.monotonic()
+        patience = self._application.settings.smtp_timeout + _SECONDS_FOR_A_COMMAND
+        for thread in self._threads:
+            while thread.is_alive() and time.monotonic() - began < patience:
+                thread.join(0.1)
+                if self._application.stop.is_set():
+                    patience = min(patience, time.monotonic() - began + _SECONDS_TO_STOP)
+                    break
+        self._abort_the_rest(began + patience)
+
+    def _abort_the_rest(self, at: float) -> None:
+        for thread in self._threads:
+            thread.join(max(0.0, at - time.monotonic()))
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.abort()
+        for thread in self._threads:
+            thread.join(1)
+
+    @contextmanager
+    def _recording(self) -> Iterator[None]:
+        self._recorder.start()
+        try:
+            yield
+        finally:
+            stopping = self._application.stop.is_set()
+            seconds = _SECONDS_TO_RECORD_AT_STOP if stopping else _SECONDS_TO_RECORD
+            self._recorder.close(seconds)
+            self._write(lambda connection: release(connection, self._lease))
+
+    def _write(self, work: Callable[[SqlConnection], T]) -> T | None:
+        """A write transaction of the claimer's; None when it came to nothing.
+
+        Emails of a claim whose commit is uncertain are given back at the end with the lease.
+        """
+        try:
+            return self._database.run(work, seconds=min(30.0, self._lease.seconds))
+        except (SQLAlchemyError, DatabaseUnreachable, CommitUncertain) as error:
+            log.warning("a step of the drain could not be written: %s", type(error).__name__)
+            return None
+
+
+_Take = Callable[[SqlConnection, Wanted, Lease], Sequence[int]]

@@ -1,0 +1,50 @@
+"""Keeping a lease: renewed by a thread of its own, every third of its length."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from types import TracebackType
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.database.database import Database
+from shared.database.errors import CommitUncertain, DatabaseUnreachable
+from shared.outbox.lease import Lease, renew
+
+log = logging.getLogger("rowpost.delivery")
+
+
+class LeaseKeeper:
+    """While the block runs, the lease on all its emails is renewed.
+
+    Should that fail for too long, the emails are somebody else's to rescue; the fences of mark and
+    finish see to it that nothing is written, or sent, that is no longer ours.
+    """
+
+    def __init__(self, database: Database, lease: Lease) -> None:
+        self._database = database
+        self._lease = lease
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name="lease")
+
+    def __enter__(self) -> LeaseKeeper:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _loop(self) -> None:
+        third = self._lease.seconds / 3
+        while not self._ended.wait(third):
+            try:
+                self._database.run(lambda connection: renew(connection, self._lease), seconds=third)
+            except (SQLAlchemyError, DatabaseUnreachable, CommitUncertain) as error:
+                log.warning("the lease could not be renewed: %s", type(error).__name__)

@@ -1,0 +1,260 @@
+"""Opening a connection to a mail server: connect, TLS, EHLO, login; by Python's smtplib."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import smtplib
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import lru_cache
+
+from shared.delivery.reply import ProtocolError, Reply, Stage
+from shared.delivery.reply_reader import ReplyReader
+from shared.errors import RowpostError
+
+
+class TlsMode(StrEnum):
+    """How a connection is secured. A mode that is asked for never falls back to another."""
+
+    NONE = "none"
+    STARTTLS = "starttls"
+    IMPLICIT = "implicit"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A mail server and how to use it. All times are seconds.
+
+    allow_plain_login: log in without TLS also to another machine than this one.
+    connect_timeout: for the connection, and again for the greeting.
+    command_timeout: for each reply, and for each part of an email to be written.
+    reply_timeout: for the reply to the final dot.
+    client_name: what EHLO says; this end's address where it is not given (RFC 5321 4.1.3).
+    ca_file: certificates to trust in place of the system's.
+    """
+
+    host: str
+    port: int
+    tls: TlsMode
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    allow_plain_login: bool = False
+    connect_timeout: float = 30
+    command_timeout: float = 60
+    reply_timeout: float = 300
+    client_name: str | None = None
+    ca_file: str | None = None
+
+
+class AccountFault(RowpostError):
+    """The server can't be used as the account says: its text says why, `stage` at what.
+
+    reply: the server's words, if it had any.
+    login_refused: user name or password were refused; trying again will not help.
+    """
+
+    def __init__(
+        self, reason: str, stage: Stage, reply: Reply | None = None, *, login_refused: bool = False
+    ) -> None:
+        super().__init__(reason)
+        self.stage = stage
+        self.reply = reply
+        self.login_refused = login_refused
+
+
+@dataclass(frozen=True, slots=True)
+class OpenConnection:
+    """A connection that is ready for MAIL. Extensions: keyword in small letters → parameters."""
+
+    socket: socket.socket
+    reader: ReplyReader
+    extensions: Mapping[str, str]
+
+
+def open_connection(server: Server) -> OpenConnection:
+    """Connect, secure the connection, introduce ourselves and log in. Raises AccountFault."""
+    opening = _Opening(server)
+    try:
+        return opening.run()
+    except (OSError, ProtocolError, ValueError, OverflowError) as error:
+        opening.close()
+        raise AccountFault(_reason(error, opening.stage), opening.stage) from error
+    except BaseException:
+        opening.close()
+        raise
+
+
+class _Opening(smtplib.SMTP):
+    """smtplib's dialogue, but read through a reader that has bounds."""
+
+    def __init__(self, server: Server) -> None:
+        # A name that is given, though not the right one yet, keeps smtplib from asking the DNS.
+        super().__init__(local_hostname=server.client_name or "")
+        self._server = server
+        self._reply_timeout = server.connect_timeout
+        self.stage = Stage.CONNECT
+
+    def run(self) -> OpenConnection:
+        self._require_whole_login()
+        self._connect()
+        self._introduce()
+        if self._server.tls is TlsMode.STARTTLS:
+            self._start_tls()
+            self._introduce()
+        if self._server.username:
+            self._log_in(self._server.username, self._server.password or "")
+        self._socket.settimeout(min(self._server.command_timeout, self._server.reply_timeout))
+        return OpenConnection(self._socket, self._reader, self.esmtp_features)
+
+    def getreply(self) -> tuple[int, bytes]:
+        lines = self._reader.read_lines(self._reply_timeout)
+        self._reply = Reply.parse(lines)
+        return self._reply.code, b"\n".join(line[4:].strip() for line in lines)
+
+    def _require_whole_login(self) -> None:
+        if bool(self._server.username) != bool(self._server.password):
+            missing = "password" if self._server.username else "user name"
+            raise AccountFault(f"cannot log in: the account has no {missing}", Stage.LOGIN)
+
+    def _connect(self) -> None:
+        address = (self._server.host, self._server.port)
+        plain = socket.create_connection(address, self._server.connect_timeout)
+        self._use(plain)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.local_hostname = self.local_hostname or _address_literal(plain)
+        if self._server.tls is TlsMode.IMPLICIT:
+            self._secure()
+            self.stage = Stage.CONNECT
+        self.getreply()
+        self._require_positive("connection refused")
+        self._reply_timeout = self._server.command_timeout
+
+    def _introduce(self) -> None:
+        self.stage = Stage.EHLO
+        self.ehlo()
+        if self._reply.permanent:
+            self.helo()
+        self._require_positive("greeting refused")
+
+    def _start_tls(self) -> None:
+        self.stage = Stage.STARTTLS
+        if "starttls" not in self.esmtp_features:
+            raise AccountFault(
+                "TLS failed: the server does not offer STARTTLS, which the account requires",
+                self.stage,
+            )
+        self.docmd("STARTTLS")
+        self._require_positive("TLS refused")
+        self._secure()
+
+    def _secure(self) -> None:
+        """Go on in TLS. The new reader knows nothing of what came in clear text (RFC 3207 4.2)."""
+        self.stage = Stage.STARTTLS
+        context = _tls_context(self._server.ca_file)
+        self._use(context.wrap_socket(self._socket, server_hostname=self._server.host))
+
+    def _use(self, sock: socket.socket) -> None:
+        self.sock = self._socket = sock
+        self._reader = ReplyReader(sock)
+
+    def _log_in(self, username: str, password: str) -> None:
+        self.stage = Stage.LOGIN
+        self._require_privacy()
+        plain = _base64(f"\0{username}\0{password}")
+        name, word = _base64(username), _base64(password)
+        offered = self.esmtp_features.get("auth", "").upper().split()
+        if "PLAIN" in offered:
+            self.docmd("AUTH", f"PLAIN {plain}")
+        elif "LOGIN" in offered:
+            self._log_in_by_steps("AUTH LOGIN", name, word)
+        else:
+            raise AccountFault(
+                "cannot log in: the server offers neither PLAIN nor LOGIN", self.stage
+            )
+        # Some servers repeat in their reply the command that they did not understand.
+        self._reply = _without(self._reply, plain, word, password)
+        self._require_positive("login refused", login_refused=self._reply.permanent)
+
+    def _log_in_by_steps(self, *lines: str) -> None:
+        for line in lines:
+            self.docmd(line)
+            if not self._reply.intermediate:
+                return
+
+    def _require_privacy(self) -> None:
+        if self._server.tls is not TlsMode.NONE or self._server.allow_plain_login:
+            return
+        if not ipaddress.ip_address(self._socket.getpeername()[0].partition("%")[0]).is_loopback:
+            raise AccountFault(
+                "cannot log in: without TLS the password would be readable on the way;"
+                " switch TLS on, or allow a plain login for this account",
+                self.stage,
+            )
+
+    def _require_positive(self, refusal: str, *, login_refused: bool = False) -> None:
+        if self._reply.positive:
+            return
+        raise AccountFault(
+            f"{refusal}: {self._reply}", self.stage, self._reply, login_refused=login_refused
+        )
+
+
+@lru_cache(maxsize=8)
+def _tls_context(ca_file: str | None) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=ca_file)
+
+
+def _address_literal(sock: socket.socket) -> str:
+    address = sock.getsockname()[0].partition("%")[0]
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode("ascii")
+
+
+def _without(reply: Reply, *secrets: str) -> Reply:
+    text = reply.text
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return replace(reply, text=text)
+
+
+_FAILURE = {
+    Stage.CONNECT: "cannot connect",
+    Stage.EHLO: "greeting failed",
+    Stage.STARTTLS: "TLS failed",
+    Stage.LOGIN: "login failed",
+}
+
+
+def _reason(error: Exception, stage: Stage) -> str:
+    return f"{_FAILURE[stage]}: {_cause(error)}"
+
+
+def _cause(error: Exception) -> str:
+    match error:
+        case ProtocolError():
+            return str(error)
+        case ssl.SSLCertVerificationError():
+            return f"the server's certificate is not valid: {error.verify_message}"
+        case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "RECORD_LAYER_FAILURE"):
+            return "the server does not speak TLS on this port"
+        case ssl.SSLError():
+            return (error.reason or "handshake failure").replace("_", " ").lower()
+        case socket.gaierror():
+            return "the server's name cannot be found"
+        case TimeoutError():
+            return "no answer in time"
+        case ConnectionRefusedError():
+            return "connection refused"
+        case ConnectionError():
+            return "the server closed the connection"
+        case OSError():
+            return error.strerror or "network error"
+        case _:
+            return "the account's host, port or client name is not valid"

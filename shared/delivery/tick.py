@@ -1,0 +1,147 @@
+"""Ticks: what the timer, a token and an operator set going."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Connection
+
+from shared import service
+from shared.application import Application
+from shared.delivery.drain import Drained, Order, drain
+from shared.delivery.tokens import DrainToken, TokenNotPut, tokens_worth_while
+from shared.errors import RowpostError
+from shared.outbox.counts import due
+from shared.outbox.rescue import Rescued, rescue
+from shared.outbox.resolve import Decision, resolve, unknown_ids
+from shared.outbox.states import BOTH_LANES, Lane
+from shared.schedule import closes_at, is_due
+
+log = logging.getLogger("rowpost.delivery")
+
+DRAIN_SECONDS = 45.0
+_MOST_SENDERS = 4
+_MOST_RESENT = 500
+
+
+class ServiceStopped(RowpostError):
+    """Nothing is sent while the service is stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class TickResult:
+    """What one tick of the timer did."""
+
+    rescued: Rescued
+    drained: Drained | None
+    ran_schedule: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run did: emails tried, sent, failed (given up), and how many are still due."""
+
+    processed: int
+    sent: int
+    failed: int
+    remaining: int
+
+
+def tick(application: Application, now: datetime | None = None) -> TickResult:
+    """One tick of the timer: rescue, then send what is due, for 45 seconds at most.
+
+    `immediate` always, `scheduled` when a run is due; of several ticks at once one takes the run.
+    Raises DatabaseUnreachable.
+    """
+    now = now or datetime.now(UTC)
+    database = application.database()
+    database.run(service.record_tick)
+    rescued = _rescue(application)
+    with database.read() as connection:
+        state = service.status(connection)
+    if not state.running:
+        return TickResult(rescued, None, False)
+    order = _order(application, state, now)
+    drained = _drain(application, order)
+    return TickResult(rescued, drained, Lane.SCHEDULED in order.lanes)
+
+
+def force(application: Application, seconds: float) -> RunResult:
+    """Send all that is due in both lanes, whatever the window, for so many seconds at most.
+
+    What is left then goes on by itself. Raises ServiceStopped, DatabaseUnreachable.
+    """
+    database = application.database()
+    with database.read() as connection:
+        if not service.status(connection).running:
+            raise ServiceStopped("the service is stopped: start it first")
+    _rescue(application)
+    database.run(service.record_run)
+    return _result(application, _drain(application, Order(seconds=seconds, forced=True)))
+
+
+def drain_token(application: Application, body: str) -> RunResult:
+    """What a token on `drain-requests` asks for. Raises BadToken, DatabaseUnreachable."""
+    token = DrainToken.parse(body)
+    order = Order(token.lanes, DRAIN_SECONDS, token.until)
+    return _result(application, _drain(application, order))
+
+
+def _rescue(application: Application) -> Rescued:
+    rescued = application.database().run(rescue)
+    if rescued != Rescued():
+        log.warning(
+            "rescued: %d wait again, %d given up, %d with unknown outcome",
+            rescued.given_back,
+            rescued.failed,
+            rescued.unknown,
+        )
+    if application.settings.resend_unknown == "on":
+        application.database().run(_resend_unknown)
+    return rescued
+
+
+def _resend_unknown(connection: Connection) -> None:
+    for email_id in unknown_ids(connection, _MOST_RESENT):
+        resolve(connection, email_id, Decision.RESEND)
+
+
+def _order(application: Application, state: service.ServiceState, now: datetime) -> Order:
+    """`immediate`, and `scheduled` if a run is due and nobody else took it."""
+    schedule = application.configuration.current().email.to_schedule()
+    if is_due(schedule, state.last_run, now) and application.database().run(
+        lambda connection: service.take_run(connection, state.runs)
+    ):
+        return Order(BOTH_LANES, DRAIN_SECONDS, closes_at(schedule, now))
+    return Order((Lane.IMMEDIATE,), DRAIN_SECONDS)
+
+
+def _drain(application: Application, order: Order) -> Drained:
+    """Drain; where more is left than the time allowed, wake others to go on."""
+    drained = drain(application, order)
+    if drained.processed:
+        application.database().run(service.record_activity)
+    if not drained.finished and not application.stop.is_set():
+        _wake_others(application, order)
+    return drained
+
+
+def _wake_others(application: Application, order: Order) -> None:
+    with application.database().read() as connection:
+        if not service.status(connection).running:
+            return
+        number = tokens_worth_while(due(connection), _MOST_SENDERS)
+    token = DrainToken(order.lanes, order.scheduled_until)
+    try:
+        for _ in range(number):
+            application.tokens.put(token)
+    except TokenNotPut as error:
+        log.warning("%s; the timer goes on with what is left", error)
+
+
+def _result(application: Application, drained: Drained) -> RunResult:
+    with application.database().read() as connection:
+        remaining = due(connection)
+    return RunResult(drained.processed, drained.sent, drained.failed, remaining)
