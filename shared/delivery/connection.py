@@ -12,6 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from shared.database.database import Database
@@ -91,7 +92,7 @@ class Connection(threading.Thread):
         """Cut the connection, from another thread: whatever waits on it ends at once."""
         self._retired = self._aborted = True
         if (session := self._session) is not None:
-            session.close()
+            session.abort()
 
     # An email's way, step by step.
 
@@ -103,6 +104,9 @@ class Connection(threading.Thread):
             session.write_body(trip.prepared.content)
         except ConnectionLost as error:
             self._lost_before_the_dot(trip, str(error))
+            return
+        except BadEmail as error:
+            self._fail(trip.prepared.email, str(error))
             return
         if self._mark(trip, opened):
             self._transmit(session, trip, opened)
@@ -175,9 +179,8 @@ class Connection(threading.Thread):
 
     def _transmit(self, session: SmtpSession, trip: _Trip, opened: Opened) -> None:
         """The final dot, and what the server says to it."""
-        following = self._may_follow(session)
         try:
-            session.write_dot(following.prepared.envelope if following else None)
+            following = self._write_dot(session)
             reply = session.read_final_reply()
         except ConnectionLost as error:
             self._record(trip, unknown(trip.attempt, str(error)))
@@ -189,6 +192,15 @@ class Connection(threading.Thread):
             self._fault(trip, Trouble(str(reply)))
         else:
             self._record(trip, result)
+
+    def _write_dot(self, session: SmtpSession) -> _Trip | None:
+        """Write it; answers the email whose envelope went with it."""
+        if (following := self._may_follow(session)) is not None:
+            with suppress(BadEmail):  # Then nothing was written: it fails when it is its turn.
+                session.write_dot(following.prepared.envelope)
+                return following
+        session.write_dot()
+        return None
 
     def _may_follow(self, session: SmtpSession) -> _Trip | None:
         """The email whose envelope may travel with the dot of the one before."""

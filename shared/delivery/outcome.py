@@ -62,7 +62,7 @@ def after_message(attempt: Attempt, opened: Opened, reply: Reply) -> Result | Fa
     known = recipients_in_transit(attempt, opened)
     if reply.positive:
         return _delivered(attempt, opened, _settled(known, RecipientState.SENT), reply)
-    verdict = classify(reply, Stage.MESSAGE)
+    verdict = classify(reply, Stage.BODY)
     if verdict.scope is Scope.ACCOUNT:
         return Fault(reply)
     if verdict.permanent:

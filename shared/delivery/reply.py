@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import Enum, StrEnum, auto
 
 from shared.errors import RowpostError
 
@@ -19,7 +19,7 @@ _ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?=\s|\Z)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
 
 
-class MalformedReply(RowpostError):
+class ProtocolError(RowpostError):
     """What the server said is no SMTP reply."""
 
 
@@ -33,17 +33,17 @@ class Reply:
 
     @classmethod
     def parse(cls, lines: Sequence[bytes]) -> Reply:
-        """The reply that these lines, without their line ends, make. Raises MalformedReply."""
+        """The reply that these lines, without their line ends, make. Raises ProtocolError."""
         texts: list[str] = []
         code = b""
         for line in lines:
             match = _LINE.match(line)
             if match is None or (code and match[1] != code):
-                raise MalformedReply("the mail server's reply is not SMTP")
+                raise ProtocolError("the mail server's reply is not SMTP")
             code = match[1]
             texts.append((match[2] or b"").decode("utf-8", "replace"))
         if not code:
-            raise MalformedReply("the mail server's reply is empty")
+            raise ProtocolError("the mail server's reply is empty")
         text = _CONTROL.sub(" ", " ".join(texts)).strip()
         enhanced = _ENHANCED.match(text)
         return cls(
@@ -57,6 +57,15 @@ class Reply:
         return 200 <= self.code < 300
 
     @property
+    def intermediate(self) -> bool:
+        return 300 <= self.code < 400
+
+    @property
+    def closing(self) -> bool:
+        """The server ends the connection with this reply (RFC 5321, 3.8)."""
+        return self.code == 421
+
+    @property
     def transient(self) -> bool:
         return 400 <= self.code < 500
 
@@ -68,7 +77,7 @@ class Reply:
         return f"{self.code} {self.text}".strip()
 
 
-class Stage(Enum):
+class Stage(StrEnum):
     """What the reply answers."""
 
     CONNECT = auto()
@@ -78,7 +87,7 @@ class Stage(Enum):
     MAIL = auto()
     RCPT = auto()
     DATA = auto()
-    MESSAGE = auto()
+    BODY = auto()
     """The final dot."""
 
 
