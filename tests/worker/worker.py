@@ -70,7 +70,7 @@ class Worker:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Call an HTTP function as the host does once it has chosen it by its route."""
+        """Call an HTTP function as the host does when it has chosen one by its route."""
         http = {
             "method": method,
             "url": f"http://127.0.0.1:7071{path}",
