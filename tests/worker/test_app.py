@@ -33,11 +33,11 @@ class App:
     folder: Path
 
     def insert(self, subject: str) -> int:
-        """A row as another application would insert it; answers its number."""
+        """A row as another application would insert it, due at once; answers its number."""
         (number,) = _execute(
             self.folder,
-            "INSERT INTO Digital_Emaildetails (dd_toEmailid, dd_subject, dd_bodyText)"
-            " VALUES ('ann@example.com', ?, 'Hello Ann') RETURNING dd_srno",
+            "INSERT INTO Digital_Emaildetails (dd_toEmailid, dd_subject, dd_bodyText, dd_Lane)"
+            " VALUES ('ann@example.com', ?, 'Hello Ann', 'immediate') RETURNING dd_srno",
             subject,
         )
         return int(number)

@@ -118,7 +118,7 @@ class Worker:
 def worker(app: Path, environment: Mapping[str, str]) -> Iterator[Worker]:
     """Start a worker, let it index the app in the folder `app`, and end it afterwards."""
     with subprocess.Popen(
-        [str(installed(WORKER_PYTHON)), str(DRIVER), str(app)],
+        [str(installed(WORKER_PYTHON)), "-P", str(DRIVER), str(app)],
         env={"PATH": "/usr/bin:/bin", "FUNCTIONS_WORKER_RUNTIME": "python", **environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
