@@ -18,6 +18,7 @@ from shared.database.errors import (
     SchemaBehind,
     is_transient,
 )
+from shared.delivery.tick import ServiceStopped
 from shared.errors import RowpostError
 from shared.security.lockout import LockedOut
 from shared.security.tokens import InvalidToken
@@ -29,6 +30,7 @@ _RETRY_SECONDS = "10"
 _DATABASE_AWAY = (
     "The database does not answer just now. Try again in a moment; /health shows when it is back."
 )
+_STOPPED = "The service is stopped: start it with POST /api/service-control, then try again."
 _UNCERTAIN = (
     "The database broke off in the middle: look whether the change was made, and if it was not, "
     "try again."
@@ -100,6 +102,8 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(
                 429, "locked_out", str(error), headers={"Retry-After": str(error.retry_after)}
             )
+        case ServiceStopped():
+            return ApiError(409, "service_stopped", _STOPPED)
         case DatabaseUnreachable():
             return _unavailable("database_unreachable", _DATABASE_AWAY)
         case SchemaBehind():

@@ -6,8 +6,8 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from typing import TypeVar
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -27,7 +27,9 @@ class Database:
         self.engine = engine
         # SQLite has one writer. Waiting for our turn here costs microseconds; waiting in SQLite
         # means its sleeps of growing length.
-        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        self._turn: AbstractContextManager[Any] = (
+            threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        )
 
     @property
     def is_sqlite(self) -> bool:
@@ -46,20 +48,12 @@ class Database:
         Raises CommitUncertain when the commit itself fails in a way that leaves its end open,
         DatabaseUnreachable when no connection can be had.
         """
-        with self._turn, self._connection(writes=True) as connection:
-            transaction = connection.begin()
-            try:
-                yield connection
-            except BaseException:
-                _roll_back(connection)
-                raise
-            try:
-                transaction.commit()
-            except SQLAlchemyError as error:
-                _roll_back(connection)
-                raise CommitUncertain(
-                    "the database broke off while committing: the change may be there or not"
-                ) from error
+        with self._turn, self._connection(writes=True) as connection, _committed(connection):
+            yield connection
+
+    def writer(self) -> Writer:
+        """A connection of one's own, for a thread that writes all the time."""
+        return Writer(self.engine, self._turn)
 
     def run(self, work: Callable[[Connection], T], *, seconds: float = 30) -> T:
         """Run `work` in a write transaction, again as a whole after a transient error.
@@ -92,6 +86,55 @@ class Database:
             connection = self.engine.connect()
         with connection:
             yield connection.execution_options(writes=True) if writes else connection
+
+
+class Writer:
+    """One connection, kept for many write transactions of one thread."""
+
+    def __init__(self, engine: Engine, turn: AbstractContextManager[Any]) -> None:
+        self._engine = engine
+        self._turn = turn
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """As Database.write. After a failure the next transaction has a new connection."""
+        with self._turn:
+            try:
+                with _committed(connection := self._open()):
+                    yield connection
+            except BaseException:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Give the connection back to the pool."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    def _open(self) -> Connection:
+        if self._connection is None:
+            with unreachable():
+                self._connection = self._engine.connect().execution_options(writes=True)
+        return self._connection
+
+
+@contextmanager
+def _committed(connection: Connection) -> Iterator[None]:
+    transaction = connection.begin()
+    try:
+        yield
+    except BaseException:
+        _roll_back(connection)
+        raise
+    try:
+        transaction.commit()
+    except SQLAlchemyError as error:
+        _roll_back(connection)
+        raise CommitUncertain(
+            "the database broke off while committing: the change may be there or not"
+        ) from error
 
 
 def _roll_back(connection: Connection) -> None:

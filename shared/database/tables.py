@@ -91,9 +91,15 @@ _filtered(
     where=and_(_waiting, emails.c.dd_NextAttemptDate.is_not(None)),
 )
 # Rows as applications insert them that lack something the claim needs: nearly always empty.
-_filtered("IX_Rowpost_NoLane", emails.c.dd_srno, where=and_(_waiting, emails.c.dd_Lane.is_(None)))
+_filtered(
+    "IX_Rowpost_NoLane",
+    emails.c.dd_Lane,
+    emails.c.dd_srno,
+    where=and_(_waiting, emails.c.dd_Lane.is_(None)),
+)
 _filtered(
     "IX_Rowpost_NoPriority",
+    emails.c.dd_Priority,
     emails.c.dd_srno,
     where=and_(_waiting, emails.c.dd_Priority.is_(None)),
 )

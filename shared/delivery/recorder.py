@@ -92,7 +92,7 @@ class Recorder:
     """
 
     def __init__(self, database: Database, lease: Lease) -> None:
-        self._database = database
+        self._writer = database.writer()
         self._lease = lease
         self._pending = _Batch()
         self._something = threading.Condition()
@@ -136,6 +136,7 @@ class Recorder:
     def _loop(self) -> None:
         while batch := self._next():
             self._write(batch)
+        self._writer.close()
 
     def _next(self) -> _Batch | None:
         """Wait for work; None when there will be no more."""
@@ -152,7 +153,7 @@ class Recorder:
 
     def _write(self, batch: _Batch) -> None:
         try:
-            with self._database.write() as connection:
+            with self._writer.write() as connection:
                 marked, finished = self._apply(connection, batch)
         except (SQLAlchemyError, DatabaseUnreachable, CommitUncertain, ValueError) as error:
             self._after_failure(batch, error)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -77,7 +76,6 @@ class ClaimedEmail:
     document_size: int
     message_id: str
     retries: int
-    created: datetime | None
     recipients: tuple[KnownRecipient, ...] = ()
     """Recipients who are known one by one; empty where the row's own lists say it all."""
 
@@ -159,7 +157,6 @@ _FETCH = (
         stored_size(emails.c.dd_document).label("document_size"),
         emails.c.dd_MessageId,
         emails.c.dd_RetryCount,
-        emails.c.dd_CreatedDate,
     )
     .where(emails.c.dd_srno.in_(IDS))
     .order_by(*_ORDER)
@@ -286,7 +283,6 @@ def _claimed(row: Row[Any], recipients: tuple[KnownRecipient, ...]) -> ClaimedEm
         document_size=row.document_size or 0,
         message_id=row.dd_MessageId,
         retries=row.dd_RetryCount if isinstance(row.dd_RetryCount, int) else 0,
-        created=row.dd_CreatedDate,
         recipients=recipients,
     )
 

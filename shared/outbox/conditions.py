@@ -5,6 +5,7 @@ Flags are written as literals: a filtered index serves only a statement that nam
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, bindparam, exists, literal_column, or_
@@ -29,9 +30,14 @@ def flag_is(*flags: Flag) -> ColumnElement[bool]:
     return emails.c.dd_SendFlag.in_(literals)
 
 
-def held_by_us(*flags: Flag) -> ColumnElement[bool]:
-    """These emails (`ids`), in one of these states, under our lease (`token`): the fence."""
-    return and_(emails.c.dd_srno.in_(IDS), emails.c.dd_LeaseToken == TOKEN, flag_is(*flags))
+def held_by_us(ids: Sequence[ColumnElement[int]], *flags: Flag) -> ColumnElement[bool]:
+    """These emails, in one of these states, under our lease (`token`): the fence."""
+    return and_(emails.c.dd_srno.in_(ids), emails.c.dd_LeaseToken == TOKEN, flag_is(*flags))
+
+
+def leased(*flags: Flag) -> ColumnElement[bool]:
+    """In one of these states, said so that the index of leased emails serves it."""
+    return and_(flag_is(Flag.PREPARING, Flag.TRANSMITTING), flag_is(*flags))
 
 
 time_has_come: ColumnElement[bool] = and_(

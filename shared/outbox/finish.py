@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, insert, literal_column, null, update
+from sqlalchemy import Connection, bindparam, case, func, literal_column, null, update
 
+from shared.database.prepared import PreparedInsert, PreparedUpdate
 from shared.database.tables import attempts, emails
 from shared.database.times import utc_now
 from shared.outbox.conditions import TOKEN, flag_is, held_by_us
@@ -54,17 +55,19 @@ class Result:
     recipients: tuple[KnownRecipient, ...] = ()
 
 
-SENT = (
-    update(emails)
-    .where(held_by_us(Flag.TRANSMITTING, Flag.UNKNOWN))
-    .values(
-        dd_SendFlag=literal_column(f"'{Flag.SENT}'"),
-        dd_SentDate=utc_now(),
-        dd_BounceReason=null(),
-        dd_LeaseToken=null(),
-        dd_LeaseUntil=null(),
+SENT = PreparedUpdate(
+    lambda ids: (
+        update(emails)
+        .where(held_by_us(ids, Flag.TRANSMITTING, Flag.UNKNOWN))
+        .values(
+            dd_SendFlag=literal_column(f"'{Flag.SENT}'"),
+            dd_SentDate=utc_now(),
+            dd_BounceReason=null(),
+            dd_LeaseToken=null(),
+            dd_LeaseUntil=null(),
+        )
+        .returning(emails.c.dd_srno)
     )
-    .returning(emails.c.dd_srno)
 )
 
 _ENDED_OTHERWISE = (
@@ -89,6 +92,10 @@ _ENDED_OTHERWISE = (
         dd_LeaseToken=case((bindparam("keeps_lease") == 1, emails.c.dd_LeaseToken), else_=None),
         dd_LeaseUntil=null(),
     )
+)
+
+_ATTEMPTS = PreparedInsert(
+    attempts, "EmailId", "Account", "Outcome", "Code", "EnhancedCode", "Reply", "DurationMs"
 )
 
 _FLAG_AFTER = {
@@ -122,7 +129,7 @@ def _sent(connection: Connection, results: Sequence[Result], lease: Lease) -> se
     if not results:
         return set()
     ids = [one.email_id for one in results]
-    return set(connection.execute(SENT, {"ids": ids, "token": lease.token}).scalars())
+    return set(SENT.run(connection, ids, token=lease.token).scalars())
 
 
 def _end(connection: Connection, result: Result, lease: Lease) -> bool:
@@ -146,18 +153,18 @@ def _end(connection: Connection, result: Result, lease: Lease) -> bool:
 def _keep_attempts(connection: Connection, results: Sequence[Result]) -> None:
     if not results:
         return
-    connection.execute(
-        insert(attempts),
+    _ATTEMPTS.run(
+        connection,
         [
-            {
-                "EmailId": one.email_id,
-                "Account": one.account,
-                "Outcome": one.outcome.value,
-                "Code": one.code,
-                "EnhancedCode": one.enhanced_code,
-                "Reply": (one.reply or one.reason or "")[:REASON_WIDTH] or None,
-                "DurationMs": one.duration_ms,
-            }
+            (
+                one.email_id,
+                one.account,
+                one.outcome.value,
+                one.code,
+                one.enhanced_code,
+                (one.reply or one.reason or "")[:REASON_WIDTH] or None,
+                one.duration_ms,
+            )
             for one in results
         ],
     )

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, literal_column, null, update
 
+from shared.database.prepared import PreparedUpdate
 from shared.database.tables import emails
-from shared.outbox.conditions import TOKEN, flag_is, held_by_us
+from shared.outbox.conditions import TOKEN, held_by_us, leased
 from shared.outbox.lease import Lease
 from shared.outbox.recipients import RecipientState, settle_attempted
 from shared.outbox.states import Flag
@@ -18,9 +19,13 @@ _RETURNED = {
     "dd_LeaseToken": null(),
     "dd_LeaseUntil": null(),
 }
-GIVE_BACK = update(emails).where(held_by_us(Flag.PREPARING, Flag.TRANSMITTING)).values(_RETURNED)
+GIVE_BACK = PreparedUpdate(
+    lambda ids: (
+        update(emails).where(held_by_us(ids, Flag.PREPARING, Flag.TRANSMITTING)).values(_RETURNED)
+    )
+)
 RELEASE = (
-    update(emails).where(flag_is(Flag.PREPARING), emails.c.dd_LeaseToken == TOKEN).values(_RETURNED)
+    update(emails).where(leased(Flag.PREPARING), emails.c.dd_LeaseToken == TOKEN).values(_RETURNED)
 )
 
 
@@ -33,7 +38,7 @@ def give_back(connection: Connection, ids: Sequence[int], lease: Lease) -> int:
     for start in range(0, len(ids), _BATCH):
         batch = list(ids[start : start + _BATCH])
         settle_attempted(connection, batch, RecipientState.PENDING)
-        returned += connection.execute(GIVE_BACK, {"ids": batch, "token": lease.token}).rowcount
+        returned += GIVE_BACK.run(connection, batch, token=lease.token).rowcount
     return returned
 
 

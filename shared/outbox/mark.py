@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, literal_column, update
 
+from shared.database.prepared import PreparedUpdate
 from shared.database.tables import emails
 from shared.database.times import utc_now
 from shared.outbox.conditions import held_by_us, lease_end
@@ -23,11 +24,13 @@ class Mark:
     recipients: tuple[KnownRecipient, ...] = ()
 
 
-MARK = (
-    update(emails)
-    .where(held_by_us(Flag.PREPARING), emails.c.dd_LeaseUntil > utc_now())
-    .values(dd_SendFlag=literal_column(f"'{Flag.TRANSMITTING}'"), dd_LeaseUntil=lease_end)
-    .returning(emails.c.dd_srno)
+MARK = PreparedUpdate(
+    lambda ids: (
+        update(emails)
+        .where(held_by_us(ids, Flag.PREPARING), emails.c.dd_LeaseUntil > utc_now())
+        .values(dd_SendFlag=literal_column(f"'{Flag.TRANSMITTING}'"), dd_LeaseUntil=lease_end)
+        .returning(emails.c.dd_srno)
+    )
 )
 
 
@@ -39,15 +42,9 @@ def mark(connection: Connection, marks: Sequence[Mark], lease: Lease) -> set[int
     """
     if not marks:
         return set()
+    ids = [one.email_id for one in marks]
     marked = set(
-        connection.execute(
-            MARK,
-            {
-                "ids": [one.email_id for one in marks],
-                "token": lease.token,
-                "lease_seconds": lease.seconds,
-            },
-        ).scalars()
+        MARK.run(connection, ids, token=lease.token, lease_seconds=lease.seconds).scalars()
     )
     for one in marks:
         if one.recipients and one.email_id in marked:

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, case, func, literal_column, null, update
 
 from shared.database.tables import emails
 from shared.database.times import utc_now
-from shared.outbox.conditions import flag_is
+from shared.outbox.conditions import leased
 from shared.outbox.states import Flag
 from shared.outbox.statistics import Counted, count
 
@@ -34,7 +34,7 @@ _lost = func.coalesce(emails.c.dd_LostLeases, 0) + 1
 
 TO_UNKNOWN = (
     update(emails)
-    .where(flag_is(Flag.TRANSMITTING), *_lease_is_over)
+    .where(leased(Flag.TRANSMITTING), *_lease_is_over)
     .values(
         dd_SendFlag=literal_column(f"'{Flag.UNKNOWN}'"),
         dd_BounceReason=DIED_TRANSMITTING,
@@ -43,7 +43,7 @@ TO_UNKNOWN = (
 )
 FROM_PREPARING = (
     update(emails)
-    .where(flag_is(Flag.PREPARING), *_lease_is_over)
+    .where(leased(Flag.PREPARING), *_lease_is_over)
     .values(
         dd_SendFlag=case(
             (_lost >= MOST_LOST_LEASES, literal_column(f"'{Flag.FAILED}'")),
