@@ -16,6 +16,7 @@ path, for all methods, and the method is dispatched here.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import time
@@ -213,8 +214,9 @@ def _body(model: type[Input] | None, req: func.HttpRequest) -> Input | None:
 
 
 def _to_response(content: Answer, request_id: str) -> func.HttpResponse:
+    # Not model_dump_json: a row's text may hold lone surrogates, which only ASCII JSON can carry.
     return func.HttpResponse(
-        content.model_dump_json(by_alias=True),
+        json.dumps(content.model_dump(mode="json", by_alias=True)),
         status_code=content.http_status,
         mimetype="application/json",
         headers={**EVERY_ANSWER, "X-Request-Id": request_id, **content.http_headers},

@@ -6,8 +6,8 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, TypeVar
+from contextlib import contextmanager
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -25,11 +25,9 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        # SQLite has one writer. Waiting for our turn here costs microseconds; waiting in SQLite
-        # means its sleeps of growing length.
-        self._turn: AbstractContextManager[Any] = (
-            threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
-        )
+        # SQLite has one writer. Waiting for our turn here costs microseconds, waiting in SQLite
+        # its sleeps of growing length; and one connection keeps what it has read of the file.
+        self._only_writer = Writer(engine) if self.is_sqlite else None
 
     @property
     def is_sqlite(self) -> bool:
@@ -48,12 +46,16 @@ class Database:
         Raises CommitUncertain when the commit itself fails in a way that leaves its end open,
         DatabaseUnreachable when no connection can be had.
         """
-        with self._turn, self._connection(writes=True) as connection, _committed(connection):
+        if self._only_writer is not None:
+            with self._only_writer.write() as connection:
+                yield connection
+            return
+        with self._connection(writes=True) as connection, _committed(connection):
             yield connection
 
     def writer(self) -> Writer:
-        """A connection of one's own, for a thread that writes all the time."""
-        return Writer(self.engine, self._turn)
+        """A connection that is kept, for a thread that writes all the time."""
+        return self._only_writer or Writer(self.engine)
 
     def run(self, work: Callable[[Connection], T], *, seconds: float = 30) -> T:
         """Run `work` in a write transaction, again as a whole after a transient error.
@@ -78,6 +80,8 @@ class Database:
 
     def close(self) -> None:
         """Close the pooled connections."""
+        if self._only_writer is not None:
+            self._only_writer.close()
         self.engine.dispose()
 
     @contextmanager
@@ -89,11 +93,11 @@ class Database:
 
 
 class Writer:
-    """One connection, kept for many write transactions of one thread."""
+    """One connection, kept for many write transactions, of one thread at a time."""
 
-    def __init__(self, engine: Engine, turn: AbstractContextManager[Any]) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._turn = turn
+        self._turn = threading.Lock()
         self._connection: Connection | None = None
 
     @contextmanager
@@ -104,20 +108,24 @@ class Writer:
                 with _committed(connection := self._open()):
                     yield connection
             except BaseException:
-                self.close()
+                self._close()
                 raise
 
     def close(self) -> None:
-        """Give the connection back to the pool."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
+        """Give the connection back to the pool; another transaction takes it again."""
+        with self._turn:
+            self._close()
 
     def _open(self) -> Connection:
         if self._connection is None:
             with unreachable():
                 self._connection = self._engine.connect().execution_options(writes=True)
         return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
 
 
 @contextmanager

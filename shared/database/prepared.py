@@ -1,8 +1,8 @@
-"""Statements on the hot path: compiled once for a number of ids, then run through the driver.
+"""Statements on the hot path: compiled once, then handed to the driver as they are.
 
-SQLAlchemy spends some 300 µs on an `UPDATE ... WHERE id IN (...) RETURNING` whose list changes its
-length each time; a drain runs two of them a commit. Lists are padded to a power of two with their
-last id, so that there are few texts, for the driver's own cache too.
+A drain runs four statements a commit, thousands of times a second. SQLAlchemy compiles them and
+wraps the driver's errors as everywhere else; its own way to execute a list whose length changes
+each time costs more than all the rest of an email's way.
 """
 
 from __future__ import annotations
@@ -10,75 +10,99 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import (
-    BindParameter,
-    Connection,
-    CursorResult,
-    Dialect,
-    Table,
-    bindparam,
-    insert,
-)
+from sqlalchemy import BindParameter, Connection, Dialect, Table, bindparam, insert
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.expression import UpdateBase
-
-_MOST_TEXTS = 64
 
 
 class PreparedUpdate:
-    """An update of rows named by their ids. `build` makes it for as many id parameters."""
+    """An update of rows named by their ids, which answers the ids of those it changed.
+
+    `build` makes it for as many id parameters. Lists are padded with their last id to a power of
+    two, so that there are few texts, for the driver's own cache too.
+    """
 
     def __init__(self, build: Callable[[list[BindParameter[int]]], UpdateBase]) -> None:
         self._build = build
-        self._texts: dict[tuple[str, str, int], _Text] = {}
+        self._texts: dict[tuple[str, int], _Text] = {}
 
     def statement(self, ids: int) -> UpdateBase:
         """The statement for so many ids."""
         return self._build([bindparam(f"id{number}") for number in range(ids)])
 
-    def run(self, connection: Connection, ids: Sequence[int], **values: Any) -> CursorResult[Any]:
+    def run(self, connection: Connection, ids: Sequence[int], **values: Any) -> set[int]:
         """Execute it for these ids, at least one, with the values of its other parameters."""
         size = 1 << (len(ids) - 1).bit_length()
+        key = (connection.dialect.name, size)
+        if (text := self._texts.get(key)) is None:
+            text = self._texts[key] = _Text(self.statement(size), connection.dialect)
         padded = [*ids, *(ids[-1],) * (size - len(ids))]
-        text = self._text(connection.dialect, size)
-        return connection.exec_driver_sql(text.sql, text.parameters(padded, values))
-
-    def _text(self, dialect: Dialect, size: int) -> _Text:
-        key = (dialect.name, dialect.driver, size)
-        if key not in self._texts:
-            if len(self._texts) >= _MOST_TEXTS:
-                self._texts.clear()
-            self._texts[key] = _Text(self.statement(size), dialect, size)
-        return self._texts[key]
+        return {row[0] for row in _run(connection, text.sql, text.parameters(padded, values))}
 
 
 class PreparedInsert:
-    """An insert of rows into these columns of a table."""
+    """An insert of rows into these columns of a table, several rows a statement."""
+
+    _AT_ONCE = 64
 
     def __init__(self, table: Table, *columns: str) -> None:
-        self._statement = insert(table).values({name: bindparam(name) for name in columns})
-        self._texts: dict[tuple[str, str], str] = {}
+        self._table = table
+        self._columns = columns
+        self._texts: dict[tuple[str, int], str] = {}
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert the rows, each with its values in the order of the columns."""
-        dialect = connection.dialect
-        key = (dialect.name, dialect.driver)
-        if key not in self._texts:
-            self._texts[key] = str(self._statement.compile(dialect=dialect))
-        connection.exec_driver_sql(self._texts[key], list(rows))
+        for start in range(0, len(rows), self._AT_ONCE):
+            part = rows[start : start + self._AT_ONCE]
+            values = tuple([value for row in part for value in row])
+            _run(connection, self._text(connection.dialect, len(part)), values)
+
+    def _text(self, dialect: Dialect, rows: int) -> str:
+        if (text := self._texts.get((dialect.name, rows))) is None:
+            names = [
+                {name: bindparam(f"{name}_{n}") for name in self._columns} for n in range(rows)
+            ]
+            text = str(insert(self._table).values(names).compile(dialect=dialect))
+            self._texts[dialect.name, rows] = text
+        return text
 
 
 class _Text:
     """SQL text and the order in which the driver wants its parameters."""
 
-    def __init__(self, statement: UpdateBase, dialect: Dialect, size: int) -> None:
+    def __init__(self, statement: UpdateBase, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self.sql = str(compiled)
-        self._ids = [f"id{number}" for number in range(size)]
-        self._names = list(getattr(compiled, "positiontup", None) or ())
-        self._constants = {
-            name: value for name, value in compiled.params.items() if value is not None
-        }
+        order = list(getattr(compiled, "positiontup", None) or ())
+        self._order = [int(name[2:]) if name[:2] == "id" else name for name in order]
 
     def parameters(self, ids: Sequence[int], values: dict[str, Any]) -> tuple[Any, ...]:
-        known = {**self._constants, **values, **dict(zip(self._ids, ids, strict=True))}
-        return tuple([known[name] for name in self._names])
+        return tuple([ids[key] if isinstance(key, int) else values[key] for key in self._order])
+
+
+def _run(connection: Connection, sql: str, parameters: tuple[Any, ...]) -> Sequence[Sequence[Any]]:
+    """Execute within the connection's transaction; what it answers, if anything."""
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall() if cursor.description else ()
+    except Exception as error:
+        raise _wrapped(connection, sql, error) from error
+    finally:
+        cursor.close()
+
+
+def _wrapped(connection: Connection, sql: str, error: Exception) -> BaseException:
+    """The driver's error as SQLAlchemy's, without the parameters."""
+    driver = connection.dialect.loaded_dbapi
+    wrapped = DBAPIError.instance(
+        sql, None, error, driver.Error, hide_parameters=True, dialect=connection.dialect
+    )
+    if isinstance(wrapped, DBAPIError):
+        raw = connection.connection.dbapi_connection
+        wrapped.connection_invalidated = connection.dialect.is_disconnect(
+            error,  # type: ignore[arg-type]
+            raw,
+            None,
+        )
+    return wrapped

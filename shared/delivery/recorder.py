@@ -97,6 +97,9 @@ class Recorder:
         self._pending = _Batch()
         self._something = threading.Condition()
         self._closing = False
+        self._transmitting: set[int] = set()
+        self._wake_at = 1
+        self._commit_seconds = 0.0
         self._give_up_at = float("inf")
         self.written: Counter[Outcome] = Counter()
         self._thread = threading.Thread(target=self._loop, name="recorder")
@@ -109,20 +112,27 @@ class Recorder:
         ticket = Ticket(mark, self._lease)
         with self._something:
             self._pending.tickets.append(ticket)
-            self._something.notify()
+            if len(self._pending.tickets) >= self._wake_at:
+                self._something.notify()
         return ticket
 
     def finish(self, result: Result) -> None:
         """Have the outcome of an attempt written."""
         with self._something:
+            idle = not self._pending
+            self._transmitting.discard(result.email_id)
             self._pending.results.append(result)
-            self._something.notify()
+            if idle:
+                self._something.notify()
 
     def give_back(self, email_id: int) -> None:
         """Have an email whose final dot was not written wait again."""
         with self._something:
+            idle = not self._pending
+            self._transmitting.discard(email_id)
             self._pending.returned.append(email_id)
-            self._something.notify()
+            if idle:
+                self._something.notify()
 
     def close(self, seconds: float) -> bool:
         """Write what is left, for so long at most; answers whether all of it is written."""
@@ -145,19 +155,36 @@ class Recorder:
                 if self._closing:
                     return None
                 self._something.wait(1)
-            if not self._pending.tickets and not self._closing:
-                # Nobody waits for a result: a mark that comes in a moment shares its commit.
-                self._something.wait_for(lambda: bool(self._pending.tickets), _GATHER_SECONDS)
+            if not self._closing:
+                self._gather()
             batch, self._pending = self._pending, _Batch()
             return batch
 
+    def _gather(self) -> None:
+        """Wait a moment for marks that can share the commit, far less than a commit takes.
+
+        Who is transmitting comes back with a result and then the next mark. Nobody waits for a
+        result, so results alone wait longer.
+        """
+        self._wake_at = max(1, len(self._pending.tickets) + len(self._transmitting))
+        patience = self._commit_seconds / 2 if self._pending.tickets else _GATHER_SECONDS
+        self._something.wait_for(
+            lambda: len(self._pending.tickets) >= self._wake_at or self._closing,
+            min(patience, _GATHER_SECONDS),
+        )
+        self._wake_at = 1
+
     def _write(self, batch: _Batch) -> None:
+        began = time.monotonic()
         try:
             with self._writer.write() as connection:
                 marked, finished = self._apply(connection, batch)
         except (SQLAlchemyError, DatabaseUnreachable, CommitUncertain, ValueError) as error:
             self._after_failure(batch, error)
             return
+        self._commit_seconds = time.monotonic() - began
+        with self._something:
+            self._transmitting |= marked
         for ticket in batch.tickets:
             ticket.answer(ticket.mark.email_id in marked)
         self.written.update(one.outcome for one in batch.results if one.email_id in finished)

@@ -129,7 +129,7 @@ def _sent(connection: Connection, results: Sequence[Result], lease: Lease) -> se
     if not results:
         return set()
     ids = [one.email_id for one in results]
-    return set(SENT.run(connection, ids, token=lease.token).scalars())
+    return SENT.run(connection, ids, token=lease.token)
 
 
 def _end(connection: Connection, result: Result, lease: Lease) -> bool:

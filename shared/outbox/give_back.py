@@ -38,7 +38,7 @@ def give_back(connection: Connection, ids: Sequence[int], lease: Lease) -> int:
     for start in range(0, len(ids), _BATCH):
         batch = list(ids[start : start + _BATCH])
         settle_attempted(connection, batch, RecipientState.PENDING)
-        returned += GIVE_BACK.run(connection, batch, token=lease.token).rowcount
+        returned += len(GIVE_BACK.run(connection, batch, token=lease.token))
     return returned
 
 

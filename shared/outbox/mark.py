@@ -43,9 +43,7 @@ def mark(connection: Connection, marks: Sequence[Mark], lease: Lease) -> set[int
     if not marks:
         return set()
     ids = [one.email_id for one in marks]
-    marked = set(
-        MARK.run(connection, ids, token=lease.token, lease_seconds=lease.seconds).scalars()
-    )
+    marked = MARK.run(connection, ids, token=lease.token, lease_seconds=lease.seconds)
     for one in marks:
         if one.recipients and one.email_id in marked:
             write_recipients(connection, one.email_id, one.recipients)
