@@ -135,6 +135,13 @@ class TestAnswers:
         assert reply.headers["Cache-Control"] == "no-store"
         assert reply.headers["X-Content-Type-Options"] == "nosniff"
 
+    def test_text_of_a_row_that_is_not_unicode_goes_out_all_the_same(self, client: Client) -> None:
+        reply = client.get(
+            "letters/7", route="letters/{id:int}", route_params={"id": "lone \udc80"}
+        )
+
+        assert reply.json["letter"] == "lone \udc80"
+
     def test_no_answer_inherits_the_headers_of_another(self, client: Client) -> None:
         client.post("letters", {})
 
