@@ -59,7 +59,7 @@ class PreparedInsert:
 
     def _text(self, dialect: Dialect, rows: int) -> str:
         if (text := self._texts.get((dialect.name, rows))) is None:
-            names = [
+            names: list[dict[str, Any]] = [
                 {name: bindparam(f"{name}_{n}") for name in self._columns} for n in range(rows)
             ]
             text = str(insert(self._table).values(names).compile(dialect=dialect))
