@@ -132,6 +132,7 @@ class _Opening(smtplib.SMTP):
         self.getreply()
         self._require_positive("connection refused")
         self._reply_timeout = self._server.command_timeout
+        self._socket.settimeout(self._server.command_timeout)
 
     def _introduce(self) -> None:
         self.stage = Stage.EHLO

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from shared.delivery.bad_email import BadAddress, BadEmail
@@ -117,6 +118,7 @@ class SmtpSession:
         self._reply_timeout = server.reply_timeout
         self._group = _GROUP if self.pipelining else 1
         self._commands: Sequence[bytes] = ()
+        self._held = b""
 
     @classmethod
     def connect(cls, server: Server) -> SmtpSession:
@@ -140,6 +142,9 @@ class SmtpSession:
         When they do not allow a body, the session has ended that transaction by itself (or is
         closed) and is free for the next envelope.
         """
+        if self._held:
+            held, self._held = self._held, b""
+            self._write(held)
         opened = self._opened(self._read_replies())
         if not opened.ready and not self.closed:
             self._end_transaction(opened)
@@ -155,13 +160,15 @@ class SmtpSession:
     def write_dot(self, followed_by: Envelope | None = None) -> None:
         """Write the final dot: from now on the email may have been accepted.
 
-        `followed_by` is the next envelope; with PIPELINING it travels in the same write.
+        `followed_by` is the next envelope. With PIPELINING it travels in the same write, without
+        it `read_envelope` writes it. Raises BadEmail as `write_envelope`, the dot not written.
         """
-        if followed_by is None:
+        following = b"" if followed_by is None else self._first_group(followed_by)
+        if self.pipelining:
+            self._write(b".\r\n" + following)
+        else:
+            self._held = following
             self._write(b".\r\n")
-            return
-        following = self._first_group(followed_by)
-        self._write(b".\r\n" + following)
 
     def read_final_reply(self) -> Reply:
         """The server's answer to the final dot, waiting as long as the server's `reply_timeout`."""
@@ -187,14 +194,11 @@ class SmtpSession:
 
     def quit(self) -> None:
         """Say goodbye, for two seconds at most, and close. Never raises."""
-        try:
+        with suppress(OSError, ProtocolError):
             self._socket.settimeout(_QUIT_TIMEOUT)
             self._socket.sendall(b"QUIT\r\n")
             self._reader.read(_QUIT_TIMEOUT)
-        except (OSError, ProtocolError):
-            pass
-        finally:
-            self.close()
+        self.close()
 
     def close(self) -> None:
         """Drop the connection. Never raises."""
@@ -203,11 +207,9 @@ class SmtpSession:
 
     def abort(self) -> None:
         """Drop the connection from any thread: what its own one waits for is lost at once."""
-        try:
+        with suppress(OSError):
             # Not SSLSocket's own, which would let a write of the other thread leave in clear text.
             socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-        except OSError:
-            pass
 
     def _first_group(self, envelope: Envelope) -> bytes:
         self._commands = self._commands_for(envelope)
@@ -272,14 +274,12 @@ class SmtpSession:
     def _end_transaction(self, opened: Opened) -> None:
         """Make the session usable again; if that fails it is closed, but the replies are known."""
         wants_body = opened.data is not None and opened.data.intermediate
-        try:
+        with suppress(ConnectionLost):
             if wants_body:  # though there is nobody to send it to: RFC 2920 3.1
                 self._write(b".\r\n")
                 self._read(Stage.BODY, self._command_timeout)
             else:
                 self.reset()
-        except ConnectionLost:
-            pass
 
     def _write(self, octets: bytes | memoryview) -> None:
         try:
@@ -327,7 +327,7 @@ def _size_limit(parameter: str | None) -> int | None:
 
 # Whatever could end an address, the command or the line.
 _UNSAFE = re.compile("[\0-\x20\x7f-\xa0<>\u2028\u2029]")
-_NOT_XTEXT = re.compile("[^!-*,-<>-~]")
+_NOT_XTEXT = re.compile(rb"[^!-*,-<>-~]")
 
 
 def _path(address: str) -> str:
@@ -338,7 +338,7 @@ def _path(address: str) -> str:
 
 def _xtext(text: str) -> str:
     """RFC 3461 4."""
-    return _NOT_XTEXT.sub(lambda match: f"+{ord(match[0]) & 0xFF:02X}", text)
+    return _NOT_XTEXT.sub(lambda match: b"+%02X" % match[0][0], text.encode()).decode("ascii")
 
 
 def _dot_stuffed(content: bytes) -> Iterator[bytes | memoryview]:

@@ -12,6 +12,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
@@ -545,7 +546,7 @@ class _Conversation:
         match wanted:
             case After(event, answer):
                 self._flush()
-                event.wait(LONGEST_WAIT)
+                self._wait(event)
                 return self._do(answer, usual)
             case Late(seconds, answer):
                 self._flush()
@@ -570,6 +571,12 @@ class _Conversation:
             self._flush()
             raise _Over
         return answer[:1] in (b"2", b"3")
+
+    def _wait(self, event: threading.Event) -> None:
+        deadline = time.monotonic() + LONGEST_WAIT
+        while not event.wait(0.02) and not self._server.stopping.is_set():
+            if time.monotonic() > deadline:
+                raise _Over
 
     def _send_for_ever(self, piece: bytes, interval: float) -> None:
         while not self._server.stopping.wait(interval):
