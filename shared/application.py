@@ -44,7 +44,10 @@ class Application:
 
     @cached_property
     def logins(self) -> Logins:
-        return Logins(self.secrets)
+        logins = Logins(self.secrets)
+        if self.settings.admin_password:
+            logins.ensure_first_admin(self.settings.admin_username, self.settings.admin_password)
+        return logins
 
     @cached_property
     def signing(self) -> SigningKeys:

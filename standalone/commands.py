@@ -45,7 +45,6 @@ def catcher(_: Namespace) -> int:
 def migrate(arguments: Namespace) -> int:
     """Bring the tables up to date, or print the SQL that would."""
     from shared.application import application
-
     from shared.database import migrations
     from shared.database.engine import open_engine
 
@@ -61,7 +60,6 @@ def migrate(arguments: Namespace) -> int:
 def send(arguments: Namespace) -> int:
     """Insert a row as any application would, and print its number."""
     from shared.application import application
-
     from shared.outbox.add import NewEmail, add
     from shared.outbox.states import Lane
 
@@ -87,7 +85,6 @@ def send(arguments: Namespace) -> int:
 def queue(_: Namespace) -> int:
     """Count the emails by state."""
     from shared.application import application
-
     from shared.outbox.counts import COUNT_LIMIT, counts
 
     with application().database().read() as connection:
@@ -103,7 +100,6 @@ def queue(_: Namespace) -> int:
 def resolve(arguments: Namespace) -> int:
     """Decide about an email whose outcome is unknown."""
     from shared.application import application
-
     from shared.outbox.resolve import Decision, resolve
 
     decision = Decision(arguments.decision)

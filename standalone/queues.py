@@ -45,4 +45,4 @@ class InProcessQueue:
 
 def queue_message(body: str) -> QueueMessage:
     """A message as the host hands it over, delivered for the first time."""
-    return QueueMessage(id=str(uuid.uuid4()), body=body, dequeue_count=1)  # type: ignore[no-untyped-call]
+    return QueueMessage(id=str(uuid.uuid4()), body=body, dequeue_count=1)

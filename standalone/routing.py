@@ -106,6 +106,8 @@ Constraint = Callable[[str], bool]
 
 _RESERVED = (Literal("admin"), Literal("runtime"))
 _PARAMETER = re.compile(r"\{(?P<stars>\*{0,2})(?P<name>\w+)(?P<constraints>(?::.+)?)\}", re.DOTALL)
+# .NET's decimal has 96 bits.
+_DECIMAL_END: int = 2**96
 _NESTED = r"(?:[^()]|\((?:[^()]|\([^()]*\))*\))*"
 _CONSTRAINT = re.compile(rf":(?P<name>\w+)(?:\((?P<argument>{_NESTED})\))?")
 
@@ -170,7 +172,8 @@ def _is_integer(bits: int) -> Constraint:
         # .NET's int.TryParse: ASCII digits, a sign, white space around.
         if not re.fullmatch(r"\s*[+-]?[0-9]{1,40}\s*", value):
             return False
-        return -(2 ** (bits - 1)) <= int(value) < 2 ** (bits - 1)
+        limit = 1 << (bits - 1)
+        return -limit <= int(value) < limit
 
     return accept
 
@@ -208,7 +211,7 @@ def _is_decimal(value: str) -> bool:
         number: Decimal = Decimal(value.strip().replace(",", ""))
     except InvalidOperation:
         return False
-    return "e" not in value.lower() and number.is_finite() and abs(number) < 2**96
+    return "e" not in value.lower() and number.is_finite() and abs(number) < _DECIMAL_END
 
 
 def _is_double(value: str) -> bool:

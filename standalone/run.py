@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
-from shared.application import Application, application
+from sqlalchemy import make_url
 
 from shared.api.caller import require_admin
+from shared.application import Application, application
+from shared.delivery.accounts import ensure_catcher
+from shared.delivery.tokens import QUEUE_NAME, InProcessTokens
 from shared.errors import RowpostError
 from shared.security.logins import FIRST_ADMIN
 from shared.settings import Settings, settings
@@ -36,8 +40,8 @@ def run(root: Path) -> int:
     host = Host(_functions(), _options(root, chosen, joined), joined.stop)
     if catcher:
         catcher.start()
-    password = joined.logins.ensure_first_admin(chosen.admin_username, chosen.admin_password)
-    _open_database(joined)
+    password = joined.logins.ensure_first_admin(chosen.admin_username, None)
+    _open_database(joined, catcher)
     host.start()
     _greet(host, chosen, joined, catcher, password)
 
@@ -61,30 +65,36 @@ def _catcher(chosen: Settings) -> Catcher | None:
 
 
 def _options(root: Path, chosen: Settings, joined: Application) -> HostOptions:
-    has_storage = bool(chosen.storage or chosen.storage_account)
+    tokens = joined.tokens
+    local = tokens if isinstance(tokens, InProcessTokens) else None
     return HostOptions(
         require_admin=require_admin,
         address=chosen.host,
         port=chosen.port,
         host_json=HostJson.read(root),
         cors=Cors.read(root),
-        storage=has_storage,
-        in_process={} if has_storage else {"drain-requests": _next_token(joined)},
+        storage=local is None,
+        in_process={QUEUE_NAME: _next_token(local)} if local else {},
     )
 
 
-def _next_token(joined: Application) -> NextBody:
+def _next_token(tokens: InProcessTokens) -> NextBody:
     def next_token(timeout: float) -> str | None:
-        token = joined.tokens.get(timeout)
+        token = tokens.get(timeout)
         return token.to_text() if token else None
 
     return next_token
 
 
-def _open_database(joined: Application) -> None:
-    """A database that is away does not keep the service from answering why."""
+def _open_database(joined: Application, catcher: Catcher | None) -> None:
+    """Open it, with the catcher as the account of a fresh one on this machine.
+
+    A database that is away does not keep the service from answering why.
+    """
     try:
-        joined.database()
+        database = joined.database()
+        if catcher and database.is_sqlite:
+            database.run(partial(ensure_catcher, port=catcher.port))
     except RowpostError as error:
         print(f"The database is out of reach: {error}", flush=True)
 
@@ -102,4 +112,10 @@ def _greet(
         print(f"First login: {name} / {password} (made just now and shown this once)")
     if catcher:
         print(f"Emails land in {chosen.data / 'mail'} (caught at {LOOPBACK}:{catcher.port})")
-    print(f"Database: {joined.database_name()}", flush=True)
+    print(f"Database: {_shown(joined.database_url())}", flush=True)
+
+
+def _shown(url: str) -> str:
+    """A database address for the terminal: no user, no password."""
+    address = make_url(url)
+    return str(address.database) if not address.host else f"{address.host}/{address.database}"

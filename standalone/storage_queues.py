@@ -99,7 +99,7 @@ class StorageQueue:
             return False
         return self._invocations.run_logged(
             self._function,
-            functions_queue.QueueMessage(  # type: ignore[no-untyped-call]
+            functions_queue.QueueMessage(
                 id=message.id,
                 body=body,
                 dequeue_count=message.dequeue_count,

@@ -282,12 +282,16 @@ class SmtpSession:
                 self.reset()
 
     def _write(self, octets: bytes | memoryview) -> None:
+        if self.closed:
+            raise ConnectionLost("the connection is closed")
         try:
             self._socket.sendall(octets)
         except OSError as error:
             raise self._lost(error) from error
 
     def _read(self, stage: Stage, timeout: float) -> Reply:
+        if self.closed:  # Replies may have been received after the one that said goodbye.
+            raise ConnectionLost("the connection is closed")
         try:
             reply = self._reader.read(timeout)
         except (OSError, ProtocolError) as error:
@@ -300,10 +304,7 @@ class SmtpSession:
         return reply
 
     def _lost(self, error: Exception) -> ConnectionLost:
-        was_closed = self.closed
         self.close()
-        if was_closed:
-            return ConnectionLost("the connection is closed")
         if isinstance(error, ProtocolError):
             return ConnectionLost(str(error))
         if isinstance(error, TimeoutError):

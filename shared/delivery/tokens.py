@@ -59,7 +59,7 @@ class DrainToken:
             raise BadToken("the message on drain-requests is no drain token") from error
         return cls(written.lanes, written.until)
 
-    def text(self) -> str:
+    def to_text(self) -> str:
         return _Written(lanes=self.lanes, until=self.until).model_dump_json()
 
 
@@ -99,7 +99,7 @@ class StorageTokens:
         from azure.core.exceptions import AzureError
 
         try:
-            self._client.send_message(token.text(), timeout=_PUT_SECONDS)
+            self._client.send_message(token.to_text(), timeout=_PUT_SECONDS)
         except AzureError as error:
             raise TokenNotPut("the storage queue did not take a token") from error
 

@@ -157,7 +157,7 @@ def test_the_timer_sends_what_was_inserted(app: App) -> None:
 def test_a_token_on_the_queue_sends_what_was_inserted(app: App) -> None:
     email_id = app.insert("By a token")
 
-    app.worker.deliver("drain", DrainToken.everything().text())
+    app.worker.deliver("drain", DrainToken.everything().to_text())
 
     assert (app.flag(email_id), app.caught("By a token")) == ("Y", 1)
 

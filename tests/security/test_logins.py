@@ -1,0 +1,192 @@
+"""The admin and the operator: made, replaced, checked, logged out."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from shared.configuration.secret_store import SecretStore
+from shared.security.logins import LoginTaken, Logins, UnknownLogin
+from shared.security.passwords import PasswordTooLong
+from shared.security.roles import Role
+from tests.security.conftest import QUICK
+from tests.support.configuration import Clock, file_store, store_away
+
+
+def test_the_first_admin_gets_a_password_that_is_told_once(logins: Logins) -> None:
+    password = logins.ensure_first_admin(None, None)
+
+    assert password
+    assert len(password) >= 20
+    admin = logins.check("admin", password)
+    assert admin
+    assert admin.role is Role.ADMIN
+    assert logins.ensure_first_admin(None, None) is None
+    assert logins.check("admin", password) == admin
+
+
+def test_the_first_admin_is_who_the_settings_say(logins: Logins) -> None:
+    assert logins.ensure_first_admin("root", "hush") is None
+
+    assert logins.check("root", "hush")
+    assert logins.find("admin") is None
+
+
+def test_a_name_from_the_settings_gets_a_generated_password(logins: Logins) -> None:
+    password = logins.ensure_first_admin("root", None)
+
+    assert password
+    assert logins.check("root", password)
+
+
+def test_settings_that_say_the_same_end_no_session(store: SecretStore, logins: Logins) -> None:
+    logins.ensure_first_admin("root", "hush")
+    before = logins.find("root")
+
+    Logins(store, QUICK).ensure_first_admin("root", "hush")
+
+    assert Logins(store, QUICK).find("root") == before
+
+
+def test_settings_that_say_something_else_win(logins: Logins) -> None:
+    logins.ensure_first_admin("root", "hush")
+    before = logins.find("root")
+
+    logins.ensure_first_admin("root", "shush")
+
+    after = logins.check("root", "shush")
+    assert before
+    assert after
+    assert after.epoch > before.epoch
+    assert logins.check("root", "hush") is None
+
+    logins.ensure_first_admin("boss", "shush")
+    assert logins.check("boss", "shush")
+    assert logins.find("root") is None
+
+
+def test_instances_that_start_at_once_make_one_admin(tmp_path: Path) -> None:
+    instances = [Logins(file_store(tmp_path), QUICK) for _ in range(6)]
+
+    with ThreadPoolExecutor(6) as pool:
+        told = list(pool.map(lambda each: each.ensure_first_admin(None, None), instances))
+
+    passwords = [password for password in told if password]
+    assert len(passwords) == 1
+    assert instances[0].check("admin", passwords[0])
+
+
+@pytest.mark.parametrize(
+    ("username", "password"),
+    [("root", "wrong"), ("root", ""), ("Root", "hush"), ("nobody", "hush"), ("", ""),
+     ("root", "hush" + "x" * 80), ("root", "\ud800"), ("\ud800", "hush"), ("root", "hush\x00")],
+)  # fmt: skip
+def test_a_wrong_name_or_password_is_nobody(logins: Logins, username: str, password: str) -> None:
+    logins.ensure_first_admin("root", "hush")
+
+    assert logins.check(username, password) is None
+
+
+def test_an_unknown_user_takes_as_long_as_a_wrong_password(store: SecretStore) -> None:
+    logins = Logins(store, cost=9)
+    logins.ensure_first_admin("root", "hush")
+
+    def shortest(username: str) -> float:
+        def once() -> float:
+            begin = time.perf_counter()
+            logins.check(username, "wrong")
+            return time.perf_counter() - begin
+
+        return min(once() for _ in range(5))
+
+    assert 0.6 < shortest("nobody") / shortest("root") < 1.6
+
+
+def test_a_new_operator_takes_the_place_of_the_former_one(logins: Logins) -> None:
+    logins.ensure_first_admin("root", "hush")
+    logins.set_operator("olga", "one")
+
+    logins.set_operator("otto", "two")
+
+    operator = logins.check("otto", "two")
+    assert operator
+    assert operator.role is Role.OPERATOR
+    assert logins.find("olga") is None
+    assert logins.check("root", "hush")
+
+
+def test_an_operator_who_comes_back_does_not_get_old_sessions_back(logins: Logins) -> None:
+    before = logins.set_operator("olga", "one")
+    logins.set_operator("otto", "two")
+
+    assert logins.set_operator("olga", "one").epoch > before.epoch
+
+
+def test_the_operator_cannot_take_the_admin_s_name(logins: Logins) -> None:
+    logins.ensure_first_admin("root", "hush")
+
+    with pytest.raises(LoginTaken):
+        logins.set_operator("root", "mine")
+    assert logins.check("root", "hush")
+
+
+def test_a_new_password_ends_the_sessions(logins: Logins) -> None:
+    before = logins.set_operator("olga", "one")
+
+    after = logins.set_password("olga", "two")
+
+    assert after.epoch == before.epoch + 1
+    assert logins.check("olga", "two") == after
+    assert logins.check("olga", "one") is None
+
+
+def test_ending_sessions_leaves_the_password(logins: Logins) -> None:
+    before = logins.set_operator("olga", "one")
+
+    assert logins.end_sessions("olga").epoch == before.epoch + 1
+    assert logins.check("olga", "one")
+
+
+def test_nobody_s_sessions_cannot_end(logins: Logins) -> None:
+    with pytest.raises(UnknownLogin):
+        logins.end_sessions("nobody")
+    with pytest.raises(UnknownLogin):
+        logins.set_password("nobody", "x")
+
+
+def test_a_password_that_is_too_long_changes_nothing(logins: Logins) -> None:
+    logins.set_operator("olga", "one")
+
+    with pytest.raises(PasswordTooLong):
+        logins.set_password("olga", "x" * 73)
+    assert logins.check("olga", "one")
+
+
+def test_another_instance_s_change_counts_within_30_seconds(
+    logins: Logins, elsewhere: Logins, clock: Clock
+) -> None:
+    assert logins.check("olga", "one") is None
+    elsewhere.set_operator("olga", "one")
+
+    clock.advance(30)
+
+    assert logins.check("olga", "one")
+
+
+def test_logging_in_works_while_the_store_is_away(
+    tmp_path: Path, logins: Logins, clock: Clock
+) -> None:
+    logins.set_operator("olga", "one")
+
+    with store_away(tmp_path):
+        clock.advance(3600)
+        assert logins.check("olga", "one")
+
+
+def test_a_login_does_not_show_its_hash(logins: Logins) -> None:
+    login = logins.set_operator("olga", "one")
+
+    assert login.password_hash not in repr(login)
