@@ -36,27 +36,22 @@ class ReplyReader:
         lines: list[bytes] = []
         deadline = 0.0
         while len(lines) < MOST_LINES:
-            line = self._buffered_line()
-            if line is None:
+            start = self._start
+            end = self._buffer.find(b"\n", start)
+            if (end if end >= 0 else len(self._buffer)) - start > LONGEST_LINE:
+                raise ProtocolError("the mail server sent a line without an end")
+            if end < 0:
                 deadline = deadline or monotonic() + timeout
                 self._receive(deadline)
                 continue
+            self._start = end + 1
+            line = self._buffer[start:end].removesuffix(b"\r")
             lines.append(line)
             if line[3:4] != b"-":
                 return lines
             if not line[:3].isdigit():
                 break
         raise ProtocolError("the mail server sent something that is no SMTP reply")
-
-    def _buffered_line(self) -> bytes | None:
-        start = self._start
-        end = self._buffer.find(b"\n", start)
-        if (end if end >= 0 else len(self._buffer)) - start > LONGEST_LINE:
-            raise ProtocolError("the mail server sent a line without an end")
-        if end < 0:
-            return None
-        self._start = end + 1
-        return self._buffer[start:end].removesuffix(b"\r")
 
     def _receive(self, deadline: float) -> None:
         try:

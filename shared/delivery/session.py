@@ -86,7 +86,7 @@ class Opened:
     @property
     def ready(self) -> bool:
         """Whether the body may be written now."""
-        return self.data is not None and self.data.intermediate and bool(self.accepted)
+        return self.data is not None and self.data.code == 354 and self.accepted != ()
 
 
 def too_big(size: int, size_limit: int | None) -> bool:
@@ -296,12 +296,18 @@ class SmtpSession:
             reply = self._reader.read(timeout)
         except (OSError, ProtocolError) as error:
             raise self._lost(error) from error
-        if reply.closing:
+        if reply.code < 400:
+            self._require_answer(reply, stage)
+        elif reply.closing:
             self.close()
-        elif not _answers(reply, stage):
-            self.close()
-            raise ConnectionLost(f"the mail server answered {stage.upper()} with {reply}")
         return reply
+
+    def _require_answer(self, reply: Reply, stage: Stage) -> None:
+        """354 is an answer to DATA and to nothing else, a positive reply to all the others."""
+        if (reply.code == 354) if stage is Stage.DATA else (reply.code < 300):
+            return
+        self.close()
+        raise ConnectionLost(f"the mail server answered {stage.upper()} with {reply}")
 
     def _lost(self, error: Exception) -> ConnectionLost:
         self.close()
@@ -310,13 +316,6 @@ class SmtpSession:
         if isinstance(error, TimeoutError):
             return ConnectionLost("the mail server did not answer in time")
         return ConnectionLost("the mail server closed the connection")
-
-
-def _answers(reply: Reply, stage: Stage) -> bool:
-    """Whether the reply can be one to this command at all: 354 for DATA only, and no other 3xx."""
-    if reply.code >= 400:
-        return True
-    return reply.code == 354 if stage is Stage.DATA else reply.positive
 
 
 def _size_limit(parameter: str | None) -> int | None:
