@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from collections.abc import Generator
 from typing import TypeVar
@@ -10,14 +9,9 @@ from typing import TypeVar
 import pytest
 
 pytest_plugins = [
-    plugin
-    for plugin in (
-        "tests.support.database",
-        "tests.support.smtp",
-        "tests.support.standalone",
-        "tests.support.azurite",
-    )
-    if importlib.util.find_spec(plugin)
+    "tests.support.azurite",
+    "tests.support.smtp",
+    "tests.support.standalone",
 ]
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
