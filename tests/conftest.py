@@ -7,6 +7,11 @@ from collections.abc import Generator
 from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("rowpost", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("rowpost")
 
 pytest_plugins = [
     "tests.support.azurite",
