@@ -15,7 +15,8 @@ _CHUNK = 64 * 1024
 class ReplyReader:
     """Reads one reply after another; what has arrived beyond one is kept for the next.
 
-    The socket must have a timeout. It holds for a short wait; a reply may be given a longer one.
+    The socket must have a timeout, Python's or the kernel's. It holds for a short wait; a reply may
+    be given a longer one.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -56,7 +57,7 @@ class ReplyReader:
     def _receive(self, deadline: float) -> None:
         try:
             received = self._socket.recv(_CHUNK)
-        except TimeoutError:
+        except (TimeoutError, BlockingIOError):
             received = self._receive_until(deadline)
         if not received:
             raise ConnectionAbortedError("the mail server closed the connection")

@@ -39,7 +39,7 @@ __all__ = [
     "too_big",
 ]
 
-_CHUNK = 256 * 1024
+_CHUNK = 64 * 1024
 # Commands in one write. More could fill both directions of the connection (RFC 2920 3.1).
 _GROUP = 100
 _QUIT_TIMEOUT = 2.0
@@ -154,8 +154,10 @@ class SmtpSession:
         """Write the email, of which each line must end with CRLF, without the final dot."""
         if not content.endswith(b"\r\n"):
             raise BadEmail("the email does not end with a line end")
-        for part in _dot_stuffed(content):
-            self._write(part)
+        if len(content) <= _CHUNK:
+            self._write(_stuffed(content))
+        else:
+            self._write_in_parts(content)
 
     def write_dot(self, followed_by: Envelope | None = None) -> None:
         """Write the final dot: from now on the email may have been accepted.
@@ -281,17 +283,24 @@ class SmtpSession:
             else:
                 self.reset()
 
+    def _write_in_parts(self, content: bytes) -> None:
+        """Give each part so much time and no more, however slowly the server reads."""
+        self._require_open()
+        usual = self._socket.gettimeout()
+        self._socket.settimeout(self._command_timeout)
+        for part in _dot_stuffed(content):
+            self._write(part)
+        self._socket.settimeout(usual)
+
     def _write(self, octets: bytes | memoryview) -> None:
-        if self.closed:
-            raise ConnectionLost("the connection is closed")
+        self._require_open()
         try:
             self._socket.sendall(octets)
         except OSError as error:
             raise self._lost(error) from error
 
     def _read(self, stage: Stage, timeout: float) -> Reply:
-        if self.closed:  # Replies may have been received after the one that said goodbye.
-            raise ConnectionLost("the connection is closed")
+        self._require_open()  # Replies may have been received after the one that said goodbye.
         try:
             reply = self._reader.read(timeout)
         except (OSError, ProtocolError) as error:
@@ -309,11 +318,15 @@ class SmtpSession:
         self.close()
         raise ConnectionLost(f"the mail server answered {stage.upper()} with {reply}")
 
+    def _require_open(self) -> None:
+        if self.closed:
+            raise ConnectionLost("the connection is closed")
+
     def _lost(self, error: Exception) -> ConnectionLost:
         self.close()
         if isinstance(error, ProtocolError):
             return ConnectionLost(str(error))
-        if isinstance(error, TimeoutError):
+        if isinstance(error, TimeoutError | BlockingIOError):
             return ConnectionLost("the mail server did not answer in time")
         return ConnectionLost("the mail server closed the connection")
 
@@ -347,9 +360,6 @@ def _dot_stuffed(content: bytes) -> Iterator[bytes | memoryview]:
     A dot after a bare LF gets one as well: no server may take it for the end of the email. Parts
     are cut after a line end, and copied only where there is a dot to add.
     """
-    if len(content) <= _CHUNK:
-        yield _stuffed(content)
-        return
     view = memoryview(content)
     stuffing = content.startswith(b".") or b"\n." in content
     start = 0
