@@ -32,7 +32,7 @@ run: $(RUN)
 
 test: $(DEV) $(WORKER) $(NPM)
 	@tools/debian-packages libodbc.so.2=unixodbc smtp-sink=postfix
-	.venv/bin/python -m pytest -n $(WORKERS) --timeout 120 $(ARGS)
+	.venv/bin/python -m pytest -n $(WORKERS) --dist loadgroup --timeout 120 $(ARGS)
 
 lint: $(DEV)
 	.venv/bin/ruff check .

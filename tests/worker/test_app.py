@@ -26,6 +26,9 @@ from tests.worker.worker import Answer, Worker, worker
 USERNAME, PASSWORD = "admin", "correct horse battery staple"
 UNKNOWN_PATH = "zz_unknown"
 
+# One of the test processes runs them all, so that the worker starts once.
+pytestmark = pytest.mark.xdist_group("worker")
+
 
 @dataclass(frozen=True)
 class App:
