@@ -15,6 +15,7 @@ settings.load_profile("rowpost")
 
 pytest_plugins = [
     "tests.support.azurite",
+    "tests.support.database",
     "tests.support.smtp",
     "tests.support.standalone",
 ]

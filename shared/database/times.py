@@ -92,7 +92,8 @@ def _mssql_now(element: utc_now, compiler: SQLCompiler, **options: Any) -> str:
     shift = compiler.process(element.clauses, **options)
     if not shift:
         return "SYSUTCDATETIME()"
-    return f"DATEADD(millisecond, CAST(1000 * ({shift}) AS INT), SYSUTCDATETIME())"
+    # The server infers the type of a parameter from its place: none is to be inferred here.
+    return f"DATEADD(millisecond, CAST(1000 * CAST({shift} AS FLOAT) AS INT), SYSUTCDATETIME())"
 
 
 class as_stored(FunctionElement[datetime]):

@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select
 
 from shared.database.tables import emails, service
+from shared.database.widths import width
 from shared.errors import RowpostError
 from shared.outbox.recipients import KnownRecipient, write_recipients
 from shared.outbox.states import Lane
@@ -78,13 +79,22 @@ def add(connection: Connection, email: NewEmail) -> int:
 
 
 def _check(email: NewEmail) -> None:
-    for name, width in _WIDTHS.items():
-        if len(getattr(email, name) or "") > width:
-            raise BadValue(name, f"is longer than {width} characters")
+    for name, most in _WIDTHS.items():
+        if _width(name, getattr(email, name) or "") > most:
+            raise BadValue(name, f"is longer than {most} characters")
+    for name in ("body", "text_alternative"):
+        _width(name, getattr(email, name) or "")
     if email.priority is not None and email.priority not in PRIORITIES:
         raise BadValue("priority", "is not between 1 (first) and 5")
     if not email.recipients and not (email.to or email.cc or email.bcc or "").strip():
         raise BadValue("to", "is empty: an email needs a recipient")
+
+
+def _width(name: str, text: str) -> int:
+    try:
+        return width(text)
+    except UnicodeEncodeError as error:
+        raise BadValue(name, "holds half a character (a lone surrogate)") from error
 
 
 def _values(email: NewEmail) -> dict[str, object]:

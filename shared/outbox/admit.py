@@ -42,7 +42,7 @@ _unsettled = union_all(
     )
 ).subquery()
 
-_ADMIT = (
+ADMIT = (
     update(emails)
     .where(emails.c.dd_srno.in_(select(_unsettled.c.dd_srno)), _waiting)
     .values(
@@ -58,16 +58,19 @@ _ADMIT = (
     )
 )
 
-_EXPIRE = (
+EXPIRE = (
     update(emails)
     .where(
         emails.c.dd_srno.in_(
             select(emails.c.dd_srno)
-            .where(_waiting, emails.c.dd_ExpiresAt <= utc_now())
+            .where(
+                _waiting,
+                emails.c.dd_ExpiresAt <= utc_now(),
+                as_stored(emails.c.dd_ExpiresAt) <= utc_now(),
+            )
             .limit(_BATCH)
         ),
         _waiting,
-        as_stored(emails.c.dd_ExpiresAt) <= utc_now(),
     )
     .values(
         dd_SendFlag=literal_column(f"'{Flag.FAILED}'"),
@@ -81,9 +84,9 @@ def admit(connection: Connection) -> int:
 
     One batch; answers how many rows it settled, so that a caller can go on until there are none.
     """
-    return connection.execute(_ADMIT).rowcount
+    return connection.execute(ADMIT).rowcount
 
 
 def expire(connection: Connection) -> int:
     """Give up emails whose `dd_ExpiresAt` has passed; one batch, answers how many."""
-    return connection.execute(_EXPIRE).rowcount
+    return connection.execute(EXPIRE).rowcount

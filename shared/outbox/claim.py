@@ -95,7 +95,7 @@ def claim(connection: Connection, wanted: Wanted, lease: Lease) -> list[int]:
     locked by somebody else's claim.
     """
     nulls = tuple(code is None for code in wanted.codes)
-    statement = _claim_statement(nulls, len(wanted.lanes), wanted.most)
+    statement = claim_statement(nulls, len(wanted.lanes), wanted.most)
     return _execute(connection, statement, wanted, lease)
 
 
@@ -107,7 +107,7 @@ def claim_suspects(connection: Connection, wanted: Wanted, lease: Lease) -> list
     """
     for times, most in ((1, _SUSPECTS_AT_ONCE), (2, 1)):
         nulls = tuple(code is None for code in wanted.codes)
-        statement = _suspects_statement(nulls, len(wanted.lanes), times, most)
+        statement = suspects_statement(nulls, len(wanted.lanes), times, most)
         if ids := _execute(connection, statement, wanted, lease):
             return ids
     return []
@@ -132,7 +132,9 @@ def read_body(connection: Connection, email_id: int) -> str:
 def read_document(connection: Connection, email_id: int) -> bytes:
     """The document of an email."""
     content = connection.scalar(_DOCUMENT, {"id": email_id})
-    return content.encode() if isinstance(content, str) else bytes(content or b"")
+    if isinstance(content, bytes):
+        return content
+    return (_text(content) or "").encode("utf-8", "surrogateescape")
 
 
 _ORDER = (emails.c.dd_Lane, emails.c.dd_Priority, emails.c.dd_srno)
@@ -167,8 +169,7 @@ def _execute(connection: Connection, statement: Update, wanted: Wanted, lease: L
     values: dict[str, Any] = {
         "token": lease.token,
         "lease_seconds": lease.seconds,
-        "unique": lease.token[:8],
-        "domain": f"@{wanted.message_domain}>",
+        "message_id_end": f".{lease.token[:8]}@{wanted.message_domain}>",
     }
     values.update((f"code{n}", code) for n, code in enumerate(wanted.codes) if code is not None)
     values.update((f"lane{n}", lane.value) for n, lane in enumerate(wanted.lanes))
@@ -176,7 +177,7 @@ def _execute(connection: Connection, statement: Update, wanted: Wanted, lease: L
 
 
 @lru_cache(maxsize=256)
-def _claim_statement(nulls: tuple[bool, ...], lanes: int, most: int) -> Update:
+def claim_statement(nulls: tuple[bool, ...], lanes: int, most: int) -> Update:
     """A branch for each code and lane, since each is one range of the index."""
     branches = [
         select(*_ORDER)
@@ -205,7 +206,7 @@ def _claim_statement(nulls: tuple[bool, ...], lanes: int, most: int) -> Update:
 
 
 @lru_cache(maxsize=64)
-def _suspects_statement(nulls: tuple[bool, ...], lanes: int, times: int, most: int) -> Update:
+def suspects_statement(nulls: tuple[bool, ...], lanes: int, times: int, most: int) -> Update:
     often = emails.c.dd_LostLeases >= 2 if times > 1 else emails.c.dd_LostLeases == 1
     return _taking(
         select(emails.c.dd_srno)
@@ -235,9 +236,7 @@ def _taking(ids: Select[Any]) -> Update:
     message_id = (
         literal_column("'<'", Unicode())
         + cast(emails.c.dd_srno, Unicode(12))
-        + literal_column("'.'", Unicode())
-        + bindparam("unique", type_=Unicode())
-        + bindparam("domain", type_=Unicode())
+        + cast(bindparam("message_id_end"), Unicode(200))
     )
     return (
         update(emails)
@@ -264,9 +263,10 @@ def _rows(connection: Connection, ids: Sequence[int]) -> list[Row[Any] | Unreada
 
 def _row(connection: Connection, email_id: int) -> Row[Any] | UnreadableEmail:
     try:
-        return connection.execute(_FETCH, {"ids": [email_id]}).one()
+        row = connection.execute(_FETCH, {"ids": [email_id]}).one_or_none()
     except UnicodeError as error:
         return UnreadableEmail(email_id, f"its text cannot be read: {error}")
+    return row or UnreadableEmail(email_id, "its row is gone")
 
 
 def _claimed(row: Row[Any], recipients: tuple[KnownRecipient, ...]) -> ClaimedEmail:

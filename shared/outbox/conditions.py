@@ -41,7 +41,7 @@ def leased(*flags: Flag) -> ColumnElement[bool]:
 
 
 time_has_come: ColumnElement[bool] = and_(
-    or_(emails.c.dd_SendAt.is_(None), emails.c.dd_SendAt <= utc_now()),
+    or_(as_stored(emails.c.dd_SendAt).is_(None), as_stored(emails.c.dd_SendAt) <= utc_now()),
     or_(as_stored(emails.c.dd_ExpiresAt).is_(None), as_stored(emails.c.dd_ExpiresAt) > utc_now()),
 )
 

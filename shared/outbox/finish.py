@@ -8,11 +8,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, literal_column, null, update
+from sqlalchemy import (
+    Connection,
+    Double,
+    Update,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    null,
+    update,
+)
 
 from shared.database.prepared import PreparedInsert, PreparedUpdate
 from shared.database.tables import attempts, emails
 from shared.database.times import utc_now
+from shared.database.widths import cut
 from shared.outbox.conditions import TOKEN, flag_is, held_by_us
 from shared.outbox.lease import Lease
 from shared.outbox.recipients import KnownRecipient, write_recipients
@@ -70,40 +82,46 @@ SENT = PreparedUpdate(
     )
 )
 
-_ENDED_OTHERWISE = (
-    update(emails)
-    .where(
-        emails.c.dd_srno == bindparam("email_id"),
-        emails.c.dd_LeaseToken == TOKEN,
-        flag_is(Flag.PREPARING, Flag.TRANSMITTING, Flag.UNKNOWN),
+_wait = cast(bindparam("wait"), Double)
+
+
+def _ending(flag: Flag, **values: Any) -> Update:
+    """From any state in which it is ours to this one, with the values that go with it."""
+    return (
+        update(emails)
+        .where(
+            emails.c.dd_srno == bindparam("email_id"),
+            emails.c.dd_LeaseToken == TOKEN,
+            flag_is(Flag.PREPARING, Flag.TRANSMITTING, Flag.UNKNOWN),
+        )
+        .values(
+            {
+                "dd_SendFlag": literal_column(f"'{flag}'"),
+                "dd_BounceReason": bindparam("reason"),
+                "dd_RetryCount": func.coalesce(emails.c.dd_RetryCount, 0) + bindparam("retries"),
+                "dd_LastRetryDate": utc_now(),
+                "dd_NextAttemptDate": null(),
+                "dd_LeaseToken": null(),
+                "dd_LeaseUntil": null(),
+            }
+            | values
+        )
     )
-    .values(
-        dd_SendFlag=bindparam("flag"),
-        dd_BounceReason=bindparam("reason"),
-        dd_SentDate=case(
-            (bindparam("flag", unique=False) == Flag.SENT.value, utc_now()),
-            else_=emails.c.dd_SentDate,
-        ),
-        dd_RetryCount=func.coalesce(emails.c.dd_RetryCount, 0) + bindparam("retries"),
-        dd_LastRetryDate=utc_now(),
-        dd_NextAttemptDate=case(
-            (bindparam("wait") > 0, utc_now(bindparam("wait", unique=False))), else_=None
-        ),
-        dd_LeaseToken=case((bindparam("keeps_lease") == 1, emails.c.dd_LeaseToken), else_=None),
-        dd_LeaseUntil=null(),
-    )
-)
+
+
+ENDINGS = {
+    Outcome.SENT: _ending(Flag.SENT, dd_SentDate=utc_now()),
+    Outcome.RETRY: _ending(
+        Flag.WAITING,
+        dd_NextAttemptDate=case((_wait > literal_column("0"), utc_now(_wait)), else_=None),
+    ),
+    Outcome.FAILED: _ending(Flag.FAILED),
+    Outcome.UNKNOWN: _ending(Flag.UNKNOWN, dd_LeaseToken=emails.c.dd_LeaseToken),
+}
 
 _ATTEMPTS = PreparedInsert(
     attempts, "EmailId", "Account", "Outcome", "Code", "EnhancedCode", "Reply", "DurationMs"
 )
-
-_FLAG_AFTER = {
-    Outcome.SENT: Flag.SENT,
-    Outcome.RETRY: Flag.WAITING,
-    Outcome.FAILED: Flag.FAILED,
-    Outcome.UNKNOWN: Flag.UNKNOWN,
-}
 
 
 def finish(connection: Connection, results: Sequence[Result], lease: Lease) -> set[int]:
@@ -133,17 +151,15 @@ def _sent(connection: Connection, results: Sequence[Result], lease: Lease) -> se
 
 
 def _end(connection: Connection, result: Result, lease: Lease) -> bool:
-    waits = result.outcome is Outcome.RETRY
     values: dict[str, Any] = {
         "email_id": result.email_id,
         "token": lease.token,
-        "flag": _FLAG_AFTER[result.outcome].value,
-        "reason": (result.reason or "")[:REASON_WIDTH] or None,
-        "retries": int(waits and result.uses_attempt),
-        "wait": result.wait if waits else 0.0,
-        "keeps_lease": int(result.outcome is Outcome.UNKNOWN),
+        "reason": _said(result.reason),
+        "retries": 0,
     }
-    if connection.execute(_ENDED_OTHERWISE, values).rowcount != 1:
+    if result.outcome is Outcome.RETRY:
+        values |= {"retries": int(result.uses_attempt), "wait": result.wait}
+    if connection.execute(ENDINGS[result.outcome], values).rowcount != 1:
         return False
     if result.recipients:
         write_recipients(connection, result.email_id, result.recipients)
@@ -162,13 +178,17 @@ def _keep_attempts(connection: Connection, results: Sequence[Result]) -> None:
                 one.outcome.value,
                 one.code,
                 one.enhanced_code,
-                (one.reply or one.reason or "")[:REASON_WIDTH] or None,
+                _said(one.reply or one.reason),
                 one.duration_ms,
             )
             for one in results
         ],
     )
     count(connection, _counted(results))
+
+
+def _said(text: str | None) -> str | None:
+    return cut(text or "", REASON_WIDTH) or None
 
 
 def _counted(results: Iterable[Result]) -> Counter[tuple[str, Counted]]:

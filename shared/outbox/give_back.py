@@ -21,7 +21,10 @@ _RETURNED = {
 }
 GIVE_BACK = PreparedUpdate(
     lambda ids: (
-        update(emails).where(held_by_us(ids, Flag.PREPARING, Flag.TRANSMITTING)).values(_RETURNED)
+        update(emails)
+        .where(held_by_us(ids, Flag.PREPARING, Flag.TRANSMITTING))
+        .values(_RETURNED)
+        .returning(emails.c.dd_srno)
     )
 )
 RELEASE = (
@@ -37,8 +40,9 @@ def give_back(connection: Connection, ids: Sequence[int], lease: Lease) -> int:
     returned = 0
     for start in range(0, len(ids), _BATCH):
         batch = list(ids[start : start + _BATCH])
-        settle_attempted(connection, batch, RecipientState.PENDING)
-        returned += len(GIVE_BACK.run(connection, batch, token=lease.token))
+        ours = GIVE_BACK.run(connection, batch, token=lease.token)
+        settle_attempted(connection, sorted(ours), RecipientState.PENDING)
+        returned += len(ours)
     return returned
 
 

@@ -24,7 +24,7 @@ class Lease:
         return cls(str(uuid.uuid4()), seconds)
 
 
-_RENEW = (
+RENEW = (
     update(emails)
     .where(flag_is(Flag.PREPARING, Flag.TRANSMITTING), emails.c.dd_LeaseToken == TOKEN)
     .values(dd_LeaseUntil=lease_end)
@@ -34,5 +34,5 @@ _RENEW = (
 def renew(connection: Connection, lease: Lease) -> int:
     """Let the lease on all its emails run for its full length from now; answers how many."""
     return connection.execute(
-        _RENEW, {"token": lease.token, "lease_seconds": lease.seconds}
+        RENEW, {"token": lease.token, "lease_seconds": lease.seconds}
     ).rowcount

@@ -13,7 +13,11 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from shared.database.tables import recipients
 from shared.database.times import utc_now
+from shared.database.widths import cut
 from shared.outbox.conditions import IDS
+
+_NAME_WIDTH = 255
+_REPLY_WIDTH = 500
 
 
 class Kind(StrEnum):
@@ -96,9 +100,9 @@ def write_recipients(
                 "Ordinal": ordinal,
                 "Kind": one.kind.value,
                 "Address": one.address,
-                "Name": one.name or None,
+                "Name": cut(one.name, _NAME_WIDTH) or None,
                 "State": one.state.value,
-                "Reply": one.reply,
+                "Reply": cut(one.reply or "", _REPLY_WIDTH) or None,
             }
             for ordinal, one in enumerate(known)
         ],

@@ -34,6 +34,9 @@ def upgrade(engine: Engine) -> None:
     Several instances may start at once: one does the work under an application lock, the others
     wait for it and find it done. On SQLite and SQL Server a failed migration leaves nothing.
     """
+    with engine.connect() as connection:
+        if is_current(connection):
+            return
     from alembic import command
 
     with _alone(engine) as connection:

@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+
+import pytest
+from sqlalchemy import insert, update
+
+from shared import service
+from shared.database.database import Database
+from shared.database.tables import emails
+from shared.database.tables import service as service_table
+from shared.database.times import utc_now
+from shared.outbox.claim import Wanted
+from shared.outbox.states import Lane
+from tests.outbox.sender import DOMAIN, Sender, wanted
+from tests.support.database import (
+    address_of,
+    change,
+    email_row,
+    flags,
+    insert_row,
+    insert_rows,
+    let_leases_run_out,
+)
+from tests.support.tools import ROOT
+
+CROWD = 5_000
+
+
+def crowd(database: Database, number: int = CROWD) -> None:
+    with database.write() as connection:
+        connection.execute(insert(emails), [{"dd_toEmailid": "ann@example.com"}] * number)
+
+
+def test_a_claimed_email_is_ours_for_the_length_of_the_lease(
+    database: Database, sender: Sender
+) -> None:
+    email_id = insert_row(database)
+
+    assert sender.claim() == [email_id]
+
+    row = email_row(database, email_id)
+    assert (row.dd_SendFlag, row.dd_LeaseToken) == ("P", sender.lease.token)
+    left = row.dd_LeaseUntil - datetime.now(UTC)
+    assert timedelta(seconds=30) < left < timedelta(seconds=90)
+
+
+def test_nobody_else_gets_what_is_claimed(database: Database, sender: Sender) -> None:
+    insert_rows(database, 2)
+
+    assert len(sender.claim()) == 2
+    assert Sender(database).claim() == []
+
+
+def test_lane_then_priority_then_age_decide_who_is_first(
+    database: Database, sender: Sender
+) -> None:
+    late, normal, urgent, immediate_late, immediate = (
+        insert_row(database, dd_Lane=lane, dd_Priority=priority)
+        for lane, priority in [
+            ("scheduled", 5),
+            ("scheduled", 3),
+            ("scheduled", 1),
+            ("immediate", 4),
+            ("immediate", 2),
+        ]
+    )
+    same = insert_row(database, dd_Lane="scheduled", dd_Priority=3)
+
+    in_order = list(chain.from_iterable(sender.claim(most=1) for _ in range(6)))
+
+    assert in_order == [immediate, immediate_late, urgent, normal, same, late]
+
+
+def test_the_order_holds_over_all_codes_of_the_default_account(
+    database: Database, sender: Sender
+) -> None:
+    """A row without a code, with an empty one and with its code belong to one account."""
+    ids = {}
+    for number in range(60):
+        code = (None, "", "MAIN")[number % 3]
+        priority = random.Random(number).randint(1, 5)
+        email_id = insert_row(database, dd_EmailParamCode=code, dd_Priority=priority)
+        ids[email_id] = (priority, email_id)
+
+    claimed = [sender.claim(None, "", "MAIN", most=7) for _ in range(9)]
+
+    in_order = sorted(ids, key=lambda one: ids[one])
+    assert [sorted(batch) for batch in claimed] == [
+        sorted(in_order[start : start + 7]) for start in range(0, 63, 7)
+    ]
+
+
+def test_other_accounts_emails_stay(database: Database, sender: Sender) -> None:
+    none, empty, news = (insert_row(database, dd_EmailParamCode=c) for c in (None, "", "NEWS"))
+
+    assert sender.claim("NEWS") == [news]
+    assert sender.claim("") == [empty]
+    assert sender.claim("OTHER") == []
+    assert sender.claim(None) == [none]
+
+
+def test_only_the_lanes_that_are_wanted(database: Database, sender: Sender) -> None:
+    scheduled = insert_row(database)
+    immediate = insert_row(database, dd_Lane="immediate")
+
+    assert sender.take(wanted(lanes=(Lane.IMMEDIATE,))) == [immediate]
+    assert sender.take(wanted(lanes=(Lane.IMMEDIATE,))) == []
+    assert sender.take(wanted(lanes=(Lane.SCHEDULED,))) == [scheduled]
+
+
+@pytest.mark.parametrize("codes", [(None,), (None, "", "MAIN")])
+def test_no_more_than_asked_for(
+    database: Database, sender: Sender, codes: tuple[str | None, ...]
+) -> None:
+    insert_rows(database, 5)
+    insert_rows(database, 5, dd_Lane="immediate")
+
+    assert len(sender.claim(*codes, most=7)) == 7
+    assert len(sender.claim(*codes, most=7)) == 3
+
+
+def test_a_stopped_service_claims_nothing(database: Database, sender: Sender) -> None:
+    email_id = insert_row(database)
+    with database.write() as connection:
+        service.stop(connection, "a test")
+    assert sender.claim() == []
+
+    with database.write() as connection:
+        service.start(connection, "a test")
+    assert sender.claim() == [email_id]
+
+
+def test_a_queue_that_has_moved_gives_nothing(database: Database, sender: Sender) -> None:
+    insert_row(database)
+    with database.write() as connection:
+        connection.execute(update(service_table).values(MovedAt=utc_now()))
+
+    assert sender.claim() == []
+
+
+def test_only_waiting_emails_are_claimed(database: Database, sender: Sender) -> None:
+    for flag in "PTYFUC":
+        insert_row(database, dd_SendFlag=flag)
+
+    assert sender.claim() == []
+    assert flags(database) == "PTYFUC"
+
+
+def test_an_email_keeps_the_message_id_of_its_first_claim(
+    database: Database, sender: Sender
+) -> None:
+    email_id = insert_row(database)
+    own = insert_row(database, dd_MessageId="<mine@example.com>")
+    sender.claim()
+    first = email_row(database, email_id).dd_MessageId
+    assert re.fullmatch(rf"<{email_id}\.[0-9a-f]{{8}}@{DOMAIN}>", first)
+
+    let_leases_run_out(database)
+    change(database, email_id, dd_SendFlag="N")
+    Sender(database).claim()
+
+    assert email_row(database, email_id).dd_MessageId == first
+    assert email_row(database, own).dd_MessageId == "<mine@example.com>"
+
+
+def test_suspects_are_claimed_apart_and_in_the_end_alone(
+    database: Database, sender: Sender
+) -> None:
+    """Whose sender died once goes with a few, whose sender died twice goes alone."""
+    fresh, *once = insert_rows(database, 12)
+    twice, again = insert_rows(database, 2)
+    for email_id in once:
+        change(database, email_id, dd_LostLeases=1)
+    for email_id in (twice, again):
+        change(database, email_id, dd_LostLeases=2)
+
+    assert sender.claim() == [fresh]
+    assert sorted(sender.claim_suspects()) == once[:8]
+    assert sorted(sender.claim_suspects()) == once[8:]
+    assert sender.claim_suspects() == [twice]
+    assert sender.claim_suspects() == [again]
+    assert sender.claim_suspects() == []
+
+
+def test_suspects_obey_code_lane_time_and_the_service(database: Database, sender: Sender) -> None:
+    email_id = insert_row(database, dd_EmailParamCode="NEWS", dd_Lane="immediate")
+    change(database, email_id, dd_LostLeases=1)
+    news = Wanted(("NEWS",), (Lane.SCHEDULED,), 10, DOMAIN)
+    assert sender.claim_suspects(None, "") == []
+    assert sender.take(news) == []
+
+    with database.write() as connection:
+        service.stop(connection, "a test")
+    assert sender.claim_suspects("NEWS") == []
+    with database.write() as connection:
+        service.start(connection, "a test")
+
+    change(database, email_id, dd_NextAttemptDate=datetime.now(UTC) + timedelta(hours=1))
+    assert sender.claim_suspects("NEWS") == []
+    change(database, email_id, dd_NextAttemptDate=None)
+    assert sender.claim_suspects("NEWS") == [email_id]
+
+
+def test_claimers_in_threads_share_no_row_and_leave_none(database: Database) -> None:
+    crowd(database)
+    claimed: list[list[int]] = [[] for _ in range(4)]
+    enough = threading.Event()
+
+    def work(mine: list[int]) -> None:
+        sender = Sender(database)
+        while not enough.is_set():
+            ids = sender.claim(None, "", most=100)
+            mine += ids
+            if not ids and set(flags(database)) == {"P"}:
+                enough.set()
+
+    threads = [threading.Thread(target=work, args=(mine,)) for mine in claimed]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    everything = list(chain.from_iterable(claimed))
+    assert len(everything) == len(set(everything)) == CROWD
+
+
+def test_claimers_in_processes_share_no_row_and_leave_none(database: Database) -> None:
+    crowd(database)
+    command = [sys.executable, "-m", "tests.outbox.claimer", address_of(database)]
+    claimers = [
+        subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    try:
+        for claimer in claimers:
+            assert claimer.stdout is not None
+            assert claimer.stdout.readline() == "ready\n"
+        for claimer in claimers:
+            assert claimer.stdin is not None
+            claimer.stdin.write("go\n")
+            claimer.stdin.flush()
+        answers = [claimer.communicate(timeout=60)[0] for claimer in claimers]
+    finally:
+        for claimer in claimers:
+            claimer.kill()
+            claimer.wait()
+
+    everything = [int(email_id) for answer in answers for email_id in answer.split()]
+    assert len(everything) == len(set(everything)) == CROWD
+    assert set(flags(database)) == {"P"}

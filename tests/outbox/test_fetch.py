@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from shared.database.database import Database
+from shared.outbox.claim import ClaimedEmail, UnreadableEmail, fetch, read_body, read_document
+from shared.outbox.recipients import Kind, KnownRecipient, RecipientState, write_recipients
+from tests.outbox.sender import Sender
+from tests.support.database import change, insert_row, insert_rows
+
+
+def fetched(database: Database, *ids: int) -> list[ClaimedEmail | UnreadableEmail]:
+    with database.read() as connection:
+        return fetch(connection, ids)
+
+
+def fetched_one(database: Database, email_id: int) -> ClaimedEmail:
+    (email,) = fetched(database, email_id)
+    assert isinstance(email, ClaimedEmail)
+    return email
+
+
+def test_all_that_composing_needs_comes_with_it(database: Database, sender: Sender) -> None:
+    email_id = insert_row(
+        database,
+        dd_toEmailid="ann@example.com",
+        dd_ccEmailid="bob@example.com",
+        dd_bccEmailid="cy@example.com",
+        dd_subject="Grüße 🎉",
+        dd_bodyText="<html>Hi</html>",
+        dd_TextAlternative="Hi",
+        dd_filename="a.pdf",
+        dd_IsHtml=1,
+        dd_RetryCount=2,
+        dd_MessageId="<1@example.com>",
+    )
+    change(database, email_id, dd_document=b"\x00" * 1000)
+    sender.claim()
+
+    assert fetched_one(database, email_id) == ClaimedEmail(
+        id=email_id,
+        to="ann@example.com",
+        cc="bob@example.com",
+        bcc="cy@example.com",
+        subject="Grüße 🎉",
+        body="<html>Hi</html>",
+        text_alternative="Hi",
+        is_html=True,
+        filename="a.pdf",
+        document_size=1000,
+        message_id="<1@example.com>",
+        retries=2,
+    )
+
+
+def test_they_come_in_the_order_in_which_they_are_to_be_sent(
+    database: Database, sender: Sender
+) -> None:
+    low = insert_row(database, dd_Priority=5)
+    high = insert_row(database, dd_Priority=1)
+    immediate = insert_row(database, dd_Lane="immediate", dd_Priority=5)
+    ids = sender.claim()
+
+    assert [one.id for one in fetched(database, *ids)] == [immediate, high, low]
+
+
+def test_a_large_body_stays_in_the_table_until_it_is_asked_for(database: Database) -> None:
+    body = "0123456789 äöü 🎉\r\n" * 20_000
+    email_id = insert_row(database, dd_bodyText=body)
+
+    assert fetched_one(database, email_id).body is None
+    with database.read() as connection:
+        assert read_body(connection, email_id) == body
+
+
+def test_a_document_is_read_when_it_is_asked_for(database: Database) -> None:
+    email_id = insert_row(database)
+    document = bytes(range(256)) * 4096
+    change(database, email_id, dd_document=document)
+
+    assert fetched_one(database, email_id).document_size == len(document)
+    with database.read() as connection:
+        assert read_document(connection, email_id) == document
+
+
+def test_missing_values_are_none_and_a_missing_body_is_empty(database: Database) -> None:
+    email_id = insert_row(
+        database, dd_toEmailid=None, dd_subject=None, dd_bodyText=None, dd_RetryCount=None
+    )
+
+    email = fetched_one(database, email_id)
+
+    assert (email.to, email.cc, email.subject, email.filename) == (None, None, None, None)
+    assert (email.body, email.document_size, email.retries) == ("", 0, 0)
+    assert email.is_html is None
+    with database.read() as connection:
+        assert read_body(connection, email_id) == ""
+        assert read_document(connection, email_id) == b""
+
+
+def test_recipients_who_are_known_one_by_one_come_with_it(database: Database) -> None:
+    plain, with_recipients = insert_rows(database, 2)
+    known = (
+        KnownRecipient(Kind.TO, "ann@example.com", "Ann", RecipientState.SENT),
+        KnownRecipient(Kind.BCC, "bob@example.com", "", RecipientState.REFUSED, "550 no such user"),
+    )
+    with database.write() as connection:
+        write_recipients(connection, with_recipients, known)
+
+    assert fetched_one(database, plain).recipients == ()
+    assert fetched_one(database, with_recipients).recipients == known
+
+
+def test_nothing_is_asked_for_no_email(database: Database) -> None:
+    assert fetched(database) == []
+
+
+def test_a_row_that_is_gone_hides_no_other(database: Database) -> None:
+    here, gone = insert_rows(database, 2)
+    with database.write() as connection:
+        connection.execute(
+            text("DELETE FROM Digital_Emaildetails WHERE dd_srno = :id"), {"id": gone}
+        )
+
+    assert [one.id for one in fetched(database, here, gone)] == [here]
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        (b"bytes, but text", "bytes, but text"),
+        (b"caf\xe9", "caf\udce9"),
+        (4711, "4711"),
+        (1.5, "1.5"),
+        ("\x00NUL", "\x00NUL"),
+        ("", ""),
+    ],
+)
+def test_sqlite_what_is_not_text_is_read_as_text(
+    sqlite_database: Database, value: Any, read: str
+) -> None:
+    email_id = insert_row(
+        sqlite_database,
+        dd_toEmailid=value,
+        dd_subject=value,
+        dd_bodyText=value,
+        dd_filename=value,
+        dd_document=value,
+    )
+
+    email = fetched_one(sqlite_database, email_id)
+
+    assert (email.to, email.subject, email.body, email.filename) == (read, read, read, read)
+    with sqlite_database.read() as connection:
+        assert read_body(connection, email_id) == read
+        assert read_document(connection, email_id) == read.encode("utf-8", "surrogateescape")
+
+
+def test_sqlite_text_that_is_not_utf_8_spoils_only_its_own_email(
+    sqlite_database: Database,
+) -> None:
+    broken, whole = insert_rows(sqlite_database, 2)
+    with sqlite_database.write() as connection:
+        connection.execute(
+            text(
+                "UPDATE Digital_Emaildetails SET dd_subject = CAST(x'ff00fe' AS TEXT), "
+                "dd_bodyText = CAST(x'80' AS TEXT) WHERE dd_srno = :id"
+            ),
+            {"id": broken},
+        )
+
+    first, second = fetched(sqlite_database, broken, whole)
+
+    assert isinstance(first, ClaimedEmail)
+    assert first.subject == "\udcff\x00\udcfe"
+    assert isinstance(second, ClaimedEmail)
+    assert second.subject == "Hello"
+
+
+@pytest.mark.parametrize("wrong", ["soon", b"\xff", 10**15, ""])
+def test_sqlite_nonsense_in_the_other_columns_hides_no_row(
+    sqlite_database: Database, wrong: Any
+) -> None:
+    email_id = insert_row(
+        sqlite_database,
+        dd_RetryCount=wrong,
+        dd_SentDate=wrong,
+        dd_CreatedDate=wrong,
+        dd_MessageId=wrong,
+        dd_IsHtml=wrong,
+    )
+
+    assert fetched_one(sqlite_database, email_id).id == email_id

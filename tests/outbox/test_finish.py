@@ -1,0 +1,309 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Row, select, update
+
+from shared.database.database import Database
+from shared.database.tables import attempts, statistics
+from shared.outbox.finish import Outcome, Result
+from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
+from shared.outbox.rescue import rescue
+from shared.outbox.resolve import Decision, resolve
+from shared.outbox.statistics import Counted, totals
+from tests.outbox.sender import Sender, known
+from tests.support.database import (
+    change,
+    email_row,
+    flags,
+    insert_row,
+    insert_rows,
+    let_leases_run_out,
+)
+
+OUTCOMES = list(Outcome)
+
+
+def result(email_id: int, outcome: Outcome = Outcome.SENT, **more: object) -> Result:
+    return Result(email_id, outcome, "MAIN", **more)  # type: ignore[arg-type]
+
+
+def marked(sender: Sender, number: int = 1) -> list[int]:
+    ids = insert_rows(sender.database, number)
+    sender.claim(most=number)
+    sender.mark(*ids)
+    return ids
+
+
+def attempts_of(database: Database, email_id: int) -> list[Row[tuple[object, ...]]]:
+    with database.read() as connection:
+        question = select(attempts).where(attempts.c.EmailId == email_id).order_by(attempts.c.Id)
+        return list(connection.execute(question))
+
+
+def counted(database: Database) -> dict[str, int]:
+    with database.read() as connection:
+        return {what.value: number for what, number in totals(connection).items() if number}
+
+
+def test_sent_is_y_with_its_date_and_without_a_lease(database: Database, sender: Sender) -> None:
+    (email_id,) = marked(sender)
+    change(database, email_id, dd_BounceReason="greylisted before")
+
+    assert sender.finish(result(email_id)) == {email_id}
+
+    row = email_row(database, email_id)
+    assert row.dd_SendFlag == "Y"
+    assert abs(row.dd_SentDate - datetime.now(UTC)) < timedelta(minutes=5)
+    assert (row.dd_LeaseToken, row.dd_LeaseUntil, row.dd_BounceReason) == (None, None, None)
+
+
+def test_sent_to_some_keeps_the_reason_and_who_was_refused(
+    database: Database, sender: Sender
+) -> None:
+    (email_id,) = marked(sender)
+    everybody = (
+        KnownRecipient(Kind.TO, "ann@example.com", state=RecipientState.SENT),
+        KnownRecipient(Kind.TO, "bob@example.com", state=RecipientState.REFUSED, reply="550 no"),
+    )
+
+    sender.finish(result(email_id, reason="bob@example.com: 550 no", recipients=everybody))
+
+    row = email_row(database, email_id)
+    assert (row.dd_SendFlag, row.dd_BounceReason) == ("Y", "bob@example.com: 550 no")
+    assert abs(row.dd_SentDate - datetime.now(UTC)) < timedelta(minutes=5)
+    assert known(database, email_id) == everybody
+
+
+def test_refused_for_now_waits_for_its_time_with_an_attempt_used(
+    database: Database, sender: Sender
+) -> None:
+    (email_id,) = marked(sender)
+    change(database, email_id, dd_RetryCount=1)
+
+    sender.finish(result(email_id, Outcome.RETRY, reason="451 later", wait=3600.0))
+
+    row = email_row(database, email_id)
+    assert (row.dd_SendFlag, row.dd_RetryCount, row.dd_BounceReason) == ("N", 2, "451 later")
+    assert row.dd_LeaseToken is None
+    assert row.dd_SentDate is None
+    assert abs(row.dd_LastRetryDate - datetime.now(UTC)) < timedelta(minutes=5)
+    wait = (row.dd_NextAttemptDate - datetime.now(UTC)).total_seconds()
+    assert 3500 < wait < 3700
+    assert sender.claim() == []
+
+
+@pytest.mark.parametrize("wait", [0, 0.0])
+def test_a_retry_without_a_wait_is_ready_at_once(
+    database: Database, sender: Sender, wait: float
+) -> None:
+    (email_id,) = marked(sender)
+
+    sender.finish(result(email_id, Outcome.RETRY, wait=wait))
+
+    assert sender.claim() == [email_id]
+
+
+def test_a_failure_that_is_not_the_emails_uses_no_attempt(
+    database: Database, sender: Sender
+) -> None:
+    (email_id,) = marked(sender)
+
+    sender.finish(result(email_id, Outcome.RETRY, wait=60.0, uses_attempt=False))
+
+    row = email_row(database, email_id)
+    assert (row.dd_SendFlag, row.dd_RetryCount) == ("N", 0)
+
+
+def test_a_row_without_a_retry_count_counts_from_zero(database: Database, sender: Sender) -> None:
+    (email_id,) = marked(sender)
+    change(database, email_id, dd_RetryCount=None)
+
+    sender.finish(result(email_id, Outcome.RETRY, wait=60.0))
+
+    assert email_row(database, email_id).dd_RetryCount == 1
+
+
+def test_refused_for_good_is_f_with_the_reason(database: Database, sender: Sender) -> None:
+    (email_id,) = marked(sender)
+
+    sender.finish(result(email_id, Outcome.FAILED, reason="550 5.1.1 no such user"))
+
+    row = email_row(database, email_id)
+    assert (row.dd_SendFlag, row.dd_BounceReason) == ("F", "550 5.1.1 no such user")
+    assert (row.dd_LeaseToken, row.dd_SentDate, row.dd_NextAttemptDate) == (None, None, None)
+
+
+def test_lost_after_the_final_dot_is_u_and_keeps_its_token(
+    database: Database, sender: Sender
+) -> None:
+    (email_id,) = marked(sender)
+
+    sender.finish(result(email_id, Outcome.UNKNOWN, reason="connection lost after the dot"))
+
+    row = email_row(database, email_id)
+    assert (row.dd_SendFlag, row.dd_LeaseToken) == ("U", sender.lease.token)
+    assert row.dd_LeaseUntil is None
+    assert row.dd_BounceReason == "connection lost after the dot"
+
+
+@pytest.mark.parametrize("outcome", [Outcome.RETRY, Outcome.FAILED])
+def test_an_email_can_end_before_it_is_marked(
+    database: Database, sender: Sender, outcome: Outcome
+) -> None:
+    email_id = insert_row(database)
+    sender.claim()
+
+    assert sender.finish(result(email_id, outcome, reason="no", wait=60.0)) == {email_id}
+    assert flags(database) == {Outcome.RETRY: "N", Outcome.FAILED: "F"}[outcome]
+
+
+def test_an_email_that_was_not_marked_was_not_sent(database: Database, sender: Sender) -> None:
+    email_id = insert_row(database)
+    sender.claim()
+
+    assert sender.finish(result(email_id)) == set()
+    assert flags(database) == "P"
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_a_reply_that_comes_after_the_rescue_still_tells_the_truth(
+    database: Database, sender: Sender, outcome: Outcome
+) -> None:
+    (email_id,) = marked(sender)
+    let_leases_run_out(database)
+    with database.write() as connection:
+        rescue(connection)
+    assert flags(database) == "U"
+
+    assert sender.finish(result(email_id, outcome, wait=60.0)) == {email_id}
+
+    assert flags(database) == dict(zip(OUTCOMES, "YNFU", strict=True))[outcome]
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+@pytest.mark.parametrize("decision", list(Decision))
+def test_a_reply_that_comes_after_a_decision_changes_nothing(
+    database: Database, sender: Sender, outcome: Outcome, decision: Decision
+) -> None:
+    (email_id,) = marked(sender)
+    sender.finish(result(email_id, Outcome.UNKNOWN))
+    with database.write() as connection:
+        resolve(connection, email_id, decision)
+    before = email_row(database, email_id)
+
+    assert sender.finish(result(email_id, outcome, reason="late", wait=60.0)) == set()
+
+    assert email_row(database, email_id) == before
+    assert len(attempts_of(database, email_id)) == 1
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_a_foreign_token_changes_nothing(
+    database: Database, sender: Sender, outcome: Outcome
+) -> None:
+    (email_id,) = marked(sender)
+    before = email_row(database, email_id)
+    refused = KnownRecipient(Kind.TO, "ann@example.com", state=RecipientState.REFUSED)
+
+    foreign = result(email_id, outcome, reason="not mine", wait=60.0, recipients=(refused,))
+    assert Sender(database).finish(foreign) == set()
+
+    assert email_row(database, email_id) == before
+    assert known(database, email_id) == ()
+    assert attempts_of(database, email_id) == []
+    assert counted(database) == {}
+
+
+def test_the_same_result_twice_counts_once(database: Database, sender: Sender) -> None:
+    """A commit whose end was uncertain is tried again."""
+    (email_id,) = marked(sender)
+
+    assert sender.finish(result(email_id)) == {email_id}
+    assert sender.finish(result(email_id)) == set()
+
+    assert len(attempts_of(database, email_id)) == 1
+    assert counted(database) == {"sent": 1}
+
+
+def test_many_results_of_all_kinds_are_written_together(database: Database, sender: Sender) -> None:
+    ids = marked(sender, 100)
+    kinds = [OUTCOMES[number % 4] for number in range(100)]
+
+    finished = sender.finish(
+        *(result(one, kind, wait=60.0) for one, kind in zip(ids, kinds, strict=True))
+    )
+
+    assert finished == set(ids)
+    assert flags(database) == "YNFU" * 25
+    assert counted(database) == {"sent": 25, "retry": 25, "failed": 25, "unknown": 25}
+
+
+def test_every_attempt_is_kept_with_the_servers_words(database: Database, sender: Sender) -> None:
+    (email_id,) = marked(sender)
+    sender.finish(
+        result(
+            email_id,
+            Outcome.RETRY,
+            reason="the server is busy",
+            code=451,
+            enhanced_code="4.3.2",
+            reply="4.3.2 try again",
+            duration_ms=120,
+        )
+    )
+    sender.claim()
+    sender.mark(email_id)
+    sender.finish(result(email_id, code=250, reply="2.0.0 Ok: queued as 4711", duration_ms=80))
+
+    first, second = attempts_of(database, email_id)
+
+    assert (first.Account, first.Outcome, first.Code) == ("MAIN", "retry", 451)
+    assert (first.EnhancedCode, first.Reply) == ("4.3.2", "4.3.2 try again")
+    assert first.DurationMs == 120
+    assert abs(first.At - datetime.now(UTC)) < timedelta(minutes=5)
+    assert (second.Outcome, second.Reply) == ("sent", "2.0.0 Ok: queued as 4711")
+    assert (second.EnhancedCode, second.Code) == (None, 250)
+
+
+def test_long_and_broken_words_are_cut_to_fit(database: Database, sender: Sender) -> None:
+    """A reason that does not fit its column would keep the whole commit from being written."""
+    long, broken = marked(sender, 2)
+
+    sender.finish(
+        result(long, Outcome.FAILED, reason="🎉" * 400, reply="x" * 9_000),
+        result(broken, Outcome.FAILED, reason="bad address: a\udce9b"),
+    )
+
+    assert email_row(database, long).dd_BounceReason == "🎉" * 250
+    assert attempts_of(database, long)[0].Reply == "x" * 500
+    assert email_row(database, broken).dd_BounceReason == "bad address: a?b"
+
+
+def test_counters_are_kept_by_the_hour_and_account(database: Database, sender: Sender) -> None:
+    first, second, third = marked(sender, 3)
+    sender.finish(result(first))
+    with database.write() as connection:
+        connection.execute(update(statistics).values(Hour=datetime(2020, 2, 29, 23, tzinfo=UTC)))
+    sender.finish(result(second), Result(third, Outcome.FAILED, "NEWS"))
+
+    with database.read() as connection:
+        rows = connection.execute(
+            select(statistics).order_by(statistics.c.Hour, statistics.c.Account)
+        ).all()
+
+    now = datetime.now(UTC)
+    assert [(row.Account, row.Sent, row.Failed) for row in rows] == [
+        ("MAIN", 1, 0),
+        ("MAIN", 1, 0),
+        ("NEWS", 0, 1),
+    ]
+    assert rows[0].Hour == datetime(2020, 2, 29, 23, tzinfo=UTC)
+    assert rows[1].Hour.minute == rows[1].Hour.second == rows[1].Hour.microsecond == 0
+    assert abs(now - rows[1].Hour) < timedelta(hours=1, minutes=5)
+    assert counted(database) == {Counted.SENT: 2, Counted.FAILED: 1}
+
+
+def test_nothing_is_finished_without_results(sender: Sender) -> None:
+    assert sender.finish() == set()

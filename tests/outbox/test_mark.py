@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from shared.database.database import Database
+from shared.outbox.mark import Mark, mark
+from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
+from tests.outbox.sender import Sender, known
+from tests.support.database import (
+    change,
+    email_row,
+    flags,
+    insert_row,
+    insert_rows,
+    let_leases_run_out,
+)
+
+ACCEPTED = KnownRecipient(Kind.TO, "ann@example.com", state=RecipientState.ATTEMPTED)
+REFUSED = KnownRecipient(
+    Kind.TO, "bob@example.com", state=RecipientState.REFUSED, reply="550 5.1.1 unknown"
+)
+
+
+def test_a_marked_email_stands_in_t_and_its_lease_runs_anew(
+    database: Database, sender: Sender
+) -> None:
+    email_id = insert_row(database)
+    sender.claim()
+    change(database, email_id, dd_LeaseUntil=datetime(2999, 1, 1, tzinfo=UTC))
+
+    assert sender.mark(email_id) == {email_id}
+
+    row = email_row(database, email_id)
+    assert (row.dd_SendFlag, row.dd_LeaseToken) == ("T", sender.lease.token)
+    assert 30 < (row.dd_LeaseUntil - datetime.now(UTC)).total_seconds() < 90
+
+
+def test_only_what_really_was_marked_is_answered(database: Database, sender: Sender) -> None:
+    mine, marked_before, given_up, over = insert_rows(database, 4)
+    sender.claim()
+    sender.mark(marked_before)
+    change(database, given_up, dd_SendFlag="F")
+    change(database, over, dd_LeaseUntil=datetime(2020, 1, 1, tzinfo=UTC))
+    others = insert_row(database)
+    Sender(database).claim()
+    waiting = insert_row(database)
+
+    ids = (mine, marked_before, given_up, over, others, waiting, 987_654)
+    assert sender.mark(*ids) == {mine}
+
+    assert flags(database) == "TTFPPN"
+
+
+def test_a_foreign_token_marks_nothing(database: Database, sender: Sender) -> None:
+    email_id = insert_row(database)
+    sender.claim()
+
+    assert Sender(database).mark(email_id) == set()
+    assert flags(database) == "P"
+
+
+def test_a_lease_that_is_over_marks_nothing(database: Database, sender: Sender) -> None:
+    email_id = insert_row(database)
+    sender.claim()
+    let_leases_run_out(database)
+
+    assert sender.mark(email_id) == set()
+    assert flags(database) == "P"
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 5, 64, 65, 200])
+def test_any_number_of_emails_is_marked_together(
+    database: Database, sender: Sender, number: int
+) -> None:
+    """One more than are marked stays: lists are padded, but not with somebody else."""
+    ids = insert_rows(database, number + 1)
+    sender.claim(most=number + 1)
+
+    assert sender.mark(*ids[:-1]) == set(ids[:-1])
+    assert flags(database) == "T" * number + "P"
+
+
+def test_no_email_is_marked_without_being_named(sender: Sender) -> None:
+    assert sender.mark() == set()
+
+
+def test_who_was_refused_is_written_with_the_mark(database: Database, sender: Sender) -> None:
+    email_id = insert_row(database, dd_toEmailid="ann@example.com;bob@example.com")
+    sender.claim()
+
+    sender.mark(email_id, recipients=[ACCEPTED, REFUSED])
+
+    assert known(database, email_id) == (ACCEPTED, REFUSED)
+
+
+def test_recipients_are_written_only_for_what_was_marked(
+    database: Database, sender: Sender
+) -> None:
+    email_id = insert_row(database)
+    Sender(database).claim()
+
+    sender.mark(email_id, recipients=[ACCEPTED, REFUSED])
+
+    assert known(database, email_id) == ()
+
+
+def test_a_rolled_back_mark_is_none(database: Database, sender: Sender) -> None:
+    email_id = insert_row(database)
+    sender.claim()
+
+    with pytest.raises(RuntimeError), database.write() as connection:
+        assert mark(connection, [Mark(email_id, (REFUSED,))], sender.lease) == {email_id}
+        raise RuntimeError("before the commit")
+
+    assert flags(database) == "P"
+    assert known(database, email_id) == ()
+
+
+def test_a_reply_that_is_too_long_for_its_column_is_cut(database: Database, sender: Sender) -> None:
+    email_id = insert_row(database)
+    sender.claim()
+    long = KnownRecipient(Kind.TO, "ann@example.com", "A" * 300, reply="5" * 499 + "🎉🎉")
+
+    sender.mark(email_id, recipients=[long])
+
+    (kept,) = known(database, email_id)
+    assert kept.name == "A" * 255
+    assert kept.reply == "5" * 499
