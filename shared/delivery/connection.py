@@ -82,9 +82,7 @@ class Connection(threading.Thread):
     def run(self) -> None:
         try:
             while not self._retired and (trip := self._next_trip()):
-                self._carry(trip)
-        except Exception:
-            log.exception("a connection ended by an unexpected error")
+                self._guarded(trip)
         finally:
             self._leave()
 
@@ -93,6 +91,21 @@ class Connection(threading.Thread):
         self._retired = self._aborted = True
         if (session := self._session) is not None:
             session.abort()
+
+    def _guarded(self, trip: _Trip) -> None:
+        """Carry it; a fault of our own ends the account's line, and never loses the email."""
+        try:
+            self._carry(trip)
+        except Exception as error:
+            log.exception("email %d: an unexpected error", trip.prepared.email.id)
+            if trip.dot_may_be_written:
+                self._record(trip, unknown(trip.attempt, f"{type(error).__name__} in the sender"))
+            else:
+                self._return(trip)
+            self._retired = True
+            if self._session is not None:
+                self._session.close()
+            self._parts.on_trouble(self._line, Trouble(f"an error in Rowpost itself: {error!r}"))
 
     # An email's way, step by step.
 
@@ -179,6 +192,7 @@ class Connection(threading.Thread):
 
     def _transmit(self, session: SmtpSession, trip: _Trip, opened: Opened) -> None:
         """The final dot, and what the server says to it."""
+        trip.dot_may_be_written = True
         try:
             following = self._write_dot(session)
             reply = session.read_final_reply()
@@ -314,6 +328,7 @@ class _Trip:
     attempt: Attempt
     started: float
     written: bool = False
+    dot_may_be_written: bool = False
 
 
 def _refused_unasked(trip: _Trip, session: SmtpSession) -> Result | None:
