@@ -179,20 +179,20 @@ class SmtpSession:
         return reply
 
     def reset(self) -> None:
-        """RSET: forget a transaction that has begun."""
+        """RSET: forget a transaction that has begun. A session that cannot is closed."""
         self._write(b"RSET\r\n")
-        self._read(Stage.MAIL, self._command_timeout)
+        reply = self._read(Stage.MAIL, self._command_timeout)
+        if not reply.positive:
+            self.close()
+            raise ConnectionLost(f"the mail server answered RSET with {reply}")
 
     def probe(self) -> bool:
         """Whether a connection that was idle still works; closes it where it does not."""
         try:
-            self._write(b"RSET\r\n")
-            works = self._read(Stage.MAIL, self._command_timeout).positive
+            self.reset()
         except ConnectionLost:
             return False
-        if not works:
-            self.close()
-        return works
+        return True
 
     def quit(self) -> None:
         """Say goodbye, for two seconds at most, and close. Never raises."""
