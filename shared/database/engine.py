@@ -10,6 +10,7 @@ from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from shared.database.errors import DatabaseUnreachable
+from shared.database.prepared import run_directly
 
 _ODBC_DRIVERS = ("ODBC Driver 18 for SQL Server", "ODBC Driver 17 for SQL Server", "FreeTDS")
 _RECYCLE_SECONDS = 1800
@@ -77,7 +78,7 @@ def _open_sqlite(address: URL, busy_seconds: float, pool_size: int) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
         options = connection.get_execution_options()
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
+        run_directly(connection, "BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
 
     return engine
 

@@ -37,7 +37,9 @@ class PreparedUpdate:
         if (text := self._texts.get(key)) is None:
             text = self._texts[key] = _Text(self.statement(size), connection.dialect)
         padded = [*ids, *(ids[-1],) * (size - len(ids))]
-        return {row[0] for row in _run(connection, text.sql, text.parameters(padded, values))}
+        return {
+            row[0] for row in run_directly(connection, text.sql, text.parameters(padded, values))
+        }
 
 
 class PreparedInsert:
@@ -55,7 +57,7 @@ class PreparedInsert:
         for start in range(0, len(rows), self._AT_ONCE):
             part = rows[start : start + self._AT_ONCE]
             values = tuple([value for row in part for value in row])
-            _run(connection, self._text(connection.dialect, len(part)), values)
+            run_directly(connection, self._text(connection.dialect, len(part)), values)
 
     def _text(self, dialect: Dialect, rows: int) -> str:
         if (text := self._texts.get((dialect.name, rows))) is None:
@@ -80,8 +82,13 @@ class _Text:
         return tuple([ids[key] if isinstance(key, int) else values[key] for key in self._order])
 
 
-def _run(connection: Connection, sql: str, parameters: tuple[Any, ...]) -> Sequence[Sequence[Any]]:
-    """Execute within the connection's transaction; what it answers, if anything."""
+def run_directly(
+    connection: Connection, sql: str, parameters: tuple[Any, ...] = ()
+) -> Sequence[Sequence[Any]]:
+    """Execute by the driver, in the connection's transaction; what it answers, if anything.
+
+    Raises SQLAlchemy's errors.
+    """
     cursor = connection.connection.cursor()
     try:
         cursor.execute(sql, parameters)
