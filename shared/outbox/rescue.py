@@ -30,7 +30,8 @@ class Rescued:
 
 
 _lease_is_over = (emails.c.dd_LeaseToken.is_not(None), emails.c.dd_LeaseUntil < utc_now())
-_lost = func.coalesce(emails.c.dd_LostLeases, 0) + 1
+_lost = func.coalesce(emails.c.dd_LostLeases, literal_column("0")) + literal_column("1")
+_too_often = _lost >= literal_column(str(MOST_LOST_LEASES))
 
 TO_UNKNOWN = (
     update(emails)
@@ -46,12 +47,10 @@ FROM_PREPARING = (
     .where(leased(Flag.PREPARING), *_lease_is_over)
     .values(
         dd_SendFlag=case(
-            (_lost >= MOST_LOST_LEASES, literal_column(f"'{Flag.FAILED}'")),
+            (_too_often, literal_column(f"'{Flag.FAILED}'")),
             else_=literal_column(f"'{Flag.WAITING}'"),
         ),
-        dd_BounceReason=case(
-            (_lost >= MOST_LOST_LEASES, DIED_PREPARING), else_=emails.c.dd_BounceReason
-        ),
+        dd_BounceReason=case((_too_often, DIED_PREPARING), else_=emails.c.dd_BounceReason),
         dd_LostLeases=_lost,
         dd_LeaseToken=null(),
         dd_LeaseUntil=null(),

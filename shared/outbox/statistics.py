@@ -31,13 +31,13 @@ _this_hour_of_account = (
     statistics.c.Hour == this_hour(),
     statistics.c.Account == bindparam("account"),
 )
-_ADD = {
+ADD = {
     what: update(statistics)
     .where(*_this_hour_of_account)
     .values({name: statistics.c[name] + bindparam("number")})
     for what, name in _COLUMN.items()
 }
-_OPEN = insert(statistics).values(Hour=this_hour(), Account=bindparam("account"))
+OPEN = insert(statistics).values(Hour=this_hour(), Account=bindparam("account"))
 _TOTALS = select(*(func.coalesce(func.sum(statistics.c[name]), 0) for name in _COLUMN.values()))
 
 
@@ -45,9 +45,9 @@ def count(connection: Connection, numbers: Mapping[tuple[str, Counted], int]) ->
     """Add to the counters of the current hour, as part of the caller's transaction."""
     for (account, what), number in numbers.items():
         values = {"account": account, "number": number}
-        if not connection.execute(_ADD[what], values).rowcount:
+        if not connection.execute(ADD[what], values).rowcount:
             _open_hour(connection, account)
-            connection.execute(_ADD[what], values)
+            connection.execute(ADD[what], values)
 
 
 def totals(connection: Connection) -> dict[Counted, int]:
@@ -58,6 +58,6 @@ def totals(connection: Connection) -> dict[Counted, int]:
 def _open_hour(connection: Connection, account: str) -> None:
     try:
         with connection.begin_nested():
-            connection.execute(_OPEN, {"account": account})
+            connection.execute(OPEN, {"account": account})
     except IntegrityError:
         return  # Another sender opened it a moment ago.

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -22,6 +23,11 @@ PLAIN = NewEmail(to="ann@example.com", subject="Hello", body="Hi Ann")
 def stored(database: Database, email: NewEmail) -> int:
     with database.write() as connection:
         return add(connection, email)
+
+
+def with_text(field: str, text: str) -> NewEmail:
+    changes: dict[str, Any] = {field: text}
+    return replace(PLAIN, **changes)
 
 
 def test_an_added_email_waits_with_all_that_was_said_of_it(database: Database) -> None:
@@ -68,23 +74,33 @@ def test_it_is_scheduled_with_priority_3_unless_it_says_otherwise(database: Data
 
 
 def test_it_is_in_the_queue_only_if_the_caller_commits(database: Database) -> None:
-    with pytest.raises(RuntimeError), database.write() as connection:
-        add(connection, PLAIN)
-        raise RuntimeError("the caller's own trouble")
+    def work() -> None:
+        with database.write() as connection:
+            add(connection, PLAIN)
+            raise RuntimeError("the caller's own trouble")
+
+    with pytest.raises(RuntimeError):
+        work()
 
     assert flags(database) == ""
 
 
 @pytest.mark.parametrize(
     ("field", "most"),
-    [("to", 500), ("cc", 500), ("bcc", 500), ("subject", 500), ("filename", 255)]
-    + [("account_code", 50)],
+    [
+        ("to", 500),
+        ("cc", 500),
+        ("bcc", 500),
+        ("subject", 500),
+        ("filename", 255),
+        ("account_code", 50),
+    ],
 )
 def test_a_text_may_fill_its_column_and_no_more(database: Database, field: str, most: int) -> None:
-    stored(database, replace(PLAIN, **{field: "x" * most}))
+    stored(database, with_text(field, "x" * most))
 
     with pytest.raises(BadValue, match=f"^{field} is longer than {most}") as refusal:
-        stored(database, replace(PLAIN, **{field: "x" * (most + 1)}))
+        stored(database, with_text(field, "x" * (most + 1)))
 
     assert refusal.value.field == field
 
@@ -101,7 +117,7 @@ def test_widths_are_counted_as_sql_server_counts_them(database: Database) -> Non
 @pytest.mark.parametrize("field", ["to", "subject", "body", "text_alternative", "filename"])
 def test_half_a_character_is_refused_by_name(database: Database, field: str) -> None:
     with pytest.raises(BadValue, match=f"^{field} holds half a character"):
-        stored(database, replace(PLAIN, **{field: "a\ud83d"}))
+        stored(database, with_text(field, "a\ud83d"))
 
 
 @pytest.mark.parametrize("priority", [-1, 0, 6])
@@ -111,7 +127,7 @@ def test_a_priority_is_1_to_5(database: Database, priority: int) -> None:
 
 
 def test_an_email_needs_a_recipient(database: Database) -> None:
-    with pytest.raises(BadValue, match="^to is empty"):
+    with pytest.raises(BadValue, match=r"^to is empty"):
         stored(database, replace(PLAIN, to="  "))
 
 

@@ -110,9 +110,13 @@ def test_a_rolled_back_mark_is_none(database: Database, sender: Sender) -> None:
     email_id = insert_row(database)
     sender.claim()
 
-    with pytest.raises(RuntimeError), database.write() as connection:
-        assert mark(connection, [Mark(email_id, (REFUSED,))], sender.lease) == {email_id}
-        raise RuntimeError("before the commit")
+    def work() -> None:
+        with database.write() as connection:
+            assert mark(connection, [Mark(email_id, (REFUSED,))], sender.lease) == {email_id}
+            raise RuntimeError("before the commit")
+
+    with pytest.raises(RuntimeError):
+        work()
 
     assert flags(database) == "P"
     assert known(database, email_id) == ()
