@@ -26,8 +26,8 @@ class SchemaBehind(RowpostError):
 
 # Microsoft: "Transient fault error codes"; 1205 deadlock victim, 1222 lock time-out.
 _TRANSIENT_NUMBERS = frozenset(
-    {4060, 40197, 40501, 40613, 49918, 49919, 49920, 11001, 10928, 10929, 1205, 1222, 64, 233}
-    | {10053, 10054, 10060, 37396}
+    {615, 926, 4060, 4221, 40197, 40501, 40613, 49918, 49919, 49920, 11001, 10928, 10929}
+    | {1205, 1222, 64, 233, 10053, 10054, 10060, 37396}
 )
 _TRANSIENT_STATES = ("08", "HYT00", "HYT01", "40001", "IMC06")
 # ODBC ends each message with the server's number: "... was deadlocked. (1205) (SQLExecDirectW)".
