@@ -153,7 +153,11 @@ def test_sqlite_a_time_zone_far_west_does_not_make_an_email_early(
     assert sender.claim() == []
 
 
-@pytest.mark.parametrize("text", [iso(NOW - HOUR), "2001-01-01", "as soon as you can", "", 0])
+@pytest.mark.parametrize(
+    "text",
+    [iso(NOW - HOUR), "2001-01-01", "as soon as you can", "", 0],
+    ids=["an hour ago", "years ago", "words", "empty", "a number"],
+)
 def test_sqlite_a_time_that_has_passed_or_is_none_is_at_once(
     sqlite_database: Database, text: Any
 ) -> None:
