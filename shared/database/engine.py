@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError
 
 from shared.database.errors import DatabaseUnreachable
 from shared.database.prepared import run_directly
 
+_SQLITE = ("sqlite", "sqlite+pysqlite")
+_SQL_SERVER = ("mssql", "mssql+pyodbc")
 _ODBC_DRIVERS = ("ODBC Driver 18 for SQL Server", "ODBC Driver 17 for SQL Server", "FreeTDS")
 _RECYCLE_SECONDS = 1800
 _SQLITE_BUSY_SECONDS = 5.0
@@ -51,14 +53,21 @@ def open_engine(
             "DATABASE_URL is not an address that SQLAlchemy knows; "
             "for example mssql+pyodbc://user:password@server:1433/database"
         ) from error
-    if address.get_backend_name() == "sqlite":
+    if address.drivername in _SQLITE:
         return _open_sqlite(address, min(request_seconds, _SQLITE_BUSY_SECONDS), pool_size)
-    return _open_sql_server(address, connect_seconds, request_seconds, pool_size)
+    if address.drivername in _SQL_SERVER:
+        address = address.set(drivername="mssql+pyodbc")
+        return _open_sql_server(address, connect_seconds, request_seconds, pool_size)
+    raise DatabaseUnreachable(
+        "DATABASE_URL names a database that Rowpost does not speak to; "
+        "it speaks to sqlite and to mssql+pyodbc"
+    )
 
 
 def _open_sqlite(address: URL, busy_seconds: float, pool_size: int) -> Engine:
-    if address.database and address.database != ":memory:":
-        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+    if not address.database or address.database == ":memory:":
+        raise DatabaseUnreachable("SQLite needs a file: sqlite:////var/lib/rowpost/rowpost.db")
+    Path(address.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         address,
         connect_args={"timeout": busy_seconds},
@@ -90,8 +99,6 @@ def _decode(text: bytes) -> str:
 def _open_sql_server(
     address: URL, connect_seconds: float, request_seconds: float, pool_size: int
 ) -> Engine:
-    if address.drivername == "mssql":
-        address = address.set(drivername="mssql+pyodbc")
     try:
         import pyodbc
     except ImportError as error:
@@ -104,21 +111,15 @@ def _open_sql_server(
         address.query
     ):
         address = address.update_query_dict({"driver": find_odbc_driver(pyodbc.drivers())})
-    try:
-        engine = create_engine(
-            address,
-            connect_args={"timeout": max(1, round(connect_seconds))},
-            pool_size=pool_size,
-            max_overflow=pool_size,
-            pool_recycle=_RECYCLE_SECONDS,
-            pool_pre_ping=True,
-            use_setinputsizes=True,
-        )
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise DatabaseUnreachable(
-            "DATABASE_URL names a database that Rowpost does not speak to; "
-            "it speaks to sqlite and to mssql+pyodbc"
-        ) from error
+    engine = create_engine(
+        address,
+        connect_args={"timeout": max(1, round(connect_seconds))},
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_recycle=_RECYCLE_SECONDS,
+        pool_pre_ping=True,
+        use_setinputsizes=True,
+    )
 
     @event.listens_for(engine, "connect")
     def limit_requests(connection: Any, _: Any) -> None:

@@ -59,6 +59,9 @@ def as_sql(url: str) -> str:
     from alembic import command
 
     output = io.StringIO()
+    if url.startswith("mssql"):
+        # sqlcmd leaves it off, and a filtered index cannot be made then.
+        output.write("SET QUOTED_IDENTIFIER ON;\n\nGO\n\n")
     config = _alembic(None)
     config.output_buffer = output
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
