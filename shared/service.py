@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, case, select, update
+from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from shared.database.tables import service
 from shared.database.times import utc_now
+from shared.database.widths import cut
 
 RUNNING = "running"
 STOPPED = "stopped"
+_NAME_WIDTH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,12 @@ def start(connection: Connection, by: str) -> None:
         update(service)
         .where(_the_row)
         .values(
-            StartedAt=case((service.c.State == RUNNING, service.c.StartedAt), else_=utc_now()),
+            StartedAt=case(
+                (service.c.State == RUNNING, func.coalesce(service.c.StartedAt, utc_now())),
+                else_=utc_now(),
+            ),
             State=RUNNING,
-            ChangedBy=by[:100],
+            ChangedBy=cut(by, _NAME_WIDTH),
             LastActivity=utc_now(),
         )
     )
@@ -72,7 +77,7 @@ def stop(connection: Connection, by: str) -> None:
     connection.execute(
         update(service)
         .where(_the_row)
-        .values(State=STOPPED, ChangedBy=by[:100], LastActivity=utc_now())
+        .values(State=STOPPED, ChangedBy=cut(by, _NAME_WIDTH), LastActivity=utc_now())
     )
 
 

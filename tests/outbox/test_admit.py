@@ -128,6 +128,7 @@ def iso(moment: datetime, zone: str = "Z") -> str:
         (iso(NOW + 3 * HOUR, "+02:00"), NOW + HOUR),
         (f"{NOW + HOUR:%Y-%m-%d %H:%M:%S}", NOW + HOUR),
     ],
+    ids=["tomorrow", "today", "in a time zone", "with a space"],
 )
 def test_sqlite_a_later_time_may_be_written_as_iso_8601(
     sqlite_database: Database, text: str, meant: datetime

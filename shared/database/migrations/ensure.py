@@ -48,9 +48,13 @@ def ensure_identity(table: Table, column: Column[object]) -> None:
             f"ALTER TABLE {table.name} ADD {column.name} INT IDENTITY(1,1) NOT NULL",
         )
     elif _online() and column.name not in _columns(table):
-        there = ", ".join(name for name in _columns(table) if name in table.columns)
+        former = inspect(op.get_bind()).get_columns(table.name)
+        there = ", ".join(f'"{one["name"]}"' for one in former)
         op.execute(f"ALTER TABLE {table.name} RENAME TO Rowpost_Former")
         op.execute(_compiled(CreateTable(table)))
+        for one in former:
+            if one["name"] not in table.columns:
+                op.execute(f'ALTER TABLE {table.name} ADD COLUMN "{one["name"]}" {one["type"]}')
         op.execute(f"INSERT INTO {table.name} ({there}) SELECT {there} FROM Rowpost_Former")
         op.execute("DROP TABLE Rowpost_Former")
 

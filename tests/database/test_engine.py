@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, make_url, text
+
+from shared.database.database import Database
+from shared.database.engine import find_odbc_driver, open_engine, sql_server_url, sqlite_url
+from shared.database.errors import DatabaseUnreachable
+from tests.support.tools import free_port
+
+MICROSOFT_18 = "ODBC Driver 18 for SQL Server"
+MICROSOFT_17 = "ODBC Driver 17 for SQL Server"
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_engine(sqlite_url(tmp_path / "deep" / "down" / "rowpost.db"))
+    yield engine
+    engine.dispose()
+
+
+def pragma(engine: Engine, name: str) -> Any:
+    with engine.connect() as connection:
+        return connection.scalar(text(f"PRAGMA {name}"))
+
+
+def test_sqlite_loses_no_commit_when_the_power_fails(engine: Engine) -> None:
+    assert pragma(engine, "journal_mode") == "wal"
+    assert pragma(engine, "synchronous") == 2
+
+
+def test_every_pooled_connection_is_as_safe(engine: Engine) -> None:
+    connections = [engine.connect() for _ in range(5)]
+    for connection in connections:
+        with connection:
+            assert connection.scalar(text("PRAGMA synchronous")) == 2
+
+
+def test_the_folder_of_a_database_is_made(engine: Engine) -> None:
+    assert pragma(engine, "user_version") == 0
+
+
+def test_a_path_may_hold_what_an_address_may_not(tmp_path: Path) -> None:
+    file = tmp_path / "50% of #1?" / "row post.db"
+    engine = open_engine(sqlite_url(file))
+    with engine.connect():
+        pass
+    engine.dispose()
+
+    assert file.exists()
+
+
+def test_a_reader_does_not_wait_for_a_writer(engine: Engine) -> None:
+    database = Database(engine)
+    with database.write() as writer:
+        writer.execute(text("CREATE TABLE t (n INT)"))
+        with database.read() as reader:
+            assert reader.scalar(text("SELECT COUNT(*) FROM sqlite_master")) == 0
+
+
+def test_a_reader_sees_one_moment(engine: Engine) -> None:
+    database = Database(engine)
+    with database.write() as writer:
+        writer.execute(text("CREATE TABLE t (n INT)"))
+    with database.read() as reader:
+        assert reader.scalar(text("SELECT COUNT(*) FROM t")) == 0
+        with database.write() as writer:
+            writer.execute(text("INSERT INTO t VALUES (1)"))
+        assert reader.scalar(text("SELECT COUNT(*) FROM t")) == 0
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "not an address",
+        "postgresql://u:pa55@h/d",
+        "mssql+pymssql://u:pa55@h/d",
+        "nonsense://u:pa55@h/d",
+    ],
+)
+def test_an_address_of_something_else_is_refused_clearly(address: str) -> None:
+    with pytest.raises(DatabaseUnreachable, match=r"^DATABASE_URL ") as refusal:
+        open_engine(address)
+
+    assert "pa55" not in str(refusal.value)
+
+
+def test_a_database_that_cannot_be_opened_is_unreachable(tmp_path: Path) -> None:
+    engine = open_engine(sqlite_url(tmp_path))
+
+    with pytest.raises(DatabaseUnreachable, match="does not answer"), Database(engine).read():
+        pass
+
+
+def test_a_file_that_is_no_database_is_unreachable(tmp_path: Path) -> None:
+    file = tmp_path / "rowpost.db"
+    file.write_text("Dear diary, " * 1000)
+    engine = open_engine(sqlite_url(file))
+
+    with pytest.raises(DatabaseUnreachable), Database(engine).write():
+        pass
+
+
+def test_a_sql_server_that_is_away_is_unreachable_and_keeps_the_password_to_itself() -> None:
+    """Whatever is missing here: the driver manager, the driver or the server."""
+
+    def connect() -> None:
+        address = sql_server_url("127.0.0.1", free_port(), "mail", "robot", "pa55/w:rd@")
+        engine = open_engine(address, connect_seconds=2)
+        with closing(Database(engine)) as database, database.read():
+            pass
+
+    with pytest.raises(DatabaseUnreachable) as refusal:
+        connect()
+
+    assert "pa55" not in str(refusal.value)
+
+
+def test_the_address_of_a_sql_server_is_encrypted_and_holds_any_password() -> None:
+    address = make_url(sql_server_url("db.example.com", 1433, "mail", "robot", "p@ss:w/rd;#%"))
+
+    assert (address.host, address.port, address.database) == ("db.example.com", 1433, "mail")
+    assert (address.username, address.password) == ("robot", "p@ss:w/rd;#%")
+    assert address.query["Encrypt"] == "yes"
+    assert "TrustServerCertificate" not in address.query
+
+
+@pytest.mark.parametrize(
+    ("installed", "best"),
+    [
+        ([MICROSOFT_17, "FreeTDS", MICROSOFT_18], MICROSOFT_18),
+        (["FreeTDS", MICROSOFT_17], MICROSOFT_17),
+        (["PostgreSQL Unicode", "FreeTDS"], "FreeTDS"),
+    ],
+)
+def test_the_best_driver_is_found(installed: list[str], best: str) -> None:
+    assert find_odbc_driver(installed) == best
+
+
+def test_without_a_driver_it_says_what_to_install() -> None:
+    """Unless somebody has installed the Python package that brings one."""
+    if importlib.util.find_spec("mssql_python_odbc"):
+        assert Path(find_odbc_driver(["PostgreSQL Unicode"])).is_file()
+        return
+    with pytest.raises(DatabaseUnreachable, match=MICROSOFT_18):
+        find_odbc_driver(["PostgreSQL Unicode"])
