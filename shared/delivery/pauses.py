@@ -9,11 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, null, or_, select, update
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    case,
+    insert,
+    literal_column,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from shared.database.tables import usage
 from shared.database.times import utc_now
+from shared.database.widths import cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +39,21 @@ class Pause:
     """Its time is over: whoever takes the probe may try the account."""
 
 
+_REASON_WIDTH = 500
+
 _account = usage.c.AccountId == bindparam("account_id")
-_PAUSED = select(
+_is_over = usage.c.PausedUntil <= utc_now()
+PAUSED = select(
     usage.c.AccountId,
     usage.c.PausedUntil,
     usage.c.PauseReason,
     usage.c.PauseCount,
-    (usage.c.PausedUntil <= utc_now()).label("is_over"),
+    # As a number: T-SQL selects no conditions.
+    case((_is_over, literal_column("1")), else_=literal_column("0")).label("is_over"),
 ).where(usage.c.PausedUntil.is_not(None))
-_PAUSE = (
+PAUSE = (
     update(usage)
-    .where(_account, or_(usage.c.PausedUntil.is_(None), usage.c.PausedUntil <= utc_now()))
+    .where(_account, or_(usage.c.PausedUntil.is_(None), _is_over))
     .values(
         PausedUntil=utc_now(bindparam("seconds")),
         PauseReason=bindparam("reason"),
@@ -47,17 +62,17 @@ _PAUSE = (
         ProbeUntil=null(),
     )
 )
-_TAKE_PROBE = (
+TAKE_PROBE_AT_ONCE = (
     update(usage)
     .where(
         _account,
         usage.c.PausedUntil.is_not(None),
-        or_(usage.c.PausedUntil <= utc_now(), bindparam("at_once") == 1),
         or_(usage.c.ProbeUntil.is_(None), usage.c.ProbeUntil < utc_now()),
     )
     .values(ProbeToken=bindparam("token"), ProbeUntil=utc_now(bindparam("seconds")))
 )
-_END = (
+TAKE_PROBE = TAKE_PROBE_AT_ONCE.where(_is_over)
+END = (
     update(usage)
     .where(_account, usage.c.PausedUntil.is_not(None))
     .values(
@@ -72,34 +87,30 @@ def pauses(connection: Connection) -> dict[int, Pause]:
         row.AccountId: Pause(
             row.AccountId, row.PausedUntil, row.PauseReason or "", row.PauseCount, bool(row.is_over)
         )
-        for row in connection.execute(_PAUSED)
+        for row in connection.execute(PAUSED)
     }
 
 
 def pause(connection: Connection, account_id: int, seconds: float, reason: str) -> bool:
     """Pause the account, unless somebody just did; answers whether it was us."""
-    values = {"account_id": account_id, "seconds": seconds, "reason": reason[:500]}
+    values = {"account_id": account_id, "seconds": seconds, "reason": cut(reason, _REASON_WIDTH)}
     if not connection.scalar(select(usage.c.AccountId).where(usage.c.AccountId == account_id)):
         _open(connection, account_id)
-    return connection.execute(_PAUSE, values).rowcount == 1
+    return connection.execute(PAUSE, values).rowcount == 1
 
 
 def take_probe(
     connection: Connection, account_id: int, token: str, seconds: float, *, at_once: bool = False
 ) -> bool:
     """Take the right to try a paused account for so long; `at_once`: though its pause goes on."""
-    values = {
-        "account_id": account_id,
-        "token": token,
-        "seconds": seconds,
-        "at_once": int(at_once),
-    }
-    return connection.execute(_TAKE_PROBE, values).rowcount == 1
+    values = {"account_id": account_id, "token": token, "seconds": seconds}
+    statement = TAKE_PROBE_AT_ONCE if at_once else TAKE_PROBE
+    return connection.execute(statement, values).rowcount == 1
 
 
 def end_pause(connection: Connection, account_id: int) -> None:
     """The account works again."""
-    connection.execute(_END, {"account_id": account_id})
+    connection.execute(END, {"account_id": account_id})
 
 
 def _open(connection: Connection, account_id: int) -> None:
