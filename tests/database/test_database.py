@@ -210,6 +210,41 @@ def test_a_commit_that_fails_is_uncertain_and_never_repeated(refuses_commits: Da
     assert notes(refuses_commits) == ["written"]
 
 
+def test_a_connection_that_breaks_before_the_commit_leaves_it_uncertain(
+    database: Database,
+) -> None:
+    tries = []
+
+    def work(connection: Connection) -> None:
+        tries.append(1)
+        write_note(connection, "lost")
+        driver = connection.connection.dbapi_connection
+        assert driver is not None
+        driver.close()
+
+    with pytest.raises(CommitUncertain):
+        database.run(work)
+
+    assert tries == [1]
+    database.run(write_note)
+    assert notes(database) == ["written"]
+
+
+def test_a_pool_that_is_used_up_counts_as_unreachable(engine: Engine) -> None:
+    database = Database(open_engine(str(engine.url), pool_size=1))
+    database.engine.pool._timeout = 0.05  # type: ignore[attr-defined]
+
+    with (
+        database.read(),
+        database.read(),
+        pytest.raises(DatabaseUnreachable),
+        database.read(),
+    ):
+        pass
+
+    database.close()
+
+
 def test_threads_write_in_turns(database: Database) -> None:
     def work(number: int) -> None:
         for step in range(25):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import importlib.util
+import platform
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -92,6 +92,12 @@ def test_an_address_of_something_else_is_refused_clearly(address: str) -> None:
     assert "pa55" not in str(refusal.value)
 
 
+@pytest.mark.parametrize("address", ["sqlite://", "sqlite:///:memory:"])
+def test_sqlite_needs_a_file(address: str) -> None:
+    with pytest.raises(DatabaseUnreachable, match="needs a file"):
+        open_engine(address)
+
+
 def test_a_database_that_cannot_be_opened_is_unreachable(tmp_path: Path) -> None:
     engine = open_engine(sqlite_url(tmp_path))
 
@@ -144,10 +150,38 @@ def test_the_best_driver_is_found(installed: list[str], best: str) -> None:
     assert find_odbc_driver(installed) == best
 
 
-def test_without_a_driver_it_says_what_to_install() -> None:
-    """Unless somebody has installed the Python package that brings one."""
-    if importlib.util.find_spec("mssql_python_odbc"):
-        assert Path(find_odbc_driver(["PostgreSQL Unicode"])).is_file()
-        return
-    with pytest.raises(DatabaseUnreachable, match=MICROSOFT_18):
+def test_the_driver_that_a_python_package_brought_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = platform.machine().lower()
+    driver = f"libs/linux/debian_ubuntu/{machine}/lib/libmsodbcsql-18.so"
+    install_package(
+        tmp_path,
+        f"libs/linux/debian_ubuntu/{machine}/lib/libodbcinst.so.2",
+        "libs/linux/debian_ubuntu/another_machine/lib/libmsodbcsql-18.so",
+        driver,
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    assert find_odbc_driver(["PostgreSQL Unicode"]) == str(tmp_path / driver)
+
+
+def test_without_a_driver_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_package(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(DatabaseUnreachable, match=rf"{MICROSOFT_18}.*mssql-python-odbc"):
         find_odbc_driver(["PostgreSQL Unicode"])
+
+
+def install_package(folder: Path, *files: str) -> None:
+    """The package that brings a driver, as pip leaves it; it hides one that is really there."""
+    information = folder / "mssql_python_odbc-18.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text("Name: mssql-python-odbc\nVersion: 18.0\n")
+    (information / "RECORD").write_text("".join(f"{file},,\n" for file in files))
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).touch()

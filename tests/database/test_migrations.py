@@ -307,6 +307,7 @@ def test_the_printed_t_sql_is_complete_and_may_be_run_twice() -> None:
     assert "[dd_Lane] NVARCHAR(10) NULL DEFAULT 'scheduled'" in script
     assert "[dd_CreatedDate] DATETIME2(3) NULL DEFAULT SYSUTCDATETIME()" in script
     assert "ADD Rowpost_Id INT IDENTITY(1,1) NOT NULL" in script
+    assert batches[0] == "SET QUOTED_IDENTIFIER ON;"
     assert "WITH VALUES" not in script
     assert "pass" not in script
 
