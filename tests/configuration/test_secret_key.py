@@ -14,6 +14,11 @@ from shared.settings import Settings
 from tests.support.configuration import KEY, event, file_store, processes, wait_for, write_key
 
 
+@pytest.fixture(autouse=True)
+def _no_key_in_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ROWPOST_SECRET_KEY", raising=False)
+
+
 def test_the_key_is_made_once_and_only_this_user_may_read_it(tmp_path: Path) -> None:
     data = tmp_path / "data"
 

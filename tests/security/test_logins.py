@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.configuration.secret_store import SecretStore
-from shared.security.logins import LoginTaken, Logins, UnknownLogin
+from shared.security.logins import Logins, LoginTaken, UnknownLogin
 from shared.security.passwords import PasswordTooLong
 from shared.security.roles import Role
 from tests.security.conftest import QUICK
@@ -96,9 +96,9 @@ def test_an_unknown_user_takes_as_long_as_a_wrong_password(store: SecretStore) -
 
     def shortest(username: str) -> float:
         def once() -> float:
-            begin = time.perf_counter()
+            begin = time.thread_time()
             logins.check(username, "wrong")
-            return time.perf_counter() - begin
+            return time.thread_time() - begin
 
         return min(once() for _ in range(5))
 

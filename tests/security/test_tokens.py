@@ -140,8 +140,10 @@ def test_another_algorithm_is_refused(keys: SigningKeys, logins: Logins, token: 
         for forged in (unsigned, signed(ours.key, header, claims)):
             with pytest.raises(InvalidToken):
                 verify(keys, logins, forged, NOW)
+    longer = f"{part({'alg': 'HS512', 'kid': ours.kid})}.{part(claims)}"
+    rightly_signed = part(hmac.digest(ours.key.encode(), longer.encode(), hashlib.sha512))
     with pytest.raises(InvalidToken):
-        verify(keys, logins, jwt.encode(claims, ours.key, "HS512", headers={"kid": ours.kid}), NOW)
+        verify(keys, logins, f"{longer}.{rightly_signed}", NOW)
 
 
 def test_a_foreign_key_is_refused(keys: SigningKeys, logins: Logins, token: str) -> None:
