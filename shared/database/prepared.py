@@ -8,7 +8,7 @@ each time costs more than all the rest of an email's way.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, Connection, Dialect, Table, bindparam, insert
 from sqlalchemy.exc import DBAPIError
@@ -37,9 +37,23 @@ class PreparedUpdate:
         if (text := self._texts.get(key)) is None:
             text = self._texts[key] = _Text(self.statement(size), connection.dialect)
         padded = [*ids, *(ids[-1],) * (size - len(ids))]
-        return {
-            row[0] for row in run_directly(connection, text.sql, text.parameters(padded, values))
-        }
+        answer = run_directly(connection, text.sql, text.parameters(padded, values))
+        return {row[0] for row in answer.rows}
+
+
+class PreparedStatement:
+    """Any other statement; its parameters are numbers and texts."""
+
+    def __init__(self, statement: UpdateBase) -> None:
+        self.statement = statement
+        self._texts: dict[str, _Text] = {}
+
+    def run(self, connection: Connection, **values: Any) -> int:
+        """Execute it; answers how many rows it changed."""
+        dialect = connection.dialect
+        if (text := self._texts.get(dialect.name)) is None:
+            text = self._texts[dialect.name] = _Text(self.statement, dialect)
+        return run_directly(connection, text.sql, text.parameters((), values)).changed
 
 
 class PreparedInsert:
@@ -82,17 +96,21 @@ class _Text:
         return tuple([ids[key] if isinstance(key, int) else values[key] for key in self._order])
 
 
+class DirectAnswer(NamedTuple):
+    """What the driver answered: rows, if the statement has any, and how many it changed."""
+
+    rows: Sequence[Sequence[Any]]
+    changed: int
+
+
 def run_directly(
     connection: Connection, sql: str, parameters: tuple[Any, ...] = ()
-) -> Sequence[Sequence[Any]]:
-    """Execute by the driver, in the connection's transaction; what it answers, if anything.
-
-    Raises SQLAlchemy's errors.
-    """
+) -> DirectAnswer:
+    """Execute by the driver, in the connection's transaction. Raises SQLAlchemy's errors."""
     cursor = connection.connection.cursor()
     try:
         cursor.execute(sql, parameters)
-        return cursor.fetchall() if cursor.description else ()
+        return DirectAnswer(cursor.fetchall() if cursor.description else (), cursor.rowcount)
     except Exception as error:
         raise _wrapped(connection, sql, error) from error
     finally:

@@ -10,5 +10,7 @@ def width(text: str) -> int:
 
 def cut(text: str, most: int) -> str:
     """The text as far as it fits, with a question mark for what is no character."""
+    if text.isascii():
+        return text[:most]
     whole = text.encode("utf-16-le", "replace")
     return whole[: 2 * most].decode("utf-16-le", "ignore")

@@ -8,6 +8,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from shared.database.prepared import PreparedStatement
 from shared.database.tables import statistics
 from shared.database.times import this_hour
 
@@ -32,9 +33,11 @@ _this_hour_of_account = (
     statistics.c.Account == bindparam("account"),
 )
 ADD = {
-    what: update(statistics)
-    .where(*_this_hour_of_account)
-    .values({name: statistics.c[name] + bindparam("number")})
+    what: PreparedStatement(
+        update(statistics)
+        .where(*_this_hour_of_account)
+        .values({name: statistics.c[name] + bindparam("number")})
+    )
     for what, name in _COLUMN.items()
 }
 OPEN = insert(statistics).values(Hour=this_hour(), Account=bindparam("account"))
@@ -44,10 +47,9 @@ _TOTALS = select(*(func.coalesce(func.sum(statistics.c[name]), 0) for name in _C
 def count(connection: Connection, numbers: Mapping[tuple[str, Counted], int]) -> None:
     """Add to the counters of the current hour, as part of the caller's transaction."""
     for (account, what), number in numbers.items():
-        values = {"account": account, "number": number}
-        if not connection.execute(ADD[what], values).rowcount:
+        if not ADD[what].run(connection, account=account, number=number):
             _open_hour(connection, account)
-            connection.execute(ADD[what], values)
+            ADD[what].run(connection, account=account, number=number)
 
 
 def totals(connection: Connection) -> dict[Counted, int]:

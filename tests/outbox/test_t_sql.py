@@ -209,7 +209,7 @@ def test_an_hour_of_the_statistics_begins_by_the_servers_clock() -> None:
     hour = "CAST(DATEADD(hour, DATEDIFF(hour, 0, SYSUTCDATETIME()), 0) AS DATETIME2(3))"
 
     assert hour in t_sql(OPEN)
-    assert all(hour in t_sql(statement) for statement in ADD.values())
+    assert all(hour in t_sql(added.statement) for added in ADD.values())
 
 
 @pytest.mark.parametrize("name", STATEMENTS)
