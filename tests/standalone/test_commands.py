@@ -1,0 +1,128 @@
+"""The commands as an operator types them."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.standalone import command
+
+Outcome = subprocess.CompletedProcess[str]
+
+EMAIL = ("send", "--to", "a@example.com", "--subject", "hello", "--body", "text")
+
+
+def select(folder: Path, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(folder / "data" / "rowpost.db")) as database:
+        return database.execute(query).fetchall()
+
+
+def execute(folder: Path, statement: str) -> None:
+    with closing(sqlite3.connect(folder / "data" / "rowpost.db")) as database, database:
+        database.execute(statement)
+
+
+def assert_one_line(outcome: Outcome, text: str) -> None:
+    """The command failed with one line that holds `text`, and without a traceback."""
+    assert outcome.returncode == 1
+    assert outcome.stderr.startswith("rowpost: ")
+    assert outcome.stderr.count("\n") == 1
+    assert text in outcome.stderr
+
+
+def test_send_inserts_a_row_and_says_its_number(tmp_path: Path) -> None:
+    attached = tmp_path / "résumé.pdf"
+    attached.write_bytes(b"%PDF-1.7\x00")
+
+    numbers = [
+        command(tmp_path, *EMAIL, *more).stdout.strip()
+        for more in (
+            (),
+            (
+                *("--cc", "c@example.com", "--bcc", "b@example.com", "--html", "--immediate"),
+                *("--account", "SALES", "--priority", "1", "--attach", str(attached)),
+            ),
+        )
+    ]
+
+    assert numbers == ["1", "2"]
+    plain, full = select(
+        tmp_path,
+        "SELECT dd_toEmailid, dd_subject, dd_bodyText, dd_ccEmailid, dd_bccEmailid, dd_IsHtml, "
+        "dd_Lane, dd_EmailParamCode, dd_Priority, dd_filename, dd_document "
+        "FROM Digital_Emaildetails ORDER BY dd_srno",
+    )
+    always = ("a@example.com", "hello", "text")
+    assert plain == (*always, None, None, None, "scheduled", None, 3, None, None)
+    assert full == (
+        *always,
+        *("c@example.com", "b@example.com", 1, "immediate", "SALES", 1),
+        *("résumé.pdf", b"%PDF-1.7\x00"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("send", "--to", "", "--subject", "s", "--body", "b"), "recipient"),
+        (("send", "--to", "a@b.example", "--subject", "s" * 501, "--body", "b"), "500"),
+        ((*EMAIL, "--attach", "no/such/file.pdf"), "no/such/file.pdf"),
+        (("resolve", "7", "sent"), "7"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    tmp_path: Path, arguments: tuple[str, ...], text: str
+) -> None:
+    assert_one_line(command(tmp_path, *arguments), text)
+
+
+def test_a_database_out_of_reach_is_said_in_one_line(tmp_path: Path) -> None:
+    away = f"sqlite:///{tmp_path}"
+    assert_one_line(command(tmp_path, "queue", DATABASE_URL=away), "database")
+
+
+def test_queue_counts_by_state_and_resolve_decides(tmp_path: Path) -> None:
+    for _ in range(2):
+        command(tmp_path, *EMAIL)
+    execute(
+        tmp_path,
+        "UPDATE Digital_Emaildetails SET dd_SendFlag = 'U', dd_LeaseToken = 'x' WHERE dd_srno = 1",
+    )
+
+    before = command(tmp_path, "queue").stdout.split()
+    decided = command(tmp_path, "resolve", "1", "resend")
+    after = command(tmp_path, "queue").stdout.split()
+
+    assert before[before.index("waiting") + 1] == "1"
+    assert before[before.index("unknown") + 1] == "1"
+    assert "oldest" in before
+    assert decided.stdout == "Email 1 is now waiting.\n"
+    assert after[after.index("waiting") + 1] == "2"
+    assert_one_line(command(tmp_path, "resolve", "1", "sent"), "email 1")
+
+
+def test_migrate_makes_the_tables_or_prints_their_sql(tmp_path: Path) -> None:
+    off = {"ROWPOST_MIGRATE": "off"}
+    assert_one_line(command(tmp_path, "queue", **off), "migrate")
+
+    printed = command(tmp_path, "migrate", "--sql", **off)
+    assert "CREATE TABLE" in printed.stdout
+    assert "Digital_Emaildetails" in printed.stdout
+    assert_one_line(command(tmp_path, "queue", **off), "migrate")
+
+    for _ in range(2):
+        assert command(tmp_path, "migrate", **off).stdout == "The database is up to date.\n"
+    assert command(tmp_path, "queue", **off).returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [("nonsense",), ("resolve", "1", "perhaps"), ("send",)])
+def test_a_command_that_is_none_shows_how_it_is_written(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    outcome = command(tmp_path, *arguments)
+    assert outcome.returncode == 2
+    assert "usage:" in outcome.stderr
