@@ -86,12 +86,9 @@ def test_a_database_out_of_reach_is_said_in_one_line(tmp_path: Path) -> None:
 
 
 def test_queue_counts_by_state_and_resolve_decides(tmp_path: Path) -> None:
-    for _ in range(2):
-        command(tmp_path, *EMAIL)
-    execute(
-        tmp_path,
-        "UPDATE Digital_Emaildetails SET dd_SendFlag = 'U', dd_LeaseToken = 'x' WHERE dd_srno = 1",
-    )
+    command(tmp_path, *EMAIL)
+    execute(tmp_path, "UPDATE Digital_Emaildetails SET dd_SendFlag = 'U', dd_LeaseToken = 'x'")
+    execute(tmp_path, "INSERT INTO Digital_Emaildetails (dd_toEmailid) VALUES ('b@example.com')")
 
     before = command(tmp_path, "queue").stdout.split()
     decided = command(tmp_path, "resolve", "1", "resend")
@@ -107,15 +104,13 @@ def test_queue_counts_by_state_and_resolve_decides(tmp_path: Path) -> None:
 
 def test_migrate_makes_the_tables_or_prints_their_sql(tmp_path: Path) -> None:
     off = {"ROWPOST_MIGRATE": "off"}
-    assert_one_line(command(tmp_path, "queue", **off), "migrate")
 
     printed = command(tmp_path, "migrate", "--sql", **off)
     assert "CREATE TABLE" in printed.stdout
     assert "Digital_Emaildetails" in printed.stdout
     assert_one_line(command(tmp_path, "queue", **off), "migrate")
 
-    for _ in range(2):
-        assert command(tmp_path, "migrate", **off).stdout == "The database is up to date.\n"
+    assert command(tmp_path, "migrate", **off).stdout == "The database is up to date.\n"
     assert command(tmp_path, "queue", **off).returncode == 0
 
 
