@@ -33,7 +33,7 @@ def force_process(request: Request) -> Processed:
     run = tick.force(application(), seconds=FORCE_SECONDS)
     return Processed(
         message=(
-            f"{run.remaining} emails are still waiting and go on being sent."
+            f"Emails still due: {run.remaining}. They go on as soon as their account can send."
             if run.remaining
             else "Email processing completed successfully"
         ),

@@ -13,7 +13,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable, is_transient
@@ -57,7 +56,7 @@ class Ticket:
 
         The lease ran anew from the commit, which came after this ticket was made.
         """
-        self._answered.acquire()
+        self._answered.acquire(timeout=self._lease_seconds)
         return self._marked and self._age() < self._lease_seconds * _LEASE_SHARE_TO_SEND
 
     def _age(self) -> float:
@@ -179,7 +178,7 @@ class Recorder:
         try:
             with self._writer.write() as connection:
                 marked, finished = self._apply(connection, batch)
-        except (SQLAlchemyError, DatabaseUnreachable, CommitUncertain, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - a recorder that dies would leave all waiting
             self._after_failure(batch, error)
             return
         self._commit_seconds = time.monotonic() - began

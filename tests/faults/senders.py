@@ -1,0 +1,102 @@
+"""Sending processes for the fault tests: forked from a server that has everything imported."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+from shared.application import Application, use
+from shared.delivery import connection, tick
+from shared.delivery.recorder import Ticket
+from shared.settings import Settings
+
+LONGEST_SECONDS = 20.0
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(["tests.faults.senders"])
+
+
+def settings_for(folder: Path, **changes: Any) -> Settings:
+    """Short leases and waits, and nothing of the environment's."""
+    values: dict[str, Any] = {
+        "data": folder,
+        "lease_seconds": 1,
+        "smtp_timeout": 5,
+        "retry_seconds": 0.2,
+        "database_url": None,
+        "storage": None,
+    }
+    return Settings(**(values | changes))
+
+
+def start(folder: Path, step: str = "", nth: int = 1, connections: int = 4) -> BaseProcess:
+    """A process that sends what is due, and may kill itself at a step of its own."""
+    process = _FORKS.Process(target=send, args=(folder, step, nth, connections), daemon=True)
+    process.start()
+    return process
+
+
+def send(folder: Path, step: str, nth: int, connections: int) -> None:
+    """Send until nothing waits, is prepared or transmitted, for 20 seconds at most."""
+    _arrange_death(step, nth)
+    application = Application(settings_for(folder, connections=connections))
+    use(application)
+    deadline = time.monotonic() + LONGEST_SECONDS
+    while time.monotonic() < deadline and tick.force(application, 5).remaining + _held(application):
+        time.sleep(0.05)
+    application.close()
+
+
+def _held(application: Application) -> int:
+    from shared.outbox.counts import sending, waiting
+
+    with application.database().read() as reading:
+        return sending(reading) + waiting(reading)
+
+
+def _arrange_death(step: str, nth: int) -> None:
+    """Die at the n-th email: when it is composed, or between its mark's commit and its dot.
+
+    Or, as `poison N`, whenever email N is composed.
+    """
+    counted = threading.Semaphore(nth - 1)
+
+    def die_if_it_is_time() -> None:
+        if not counted.acquire(blocking=False):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if step == "claim":
+        _before(connection, "prepare", lambda *_: die_if_it_is_time())
+    if step == "mark":
+        wait = Ticket.wait
+
+        def wait_and_die(ticket: Ticket) -> bool:
+            marked = wait(ticket)
+            die_if_it_is_time()
+            return marked
+
+        setattr(Ticket, "wait", wait_and_die)  # noqa: B010
+    if step.startswith("poison "):
+        poison = int(step.split()[1])
+
+        def die_of(email: Any, *_: Any) -> None:
+            if email.id == poison:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        _before(connection, "prepare", die_of)
+
+
+def _before(owner: Any, name: str, act: Callable[..., None]) -> None:
+    usual = getattr(owner, name)
+
+    def acting(*arguments: Any) -> Any:
+        act(*arguments)
+        return usual(*arguments)
+
+    setattr(owner, name, acting)

@@ -1,0 +1,162 @@
+"""Drains beside each other, stopped, stalled, and without their database for a while."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from shared import service
+from shared.delivery import tick
+from shared.delivery.tick import ServiceStopped
+from tests.faults import senders
+from tests.faults.senders import settings_for
+from tests.support.queue import Queue, make_queue
+from tests.support.smtp import Hang, Late, SmtpServer
+
+Servers = Callable[..., SmtpServer]
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[Queue]:
+    made = make_queue(settings_for(tmp_path, lease_seconds=60))
+    yield made
+    made.application.close()
+
+
+def beside(work: Callable[[], object]) -> threading.Thread:
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+def test_a_database_that_is_locked_for_20_seconds_loses_and_doubles_nothing(
+    queue: Queue, smtp_server: Servers, tmp_path: Path
+) -> None:
+    server = smtp_server(reactions={"RCPT": Late(0.02)})
+    queue.account(server)
+    queue.add(200)
+    drain = beside(lambda: tick.force(queue.application, 60))
+    assert server.wait_for_messages(20)
+
+    other = sqlite3.connect(tmp_path / "rowpost.db", isolation_level=None)
+    other.execute("PRAGMA busy_timeout = 5000")
+    other.execute("BEGIN IMMEDIATE")
+    time.sleep(20)
+    other.execute("ROLLBACK")
+    other.close()
+    drain.join(60)
+
+    assert queue.flags() == {"Y": 200}
+    assert set(server.copies().values()) == {1}
+
+
+def test_processes_that_drain_one_queue_send_each_email_once(
+    tmp_path: Path, smtp_server: Servers
+) -> None:
+    queue = make_queue(settings_for(tmp_path))
+    server = smtp_server()
+    queue.account(server)
+    queue.add(300)
+
+    processes = [senders.start(tmp_path) for _ in range(3)]
+    for process in processes:
+        process.join(senders.LONGEST_SECONDS + 10)
+
+    assert queue.flags() == {"Y": 300}
+    assert set(server.copies().values()) == {1}
+    queue.application.close()
+
+
+def test_a_sender_that_stalls_past_its_lease_tells_the_truth_when_it_wakes(
+    tmp_path: Path, smtp_server: Servers
+) -> None:
+    queue = make_queue(settings_for(tmp_path))
+    server = smtp_server(reactions={"DATA_END": Late(1.0)})
+    queue.account(server)
+    (email_id,) = queue.add()
+    sender = senders.start(tmp_path)
+    assert server.wait_for_command("DATA_END")
+
+    os.kill(sender.pid or 0, signal.SIGSTOP)
+    time.sleep(1.5)
+    tick.force(queue.application, 1)
+    assert queue.row(email_id).dd_SendFlag == "U"
+    os.kill(sender.pid or 0, signal.SIGCONT)
+    sender.join(20)
+
+    assert queue.row(email_id).dd_SendFlag == "Y"
+    assert list(server.copies().values()) == [1]
+    queue.application.close()
+
+
+def test_a_stop_finishes_what_is_being_sent_and_gives_the_rest_back(
+    queue: Queue, smtp_server: Servers
+) -> None:
+    server = smtp_server(reactions={"RCPT": Late(0.1)})
+    queue.account(server)
+    queue.add(200)
+    drain = beside(lambda: tick.force(queue.application, 60))
+    assert server.wait_for_messages(8)
+
+    began = time.monotonic()
+    queue.application.stop.set()
+    drain.join(10)
+
+    assert not drain.is_alive()
+    assert time.monotonic() - began < 10
+    assert set(queue.flags()) == {"Y", "N"}
+    assert queue.flags()["Y"] == len(server.messages)
+
+
+def test_a_stop_does_not_wait_for_a_server_that_hangs(queue: Queue, smtp_server: Servers) -> None:
+    server = smtp_server(reactions={"RCPT": Hang()})
+    queue.account(server)
+    queue.add(20)
+    drain = beside(lambda: tick.force(queue.application, 60))
+    assert server.wait_for_command("RCPT", 3)
+
+    began = time.monotonic()
+    queue.application.stop.set()
+    drain.join(12)
+
+    assert time.monotonic() - began < 10
+    assert queue.flags() == {"N": 20}
+    assert {row.dd_RetryCount for row in queue.rows()} == {0}
+
+
+def test_a_service_that_is_stopped_gives_its_claims_back(
+    queue: Queue, smtp_server: Servers
+) -> None:
+    server = smtp_server(reactions={"RCPT": Late(0.1)})
+    queue.account(server)
+    queue.add(300)
+    drain = beside(lambda: tick.force(queue.application, 60))
+    assert server.wait_for_messages(8)
+
+    queue.database.run(lambda connection: service.stop(connection, "ann"))
+    drain.join(20)
+
+    assert not drain.is_alive()
+    assert set(queue.flags()) == {"Y", "N"}
+    with pytest.raises(ServiceStopped):
+        tick.force(queue.application, 1)
+
+
+def test_two_ticks_at_once_make_one_scheduled_run(queue: Queue, smtp_server: Servers) -> None:
+    queue.account(smtp_server())
+    queue.add(30)
+    results: list[tick.TickResult] = []
+
+    ticks = [beside(lambda: results.append(tick.tick(queue.application))) for _ in range(2)]
+    for one in ticks:
+        one.join(30)
+
+    assert sorted(result.ran_schedule for result in results) == [False, True]
+    assert queue.flags() == {"Y": 30}

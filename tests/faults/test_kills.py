@@ -1,0 +1,159 @@
+"""`kill -9` of the sender at every step of a transaction: nothing lost, nothing doubled."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+import pytest
+
+from tests.faults import senders
+from tests.support.queue import Queue, make_queue
+from tests.support.smtp import Command, SmtpServer
+
+KILLS_A_CASE = 9
+OF_THE_SERVER = {"rcpt": "RCPT", "body": "BODY", "dot": "DATA_END", "reply": "DATA_END"}
+AFTER_THE_MARK = {"mark", "dot", "reply"}
+
+
+class Killer:
+    """The mail server's side: kills whoever is sending at the n-th command of a kind."""
+
+    def __init__(self) -> None:
+        self.victim: BaseProcess | None = None
+        self.step = ""
+        self.nth = 0
+        self._seen = 0
+
+    def aim(self, step: str, nth: int) -> None:
+        self.victim, self.step, self.nth, self._seen = None, step, nth, 0
+
+    def reaction(self, verb: str) -> object:
+        def react(_: Command) -> None:
+            if OF_THE_SERVER.get(self.step) != verb:
+                return
+            self._seen += 1
+            if self._seen != self.nth or self.victim is None:
+                return
+            if self.step == "reply":  # A moment later: the reply is on its way.
+                threading.Timer(random.uniform(0, 0.004), kill, [self.victim]).start()
+            else:
+                kill(self.victim)
+
+        return react
+
+
+def kill(process: BaseProcess) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(process.pid or 0, signal.SIGKILL)
+
+
+@contextmanager
+def killing_server() -> Iterator[tuple[SmtpServer, Killer]]:
+    killer = Killer()
+    reactions = {verb: killer.reaction(verb) for verb in ("RCPT", "BODY", "DATA_END")}
+    with SmtpServer(reactions=reactions) as server:  # type: ignore[arg-type]
+        yield server, killer
+
+
+def sent_to_the_end(folder: Path) -> None:
+    """A last sender, unharmed, sends and rescues what there is."""
+    process = senders.start(folder)
+    process.join(senders.LONGEST_SECONDS + 10)
+    assert process.exitcode == 0
+
+
+def killed_once(killer: Killer, folder: Path, step: str, nth: int, connections: int) -> None:
+    own = step if step in ("claim", "mark") else ""
+    killer.aim(step, nth)
+    process = senders.start(folder, own, nth, connections)
+    killer.victim = process
+    process.join(senders.LONGEST_SECONDS)
+    assert process.exitcode == -signal.SIGKILL
+
+
+def require_promise(queue: Queue, copies: Counter[str]) -> None:
+    """Nothing lost, nothing twice, and nothing left in between."""
+    for row in queue.rows():
+        number = copies[row.dd_MessageId]
+        assert row.dd_SendFlag in ("Y", "U"), (row.dd_srno, row.dd_SendFlag, row.dd_BounceReason)
+        assert number == 1 if row.dd_SendFlag == "Y" else number in (0, 1), row.dd_srno
+    assert len(copies) == sum(copies.values())
+
+
+@pytest.mark.parametrize("step", ["claim", "rcpt", "body", "mark", "dot", "reply"])
+def test_a_lone_email_survives_the_death_of_its_sender(tmp_path: Path, step: str) -> None:
+    with killing_server() as (server, killer):
+        queue = make_queue(senders.settings_for(tmp_path))
+        queue.account(server)
+        for _ in range(KILLS_A_CASE):
+            (email_id,) = queue.add()
+
+            killed_once(killer, tmp_path, step, nth=1, connections=1)
+            sent_to_the_end(tmp_path)
+
+            row = queue.row(email_id)
+            copies = server.copies()[row.dd_MessageId]
+            if step not in AFTER_THE_MARK:
+                assert (row.dd_SendFlag, copies) == ("Y", 1)
+            elif step == "mark":
+                assert (row.dd_SendFlag, copies) == ("U", 0)
+            elif step == "dot":
+                assert (row.dd_SendFlag, copies) == ("U", 1)
+            else:
+                assert (row.dd_SendFlag in ("U", "Y"), copies) == (True, 1)
+        require_promise(queue, server.copies())
+        queue.application.close()
+
+
+@pytest.mark.parametrize("step", ["claim", "rcpt", "body", "mark", "dot", "reply"])
+def test_emails_on_several_connections_survive_the_death_of_their_sender(
+    tmp_path: Path, step: str
+) -> None:
+    chance = random.Random(step)
+    with killing_server() as (server, killer):
+        queue = make_queue(senders.settings_for(tmp_path))
+        queue.account(server)
+        for _ in range(KILLS_A_CASE):
+            queue.add(12)
+
+            killed_once(killer, tmp_path, step, chance.randint(1, 8), connections=4)
+            sent_to_the_end(tmp_path)
+
+        require_promise(queue, server.copies())
+        assert len(queue.rows()) == 12 * KILLS_A_CASE
+        assert queue.flags()["U"] <= 4 * KILLS_A_CASE
+        queue.application.close()
+
+
+def test_an_email_that_kills_its_sender_three_times_fails_alone(tmp_path: Path) -> None:
+    with SmtpServer() as server:
+        queue = make_queue(senders.settings_for(tmp_path))
+        queue.account(server)
+        ids = queue.add(30)
+        poison = ids[17]
+
+        deaths = 0
+        deadline = time.monotonic() + 60
+        while queue.row(poison).dd_SendFlag != "F" and time.monotonic() < deadline:
+            process = senders.start(tmp_path, f"poison {poison}")
+            process.join(senders.LONGEST_SECONDS)
+            deaths += process.exitcode == -signal.SIGKILL
+        sent_to_the_end(tmp_path)
+
+        row = queue.row(poison)
+        assert (row.dd_SendFlag, deaths) == ("F", 3)
+        assert row.dd_BounceReason == "sender died while preparing this email"
+        assert queue.flags()["F"] == 1
+        copies = server.copies()
+        assert all(number == 1 for number in copies.values())
+        assert queue.flags()["Y"] + queue.flags()["U"] == 29
+        queue.application.close()

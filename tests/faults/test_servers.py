@@ -1,0 +1,211 @@
+"""Mail servers that misbehave, through the whole drain: what becomes of the row and its copies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.delivery import tick
+from shared.delivery.tick import RunResult
+from tests.faults.senders import settings_for
+from tests.support.queue import Queue, make_queue
+from tests.support.smtp import (
+    AcceptAndDrop,
+    Drop,
+    Endless,
+    Hang,
+    SmtpServer,
+    TlsFiles,
+    refused_port,
+)
+
+Servers = Callable[..., SmtpServer]
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Any:
+    made = make_queue(settings_for(tmp_path, smtp_timeout=1, retry_seconds=60))
+    yield made
+    made.application.close()
+
+
+def run(queue: Queue, seconds: float = 8) -> RunResult:
+    return tick.force(queue.application, seconds)
+
+
+def test_an_email_arrives_whole_and_its_row_says_so(queue: Queue, smtp_server: Servers) -> None:
+    server = smtp_server()
+    queue.account(server)
+    (email_id,) = queue.add(dd_document=b"%PDF-1.7 " + bytes(range(256)), dd_filename="Größe.pdf")
+
+    assert run(queue) == RunResult(processed=1, sent=1, failed=0, remaining=0)
+
+    row = queue.row(email_id)
+    assert row.dd_SendFlag == "Y"
+    assert row.dd_SentDate is not None
+    assert server.copies() == {row.dd_MessageId: 1}
+    assert [attempt.Outcome for attempt in queue.attempts(email_id)] == ["sent"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "answer", "flag", "retries"),
+    [
+        ("MAIL", b"451 4.3.0 later", "N", 1),
+        ("MAIL", b"552 5.3.4 too big", "F", 0),
+        ("RCPT", b"450 4.2.1 busy", "N", 1),
+        ("RCPT", b"452 4.2.2 mailbox full", "N", 1),
+        ("RCPT", b"550 5.1.1 nobody", "F", 0),
+        ("DATA", b"451 4.3.0 later", "N", 1),
+        ("DATA", b"554 5.7.1 policy", "F", 0),
+        ("DATA_END", b"451 4.3.0 later", "N", 1),
+        ("DATA_END", b"554 5.6.0 no", "F", 0),
+        ("MAIL", b"421 4.3.2 going down", "N", 0),
+        ("RCPT", b"421 4.7.0 too many", "N", 0),
+        ("DATA_END", b"421 4.3.2 going down", "N", 0),
+        ("CONNECT", b"554 5.3.2 not today", "N", 0),
+        ("MAIL", b"530 5.7.0 log in first", "N", 0),
+        ("BODY", Drop(), "N", 1),
+        ("MAIL", Drop(), "N", 1),
+        ("MAIL", b"nonsense", "N", 1),
+        ("DATA_END", Drop(), "U", 0),
+        ("DATA_END", AcceptAndDrop(), "U", 0),
+        ("DATA_END", Hang(), "U", 0),
+        ("DATA_END", b"nonsense", "U", 0),
+        ("DATA_END", Endless(), "U", 0),
+    ],
+    ids=lambda value: value.decode() if isinstance(value, bytes) else None,
+)
+@pytest.mark.parametrize("extensions", [("PIPELINING",), None], ids=["pipelining", "HELO only"])
+def test_what_a_server_says_decides_and_nothing_is_sent_twice(
+    queue: Queue,
+    smtp_server: Servers,
+    extensions: tuple[str, ...] | None,
+    verb: str,
+    answer: Any,
+    flag: str,
+    retries: int,
+) -> None:
+    server = smtp_server(reactions={verb: answer}, extensions=extensions)
+    queue.account(server)
+    # Long enough for the server to hang up in the middle of it.
+    (email_id,) = queue.add(dd_document=b"x" * 4_000_000 if verb == "BODY" else None)
+
+    run(queue)
+    run(queue, 1)
+
+    row = queue.row(email_id)
+    assert (row.dd_SendFlag, row.dd_RetryCount) == (flag, retries)
+    assert server.copies()[row.dd_MessageId] <= 1
+    assert row.dd_LeaseUntil is None
+
+
+def test_a_server_that_is_not_there_costs_the_emails_nothing_and_pauses_the_account(
+    queue: Queue, smtp_server: Servers
+) -> None:
+    with refused_port() as port:
+        queue.account(port, "AWAY")
+        queue.account(smtp_server(), "SHOP", Rowpost_Default="Y")
+        away, here = queue.add(3, dd_EmailParamCode="AWAY"), queue.add(3)
+
+        run(queue)
+
+        assert {queue.row(one).dd_SendFlag for one in here} == {"Y"}
+        for one in away:
+            assert (queue.row(one).dd_SendFlag, queue.row(one).dd_RetryCount) == ("N", 0)
+
+
+def test_a_refused_login_pauses_and_one_probe_ends_the_pause(
+    queue: Queue, smtp_server: Servers
+) -> None:
+    refusals = [b"535 5.7.8 wrong password"]
+    reactions = {"AUTH": lambda _: refusals[0] if refusals else None}
+    server = smtp_server(login=("shop", "secret"), reactions=reactions)
+    queue.account(server, SMTPAccountName="shop", SMTPPassword="secret")
+    queue.add(20)
+
+    run(queue)
+    assert queue.flags() == {"N": 20}
+    before = server.connections
+    run(queue)
+    assert (queue.flags(), server.connections) == ({"N": 20}, before + 1)
+    refusals.clear()
+    run(queue)
+
+    assert queue.flags() == {"Y": 20}
+    assert {row.dd_RetryCount for row in queue.rows()} == {0}
+
+
+def test_only_who_has_not_had_it_gets_it_again(queue: Queue, smtp_server: Servers) -> None:
+    answers = {"bob@example.com": b"450 4.2.1 busy", "eve@example.com": b"550 5.1.1 nobody"}
+    server = smtp_server(reactions={"RCPT": answers})
+    queue.account(server)
+    (email_id,) = queue.add(dd_toEmailid="ann@example.com; bob@example.com, eve@example.com")
+
+    run(queue)
+    assert queue.row(email_id).dd_SendFlag == "N"
+    answers.pop("bob@example.com")
+    make_due(queue)
+    run(queue)
+
+    row = queue.row(email_id)
+    assert row.dd_SendFlag == "Y"
+    assert "eve@example.com" in row.dd_BounceReason
+    assert [message.recipients for message in server.messages] == [
+        ("ann@example.com",),
+        ("bob@example.com",),
+    ]
+    assert len(server.copies()) == 1
+
+
+def test_retries_end(tmp_path: Path, smtp_server: Servers) -> None:
+    queue = make_queue(settings_for(tmp_path, max_retries=2, retry_seconds=60))
+    queue.account(smtp_server(reactions={"RCPT": b"450 4.2.1 busy"}))
+    (email_id,) = queue.add()
+
+    for _ in range(3):
+        run(queue)
+        make_due(queue)
+
+    assert queue.row(email_id).dd_SendFlag == "F"
+    assert len(queue.attempts(email_id)) == 3
+    queue.application.close()
+
+
+def test_a_message_above_the_offered_size_is_not_even_tried(
+    queue: Queue, smtp_server: Servers
+) -> None:
+    server = smtp_server(size_limit=10_000)
+    queue.account(server)
+    (large,) = queue.add(dd_document=b"x" * 30_000_000, dd_filename="large.bin")
+    (small,) = queue.add()
+
+    run(queue)
+
+    assert queue.row(large).dd_SendFlag == "F"
+    assert "bytes" in queue.row(large).dd_BounceReason
+    assert queue.row(small).dd_SendFlag == "Y"
+
+
+def test_tls_that_is_demanded_is_never_done_without(
+    queue: Queue, smtp_server: Servers, tls_files: TlsFiles
+) -> None:
+    queue.account(smtp_server(), SMTPSSLFlag="Y")
+    (email_id,) = queue.add()
+
+    run(queue)
+
+    assert queue.row(email_id).dd_SendFlag == "N"
+
+
+def make_due(queue: Queue) -> None:
+    from sqlalchemy import update
+
+    from shared.database.tables import emails
+    from shared.database.times import utc_now
+
+    with queue.database.write() as connection:
+        waits = emails.c.dd_NextAttemptDate.is_not(None)
+        connection.execute(update(emails).where(waits).values(dd_NextAttemptDate=utc_now()))
