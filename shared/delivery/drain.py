@@ -33,7 +33,7 @@ from shared.delivery.accounts import Account, load_accounts
 from shared.delivery.connection import Connection, Parts, Trouble
 from shared.delivery.lease_keeper import LeaseKeeper
 from shared.delivery.line import Line
-from shared.delivery.pauses import Pause, end_pause, pause, pauses, take_probe
+from shared.delivery.pauses import Pause, end_pause, pause, pauses, return_probe, take_probe
 from shared.delivery.recorder import Recorder
 from shared.delivery.retry import RetryPolicy, pause_seconds
 from shared.outbox.admit import admit, expire
@@ -327,7 +327,11 @@ class _Drain:
             stopping = self._application.stop.is_set()
             seconds = _SECONDS_TO_RECORD_AT_STOP if stopping else _SECONDS_TO_RECORD
             self._recorder.close(seconds)
-            self._write(lambda connection: release(connection, self._lease))
+            self._write(self._let_go)
+
+    def _let_go(self, connection: SqlConnection) -> None:
+        release(connection, self._lease)
+        return_probe(connection, self._lease.token)
 
     def _write(self, work: Callable[[SqlConnection], T]) -> T | None:
         """A write transaction of the claimer's; None when it came to nothing.

@@ -72,6 +72,11 @@ TAKE_PROBE_AT_ONCE = (
     .values(ProbeToken=bindparam("token"), ProbeUntil=utc_now(bindparam("seconds")))
 )
 TAKE_PROBE = TAKE_PROBE_AT_ONCE.where(_is_over)
+RETURN_PROBE = (
+    update(usage)
+    .where(usage.c.ProbeToken == bindparam("token"))
+    .values(ProbeToken=null(), ProbeUntil=null())
+)
 END = (
     update(usage)
     .where(_account, usage.c.PausedUntil.is_not(None))
@@ -106,6 +111,11 @@ def take_probe(
     values = {"account_id": account_id, "token": token, "seconds": seconds}
     statement = TAKE_PROBE_AT_ONCE if at_once else TAKE_PROBE
     return connection.execute(statement, values).rowcount == 1
+
+
+def return_probe(connection: Connection, token: str) -> None:
+    """Whoever holds this token is done with trying; another may, once the pause allows."""
+    connection.execute(RETURN_PROBE, {"token": token})
 
 
 def end_pause(connection: Connection, account_id: int) -> None:
