@@ -56,6 +56,7 @@ def test_the_start_says_what_a_newcomer_needs_and_the_password_once(
     standalone: Launch, tmp_path: Path
 ) -> None:
     first = standalone(ROWPOST_ADMIN_PASSWORD="", ROWPOST_ADMIN_USERNAME="")
+    wait_until(lambda: "Database: " in first.written(), 5, "the last line of the greeting")
     said = first.written()
     login = re.search(r"First login: (\S+) / (\S+)", said)
 
