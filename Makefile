@@ -45,7 +45,7 @@ bench: $(RUN)
 
 test-sql: sql-server-is-named $(DEV)
 	@tools/debian-packages libodbc.so.2=unixodbc
-	.venv/bin/python -m pytest --timeout 300 tests/database tests/outbox $(ARGS)
+	.venv/bin/python -m pytest --timeout 300 tests/database tests/outbox tests/delivery/test_pauses.py $(ARGS)
 
 sql-server-is-named:
 	@if [[ "$${DATABASE_URL:-}" != mssql* ]]; then \

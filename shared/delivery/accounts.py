@@ -21,6 +21,7 @@ CATCHER = "CATCHER"
 NO_CODE: tuple[str | None, ...] = (None, "")
 _IMPLICIT_TLS_PORT = 465
 _YES = ("Y", "y", "1")
+_ALL = select(accounts).order_by(accounts.c.Rowpost_Id)
 
 
 class BadAccount(RowpostError):
@@ -59,7 +60,7 @@ def load_accounts(connection: Connection, secrets: SecretStore, settings: Settin
     Emails without a code go to the default account: the marked one, or the only active one. With
     several active and none marked they wait, and so do emails whose code no active account has.
     """
-    rows = [row for row in connection.execute(select(accounts)) if _is_active(row)]
+    rows = [row for row in connection.execute(_ALL) if _is_active(row)]
     default = _default(rows)
     usable: list[Account] = []
     problems: dict[str, str] = {}
