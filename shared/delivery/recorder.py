@@ -37,7 +37,7 @@ class Ticket:
     def __init__(self, mark: Mark, lease: Lease) -> None:
         self.mark = mark
         self._lease_seconds = lease.seconds
-        self._since = lease_clock()
+        self._since = _lease_clock()
         self._marked = False
         self._answered = threading.Lock()
         self._answered.acquire()
@@ -60,7 +60,7 @@ class Ticket:
         return self._marked and self._age() < self._lease_seconds * _LEASE_SHARE_TO_SEND
 
     def _age(self) -> float:
-        return lease_clock() - self._since
+        return _lease_clock() - self._since
 
 
 @dataclass(slots=True)
@@ -233,11 +233,7 @@ def _passes(error: Exception) -> bool:
     return isinstance(error, (DatabaseUnreachable, CommitUncertain)) or is_transient(error)
 
 
-def lease_clock() -> float:
+def _lease_clock() -> float:
     """Seconds on a clock that also runs while the machine sleeps, where there is one."""
-    return _read_clock()
-
-
-def _read_clock() -> float:
     boot_time = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if boot_time is None else time.clock_gettime(boot_time)
