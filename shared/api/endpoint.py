@@ -94,6 +94,10 @@ class Routes:
         """Declare what POST of `path` does; `body_limit` in bytes."""
         return self._declare("POST", path, who, body_limit)
 
+    def put(self, path: str, *, who: Role | Who, body_limit: int = MEGABYTE) -> Callable[[H], H]:
+        """Declare what PUT of `path` does; `body_limit` in bytes."""
+        return self._declare("PUT", path, who, body_limit)
+
     def delete(self, path: str, *, who: Role | Who) -> Callable[[H], H]:
         """Declare what DELETE of `path` does."""
         return self._declare("DELETE", path, who, 0)
