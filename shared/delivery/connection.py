@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,6 +27,7 @@ from shared.delivery.outcome import (
     unknown,
 )
 from shared.delivery.prepare import Prepared, prepare
+from shared.delivery.pump import Pump, Task
 from shared.delivery.recorder import Recorder
 from shared.delivery.retry import RetryPolicy
 from shared.delivery.session import (
@@ -60,17 +60,17 @@ class Parts:
     """What every connection of a drain works with."""
 
     database: Database
+    pump: Pump
     recorder: Recorder
     policy: RetryPolicy
     on_trouble: Callable[[Line, Trouble], None]
     on_success: Callable[[Line], None]
 
 
-class Connection(threading.Thread):
-    """One session with an account's server, and whoever travels on it."""
+class Connection:
+    """One session with an account's server, and whoever travels on it: one of the pump's."""
 
     def __init__(self, line: Line, parts: Parts) -> None:
-        super().__init__(name=f"connection-{line.account.code or line.account.id}")
         self._line = line
         self._parts = parts
         self._session: SmtpSession | None = None
@@ -78,24 +78,38 @@ class Connection(threading.Thread):
         """Composed already; its envelope is written if it says so."""
         self._retired = False
         self._aborted = False
+        self._task: Task | None = None
 
-    def run(self) -> None:
-        try:
-            while not self._retired and (trip := self._next_trip()):
-                self._guarded(trip)
-        finally:
-            self._leave()
+    def start(self) -> None:
+        """Serve the line from the next turn of the pump on."""
+        self._line.connections += 1
+        self._task = self._parts.pump.start(self._serve())
+
+    @property
+    def ended(self) -> bool:
+        return self._task is not None and self._task.done
 
     def abort(self) -> None:
-        """Cut the connection, from another thread: whatever waits on it ends at once."""
+        """Cut the connection: whatever waits on it ends at once."""
         self._retired = self._aborted = True
-        if (session := self._session) is not None:
-            session.abort()
+        if self._session is not None:
+            self._session.close()
+        if self._task is not None:
+            self._parts.pump.interrupt(self._task, ConnectionLost("the sender was stopped"))
 
-    def _guarded(self, trip: _Trip) -> None:
+    async def _serve(self) -> None:
+        try:
+            with suppress(ConnectionLost):  # Aborted while it waited for the next email.
+                while not self._retired and (trip := await self._next_trip()):
+                    await self._guarded(trip)
+        finally:
+            self._line.connections -= 1
+            await self._leave()
+
+    async def _guarded(self, trip: _Trip) -> None:
         """Carry it; a fault of our own ends the account's line, and never loses the email."""
         try:
-            self._carry(trip)
+            await self._carry(trip)
         except Exception as error:
             log.exception("email %d: an unexpected error", trip.prepared.email.id)
             if trip.dot_may_be_written:
@@ -109,70 +123,74 @@ class Connection(threading.Thread):
 
     # An email's way, step by step.
 
-    def _carry(self, trip: _Trip) -> None:
+    async def _carry(self, trip: _Trip) -> None:
         """compose (done) → envelope → body → mark → final dot → reply → record."""
         try:
-            if (opened := self._announce(trip)) is None or (session := self._session) is None:
+            if (opened := await self._announce(trip)) is None or (session := self._session) is None:
                 return
-            session.write_body(trip.prepared.content)
+            await session.write_body(trip.prepared.content)
+            marked = await self._mark(trip, opened)
+            session.require_quiet()
         except ConnectionLost as error:
             self._lost_before_the_dot(trip, str(error))
             return
         except BadEmail as error:
             self._fail(trip.prepared.email, str(error))
             return
-        if self._mark(trip, opened):
-            self._transmit(session, trip, opened)
+        if marked:
+            await self._transmit(session, trip, opened)
         else:
             # The body hangs in the air: only cutting the connection keeps it from arriving.
             session.close()
             self._return(trip)
 
-    def _announce(self, trip: _Trip) -> Opened | None:
+    async def _announce(self, trip: _Trip) -> Opened | None:
         """Open the session and the envelope on it; None when the email can't go on.
 
         A kept connection that the server has closed meanwhile is no failure of the email: it goes
         out on a new one.
         """
-        if (session := self._open_session(trip)) is None:
+        if (session := await self._open_session(trip)) is None:
             return None
         try:
-            return self._envelope(session, trip)
+            return await self._envelope(session, trip)
         except ConnectionLost:
             if session.sent == 0 or self._aborted:
                 raise
-        if (session := self._open_session(trip)) is None:
+        if (session := await self._open_session(trip)) is None:
             return None
-        return self._envelope(session, trip)
+        return await self._envelope(session, trip)
 
-    def _open_session(self, trip: _Trip) -> SmtpSession | None:
+    async def _open_session(self, trip: _Trip) -> SmtpSession | None:
         session = self._session
         if session is not None and session.sent >= _MOST_ON_ONE_CONNECTION and not trip.written:
-            session.quit()
+            await session.quit()
         if session is None or session.closed:
-            session = self._connect(trip)
+            session = await self._connect(trip)
         if session is not None and (refusal := _refused_unasked(trip, session)):
             self._record(trip, refusal)
             return None
         return session
 
-    def _connect(self, trip: _Trip) -> SmtpSession | None:
+    async def _connect(self, trip: _Trip) -> SmtpSession | None:
         trip.written = False
         self._forget_session()
         try:
-            self._session = SmtpSession.connect(self._line.account.server)
+            self._session = await self._parts.pump.in_thread(
+                lambda: SmtpSession.connect(self._line.account.server)
+            )
         except AccountFault as error:
             self._fault(trip, Trouble(str(error), error.login_refused))
             return None
-        self._line.session_opened()
+        self._line.open_sessions += 1
         return self._session
 
-    def _envelope(self, session: SmtpSession, trip: _Trip) -> Opened | None:
+    async def _envelope(self, session: SmtpSession, trip: _Trip) -> Opened | None:
         """MAIL, RCPT, DATA; None when the server will not take the message."""
         if not trip.written:
-            session.write_envelope(trip.prepared.envelope)
+            await session.write_envelope(trip.prepared.envelope)
         trip.written = False
-        opened = session.read_envelope()
+        opened = await session.read_envelope()
         verdict = after_envelope(trip.attempt, opened)
         if isinstance(verdict, Fault):
             self._fault(trip, Trouble(str(verdict.reply)))
@@ -182,20 +200,20 @@ class Connection(threading.Thread):
             return None
         return opened
 
-    def _mark(self, trip: _Trip, opened: Opened) -> bool:
+    async def _mark(self, trip: _Trip, opened: Opened) -> bool:
         """Whether the dot may be written. Meanwhile the next email is composed."""
         ticket = self._parts.recorder.mark(
             Mark(trip.prepared.email.id, recipients_in_transit(trip.attempt, opened))
         )
         self._following = self._following or self._compose(self._line.take_now())
-        return ticket.wait()
+        return await ticket.wait()
 
-    def _transmit(self, session: SmtpSession, trip: _Trip, opened: Opened) -> None:
+    async def _transmit(self, session: SmtpSession, trip: _Trip, opened: Opened) -> None:
         """The final dot, and what the server says to it."""
         trip.dot_may_be_written = True
         try:
-            following = self._write_dot(session)
-            reply = session.read_final_reply()
+            following = await self._write_dot(session)
+            reply = await session.read_final_reply()
         except ConnectionLost as error:
             self._record(trip, unknown(trip.attempt, str(error)))
             return
@@ -207,13 +225,13 @@ class Connection(threading.Thread):
         else:
             self._record(trip, result)
 
-    def _write_dot(self, session: SmtpSession) -> _Trip | None:
+    async def _write_dot(self, session: SmtpSession) -> _Trip | None:
         """Write it; answers the email whose envelope went with it."""
         if (following := self._may_follow(session)) is not None:
             with suppress(BadEmail):  # Then nothing was written: it fails when it is its turn.
-                session.write_dot(following.prepared.envelope)
+                await session.write_dot(following.prepared.envelope)
                 return following
-        session.write_dot()
+        await session.write_dot()
         return None
 
     def _may_follow(self, session: SmtpSession) -> _Trip | None:
@@ -227,11 +245,11 @@ class Connection(threading.Thread):
 
     # Composing.
 
-    def _next_trip(self) -> _Trip | None:
+    async def _next_trip(self) -> _Trip | None:
         """The email that was composed ahead, or the next one that can be composed."""
         following, self._following = self._following, None
         while following is None:
-            email = self._line.take(_IDLE_SECONDS)
+            email = await self._line.take(_IDLE_SECONDS)
             if email is None:
                 return None
             following = self._compose(email)
@@ -306,17 +324,17 @@ class Connection(threading.Thread):
         self._return(trip)
         self._parts.on_trouble(self._line, trouble)
 
-    def _leave(self) -> None:
+    async def _leave(self) -> None:
         """Give back what was composed ahead, and say goodbye."""
         if self._following is not None:
             self._return(self._following)
         if self._session is not None:
-            self._session.quit()
+            await self._session.quit()
         self._forget_session()
 
     def _forget_session(self) -> None:
         if self._session is not None:
-            self._line.session_closed()
+            self._line.open_sessions -= 1
         self._session = None
 
 

@@ -7,18 +7,18 @@ An email's way, in the order of the files that hold its steps:
         → send      delivery/connection.py  envelope, body, mark (P becomes T), final dot, reply
         → record    delivery/recorder.py    T becomes Y, N (again, later), F or U
 
-One claimer (this thread), one recorder, and for each account a line of emails served by several
-connections, each a thread with its own SMTP session.
+All on one thread: for each account there is a line of emails, served by several connections, each
+a conversation with the mail server on the drain's pump. Whenever none of them can go on without it,
+their marks and results are committed together.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -34,6 +34,7 @@ from shared.delivery.connection import Connection, Parts, Trouble
 from shared.delivery.lease_keeper import LeaseKeeper
 from shared.delivery.line import Line
 from shared.delivery.pauses import Pause, end_pause, pause, pauses, return_probe, take_probe
+from shared.delivery.pump import Pump
 from shared.delivery.recorder import Recorder
 from shared.delivery.retry import RetryPolicy, pause_seconds
 from shared.outbox.admit import admit, expire
@@ -107,22 +108,24 @@ class _Drain:
         self._order = order
         self._database = application.database()
         self._lease = Lease.new(settings.lease_seconds)
+        self._pump = Pump()
         self._recorder = Recorder(self._database, self._lease)
         self._parts = Parts(
             self._database,
+            self._pump,
             self._recorder,
             RetryPolicy(settings.max_retries, settings.retry_seconds),
             self._on_trouble,
             self._on_success,
         )
         self._lines: dict[int, Line] = {}
-        self._threads: list[Connection] = []
+        self._connections: list[Connection] = []
         self._deadline = time.monotonic() + order.seconds
-        self._told_to_stop = threading.Event()
+        self._service_stopped = False
 
     def run(self) -> Drained:
         nothing_left = False
-        with LeaseKeeper(self._database, self._lease), self._recording():
+        with LeaseKeeper(self._database, self._lease), self._recording(), closing(self._pump):
             try:
                 self._admit()
                 self._send_suspects()
@@ -151,8 +154,9 @@ class _Drain:
         """First, and with nothing beside them, the emails that a sender died of."""
         for line in self._look():
             while not self._over and not line.closed and self._claim(line, claim_suspects):
-                while not line.wait_until_idle(_ROUND_SECONDS) and not self._over:
+                while not (line.idle or line.closed or self._over):
                     self._serve(line)
+                    self._carry_on()
 
     def _send_what_is_due(self) -> bool:
         """Keep every line filled; True when nothing is due any more."""
@@ -164,15 +168,19 @@ class _Drain:
             claimed = sum([self._fill(line) for line in lines])
             if not claimed and all(line.idle for line in lines):
                 return True
-            if not claimed:
-                self._told_to_stop.wait(_ROUND_SECONDS)
+            self._carry_on()
         return False
+
+    def _carry_on(self) -> None:
+        """Let the connections go on as far as they can, then record what they have to report."""
+        due = self._recorder.due_in()
+        went_on = self._pump.turn(_ROUND_SECONDS if due is None else min(due, _ROUND_SECONDS))
+        if self._recorder.is_overdue or (not went_on and self._recorder.due_in() == 0):
+            self._recorder.commit()
 
     def _fill(self, line: Line) -> int:
         """Claim more for a line that runs low."""
-        claimed = 0
-        if not line.closed and line.queued <= line.batch // 2:
-            claimed = self._claim(line, claim)
+        claimed = self._claim(line, claim) if line.is_worth_a_claim else 0
         self._serve(line)
         return claimed
 
@@ -187,9 +195,7 @@ class _Drain:
             return fetch(connection, take(connection, wanted, self._lease))
 
         emails = (self._write(take_and_fetch) if lanes else None) or []
-        if emails:
-            line.put([one for one in emails if isinstance(one, ClaimedEmail)])
-            self._serve(line)
+        line.put([one for one in emails if isinstance(one, ClaimedEmail)])
         for one in emails:
             if isinstance(one, UnreadableEmail):
                 result = Result(one.id, Outcome.FAILED, line.account.code, reason=one.reason)
@@ -218,7 +224,7 @@ class _Drain:
             log.warning("the accounts could not be read; going on with those that are known")
             return [line for line in self._lines.values() if not line.closed]
         if not running:
-            self._told_to_stop.set()
+            self._service_stopped = True
         lines = [self._line(account, resting.get(account.id)) for account in book.usable]
         return [line for line in lines if line is not None and not line.closed]
 
@@ -253,13 +259,11 @@ class _Drain:
 
     def _serve(self, line: Line) -> None:
         """Open connections while emails wait and the account allows more."""
-        line.threads = [thread for thread in line.threads if thread.is_alive()]
-        wanted = min(line.most_connections, len(line.threads) + line.queued)
-        while not line.closed and len(line.threads) < wanted:
-            thread = Connection(line, self._parts)
-            line.threads.append(thread)
-            self._threads.append(thread)
-            thread.start()
+        wanted = min(line.most_connections, line.connections + line.queued)
+        while not line.closed and line.connections < wanted:
+            connection = Connection(line, self._parts)
+            self._connections.append(connection)
+            connection.start()
 
     def _on_trouble(self, line: Line, trouble: Trouble) -> None:
         """The account can't be used: it rests for all senders, and its emails wait, unharmed."""
@@ -290,7 +294,7 @@ class _Drain:
     @property
     def _over(self) -> bool:
         return (
-            self._told_to_stop.is_set()
+            self._service_stopped
             or self._application.stop.is_set()
             or time.monotonic() > self._deadline
         )
@@ -299,28 +303,23 @@ class _Drain:
         """Finish what is being sent; what nobody began is given back."""
         for line in self._lines.values():
             self._close(line)
-        began = time.monotonic()
-        patience = self._application.settings.smtp_timeout + _SECONDS_FOR_A_COMMAND
-        for thread in self._threads:
-            while thread.is_alive() and time.monotonic() - began < patience:
-                thread.join(0.1)
-                if self._application.stop.is_set():
-                    patience = min(patience, time.monotonic() - began + _SECONDS_TO_STOP)
-                    break
-        self._abort_the_rest(began + patience)
+        deadline = time.monotonic() + self._application.settings.smtp_timeout
+        deadline += _SECONDS_FOR_A_COMMAND
+        told_to_stop = False
+        while self._alive() and time.monotonic() < deadline:
+            if self._application.stop.is_set() and not told_to_stop:
+                told_to_stop = True
+                deadline = min(deadline, time.monotonic() + _SECONDS_TO_STOP)
+            self._carry_on()
+        for connection in self._alive():
+            connection.abort()
 
-    def _abort_the_rest(self, at: float) -> None:
-        for thread in self._threads:
-            thread.join(max(0.0, at - time.monotonic()))
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.abort()
-        for thread in self._threads:
-            thread.join(1)
+    def _alive(self) -> list[Connection]:
+        self._connections = [one for one in self._connections if not one.ended]
+        return self._connections
 
     @contextmanager
     def _recording(self) -> Iterator[None]:
-        self._recorder.start()
         try:
             yield
         finally:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import threading
+import math
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 
 from shared.delivery.accounts import Account
+from shared.delivery.pump import Signal
 from shared.outbox.claim import ClaimedEmail
 
 FEWEST_AT_ONCE = 32
 MOST_AT_ONCE = 256
 WORK_AHEAD_SECONDS = 2.0
+_LOOK_AGAIN_SECONDS = 0.1
 
 
 class Line:
@@ -26,88 +29,72 @@ class Line:
         self.most_connections = 1 if probing else most_connections
         self.probing = probing
         """The account was paused; a single connection tries it."""
+        self.connections = 0
         self.open_sessions = 0
-        self.threads: list[threading.Thread] = []
+        self.closed = False
+        self.batch = FEWEST_AT_ONCE
+        """How many emails to claim at once: about what goes out in two seconds."""
         self._most_after_probe = most_connections
         self._emails: deque[ClaimedEmail] = deque()
         self._unfinished = 0
-        self._closed = False
-        self._moved = threading.Condition()
-        self.batch = FEWEST_AT_ONCE
-        """How many emails to claim at once: about what goes out in two seconds."""
+        self._bored: deque[Signal[None]] = deque()
         self._claimed_at = 0.0
+        self._nothing_at = -math.inf
 
     def put(self, emails: Sequence[ClaimedEmail]) -> None:
-        self._adjust_batch()
-        with self._moved:
-            self._emails.extend(emails)
-            self._unfinished += len(emails)
-            self._moved.notify_all()
+        """What a claim came to: emails that go out in this order, or none."""
+        self._note_claim(len(emails))
+        self._emails.extend(emails)
+        self._unfinished += len(emails)
+        self._wake(len(emails))
 
     def put_back(self, email: ClaimedEmail) -> None:
         """Somebody else's turn: this email is next again."""
-        with self._moved:
-            self._emails.appendleft(email)
-            self._moved.notify()
+        self._emails.appendleft(email)
+        self._wake(1)
 
-    def take(self, timeout: float) -> ClaimedEmail | None:
+    async def take(self, seconds: float) -> ClaimedEmail | None:
         """The next email; None when the line is closed or none came in time."""
-        with self._moved:
-            if not self._emails and not self._closed:
-                self._moved.wait(timeout)
-            return None if self._closed or not self._emails else self._emails.popleft()
+        if not self._emails and not self.closed:
+            something: Signal[None] = Signal()
+            self._bored.append(something)
+            with suppress(TimeoutError):
+                await something.wait(seconds)
+            with suppress(ValueError):
+                self._bored.remove(something)
+        return self.take_now()
 
     def take_now(self) -> ClaimedEmail | None:
         """The next email if one is there."""
-        with self._moved:
-            return None if self._closed or not self._emails else self._emails.popleft()
+        return self._emails.popleft() if self._emails else None
 
     def done(self) -> None:
         """An email's fate was reported."""
-        with self._moved:
-            self._unfinished -= 1
-            if self._unfinished == 0:
-                self._moved.notify_all()
+        self._unfinished -= 1
 
     def close(self) -> list[ClaimedEmail]:
         """Let nothing more be taken; answers what nobody took."""
-        with self._moved:
-            self._closed = True
-            left = list(self._emails)
-            self._emails.clear()
-            self._unfinished -= len(left)
-            self._moved.notify_all()
-            return left
-
-    def session_opened(self) -> None:
-        with self._moved:
-            self.open_sessions += 1
-
-    def session_closed(self) -> None:
-        with self._moved:
-            self.open_sessions -= 1
+        self.closed = True
+        left = list(self._emails)
+        self._emails.clear()
+        self._unfinished -= len(left)
+        self._wake(len(self._bored))
+        return left
 
     def works(self) -> None:
         """The probe succeeded: further connections may open."""
         self.probing = False
         self.most_connections = self._most_after_probe
 
-    def wait_until_idle(self, timeout: float) -> bool:
-        """Whether every email's fate was reported within so many seconds."""
-        with self._moved:
-            return self._moved.wait_for(lambda: self._unfinished == 0 or self._closed, timeout)
-
-    def _adjust_batch(self) -> None:
-        now = time.monotonic()
-        took, self._claimed_at = now - self._claimed_at, now
-        if took < WORK_AHEAD_SECONDS:
-            self.batch = min(self.batch * 2, MOST_AT_ONCE)
-        elif took > 2 * WORK_AHEAD_SECONDS:
-            self.batch = max(self.batch // 2, FEWEST_AT_ONCE)
-
     @property
-    def closed(self) -> bool:
-        return self._closed
+    def is_worth_a_claim(self) -> bool:
+        """Whether it runs low, and did not find the queue empty a moment ago.
+
+        Before it is left as finished it is worth one in any case.
+        """
+        if self.closed or len(self._emails) > self.batch // 2:
+            return False
+        return self.idle or time.monotonic() > self._nothing_at + _LOOK_AGAIN_SECONDS
 
     @property
     def queued(self) -> int:
@@ -116,3 +103,18 @@ class Line:
     @property
     def idle(self) -> bool:
         return self._unfinished == 0
+
+    def _wake(self, most: int) -> None:
+        for _ in range(min(most, len(self._bored))):
+            self._bored.popleft().set(None)
+
+    def _note_claim(self, emails: int) -> None:
+        now = time.monotonic()
+        if not emails:
+            self._nothing_at = now
+            return
+        took, self._claimed_at = now - self._claimed_at, now
+        if took < WORK_AHEAD_SECONDS:
+            self.batch = min(self.batch * 2, MOST_AT_ONCE)
+        elif took > 2 * WORK_AHEAD_SECONDS:
+            self.batch = max(self.batch // 2, FEWEST_AT_ONCE)

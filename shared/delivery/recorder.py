@@ -1,13 +1,12 @@
 """Recording: the marks and results of all connections of a drain, committed together.
 
-A commit waits for the disk. While one is on its way the other connections' marks and results
-gather, and the next commit carries them all: the more there is to do, the less it costs each.
+A commit waits for the disk. It is made when no connection can go on without it, so that as many
+marks and results as there are share it.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from sqlalchemy import Connection
 
 from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable, is_transient
+from shared.delivery.pump import Signal
 from shared.outbox.finish import Outcome, Result, finish
 from shared.outbox.give_back import give_back
 from shared.outbox.lease import Lease
@@ -24,7 +24,8 @@ from shared.outbox.mark import Mark, mark
 log = logging.getLogger("rowpost.delivery")
 
 _WAIT_AFTER_FAILURE = 0.25
-_GATHER_SECONDS = 0.01
+_LONGEST_WITHOUT_COMMIT = 0.02
+_RESULTS_ALONE_WAIT = 0.01
 _LEASE_SHARE_TO_MARK = 0.5
 _LEASE_SHARE_TO_SEND = 0.75
 
@@ -32,32 +33,32 @@ _LEASE_SHARE_TO_SEND = 0.75
 class Ticket:
     """One mark on its way. It is good only while enough of the lease is left."""
 
-    __slots__ = ("_answered", "_lease_seconds", "_marked", "_since", "mark")
+    __slots__ = ("_answered", "_lease_seconds", "_since", "mark")
 
     def __init__(self, mark: Mark, lease: Lease) -> None:
         self.mark = mark
         self._lease_seconds = lease.seconds
         self._since = _lease_clock()
-        self._marked = False
-        self._answered = threading.Lock()
-        self._answered.acquire()
+        self._answered: Signal[bool] = Signal()
 
     def answer(self, marked: bool) -> None:
-        self._marked = marked
-        self._answered.release()
+        self._answered.set(marked)
 
     @property
     def is_late(self) -> bool:
         """Whether it is no longer worth marking."""
         return self._age() > self._lease_seconds * _LEASE_SHARE_TO_MARK
 
-    def wait(self) -> bool:
+    async def wait(self) -> bool:
         """Whether the final dot may be written now: marked, committed, and the lease far from over.
 
         The lease ran anew from the commit, which came after this ticket was made.
         """
-        self._answered.acquire(timeout=self._lease_seconds)
-        return self._marked and self._age() < self._lease_seconds * _LEASE_SHARE_TO_SEND
+        try:
+            marked = await self._answered.wait(self._lease_seconds)
+        except TimeoutError:
+            return False
+        return marked and self._age() < self._lease_seconds * _LEASE_SHARE_TO_SEND
 
     def _age(self) -> float:
         return _lease_clock() - self._since
@@ -84,7 +85,7 @@ class _Batch:
 
 
 class Recorder:
-    """A thread that writes what the connections of one drain report, in order, none lost.
+    """Writes what the connections of one drain report, in order, none lost.
 
     While the database is away marks are answered "no" once half of their lease is over; results
     are kept and tried again until `close` gives up.
@@ -94,96 +95,71 @@ class Recorder:
         self._writer = database.writer()
         self._lease = lease
         self._pending = _Batch()
-        self._something = threading.Condition()
-        self._closing = False
-        self._transmitting: set[int] = set()
-        self._wake_at = 1
-        self._commit_seconds = 0.0
+        self._pending_since = 0.0
+        self._not_before = 0.0
         self._give_up_at = float("inf")
         self.written: Counter[Outcome] = Counter()
-        self._thread = threading.Thread(target=self._loop, name="recorder")
-
-    def start(self) -> None:
-        self._thread.start()
 
     def mark(self, mark: Mark) -> Ticket:
         """Ask for an email to be marked; its ticket says when, and whether."""
         ticket = Ticket(mark, self._lease)
-        with self._something:
-            self._pending.tickets.append(ticket)
-            if len(self._pending.tickets) >= self._wake_at:
-                self._something.notify()
+        self._note_begin()
+        self._pending.tickets.append(ticket)
         return ticket
 
     def finish(self, result: Result) -> None:
         """Have the outcome of an attempt written."""
-        with self._something:
-            idle = not self._pending
-            self._transmitting.discard(result.email_id)
-            self._pending.results.append(result)
-            if idle:
-                self._something.notify()
+        self._note_begin()
+        self._pending.results.append(result)
 
     def give_back(self, email_id: int) -> None:
         """Have an email whose final dot was not written wait again."""
-        with self._something:
-            idle = not self._pending
-            self._transmitting.discard(email_id)
-            self._pending.returned.append(email_id)
-            if idle:
-                self._something.notify()
+        self._note_begin()
+        self._pending.returned.append(email_id)
 
-    def close(self, seconds: float) -> bool:
-        """Write what is left, for so long at most; answers whether all of it is written."""
-        with self._something:
-            self._closing = True
-            self._give_up_at = time.monotonic() + seconds
-            self._something.notify()
-        self._thread.join(seconds + 5)
-        return not self._thread.is_alive() and not self._pending
+    def due_in(self) -> float | None:
+        """In how many seconds a commit is due if nobody has anything to do; None: nothing waits.
 
-    def _loop(self) -> None:
-        while batch := self._next():
+        Nobody waits for a result, so results alone wait a little for the marks that follow them.
+        """
+        if not self._pending:
+            return None
+        patience = 0.0 if self._pending.tickets else _RESULTS_ALONE_WAIT
+        return max(0.0, max(self._pending_since + patience, self._not_before) - time.monotonic())
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it is time for a commit although connections could go on without it."""
+        now = time.monotonic()
+        return bool(self._pending) and now > max(
+            self._not_before, self._pending_since + _LONGEST_WITHOUT_COMMIT
+        )
+
+    def commit(self) -> None:
+        """Write what there is."""
+        batch, self._pending = self._pending, _Batch()
+        if batch:
             self._write(batch)
+
+    def close(self, seconds: float) -> None:
+        """Write what is left; after so many seconds of failures it is given up, and logged."""
+        self._give_up_at = time.monotonic() + seconds
+        while self._pending:
+            time.sleep(max(0.0, self._not_before - time.monotonic()))
+            self.commit()
         self._writer.close()
 
-    def _next(self) -> _Batch | None:
-        """Wait for work; None when there will be no more."""
-        with self._something:
-            while not self._pending:
-                if self._closing:
-                    return None
-                self._something.wait(1)
-            if not self._closing:
-                self._gather()
-            batch, self._pending = self._pending, _Batch()
-            return batch
-
-    def _gather(self) -> None:
-        """Wait a moment for marks that can share the commit, far less than a commit takes.
-
-        Who is transmitting comes back with a result and then the next mark. Nobody waits for a
-        result, so results alone wait longer.
-        """
-        self._wake_at = max(1, len(self._pending.tickets) + len(self._transmitting))
-        patience = self._commit_seconds / 2 if self._pending.tickets else _GATHER_SECONDS
-        self._something.wait_for(
-            lambda: len(self._pending.tickets) >= self._wake_at or self._closing,
-            min(patience, _GATHER_SECONDS),
-        )
-        self._wake_at = 1
+    def _note_begin(self) -> None:
+        if not self._pending:
+            self._pending_since = time.monotonic()
 
     def _write(self, batch: _Batch) -> None:
-        began = time.monotonic()
         try:
             with self._writer.write() as connection:
                 marked, finished = self._apply(connection, batch)
-        except Exception as error:  # noqa: BLE001 - a recorder that dies would leave all waiting
+        except Exception as error:  # noqa: BLE001 - whatever it was, nobody is to wait for ever
             self._after_failure(batch, error)
             return
-        self._commit_seconds = time.monotonic() - began
-        with self._something:
-            self._transmitting |= marked
         for ticket in batch.tickets:
             ticket.answer(ticket.mark.email_id in marked)
         self.written.update(one.outcome for one in batch.results if one.email_id in finished)
@@ -206,7 +182,7 @@ class Recorder:
             batch.results.clear()
             batch.returned.clear()
         self._keep(batch, give_up_on_marks=isinstance(error, CommitUncertain) or not _passes(error))
-        time.sleep(_WAIT_AFTER_FAILURE)
+        self._not_before = time.monotonic() + _WAIT_AFTER_FAILURE
 
     def _keep(self, batch: _Batch, *, give_up_on_marks: bool) -> None:
         """Try again later, except the marks that are no use any more.
@@ -222,11 +198,10 @@ class Recorder:
             ids = [one.email_id for one in batch.results] + batch.returned
             log.error("the outcome of %d emails could not be recorded: %s", len(ids), ids[:50])
             return
-        with self._something:
-            kept = [one for one in batch.tickets if one not in late]
-            self._pending.tickets[:0] = kept
-            self._pending.results[:0] = batch.results
-            self._pending.returned[:0] = batch.returned
+        self._note_begin()
+        self._pending.tickets[:0] = [one for one in batch.tickets if one not in late]
+        self._pending.results[:0] = batch.results
+        self._pending.returned[:0] = batch.returned
 
 
 def _passes(error: Exception) -> bool:

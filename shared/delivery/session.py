@@ -1,6 +1,7 @@
 """One SMTP session: emails sent one after another over a connection that is kept.
 
-The verbs are meant to be called in this order, for each email:
+Its verbs never block: they are awaited, by a conversation on a pump or through `carry_out`. They
+are meant to be called in this order, for each email:
 
     write_envelope → read_envelope → write_body → write_dot → read_final_reply
 
@@ -12,10 +13,10 @@ delivered yet; once `write_dot` has been called the email may have been accepted
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from time import monotonic
 
 from shared.delivery.bad_email import BadAddress, BadEmail
 from shared.delivery.opening import (
@@ -26,6 +27,7 @@ from shared.delivery.opening import (
     open_connection,
 )
 from shared.delivery.reply import ProtocolError, Reply, Stage
+from shared.delivery.stream import Stream
 from shared.errors import RowpostError
 
 __all__ = [
@@ -95,7 +97,7 @@ def too_big(size: int, size_limit: int | None) -> bool:
 
 
 class SmtpSession:
-    """A connection to one server. Not for two threads at once, except `abort`.
+    """A connection to one server, for one conversation.
 
     The verbs of a transaction raise ConnectionLost. A reply that refuses is returned, 421 too, but
     after that one the session is closed.
@@ -112,7 +114,7 @@ class SmtpSession:
         self.sent = 0
         self.closed = False
         self._declares_size = "size" in connection.extensions
-        self._socket = connection.socket
+        self._stream = Stream(connection.socket)
         self._reader = connection.reader
         self._command_timeout = server.command_timeout
         self._reply_timeout = server.reply_timeout
@@ -124,19 +126,19 @@ class SmtpSession:
     def connect(cls, server: Server) -> SmtpSession:
         """A new session, secured and logged in as the server's account says.
 
-        Raises AccountFault.
+        This verb blocks, since smtplib does. Raises AccountFault.
         """
         return cls(open_connection(server), server)
 
-    def write_envelope(self, envelope: Envelope) -> None:
+    async def write_envelope(self, envelope: Envelope) -> None:
         """Write MAIL, RCPT and DATA: together where PIPELINING is offered.
 
         Raises BadEmail, with nothing written, for an address that could say more than itself and
         for an envelope that needs SMTPUTF8 where it is not offered.
         """
-        self._write(self._first_group(envelope))
+        await self._write(self._first_group(envelope))
 
-    def read_envelope(self) -> Opened:
+    async def read_envelope(self) -> Opened:
         """The replies to the envelope last written.
 
         When they do not allow a body, the session has ended that transaction by itself (or is
@@ -144,22 +146,23 @@ class SmtpSession:
         """
         if self._held:
             held, self._held = self._held, b""
-            self._write(held)
-        opened = self._opened(self._read_replies())
+            await self._write(held)
+        opened = self._opened(await self._read_replies())
         if not opened.ready and not self.closed:
-            self._end_transaction(opened)
+            await self._end_transaction(opened)
         return opened
 
-    def write_body(self, content: bytes) -> None:
+    async def write_body(self, content: bytes) -> None:
         """Write the email, of which each line must end with CRLF, without the final dot."""
         if not content.endswith(b"\r\n"):
             raise BadEmail("the email does not end with a line end")
         if len(content) <= _CHUNK:
-            self._write(_stuffed(content))
-        else:
-            self._write_in_parts(content)
+            await self._write(_stuffed(content))
+            return
+        for part in _dot_stuffed(content):
+            await self._write(part)
 
-    def write_dot(self, followed_by: Envelope | None = None) -> None:
+    async def write_dot(self, followed_by: Envelope | None = None) -> None:
         """Write the final dot: from now on the email may have been accepted.
 
         `followed_by` is the next envelope. With PIPELINING it travels in the same write, without
@@ -167,51 +170,44 @@ class SmtpSession:
         """
         following = b"" if followed_by is None else self._first_group(followed_by)
         if self.pipelining:
-            self._write(b".\r\n" + following)
+            await self._write(b".\r\n" + following)
         else:
             self._held = following
-            self._write(b".\r\n")
+            await self._write(b".\r\n")
 
-    def read_final_reply(self) -> Reply:
+    async def read_final_reply(self) -> Reply:
         """The server's answer to the final dot, waiting as long as the server's `reply_timeout`."""
-        reply = self._read(Stage.BODY, self._reply_timeout)
+        reply = await self._read(Stage.BODY, self._reply_timeout)
         self.sent += 1
         return reply
 
-    def reset(self) -> None:
+    async def reset(self) -> None:
         """RSET: forget a transaction that has begun. A session that cannot is closed."""
-        self._write(b"RSET\r\n")
-        reply = self._read(Stage.MAIL, self._command_timeout)
+        await self._write(b"RSET\r\n")
+        reply = await self._read(Stage.MAIL, self._command_timeout)
         if not reply.positive:
             self.close()
             raise ConnectionLost(f"the mail server answered RSET with {reply}")
 
-    def probe(self) -> bool:
-        """Whether a connection that was idle still works; closes it where it does not."""
-        try:
-            self.reset()
-        except ConnectionLost:
-            return False
-        return True
-
-    def quit(self) -> None:
+    async def quit(self) -> None:
         """Say goodbye, for two seconds at most, and close. Never raises."""
-        with suppress(OSError, ProtocolError):
-            self._socket.settimeout(_QUIT_TIMEOUT)
-            self._socket.sendall(b"QUIT\r\n")
-            self._reader.read(_QUIT_TIMEOUT)
+        with suppress(OSError, ConnectionLost, ProtocolError):
+            until = monotonic() + _QUIT_TIMEOUT
+            await self._stream.send(b"QUIT\r\n", until)
+            await self._reply(until)
         self.close()
+
+    def require_quiet(self) -> None:
+        """Raise ConnectionLost, and close, when the server has gone or said goodbye unasked."""
+        self._require_open()
+        if not self._stream.is_quiet():
+            self.close()
+            raise ConnectionLost("the mail server closed the connection")
 
     def close(self) -> None:
         """Drop the connection. Never raises."""
         self.closed = True
-        self._socket.close()
-
-    def abort(self) -> None:
-        """Drop the connection from any thread: what its own one waits for is lost at once."""
-        with suppress(OSError):
-            # Not SSLSocket's own, which would let a write of the other thread leave in clear text.
-            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        self._stream.close()
 
     def _first_group(self, envelope: Envelope) -> bytes:
         self._commands = self._commands_for(envelope)
@@ -240,7 +236,7 @@ class SmtpSession:
             line += f" RET=HDRS ENVID={_xtext(envelope.envid)}"
         return line + "\r\n"
 
-    def _read_replies(self) -> list[Reply]:
+    async def _read_replies(self) -> list[Reply]:
         """The replies to all commands, the first group of which has been written already."""
         commands, group = self._commands, self._group
         replies: list[Reply] = []
@@ -248,8 +244,8 @@ class SmtpSession:
             if index and index % group == 0:
                 if not self._worth_going_on(replies):
                     break
-                self._write(b"".join(commands[index : index + group]))
-            replies.append(self._read(self._stage(index), self._command_timeout))
+                await self._write(b"".join(commands[index : index + group]))
+            replies.append(await self._read(self._stage(index), self._command_timeout))
             if self.closed:
                 break
         return replies
@@ -273,36 +269,27 @@ class SmtpSession:
             data=replies[data] if len(replies) > data else None,
         )
 
-    def _end_transaction(self, opened: Opened) -> None:
+    async def _end_transaction(self, opened: Opened) -> None:
         """Make the session usable again; if that fails it is closed, but the replies are known."""
         wants_body = opened.data is not None and opened.data.intermediate
         with suppress(ConnectionLost):
             if wants_body:  # though there is nobody to send it to: RFC 2920 3.1
-                self._write(b".\r\n")
-                self._read(Stage.BODY, self._command_timeout)
+                await self._write(b".\r\n")
+                await self._read(Stage.BODY, self._command_timeout)
             else:
-                self.reset()
+                await self.reset()
 
-    def _write_in_parts(self, content: bytes) -> None:
-        """Give each part so much time and no more, however slowly the server reads."""
-        self._require_open()
-        usual = self._socket.gettimeout()
-        self._socket.settimeout(self._command_timeout)
-        for part in _dot_stuffed(content):
-            self._write(part)
-        self._socket.settimeout(usual)
-
-    def _write(self, octets: bytes | memoryview) -> None:
+    async def _write(self, octets: bytes | memoryview) -> None:
         self._require_open()
         try:
-            self._socket.sendall(octets)
+            await self._stream.send(octets, monotonic() + self._command_timeout)
         except OSError as error:
             raise self._lost(error) from error
 
-    def _read(self, stage: Stage, timeout: float) -> Reply:
+    async def _read(self, stage: Stage, timeout: float) -> Reply:
         self._require_open()  # Replies may have been received after the one that said goodbye.
         try:
-            reply = self._reader.read(timeout)
+            reply = await self._reply(monotonic() + timeout)
         except (OSError, ProtocolError) as error:
             raise self._lost(error) from error
         if reply.code < 400:
@@ -310,6 +297,16 @@ class SmtpSession:
         elif reply.closing:
             self.close()
         return reply
+
+    async def _reply(self, until: float) -> Reply:
+        while (lines := self._reader.reply()) is None:
+            received = await self._stream.receive(until)
+            if not received:
+                raise ConnectionAbortedError
+            if monotonic() > until:
+                raise TimeoutError
+            self._reader.feed(received)
+        return Reply.parse(lines)
 
     def _require_answer(self, reply: Reply, stage: Stage) -> None:
         """354 is an answer to DATA and to nothing else, a positive reply to all the others."""
@@ -326,7 +323,7 @@ class SmtpSession:
         self.close()
         if isinstance(error, ProtocolError):
             return ConnectionLost(str(error))
-        if isinstance(error, TimeoutError | BlockingIOError):
+        if isinstance(error, TimeoutError):
             return ConnectionLost("the mail server did not answer in time")
         return ConnectionLost("the mail server closed the connection")
 

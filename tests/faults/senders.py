@@ -76,8 +76,8 @@ def _arrange_death(step: str, nth: int) -> None:
     if step == "mark":
         wait = Ticket.wait
 
-        def wait_and_die(ticket: Ticket) -> bool:
-            marked = wait(ticket)
+        async def wait_and_die(ticket: Ticket) -> bool:
+            marked = await wait(ticket)
             die_if_it_is_time()
             return marked
 
