@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from hashlib import blake2b
 from io import BytesIO
 from itertools import chain
 from urllib.parse import quote
@@ -23,6 +24,7 @@ from shared.delivery.transfer_encoding import encode_base64, encode_text
 __all__ = ["Attachment", "BadEmail", "Draft", "Message", "compose", "compose_with_library"]
 
 _LONGEST_FILENAME = 60
+_BOUNDARY_KEY = secrets.token_bytes(32)
 
 Pieces = Iterable[bytes]
 """A part's own header and content, written one after the other into the message."""
@@ -63,7 +65,7 @@ def _content(draft: Draft) -> Pieces:
     body = _body(draft)
     if not draft.attachments:
         return body
-    return _multipart("mixed", [body, *map(_attachment, draft.attachments)])
+    return _multipart("mixed", draft, [body, *map(_attachment, draft.attachments)])
 
 
 def _body(draft: Draft) -> Pieces:
@@ -71,7 +73,8 @@ def _body(draft: Draft) -> Pieces:
         return _text("plain", draft.text or "")
     if draft.text is None:
         return _text("html", draft.html)
-    return _multipart("alternative", [_text("plain", draft.text), _text("html", draft.html)])
+    parts = [_text("plain", draft.text), _text("html", draft.html)]
+    return _multipart("alternative", draft, parts)
 
 
 def _text(subtype: str, text: str) -> Pieces:
@@ -100,11 +103,17 @@ def _filename_parameter(filename: str) -> str:
     return f"filename*=utf-8''{quote(filename, safe='')}"
 
 
-def _multipart(subtype: str, parts: list[Pieces]) -> Pieces:
-    """The boundary cannot be guessed, and neither encoding can produce its `=_` (RFC 2045 6.7)."""
-    boundary = f"=_{secrets.token_hex(12)}"
+def _multipart(subtype: str, draft: Draft, parts: list[Pieces]) -> Pieces:
+    boundary = _boundary(subtype, draft.message_id)
     yield f'Content-Type: multipart/{subtype}; boundary="{boundary}"\r\n'.encode()
     for part in parts:
         yield f"\r\n--{boundary}\r\n".encode()
         yield from part
     yield f"\r\n--{boundary}--\r\n".encode()
+
+
+def _boundary(subtype: str, message_id: str) -> str:
+    """Nobody who writes a body can guess it, and neither encoding can produce its `=_` (RFC 2045
+    6.7)."""
+    seed = f"{subtype} {message_id}".encode()
+    return f"=_{blake2b(seed, key=_BOUNDARY_KEY, digest_size=12).hexdigest()}"

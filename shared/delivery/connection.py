@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from shared.database.database import Database
 from shared.delivery.bad_email import BadEmail
@@ -287,7 +287,7 @@ class Connection:
 
     def _record(self, trip: _Trip, result: Result) -> None:
         took = round((time.monotonic() - trip.started) * 1000)
-        self._parts.recorder.finish(replace(result, duration_ms=took))
+        self._parts.recorder.finish(result._replace(duration_ms=took))
         self._line.done()
         if self._line.probing:
             self._parts.on_success(self._line)

@@ -143,7 +143,7 @@ def _delivered(
     if all(verdict.more_recipients_later for verdict in rest if not verdict.permanent):
         # Part of a long list: the rest follows at once, and no attempt is used up.
         again = _result(attempt, Outcome.RETRY, reply, known, reason="the rest of its recipients")
-        return replace(again, wait=0.0, uses_attempt=False)
+        return again._replace(wait=0.0, uses_attempt=False)
     refusal = next(one.reply or "" for one in known if one.state is RecipientState.PENDING)
     return _later(attempt, Reply(reply.code, refusal, reply.enhanced), known)
 
@@ -170,7 +170,7 @@ def _later(attempt: Attempt, reply: Reply, known: tuple[KnownRecipient, ...]) ->
     wait = attempt.policy.next_wait(attempt.prepared.email.retries, attempt.chance)
     if wait is None:
         return _given_up(attempt, reply, _settled_for_good(known))
-    return replace(_result(attempt, Outcome.RETRY, reply, known, reason=_words(reply)), wait=wait)
+    return _result(attempt, Outcome.RETRY, reply, known, reason=_words(reply))._replace(wait=wait)
 
 
 def _settled_for_good(known: tuple[KnownRecipient, ...]) -> tuple[KnownRecipient, ...]:

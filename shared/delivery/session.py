@@ -15,8 +15,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from time import monotonic
+from typing import NamedTuple
 
 from shared.delivery.bad_email import BadAddress, BadEmail
 from shared.delivery.opening import (
@@ -42,6 +42,7 @@ __all__ = [
 ]
 
 _CHUNK = 64 * 1024
+_SMALL = 16 * 1024
 # Commands in one write. More could fill both directions of the connection (RFC 2920 3.1).
 _GROUP = 100
 _QUIT_TIMEOUT = 2.0
@@ -55,8 +56,7 @@ class ConnectionLost(RowpostError):
     """
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """Who an email goes from and to, and its size in octets.
 
     smtputf8: an address or a header is not ASCII (RFC 6531).
@@ -70,8 +70,7 @@ class Envelope:
     envid: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """The replies to an envelope. Recipients and DATA may lack theirs when something ended it."""
 
     sender: Reply
@@ -121,6 +120,7 @@ class SmtpSession:
         self._group = _GROUP if self.pipelining else 1
         self._commands: Sequence[bytes] = ()
         self._held = b""
+        self._kept_body = b""
 
     @classmethod
     def connect(cls, server: Server) -> SmtpSession:
@@ -153,12 +153,17 @@ class SmtpSession:
         return opened
 
     async def write_body(self, content: bytes) -> None:
-        """Write the email, of which each line must end with CRLF, without the final dot."""
+        """Write the email, of which each line must end with CRLF, without the final dot.
+
+        A small one is kept, to travel with the dot: half the packets, and half the writes.
+        """
         if not content.endswith(b"\r\n"):
             raise BadEmail("the email does not end with a line end")
-        if len(content) <= _CHUNK:
-            await self._write(_stuffed(content))
+        self._require_open()
+        if len(content) <= _SMALL:
+            self._kept_body = _stuffed(content)
             return
+        self._kept_body = b""
         for part in _dot_stuffed(content):
             await self._write(part)
 
@@ -169,11 +174,12 @@ class SmtpSession:
         it `read_envelope` writes it. Raises BadEmail as `write_envelope`, the dot not written.
         """
         following = b"" if followed_by is None else self._first_group(followed_by)
+        ending = self._kept_body + b".\r\n"
         if self.pipelining:
-            await self._write(b".\r\n" + following)
+            await self._write(ending + following)
         else:
             self._held = following
-            await self._write(b".\r\n")
+            await self._write(ending)
 
     async def read_final_reply(self) -> Reply:
         """The server's answer to the final dot, waiting as long as the server's `reply_timeout`."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -45,8 +44,7 @@ class Outcome(StrEnum):
     """The connection was lost after the final dot, before its reply."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """One attempt at one email, as it is written down.
 
     `reason` is what a person reads, `code`, `enhanced_code` and `reply` the mail server's words.

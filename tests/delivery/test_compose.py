@@ -10,6 +10,7 @@ from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from email.message import EmailMessage
 from email.utils import getaddresses, parseaddr
+from hashlib import blake2b
 from typing import Any
 
 import pytest
@@ -435,11 +436,17 @@ def test_encoded_lines_have_76_characters_at_most(text: str) -> None:
 
 
 def test_a_body_cannot_end_its_part() -> None:
-    drafts = [replace(DRAFT, html="<p>x")] * 2
+    """Its boundary is another one in each email, and nobody can reckon it from what he sees."""
+    drafts = [
+        replace(DRAFT, html="<p>x", message_id=f"<{number}@example.com>") for number in (1, 2)
+    ]
 
-    boundaries = {parsed(compose(draft)).get_boundary() for draft in drafts}
+    boundaries = [parsed(compose(draft)).get_boundary() for draft in (*drafts, drafts[0])]
 
-    assert len(boundaries) == 2
+    assert boundaries[0] != boundaries[1]
+    assert boundaries[0] == boundaries[2]
+    own = blake2b(b"alternative <1@example.com>", digest_size=12).hexdigest()
+    assert boundaries[0] != f"=_{own}"
 
 
 # Attachments

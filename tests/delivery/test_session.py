@@ -460,16 +460,30 @@ def test_the_final_dot_takes_the_next_envelope_along(smtp_server: Start) -> None
     session.write_envelope(pair)
     assert session.read_envelope().ready
     session.write_body(CONTENT)
-    assert server.wait_for_command("BODY", 1)
     session.write_dot(followed_by=pair)
     assert session.read_final_reply().code == 250
     assert session.read_envelope().accepted == (0, 1)
     session.write_body(CONTENT)
-    assert server.wait_for_command("BODY", 2)
     session.write_dot()
     assert session.read_final_reply().code == 250
 
-    assert server.bursts[1:] == [opening, CONTENT, b".\r\n" + opening, CONTENT, b".\r\n"]
+    assert server.bursts[1:] == [opening, CONTENT + b".\r\n" + opening, CONTENT + b".\r\n"]
+    session.quit()
+
+
+def test_a_large_email_is_on_its_way_before_the_final_dot(smtp_server: Start) -> None:
+    server = smtp_server()
+    session = connected(server)
+    content = CONTENT + b"x" * 70 + b"\r\n" * 10_000
+
+    session.write_envelope(envelope(size=len(content)))
+    assert session.read_envelope().ready
+    session.write_body(content)
+
+    assert server.wait_for_command("BODY")
+    assert server.messages == []
+    session.write_dot()
+    assert session.read_final_reply().code == 250
     session.quit()
 
 
