@@ -9,8 +9,8 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from shared.delivery.bad_email import BadAddress
 
@@ -24,16 +24,14 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Mailbox:
+class Mailbox(NamedTuple):
     """Where an email goes to or comes from: `local@domain`, and the name shown beside it."""
 
     address: str
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class EnvelopeAddress:
+class EnvelopeAddress(NamedTuple):
     """An address as MAIL FROM and RCPT TO want it, the domain in A-labels (RFC 5890).
 
     `smtputf8`: the part before the @ is not ASCII, so the server must offer SMTPUTF8 (RFC 6531).

@@ -14,6 +14,7 @@ their marks and results are committed together.
 
 from __future__ import annotations
 
+import gc
 import logging
 import random
 import time
@@ -21,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TypeVar
 
 from sqlalchemy import Connection as SqlConnection
@@ -98,7 +100,16 @@ def drain(application: Application, order: Order) -> Drained:
     Emails that were claimed and not begun are given back. Raises DatabaseUnreachable when there is
     no database to begin with; one that goes away meanwhile is waited for.
     """
+    _spare_the_collector()
     return _Drain(application, order).run()
+
+
+@lru_cache(maxsize=1)
+def _spare_the_collector() -> None:
+    """What is loaded by now stays: the garbage collector need not look through it time and again
+    (8 % of a drain)."""
+    gc.collect()
+    gc.freeze()
 
 
 class _Drain:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.delivery.prepare import Prepared
 from shared.delivery.reply import Reply, Scope, Stage, Verdict, classify
@@ -20,8 +21,7 @@ class Fault:
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """One try: the email, its account, and what decides when it is tried again."""
 
     prepared: Prepared
@@ -115,10 +115,10 @@ def _with_replies(prepared: Prepared, opened: Opened) -> tuple[KnownRecipient, .
     judged = _verdicts(opened.recipients)
     for number, (reply, verdict) in zip(prepared.addressed, judged, strict=True):
         if verdict is None:
-            known[number] = replace(known[number], state=RecipientState.ATTEMPTED, reply=None)
+            known[number] = known[number]._replace(state=RecipientState.ATTEMPTED, reply=None)
         else:
             state = RecipientState.REFUSED if verdict.permanent else RecipientState.PENDING
-            known[number] = replace(known[number], state=state, reply=str(reply))
+            known[number] = known[number]._replace(state=state, reply=str(reply))
     return tuple(known)
 
 
@@ -127,7 +127,7 @@ def _settled(
 ) -> tuple[KnownRecipient, ...]:
     return tuple(
         [
-            replace(one, state=state) if one.state is RecipientState.ATTEMPTED else one
+            one._replace(state=state) if one.state is RecipientState.ATTEMPTED else one
             for one in known
         ]
     )
@@ -176,7 +176,7 @@ def _later(attempt: Attempt, reply: Reply, known: tuple[KnownRecipient, ...]) ->
 def _settled_for_good(known: tuple[KnownRecipient, ...]) -> tuple[KnownRecipient, ...]:
     return tuple(
         [
-            replace(one, state=RecipientState.REFUSED)
+            one._replace(state=RecipientState.REFUSED)
             if one.state is RecipientState.PENDING
             else one
             for one in known

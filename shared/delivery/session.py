@@ -76,13 +76,8 @@ class Opened(NamedTuple):
     sender: Reply
     recipients: tuple[Reply, ...]
     data: Reply | None
-
-    @property
-    def accepted(self) -> tuple[int, ...]:
-        """Which of the envelope's recipients the server takes the email for."""
-        if not self.sender.positive:
-            return ()
-        return tuple([index for index, reply in enumerate(self.recipients) if reply.positive])
+    accepted: tuple[int, ...]
+    """Which of the envelope's recipients the server takes the email for."""
 
     @property
     def ready(self) -> bool:
@@ -269,10 +264,13 @@ class SmtpSession:
 
     def _opened(self, replies: Sequence[Reply]) -> Opened:
         data = len(self._commands) - 1
+        sender, recipients = replies[0], tuple(replies[1:data])
+        accepted = [index for index, reply in enumerate(recipients) if reply.positive]
         return Opened(
-            sender=replies[0],
-            recipients=tuple(replies[1:data]),
+            sender=sender,
+            recipients=recipients,
             data=replies[data] if len(replies) > data else None,
+            accepted=tuple(accepted) if sender.positive else (),
         )
 
     async def _end_transaction(self, opened: Opened) -> None:

@@ -6,8 +6,8 @@ Most emails have no rows here: their lists say it all, and every recipient share
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
@@ -39,8 +39,7 @@ class RecipientState(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class KnownRecipient:
+class KnownRecipient(NamedTuple):
     """One recipient of one email and what is known of it. `address` may carry no display name."""
 
     kind: Kind
