@@ -303,13 +303,16 @@ class SmtpSession:
         return reply
 
     async def _reply(self, until: float) -> Reply:
-        while (lines := self._reader.reply()) is None:
+        lines = self._reader.reply()
+        while lines is None:
             received = await self._stream.receive(until)
             if not received:
                 raise ConnectionAbortedError
-            if monotonic() > until:
-                raise TimeoutError
             self._reader.feed(received)
+            lines = self._reader.reply()
+            # A whole reply counts even if it is late: it may have waited for us, and not we for it.
+            if lines is None and monotonic() > until:
+                raise TimeoutError
         return Reply.parse(lines)
 
     def _require_answer(self, reply: Reply, stage: Stage) -> None:
