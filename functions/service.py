@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 
@@ -88,10 +87,11 @@ def _stop(connection: Connection, by: str) -> Stopped:
 def _status(connection: Connection) -> ServiceStatus:
     state = service.status(connection)
     schedule = application().configuration.current().email.to_schedule()
+    now = application().clock()
     return ServiceStatus(
         status="running" if state.running else "stopped",
         started_at=state.started_at,
         last_activity=state.last_activity,
         last_run=state.last_run,
-        next_run=next_run(schedule, state.last_run, datetime.now(UTC)) if state.running else None,
+        next_run=next_run(schedule, state.last_run, now) if state.running else None,
     )

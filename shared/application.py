@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -21,11 +23,18 @@ if TYPE_CHECKING:
     from shared.delivery.tokens import TokenQueue
 
 
+def utc_now() -> datetime:
+    """The time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
 class Application:
     """One process's parts, each made when it is first asked for. Safe to use from any thread."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], datetime] = utc_now) -> None:
         self.settings = settings
+        self.clock = clock
+        """What the time is, for all that a schedule decides."""
         self.stop = threading.Event()
         """Set when the process is to end: drains finish what is being sent, no more."""
         self._opening = threading.Lock()

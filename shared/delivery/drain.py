@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import TypeVar
 
@@ -216,7 +216,7 @@ class _Drain:
     def _lanes(self) -> tuple[Lane, ...]:
         """The lanes that are open now: the window may have closed meanwhile."""
         until = self._order.scheduled_until
-        if until is not None and datetime.now(UTC) >= until:
+        if until is not None and self._application.clock() >= until:
             return tuple(lane for lane in self._order.lanes if lane is not Lane.SCHEDULED)
         return self._order.lanes
 

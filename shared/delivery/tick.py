@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -49,13 +49,13 @@ class RunResult:
     remaining: int
 
 
-def tick(application: Application, now: datetime | None = None) -> TickResult:
+def tick(application: Application) -> TickResult:
     """One tick of the timer: rescue, then send what is due, for 45 seconds at most.
 
     `immediate` always, `scheduled` when a run is due; of several ticks at once one takes the run.
     Raises DatabaseUnreachable.
     """
-    now = now or datetime.now(UTC)
+    now = application.clock()
     database = application.database()
     database.run(service.record_tick)
     rescued = _rescue(application)
