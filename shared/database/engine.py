@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ _RECYCLE_SECONDS = 1800
 _SQLITE_BUSY_SECONDS = 5.0
 # An email's page is written three times on its way; a checkpoint every 32 MB writes most of them
 # into the database file once.
-_SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=8000")
+_SQLITE_PRAGMAS = ("synchronous=FULL", "wal_autocheckpoint=8000")
+_WAL_TRIES = 100
+_WAL_PAUSE_SECONDS = 0.05
 
 
 def sqlite_url(file: Path) -> str:
@@ -81,6 +84,7 @@ def _open_sqlite(address: URL, busy_seconds: float, pool_size: int) -> Engine:
         connection.isolation_level = None
         # Text that is not UTF-8 reads as lone surrogates, and its email fails alone.
         connection.text_factory = _decode
+        _use_wal(connection)
         for pragma in _SQLITE_PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").close()
 
@@ -90,6 +94,21 @@ def _open_sqlite(address: URL, busy_seconds: float, pool_size: int) -> Engine:
         run_directly(connection, "BEGIN IMMEDIATE" if options.get("writes") else "BEGIN")
 
     return engine
+
+
+def _use_wal(connection: Any) -> None:
+    """SQLite does not wait by itself when several connections make a new file WAL at once."""
+    import sqlite3
+
+    for tries_left in reversed(range(_WAL_TRIES)):
+        try:
+            connection.execute("PRAGMA journal_mode=WAL").close()
+        except sqlite3.OperationalError:
+            if not tries_left:
+                raise
+            time.sleep(_WAL_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _decode(text: bytes) -> str:
