@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import azure.functions as func
 
-from functions import login, operations, sending, service, timers, unknown
+from functions import timers, unknown
+from functions.groups import GROUPS
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
-app.register_functions(login.routes.blueprint)
-app.register_functions(operations.routes.blueprint)
-app.register_functions(sending.routes.blueprint)
-app.register_functions(service.routes.blueprint)
+for group in GROUPS:
+    app.register_functions(group.routes.blueprint)
 app.register_functions(timers.blueprint)
 app.register_functions(unknown.blueprint)

@@ -1,0 +1,19 @@
+"""Every group of endpoints, listed once: for the Functions host and for the documentation."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from functions import login, operations, sending, service
+from shared.api.endpoint import Routes
+
+
+class Group(Protocol):
+    """A module of endpoints: its name is their heading in the documentation."""
+
+    __name__: str
+    __doc__: str | None
+    routes: Routes
+
+
+GROUPS: tuple[Group, ...] = (login, operations, sending, service)
