@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 from sqlalchemy import Connection
 
-from shared import service
+from shared import moving, service
 from shared.api.endpoint import Request, Routes
 from shared.api.models import Answer, Input, Timestamp
 from shared.application import application
@@ -53,7 +53,7 @@ class Stopped(Answer):
 def control_service(request: Request[ServiceControl]) -> Started | Stopped:
     """Start sending, or stop it: nothing more is claimed then, what is being sent is finished."""
     by = request.body.user or request.caller.username
-    database = application().database()
+    database = moving.settled(application())
     if request.body.action == "start":
         return database.run(partial(_start, by=by))
     return database.run(partial(_stop, by=by))

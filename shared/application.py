@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from shared.configuration.document import DatabaseAddress
 from shared.configuration.live import LiveConfiguration
@@ -21,6 +21,9 @@ from shared.settings import Settings, settings
 if TYPE_CHECKING:
     from shared.configuration.secret_store import SecretStore
     from shared.delivery.tokens import TokenQueue
+
+
+Source = Literal["configuration", "DATABASE_URL", "local file"]
 
 
 def utc_now() -> datetime:
@@ -38,7 +41,7 @@ class Application:
         self.stop = threading.Event()
         """Set when the process is to end: drains finish what is being sent, no more."""
         self._opening = threading.Lock()
-        self._opened: tuple[str, Database] | None = None
+        self._opened: tuple[_Wanted, Database] | None = None
 
     @cached_property
     def secrets(self) -> SecretStore:
@@ -73,13 +76,13 @@ class Application:
 
         Raises DatabaseUnreachable, and SchemaBehind when the schema is old and may not be changed.
         """
-        url = self.database_url()
+        wanted = self._wanted()
         with self._opening:
-            if self._opened is None or self._opened[0] != url:
-                database = self._open(url)
+            if self._opened is None or self._opened[0] != wanted:
+                database = self._open(wanted)
                 if self._opened is not None:
                     self._opened[1].close()
-                self._opened = (url, database)
+                self._opened = (wanted, database)
             return self._opened[1]
 
     def close(self) -> None:
@@ -89,19 +92,39 @@ class Application:
                 self._opened[1].close()
             self._opened = None
 
+    def database_source(self) -> Source:
+        """Where the address in force comes from."""
+        if self.configuration.current().database is not None:
+            return "configuration"
+        return "DATABASE_URL" if self.settings.database_url else "local file"
+
     def database_url(self) -> str:
         """The address in force, with its password: for opening, never for showing."""
         saved = self.configuration.current().database
         if saved is not None:
-            return _url_of(saved)
+            return self.url_of(saved)
         return self.settings.database_url or sqlite_url(self.settings.data / "rowpost.db")
 
-    def _open(self, url: str) -> Database:
+    def url_of(self, address: DatabaseAddress) -> str:
+        """The address as SQLAlchemy reads it, with its password."""
+        password = address.password.get_secret_value() if address.password else None
+        return sql_server_url(
+            address.server, address.port, address.database, address.user, password
+        )
+
+    def _wanted(self) -> _Wanted:
         limits = self.configuration.current().email
+        return _Wanted(
+            self.database_url(),
+            limits.db_connection_timeout / 1000,
+            limits.db_request_timeout / 1000,
+        )
+
+    def _open(self, wanted: _Wanted) -> Database:
         engine = open_engine(
-            url,
-            connect_seconds=limits.db_connection_timeout / 1000,
-            request_seconds=limits.db_request_timeout / 1000,
+            wanted.url,
+            connect_seconds=wanted.connect_seconds,
+            request_seconds=wanted.request_seconds,
             pool_size=self.settings.connections + 8,
         )
         with unreachable():
@@ -112,9 +135,12 @@ class Application:
         return Database(engine)
 
 
-def _url_of(address: DatabaseAddress) -> str:
-    password = address.password.get_secret_value() if address.password else None
-    return sql_server_url(address.server, address.port, address.database, address.user, password)
+class _Wanted(NamedTuple):
+    """The database as the configuration would have it: when it differs, it is opened anew."""
+
+    url: str
+    connect_seconds: float
+    request_seconds: float
 
 
 _here: Application | None = None

@@ -25,6 +25,8 @@ class ServiceState:
     last_activity: datetime | None
     last_run: datetime | None
     last_tick: datetime | None
+    moved: bool
+    """The queue lives in another database now."""
     runs: int
     """Scheduled runs so far: whoever takes the next one names the number that it saw."""
 
@@ -51,6 +53,7 @@ def status(connection: Connection) -> ServiceState:
         last_activity=row.LastActivity,
         last_run=row.LastRun,
         last_tick=row.LastTick,
+        moved=row.MovedAt is not None,
         runs=row.Runs,
     )
 

@@ -20,7 +20,11 @@ from shared.database.errors import (
 )
 from shared.delivery.tick import ServiceStopped
 from shared.errors import RowpostError
+from shared.moving import PasswordNeeded, ServiceRuns, TargetUnreachable
+from shared.outbox.add import DatabaseMoved
 from shared.security.lockout import LockedOut
+from shared.security.logins import LoginTaken
+from shared.security.passwords import PasswordTooLong
 from shared.security.tokens import InvalidToken
 
 EVERY_ANSWER = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -30,6 +34,7 @@ _RETRY_SECONDS = "10"
 _DATABASE_AWAY = (
     "The database does not answer just now. Try again in a moment; /health shows when it is back."
 )
+_MOVED = "The queue is moving to another database: try again in a moment."
 _STOPPED = "The service is stopped: start it with POST /api/service-control, then try again."
 _UNCERTAIN = (
     "The database broke off in the middle: look whether the change was made, and if it was not, "
@@ -102,6 +107,16 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(
                 429, "locked_out", str(error), headers={"Retry-After": str(error.retry_after)}
             )
+        case ServiceRuns():
+            return ApiError(409, "service_running", str(error))
+        case TargetUnreachable():
+            return _invalid("server", str(error), code="database_unreachable")
+        case PasswordNeeded() | PasswordTooLong():
+            return _invalid("password", str(error))
+        case LoginTaken():
+            return _invalid("username", str(error))
+        case DatabaseMoved():
+            return _unavailable("database_moved", _MOVED)
         case ServiceStopped():
             return ApiError(409, "service_stopped", _STOPPED)
         case DatabaseUnreachable():
@@ -116,6 +131,10 @@ def as_api_error(error: Exception) -> ApiError:
             return _unavailable("database_unreachable", _DATABASE_AWAY)
         case _:
             return ApiError(500, "internal_error", _UNFORESEEN)
+
+
+def _invalid(field: str, message: str, code: str = "validation_failed") -> ApiError:
+    return ApiError(422, code, message, errors=(FieldError(field, message),))
 
 
 def _unavailable(code: str, message: str) -> ApiError:

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from shared import service
+from shared import moving, service
 from shared.application import Application
 from shared.delivery.drain import Drained, Order, drain
 from shared.delivery.tokens import DrainToken, TokenNotPut, tokens_worth_while
@@ -56,7 +56,7 @@ def tick(application: Application) -> TickResult:
     Raises DatabaseUnreachable.
     """
     now = application.clock()
-    database = application.database()
+    database = moving.settled(application)
     database.run(service.record_tick)
     rescued = _rescue(application)
     with database.read() as connection:
@@ -73,7 +73,7 @@ def force(application: Application, seconds: float) -> RunResult:
 
     What is left then goes on by itself. Raises ServiceStopped, DatabaseUnreachable.
     """
-    database = application.database()
+    database = moving.settled(application)
     with database.read() as connection:
         if not service.status(connection).running:
             raise ServiceStopped("the service is stopped: start it first")

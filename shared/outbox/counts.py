@@ -41,7 +41,7 @@ def counts(connection: Connection) -> QueueCounts:
             emails.c.dd_NextAttemptDate,
         ),
         sending=sending(connection),
-        unknown=_number(connection, flag_is(Flag.UNKNOWN)),
+        unknown=unknown(connection),
         sent=ever[Counted.SENT],
         failed=ever[Counted.FAILED],
         oldest_waiting=oldest_waiting(connection),
@@ -65,6 +65,11 @@ def due(connection: Connection) -> int:
 def sending(connection: Connection) -> int:
     """How many emails are claimed or being transmitted, up to COUNT_LIMIT."""
     return _number(connection, flag_is(Flag.PREPARING, Flag.TRANSMITTING))
+
+
+def unknown(connection: Connection) -> int:
+    """Of how many emails nobody knows whether they arrived, up to COUNT_LIMIT."""
+    return _number(connection, flag_is(Flag.UNKNOWN))
 
 
 def oldest_waiting(connection: Connection) -> datetime | None:

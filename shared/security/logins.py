@@ -73,6 +73,11 @@ class Logins:
         )
         return known.get(username)
 
+    def operator(self) -> Login | None:
+        """The operator's login, if there is one."""
+        known = self._document.current().values()
+        return next((login for login in known if login.role is Role.OPERATOR), None)
+
     def check(self, username: str, password: str) -> Login | None:
         """The login if the password is right. An unknown user costs as much time as a known one."""
         login = self.find(username)

@@ -43,9 +43,16 @@ def loaded() -> Any:
 def test_every_function_is_there(loaded: Any) -> None:
     assert sorted(loaded["functions"]) == [
         "api_authenticate",
+        "api_check_db_config",
+        "api_check_email_config",
         "api_email_force_process",
+        "api_get_current_config",
+        "api_save_config",
+        "api_save_email_config",
         "api_service_control",
         "api_service_status",
+        "api_test_connection",
+        "api_test_db_status",
         "drain",
         "health",
         "queue_timer",

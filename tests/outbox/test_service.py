@@ -40,7 +40,7 @@ def is_now(moment: datetime | None) -> bool:
 
 
 def test_a_fresh_service_runs_and_has_done_nothing(database: Database) -> None:
-    assert state(database) == ServiceState(True, None, None, None, None, 0)
+    assert state(database) == ServiceState(True, None, None, None, None, False, 0)
 
 
 def test_stopping_and_starting_are_noted(database: Database) -> None:

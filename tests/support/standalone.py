@@ -73,10 +73,10 @@ class Standalone:
         return self._token
 
     def get(self, path: str, *, token: str | None = None) -> Answer:
-        return self._request("GET", path, None, token)
+        return self.request("GET", path, token=token)
 
     def post(self, path: str, body: Any = None, *, token: str | None = None) -> Answer:
-        return self._request("POST", path, body, token)
+        return self.request("POST", path, body, token=token)
 
     def mail(self) -> list[EmailMessage]:
         """The emails that the catcher has kept, in the order in which they came."""
@@ -106,10 +106,21 @@ class Standalone:
         """What the process has written to its terminal and log."""
         return self.output.read_text("utf-8", "replace")
 
-    def _request(self, method: str, path: str, body: Any, token: str | None) -> Answer:
-        content = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.base + path, content, method=method)
-        if content is not None:
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Any request; a body that is bytes goes out as it is, another one as JSON."""
+        content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        request = urllib.request.Request(
+            self.base + path, content, dict(headers or {}), method=method
+        )
+        if content is not None and not request.has_header("Content-type"):
             request.add_header("Content-Type", "application/json")
         if token is not None:
             request.add_header("Authorization", f"Bearer {token}")
@@ -133,11 +144,21 @@ def standalone(tmp_path: Path) -> Iterator[Launch]:
     Each call has ports of its own. All use `tmp_path / "data"`, so a second call after `kill()`
     goes on where the first one stopped.
     """
+    yield from _launcher(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def standalone_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Launch]:
+    """The same for the tests of a module that share a service."""
+    yield from _launcher(tmp_path_factory.mktemp("standalone"))
+
+
+def _launcher(folder: Path) -> Iterator[Launch]:
     started: list[Standalone] = []
 
     def launch(**settings: str) -> Standalone:
         for attempt in range(_PORT_TRIES):
-            service = start(tmp_path, f"{len(started)}", settings)
+            service = start(folder, f"{len(started)}", settings)
             started.append(service)
             if _is_healthy(service):
                 return service

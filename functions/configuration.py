@@ -1,0 +1,195 @@
+"""Where the database is, when scheduled emails go, and whether what is configured works."""
+
+from __future__ import annotations
+
+import time
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from shared import moving
+from shared.api.endpoint import Request, Routes, Who
+from shared.api.models import Answer, Input, Timestamp
+from shared.application import Application, application
+from shared.configuration.document import (
+    DatabaseAddress,
+    EmailSchedule,
+    EndOfDay,
+    OptionalName,
+    OptionalSecret,
+    TimeOfDay,
+)
+from shared.database import probe
+from shared.database.place import place_of
+from shared.security.roles import Role
+
+routes = Routes()
+
+
+class NewDatabase(Input, DatabaseAddress):
+    force: bool = False
+
+    def to_address(self) -> DatabaseAddress:
+        """The address alone, with the saved password where that belongs to it."""
+        given = DatabaseAddress.model_validate(self.model_dump(exclude={"force"}))
+        return moving.completed(given, application().configuration.current().database)
+
+
+class NewSchedule(Input, EmailSchedule):
+    start_time: TimeOfDay
+    end_time: EndOfDay
+    interval_unit: Literal["minutes", "hours"]
+    interval: int = Field(ge=1, strict=True)
+    username: OptionalName = Field(None, max_length=100)
+    password: OptionalSecret = None
+
+    @model_validator(mode="after")
+    def _login_is_whole(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("Give username and password together, or neither.")
+        return self
+
+    def to_schedule_document(self) -> EmailSchedule:
+        """The schedule alone."""
+        return EmailSchedule.model_validate(self.model_dump(exclude={"username", "password"}))
+
+
+class Left(Answer):
+    waiting: int
+    unknown: int
+
+
+class DatabaseSaved(Answer):
+    success: Literal[True] = True
+    message: str = "Database configuration saved"
+    left_behind: Left
+
+
+class ScheduleSaved(Answer):
+    success: Literal[True] = True
+    message: str = "Email service configuration saved"
+
+
+class CurrentDatabase(Answer):
+    server: str | None
+    port: int | None
+    user: str | None
+    database: str | None
+    source: Literal["configuration", "DATABASE_URL", "local file"]
+
+
+class CurrentSchedule(Answer):
+    start_time: str
+    end_time: str
+    interval: int
+    interval_unit: Literal["minutes", "hours"]
+    time_zone: str
+    days: tuple[str, ...]
+    db_request_timeout: int
+    db_connection_timeout: int
+    username: str | None
+
+
+class Current(Answer):
+    database: CurrentDatabase
+    email: CurrentSchedule
+
+
+class CurrentConfig(Answer):
+    success: Literal[True] = True
+    config: Current
+
+
+class Exists(Answer):
+    exists: bool
+
+
+class Tested(Answer):
+    success: bool
+    message: str
+
+
+class DatabaseStatus(Answer):
+    success: Literal[True] = True
+    connected: bool
+    response_time: int | None
+    timestamp: Timestamp
+    message: str
+
+
+@routes.post("api/save-config", who=Role.ADMIN)
+def save_config(request: Request[NewDatabase]) -> DatabaseSaved:
+    """Let the queue live in another database. The service has to be stopped."""
+    address = request.body.to_address()
+    left = moving.move(application(), address, force=request.body.force)
+    return DatabaseSaved(left_behind=Left(waiting=left.waiting, unknown=left.unknown))
+
+
+@routes.get("api/get-current-config", who=Role.VIEWER)
+def get_current_config(request: Request) -> CurrentConfig:
+    """Say what is configured; passwords are never shown."""
+    here = application()
+    schedule = here.configuration.current().email
+    operator = here.logins.operator()
+    email = CurrentSchedule(
+        **schedule.model_dump(by_alias=False), username=operator.username if operator else None
+    )
+    return CurrentConfig(config=Current(database=_database(here), email=email))
+
+
+@routes.get("api/check-db-config", who=Who.ANYONE)
+def check_db_config(request: Request) -> Exists:
+    """Say whether a database has been configured."""
+    here = application()
+    return Exists(exists=here.configuration.exists_database() or bool(here.settings.database_url))
+
+
+@routes.get("api/check-email-config", who=Who.ANYONE)
+def check_email_config(request: Request) -> Exists:
+    """Say whether a schedule has been configured."""
+    return Exists(exists=application().configuration.exists_email())
+
+
+@routes.post("api/save-email-config", who=Role.ADMIN)
+def save_email_config(request: Request[NewSchedule]) -> ScheduleSaved:
+    """Set when scheduled emails go, and the operator's login if one is given."""
+    body, here = request.body, application()
+    if body.username is not None and body.password is not None:
+        here.logins.set_operator(body.username, body.password.get_secret_value())
+    schedule = body.to_schedule_document()
+    here.configuration.save(lambda before: before.model_copy(update={"email": schedule}))
+    return ScheduleSaved()
+
+
+@routes.post("api/test-connection", who=Role.ADMIN)
+def test_connection(request: Request[NewDatabase]) -> Tested:
+    """Try a database's address and login without saving them."""
+    reason = moving.why_closed(application(), request.body.to_address())
+    return Tested(success=reason is None, message=reason or "Database connection successful")
+
+
+@routes.post("api/test-db-status", who=Role.VIEWER)
+def test_db_status(request: Request) -> DatabaseStatus:
+    """Say whether the database in use answers, and how fast (milliseconds)."""
+    here = application()
+    seconds = here.configuration.current().email.db_connection_timeout / 1000
+    began = time.perf_counter()
+    reason = probe.why_closed(here.database_url(), seconds)
+    took = round((time.perf_counter() - began) * 1000)
+    return DatabaseStatus(
+        connected=reason is None,
+        response_time=took if reason is None else None,
+        timestamp=here.clock(),
+        message=reason or "The database answers.",
+    )
+
+
+def _database(here: Application) -> CurrentDatabase:
+    place = place_of(here.database_url())
+    return CurrentDatabase(
+        server=place.server,
+        port=place.port,
+        user=place.user,
+        database=place.database,
+        source=here.database_source(),
+    )

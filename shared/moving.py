@@ -1,0 +1,198 @@
+"""Moving the queue to another database, so that no email is sent from both or forgotten in one.
+
+The old database is marked as moved before the new address is stored: from that commit on nobody
+adds to it or claims from it, and whoever finds the mark looks for the new address at once. Should
+the mover die in between, the configuration still names the marked database, and `settled` takes the
+mark away again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Connection, bindparam, exists, null, or_, select, update
+from sqlalchemy.exc import DBAPIError
+
+from shared import service
+from shared.application import Application
+from shared.configuration.document import Configuration, DatabaseAddress
+from shared.database import probe
+from shared.database.database import Database
+from shared.database.errors import DatabaseUnreachable
+from shared.database.tables import emails
+from shared.database.tables import service as service_table
+from shared.database.times import utc_now
+from shared.errors import RowpostError
+from shared.outbox import counts
+from shared.outbox.conditions import flag_is
+from shared.outbox.states import Flag
+
+HEAL_AFTER = timedelta(minutes=5)
+"""How old a mark on the database in use has to be: a mover needs seconds, never minutes."""
+
+
+class ServiceRuns(RowpostError):
+    """Emails are being claimed, or some are still being sent: the queue can't be moved now."""
+
+
+class PasswordNeeded(RowpostError):
+    """A password belongs to the server that it was given for: it is not taken to another one."""
+
+
+class TargetUnreachable(RowpostError):
+    """The new database does not let us in; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind:
+    """What stays in the old database; neither is counted beyond the limit of `counts`."""
+
+    waiting: int = 0
+    unknown: int = 0
+
+
+def completed(address: DatabaseAddress, saved: DatabaseAddress | None) -> DatabaseAddress:
+    """The address with the saved password, where it is for the same server, port and user.
+
+    Raises PasswordNeeded.
+    """
+    if address.user is None or address.password is not None:
+        return address
+    if saved is None or saved.password is None or _login_of(saved) != _login_of(address):
+        raise PasswordNeeded(
+            "Give the password too: the stored one belongs to another server, port or user."
+        )
+    return address.model_copy(update={"password": saved.password})
+
+
+def why_closed(application: Application, address: DatabaseAddress) -> str | None:
+    """Why the database at this address can't be used, for a person to read; None: it can."""
+    seconds = application.configuration.current().email.db_connection_timeout / 1000
+    return probe.why_closed(application.url_of(address), seconds)
+
+
+def move(application: Application, address: DatabaseAddress, *, force: bool = False) -> LeftBehind:
+    """Make this the service's database; `force`: though it does not let us in just now.
+
+    Raises ServiceRuns and TargetUnreachable. A database in use that does not answer holds nobody
+    up: its address may be what has to be corrected.
+    """
+    application.configuration.reload()
+    old = _opened(application)
+    _require_rest(old)
+    if not force and (reason := why_closed(application, address)) is not None:
+        raise TargetUnreachable(f'{reason} To save the address all the same, add "force": true.')
+    return leave(application, old, address)
+
+
+def leave(application: Application, old: Database | None, address: DatabaseAddress) -> LeftBehind:
+    """Mark the old database, store the new address, and clear a mark that the new one has.
+
+    The same place with another login is not left.
+    """
+    before = application.configuration.current().database
+    if before is not None and _place_of(before) == _place_of(address):
+        _save(application, address)
+        return LeftBehind()
+    left = _mark(old)
+    try:
+        _save(application, address)
+    except BaseException:
+        if old is not None:
+            old.run(_unmark)
+        raise
+    if (new := _opened(application)) is not None:
+        new.run(_unmark)
+    return left
+
+
+def settled(application: Application) -> Database:
+    """The database in use, after a look for a new address if this one has been left.
+
+    Raises DatabaseUnreachable.
+    """
+    database = application.database()
+    if not _is_left(database):
+        return database
+    application.configuration.reload()
+    database = application.database()
+    database.run(_heal)
+    return database
+
+
+def _is_left(database: Database) -> bool:
+    with database.read() as connection:
+        return service.status(connection).moved
+
+
+def _heal(connection: Connection) -> None:
+    """Take away an old mark: its mover died before the new address was stored."""
+    connection.execute(_UNMARK_OLD, {"age": -HEAL_AFTER.total_seconds()})
+
+
+def _opened(application: Application) -> Database | None:
+    """The database in use; none where it does not answer, for its address may be the mistake."""
+    try:
+        database = application.database()
+        with database.read() as connection:
+            service.status(connection)
+    except (DatabaseUnreachable, DBAPIError):
+        return None
+    return database
+
+
+def _require_rest(old: Database | None) -> None:
+    if old is None:
+        return
+    with old.read() as connection:
+        if service.status(connection).running:
+            raise ServiceRuns("Stop the service first: POST /api/service-control.")
+        sending = counts.sending(connection)
+    if sending:
+        raise ServiceRuns(f"Emails are still being sent ({sending}): try again in a minute.")
+
+
+def _mark(old: Database | None) -> LeftBehind:
+    """In one step with another look whether it is at rest."""
+    if old is None:
+        return LeftBehind()
+
+    def mark(connection: Connection) -> LeftBehind:
+        if connection.execute(_MARK).rowcount != 1:
+            raise ServiceRuns("The service was started meanwhile: stop it, then try again.")
+        return LeftBehind(counts.waiting(connection), counts.unknown(connection))
+
+    return old.run(mark)
+
+
+def _save(application: Application, address: DatabaseAddress) -> None:
+    def with_address(configuration: Configuration) -> Configuration:
+        return configuration.model_copy(update={"database": address})
+
+    application.configuration.save(with_address)
+
+
+def _unmark(connection: Connection) -> None:
+    connection.execute(_UNMARK)
+
+
+def _place_of(address: DatabaseAddress) -> tuple[str, int, str]:
+    return address.server.lower(), address.port, address.database.lower()
+
+
+def _login_of(address: DatabaseAddress) -> tuple[str, int, str | None]:
+    return address.server.lower(), address.port, address.user
+
+
+_UNMARK = update(service_table).where(service_table.c.Id == 1).values(MovedAt=null())
+_UNMARK_OLD = _UNMARK.where(service_table.c.MovedAt < utc_now(bindparam("age")))
+_MARK = (
+    update(service_table)
+    .where(
+        service_table.c.Id == 1,
+        or_(service_table.c.State == service.STOPPED, service_table.c.MovedAt.is_not(None)),
+        ~exists(select(emails.c.dd_srno).where(flag_is(Flag.PREPARING, Flag.TRANSMITTING))),
+    )
+    .values(MovedAt=utc_now())
+)
