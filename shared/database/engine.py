@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import platform
+import re
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
+from shared.database.entra import EntraLogin, asks_for_token
 from shared.database.errors import DatabaseUnreachable
+from shared.database.odbc import connection_string, query_of
 from shared.database.prepared import run_directly
 
 _SQLITE = ("sqlite", "sqlite+pysqlite")
 _SQL_SERVER = ("mssql", "mssql+pyodbc")
 _ODBC_DRIVERS = ("ODBC Driver 18 for SQL Server", "ODBC Driver 17 for SQL Server", "FreeTDS")
+# A host's name, with or without an instance, or an IP address; nothing that ends it in an address.
+_SERVER = re.compile(r"[\w.-]+(\\[\w$#-]+)?|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(%\w+)?")
+# Shorter than any token lives.
 _RECYCLE_SECONDS = 1800
 _SQLITE_BUSY_SECONDS = 5.0
 # An email's page is written three times on its way; a checkpoint every 32 MB writes most of them
@@ -33,19 +40,33 @@ def sqlite_url(file: Path) -> str:
 def sql_server_url(
     server: str, port: int, database: str, user: str | None, password: str | None
 ) -> str:
-    """The address of a SQL Server database; the connection is encrypted, its name verified."""
+    """The address of a SQL Server database; the connection is encrypted, its name verified.
+
+    Without a user the process's own identity logs in. Raises DatabaseUnreachable for a server's
+    name that is none.
+    """
+    if not _SERVER.fullmatch(server):
+        raise DatabaseUnreachable(
+            "the server is no host name or IP address, like db.example.com; its port is given apart"
+        )
     return URL.create(
         "mssql+pyodbc", user, password, server, port, database, query={"Encrypt": "yes"}
     ).render_as_string(hide_password=False)
 
 
 def open_engine(
-    url: str, *, connect_seconds: float = 30, request_seconds: float = 30, pool_size: int = 16
+    url: str,
+    *,
+    connect_seconds: float = 30,
+    request_seconds: float = 30,
+    pool_size: int = 16,
+    trusted_servers: Collection[str] = (),
 ) -> Engine:
     """An engine for a SQLAlchemy address; nothing is connected yet.
 
     `connect_seconds` bounds a login, `request_seconds` a statement (SQL Server) or the wait for a
     lock (SQLite, at most 5 s, since a transaction that fails there is tried again as a whole).
+    `trusted_servers` are SQL Servers whose certificate need not be verified.
 
     Raises DatabaseUnreachable when the address is malformed or its driver is missing.
     """
@@ -60,7 +81,9 @@ def open_engine(
         return _open_sqlite(address, min(request_seconds, _SQLITE_BUSY_SECONDS), pool_size)
     if address.drivername in _SQL_SERVER:
         address = address.set(drivername="mssql+pyodbc")
-        return _open_sql_server(address, connect_seconds, request_seconds, pool_size)
+        return _open_sql_server(
+            address, connect_seconds, request_seconds, pool_size, trusted_servers
+        )
     raise DatabaseUnreachable(
         "DATABASE_URL names a database that Rowpost does not speak to; "
         "it speaks to sqlite and to mssql+pyodbc"
@@ -116,20 +139,19 @@ def _decode(text: bytes) -> str:
 
 
 def _open_sql_server(
-    address: URL, connect_seconds: float, request_seconds: float, pool_size: int
+    address: URL,
+    connect_seconds: float,
+    request_seconds: float,
+    pool_size: int,
+    trusted_servers: Collection[str],
 ) -> Engine:
-    try:
-        import pyodbc
-    except ImportError as error:
-        raise DatabaseUnreachable(
-            "SQL Server needs the ODBC driver manager: install unixODBC (Debian: unixodbc) "
-            "and Microsoft's ODBC Driver 18 for SQL Server"
-        ) from error
-    pyodbc.pooling = False  # The driver's own pool would keep connections with old tokens.
-    if "driver" not in {name.lower() for name in address.query} and "odbc_connect" not in (
-        address.query
-    ):
-        address = address.update_query_dict({"driver": find_odbc_driver(pyodbc.drivers())})
+    identity = EntraLogin.of(address) if asks_for_token(address) else None
+    text = connection_string(
+        address,
+        _driver_for(address),
+        trusted_servers=trusted_servers,
+        by_token=identity is not None,
+    )
     engine = create_engine(
         address,
         connect_args={"timeout": max(1, round(connect_seconds))},
@@ -140,11 +162,33 @@ def _open_sql_server(
         use_setinputsizes=True,
     )
 
+    @event.listens_for(engine, "do_connect")
+    def in_our_words(_: Any, __: Any, arguments: list[Any], options: dict[str, Any]) -> None:
+        arguments[:] = [text]
+        if identity is not None:
+            options["attrs_before"] = identity.attributes()
+
     @event.listens_for(engine, "connect")
     def limit_requests(connection: Any, _: Any) -> None:
         connection.timeout = max(1, round(request_seconds))
 
     return engine
+
+
+def _driver_for(address: URL) -> str:
+    """The driver that the address names, else the best one. Raises DatabaseUnreachable."""
+    try:
+        import pyodbc
+    except ImportError as error:
+        raise DatabaseUnreachable(
+            "SQL Server needs the ODBC driver manager: install unixODBC (Debian: unixodbc) "
+            "and Microsoft's ODBC Driver 18 for SQL Server"
+        ) from error
+    pyodbc.pooling = False  # The driver's own pool would keep connections with old tokens.
+    given = query_of(address)
+    if "odbc_connect" in given:
+        return ""
+    return given.get("driver") or find_odbc_driver(pyodbc.drivers())
 
 
 def find_odbc_driver(installed: list[str]) -> str:
