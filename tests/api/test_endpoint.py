@@ -418,7 +418,7 @@ class TestDeclarations:
         assert (operation.method, operation.path, operation.who) == ("POST", "letters", Who.ANYONE)
         assert operation.body is Letter
         assert operation.query is None
-        assert operation.answers == {202: Stored}
+        assert operation.answers == {202: (Stored,)}
         assert operation.summary == "Store a letter."
 
     @pytest.mark.parametrize(

@@ -128,8 +128,9 @@ def test_a_database_that_cannot_be_opened_is_saved_only_by_force(
     assert moving.move(here, address("new"), force=True) == LeftBehind()
     assert here.database_source() == "configuration"
 
-    (tmp_path / "server").unlink()
-    assert moving.move(here, address("better")) == LeftBehind()
+    corrected = address("new").model_copy(update={"server": "other"})
+    assert moving.move(here, corrected) == LeftBehind()
+    assert here.database().is_sqlite
 
 
 def test_the_same_place_with_another_login_is_not_left(here: Instance) -> None:
