@@ -7,8 +7,9 @@
         '''Start or stop sending.'''
 
 The declaration is complete: who may call, the models of body and query (from the annotation of
-`request`), every answer with its status (from the return annotation) and a summary (the
-docstring). What goes wrong is raised; `shared.api.errors` turns it into the answer.
+`request`), every answer with its status (from the return annotation), the statuses of `errors`
+that are this endpoint's own, and a summary (the docstring). What goes wrong is raised;
+`shared.api.errors` turns it into the answer.
 
 The Functions host knows neither 405 nor HEAD nor OPTIONS, so one function is registered for each
 path, for all methods, and the method is dispatched here.
@@ -16,11 +17,10 @@ path, for all methods, and the method is dispatched here.
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from types import NoneType
@@ -72,7 +72,8 @@ class Operation:
     who: Role | Who
     body: type[Input] | None
     query: type[Input] | None
-    answers: Mapping[int, type[Answer]]
+    answers: Mapping[int, tuple[type[Answer], ...]]
+    errors: frozenset[int]
     summary: str
     body_limit: int
     handler: Callable[[Request[Any, Any]], Answer]
@@ -86,24 +87,40 @@ class Routes:
         self.operations: list[Operation] = []
         self._paths: dict[str, dict[str, Operation]] = {}
 
-    def get(self, path: str, *, who: Role | Who) -> Callable[[H], H]:
+    def get(self, path: str, *, who: Role | Who, errors: Collection[int] = ()) -> Callable[[H], H]:
         """Declare what GET (and HEAD) of `path` does."""
-        return self._declare("GET", path, who, 0)
+        return self._declare("GET", path, who, 0, errors)
 
-    def post(self, path: str, *, who: Role | Who, body_limit: int = MEGABYTE) -> Callable[[H], H]:
+    def post(
+        self,
+        path: str,
+        *,
+        who: Role | Who,
+        body_limit: int = MEGABYTE,
+        errors: Collection[int] = (),
+    ) -> Callable[[H], H]:
         """Declare what POST of `path` does; `body_limit` in bytes."""
-        return self._declare("POST", path, who, body_limit)
+        return self._declare("POST", path, who, body_limit, errors)
 
-    def put(self, path: str, *, who: Role | Who, body_limit: int = MEGABYTE) -> Callable[[H], H]:
+    def put(
+        self,
+        path: str,
+        *,
+        who: Role | Who,
+        body_limit: int = MEGABYTE,
+        errors: Collection[int] = (),
+    ) -> Callable[[H], H]:
         """Declare what PUT of `path` does; `body_limit` in bytes."""
-        return self._declare("PUT", path, who, body_limit)
+        return self._declare("PUT", path, who, body_limit, errors)
 
-    def delete(self, path: str, *, who: Role | Who) -> Callable[[H], H]:
+    def delete(
+        self, path: str, *, who: Role | Who, errors: Collection[int] = ()
+    ) -> Callable[[H], H]:
         """Declare what DELETE of `path` does."""
-        return self._declare("DELETE", path, who, 0)
+        return self._declare("DELETE", path, who, 0, errors)
 
     def _declare(
-        self, method: str, path: str, who: Role | Who, body_limit: int
+        self, method: str, path: str, who: Role | Who, body_limit: int, errors: Collection[int]
     ) -> Callable[[H], H]:
         def declare(handler: H) -> H:
             hints = get_type_hints(handler)
@@ -115,6 +132,7 @@ class Routes:
                 body=body,
                 query=query,
                 answers=_answers_of(hints["return"]),
+                errors=frozenset(errors),
                 summary=(handler.__doc__ or "").strip().partition("\n")[0],
                 body_limit=body_limit,
                 handler=handler,
@@ -218,11 +236,10 @@ def _body(model: type[Input] | None, req: func.HttpRequest) -> Input | None:
 
 
 def _to_response(content: Answer, request_id: str) -> func.HttpResponse:
-    # Not model_dump_json: a row's text may hold lone surrogates, which only ASCII JSON can carry.
     return func.HttpResponse(
-        json.dumps(content.model_dump(mode="json", by_alias=True)),
+        content.to_bytes(),
         status_code=content.http_status,
-        mimetype="application/json",
+        mimetype=content.media_type,
         headers={**EVERY_ANSWER, "X-Request-Id": request_id, **content.http_headers},
     )
 
@@ -240,6 +257,9 @@ def _models_of(request: Any) -> tuple[type[Input] | None, type[Input] | None]:
     return body, query
 
 
-def _answers_of(annotation: Any) -> dict[int, type[Answer]]:
+def _answers_of(annotation: Any) -> dict[int, tuple[type[Answer], ...]]:
     kinds: tuple[type[Answer], ...] = get_args(annotation) or (annotation,)
-    return {kind.http_status: kind for kind in kinds}
+    return {
+        status: tuple(kind for kind in kinds if kind.http_status == status)
+        for status in sorted({kind.http_status for kind in kinds})
+    }

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import azure.functions as func
 
+from shared.api.models import Answer
 from shared.configuration.live_document import DocumentUnreadable
 from shared.configuration.secret_store import SecretStoreUnavailable
 from shared.database.errors import (
@@ -18,7 +18,9 @@ from shared.database.errors import (
     SchemaBehind,
     is_transient,
 )
+from shared.delivery.bad_email import BadAddress
 from shared.delivery.tick import ServiceStopped
+from shared.delivery.trial import AccountUnusable, TrialFailed, UnknownAccount
 from shared.errors import RowpostError
 from shared.moving import PasswordNeeded, ServiceRuns, TargetUnreachable
 from shared.outbox.add import DatabaseMoved
@@ -54,6 +56,16 @@ class FieldError:
     message: str
 
 
+class Failure(Answer):
+    """The body of every answer other than success."""
+
+    success: Literal[False] = False
+    code: str
+    message: str
+    errors: tuple[FieldError, ...] = ()
+    request_id: str
+
+
 def new_request_id() -> str:
     """What a request's answer and its lines in the log have in common."""
     return uuid.uuid4().hex
@@ -81,17 +93,13 @@ class ApiError(RowpostError):
     def to_response(self, request_id: str | None = None) -> func.HttpResponse:
         """The answer of the contract; its `requestId` is the one in the log, or a new one."""
         request_id = request_id or new_request_id()
-        body: dict[str, Any] = {
-            "success": False,
-            "code": self.code,
-            "message": self.message,
-            "errors": [{"field": e.field, "message": e.message} for e in self.errors],
-            "requestId": request_id,
-        }
+        failure = Failure(
+            code=self.code, message=self.message, errors=self.errors, request_id=request_id
+        )
         return func.HttpResponse(
-            json.dumps(body),
+            failure.to_bytes(),
             status_code=self.status,
-            mimetype="application/json",
+            mimetype=failure.media_type,
             headers={**EVERY_ANSWER, "X-Request-Id": request_id, **self.headers},
         )
 
@@ -107,6 +115,14 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(
                 429, "locked_out", str(error), headers={"Retry-After": str(error.retry_after)}
             )
+        case BadAddress():
+            return _invalid("email", f"This is no email address: {error}.")
+        case UnknownAccount():
+            return _invalid("paramCode", str(error))
+        case AccountUnusable():
+            return ApiError(409, "account_unusable", str(error))
+        case TrialFailed():
+            return ApiError(502, "mail_server_refused", f"The test email was not sent: {error}")
         case ServiceRuns():
             return ApiError(409, "service_running", str(error))
         case TargetUnreachable():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PrivateAttr, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 Timestamp = Annotated[
@@ -15,6 +16,7 @@ Timestamp = Annotated[
         return_type=str,
         when_used="json",
     ),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
 ]
 """An instant, written as ISO 8601 in UTC: `2026-11-21T10:00:00.000Z`."""
 
@@ -36,11 +38,13 @@ class Input(BaseModel):
 
 
 class Answer(BaseModel):
-    """What a caller gets, as JSON; each kind of answer knows its HTTP status."""
+    """What a caller gets, as JSON unless it says otherwise; each kind knows its HTTP status."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, validate_by_name=True)
 
     http_status: ClassVar[int] = 200
+    media_types: ClassVar[tuple[str, ...]] = ("application/json",)
+    """What `media_type` may be."""
     _headers: dict[str, str] = PrivateAttr(default_factory=dict)
 
     def with_headers(self, headers: dict[str, str]) -> Self:
@@ -52,3 +56,27 @@ class Answer(BaseModel):
     def http_headers(self) -> dict[str, str]:
         """The response headers that go with this answer."""
         return dict(self._headers)
+
+    @property
+    def media_type(self) -> str:
+        """The response's Content-Type."""
+        return self.media_types[0]
+
+    def to_bytes(self) -> bytes:
+        """The response's body."""
+        # Not model_dump_json: a row's text may hold lone surrogates, which only ASCII JSON carries.
+        return json.dumps(self.model_dump(mode="json", by_alias=True)).encode("ascii")
+
+
+class File(Answer):
+    """Bytes that go out as they are; a subclass names the types that they may have."""
+
+    content: bytes = Field(repr=False)
+    content_type: str
+
+    @property
+    def media_type(self) -> str:
+        return self.content_type
+
+    def to_bytes(self) -> bytes:
+        return self.content

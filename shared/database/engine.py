@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import re
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -14,14 +13,12 @@ from sqlalchemy.exc import ArgumentError
 
 from shared.database.entra import EntraLogin, asks_for_token
 from shared.database.errors import DatabaseUnreachable
-from shared.database.odbc import connection_string, query_of
+from shared.database.odbc import NO_SERVER_NAME, connection_string, is_server_name, query_of
 from shared.database.prepared import run_directly
 
 _SQLITE = ("sqlite", "sqlite+pysqlite")
 _SQL_SERVER = ("mssql", "mssql+pyodbc")
 _ODBC_DRIVERS = ("ODBC Driver 18 for SQL Server", "ODBC Driver 17 for SQL Server", "FreeTDS")
-# A host's name, with or without an instance, or an IP address; nothing that ends it in an address.
-_SERVER = re.compile(r"[\w.-]+(\\[\w$#-]+)?|[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(%\w+)?")
 # Shorter than any token lives.
 _RECYCLE_SECONDS = 1800
 _SQLITE_BUSY_SECONDS = 5.0
@@ -45,10 +42,8 @@ def sql_server_url(
     Without a user the process's own identity logs in. Raises DatabaseUnreachable for a server's
     name that is none.
     """
-    if not _SERVER.fullmatch(server):
-        raise DatabaseUnreachable(
-            "the server is no host name or IP address, like db.example.com; its port is given apart"
-        )
+    if not is_server_name(server):
+        raise DatabaseUnreachable(NO_SERVER_NAME)
     return URL.create(
         "mssql+pyodbc", user, password, server, port, database, query={"Encrypt": "yes"}
     ).render_as_string(hide_password=False)
@@ -93,7 +88,10 @@ def open_engine(
 def _open_sqlite(address: URL, busy_seconds: float, pool_size: int) -> Engine:
     if not address.database or address.database == ":memory:":
         raise DatabaseUnreachable("SQLite needs a file: sqlite:////var/lib/rowpost/rowpost.db")
-    Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatabaseUnreachable(f"the folder of {address.database} can't be made") from error
     engine = create_engine(
         address,
         connect_args={"timeout": busy_seconds},

@@ -16,11 +16,21 @@ from shared.database.errors import DatabaseUnreachable
 
 Attributes = dict[str, str]
 
+NO_SERVER_NAME = "The server must be a host name or an IP address; the port is a field of its own."
+
+# With or without an instance. Anything else would end the server's part of an address.
+_HOST = re.compile(r"[\w.-]+(\\[\w$#-]+)?")
+_IP_V6 = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(%\w+)?")
 _NAME = re.compile(r"[a-z][a-z0-9 _]*")
 _YES = frozenset({"yes", "true", "1", "mandatory", "strict"})
 # SQLAlchemy's own options: they say how pyodbc is called, not how ODBC connects.
 _OF_SQLALCHEMY = frozenset({"ansi", "unicode_results", "autocommit"})
 _OF_LOGIN = frozenset({"uid", "pwd", "authentication"})
+
+
+def is_server_name(text: str) -> bool:
+    """Whether the text is a host's name, as `db.example.com` or `HOST\\INSTANCE`, or an IP address."""
+    return bool(_HOST.fullmatch(text) or _IP_V6.fullmatch(text))
 
 
 def connection_string(

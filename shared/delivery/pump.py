@@ -17,7 +17,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from time import monotonic
 from types import coroutine
@@ -133,6 +133,24 @@ class Pump:
         threading.Thread(target=self._work, args=(work, done), daemon=True).start()
         return (await done.wait())()
 
+    def carry_out(self, conversation: Conversation[T], seconds: float = math.inf) -> T:
+        """Carry on a conversation to its end; answers and raises what it does.
+
+        Raises TimeoutError in it when it has not ended after `seconds`.
+        """
+        ended: list[T] = []
+
+        async def to_the_end() -> None:
+            ended.append(await conversation)
+
+        deadline = monotonic() + seconds
+        task = self.start(to_the_end())
+        while not task.done:
+            self.turn(_LOOK_AT_CLOCK_SECONDS)
+            if monotonic() > deadline:
+                self.interrupt(task, TimeoutError())
+        return ended[0]
+
     def close(self) -> None:
         """End the conversations that have not ended, and let go of their sockets."""
         for task in (*self._ready, *self._waiting):
@@ -217,20 +235,9 @@ class Pump:
 
 
 def carry_out(conversation: Conversation[T]) -> T:
-    """Carry on a single conversation to its end; answers and raises what it does."""
-    ended: list[T] = []
-
-    async def to_the_end() -> None:
-        ended.append(await conversation)
-
-    pump = Pump()
-    try:
-        task = pump.start(to_the_end())
-        while not task.done:
-            pump.turn(_LOOK_AT_CLOCK_SECONDS)
-    finally:
-        pump.close()
-    return ended[0]
+    """Carry on a single conversation, on a pump of its own."""
+    with closing(Pump()) as pump:
+        return pump.carry_out(conversation)
 
 
 def _raising(error: Exception) -> Callable[[], Any]:

@@ -143,7 +143,7 @@ def test_a_server_is_a_name_or_an_address(server: str) -> None:
     ],
 )
 def test_a_server_is_nothing_else(server: str) -> None:
-    with pytest.raises(DatabaseUnreachable, match="no host name"):
+    with pytest.raises(DatabaseUnreachable, match="must be a host name"):
         sql_server_url(server, 1433, "mail", "robot", "pa55")
 
 

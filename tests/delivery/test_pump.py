@@ -270,3 +270,13 @@ def test_a_pump_that_is_closed_ends_what_still_waits(
     pump.close()
 
     assert noted == ["ended"]
+
+
+def test_a_conversation_that_takes_too_long_is_told_so(
+    pump: Pump, line: tuple[socket.socket, socket.socket]
+) -> None:
+    async def wait_for_ever() -> None:
+        await ready(line[0], READ, later())
+
+    with pytest.raises(TimeoutError):
+        pump.carry_out(wait_for_ever(), seconds=0.05)
