@@ -29,7 +29,7 @@ _OF_LOGIN = frozenset({"uid", "pwd", "authentication"})
 
 
 def is_server_name(text: str) -> bool:
-    """Whether the text is a host's name, as `db.example.com` or `HOST\\INSTANCE`, or an IP address."""
+    r"""Whether it is a host's name, as `db.example.com` or `HOST\INSTANCE`, or an IP address."""
     return bool(_HOST.fullmatch(text) or _IP_V6.fullmatch(text))
 
 
