@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from shared import service
+from shared.background import Watch
 from shared.configuration.document import DatabaseAddress
 from shared.configuration.live import LiveConfiguration
 from shared.database import migrations
@@ -21,6 +23,8 @@ from shared.settings import Settings, settings
 if TYPE_CHECKING:
     from shared.configuration.secret_store import SecretStore
     from shared.delivery.tokens import TokenQueue
+    from shared.health import HealthCheck
+    from shared.overview import Overview
 
 
 Source = Literal["configuration", "DATABASE_URL", "local file"]
@@ -71,6 +75,24 @@ class Application:
 
         return token_queue(self.settings)
 
+    @cached_property
+    def overview(self) -> Watch[Overview]:
+        """The service and its queue, as the database tells of them now."""
+        from shared.overview import Overlooker
+
+        return Watch(Overlooker(self).look, "overview")
+
+    @cached_property
+    def pulse(self) -> Watch[None]:
+        """Whether the database answers now."""
+        return Watch(self._feel_pulse, "pulse")
+
+    @cached_property
+    def health(self) -> HealthCheck:
+        from shared.health import HealthCheck
+
+        return HealthCheck(self, self.overview)
+
     def database(self) -> Database:
         """The queue's database, migrated. A saved address wins over DATABASE_URL over SQLite.
 
@@ -111,6 +133,10 @@ class Application:
         return sql_server_url(
             address.server, address.port, address.database, address.user, password
         )
+
+    def _feel_pulse(self) -> None:
+        with self.database().read() as connection:
+            service.status(connection)
 
     def _wanted(self) -> _Wanted:
         limits = self.configuration.current().email

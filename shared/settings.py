@@ -46,6 +46,11 @@ class Settings(BaseSettings):
         return None if isinstance(value, str) and value.strip().lower() == OFF else value
 
     @property
+    def has_storage(self) -> bool:
+        """Whether there is an Azure Storage account, by connection string or by identity."""
+        return bool(self.storage or self.storage_account)
+
+    @property
     def in_azure(self) -> bool:
         """Whether the process runs on Azure's own machines (App Service sets this name)."""
         return bool(os.environ.get("WEBSITE_INSTANCE_ID"))

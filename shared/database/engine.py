@@ -85,6 +85,19 @@ def open_engine(
     )
 
 
+def driver_of(url: str) -> str | None:
+    """The driver by which this address is reached, None if there is none."""
+    import sqlite3
+
+    try:
+        address = make_url(url)
+        if address.drivername in _SQLITE:
+            return f"SQLite {sqlite3.sqlite_version}"
+        return _driver_for(address) or "named by the address"
+    except (ArgumentError, DatabaseUnreachable):
+        return None
+
+
 def _open_sqlite(address: URL, busy_seconds: float, pool_size: int) -> Engine:
     if not address.database or address.database == ":memory:":
         raise DatabaseUnreachable("SQLite needs a file: sqlite:////var/lib/rowpost/rowpost.db")

@@ -22,6 +22,7 @@ NO_CODE: tuple[str | None, ...] = (None, "")
 _IMPLICIT_TLS_PORT = 465
 _YES = ("Y", "y", "1")
 _ALL = select(accounts).order_by(accounts.c.Rowpost_Id)
+_CODES = select(accounts.c.ParamCode).distinct().order_by(accounts.c.ParamCode)
 
 
 class BadAccount(RowpostError):
@@ -73,6 +74,17 @@ def load_accounts(connection: Connection, secrets: SecretStore, settings: Settin
     if default is None and rows:
         problems.setdefault("", "several accounts are active and none is marked as the default")
     return AccountBook(tuple(usable), problems, _plain_passwords(rows))
+
+
+def answered_codes(connection: Connection) -> list[str | None]:
+    """The codes that an active account answers for, in the database's order of texts.
+
+    None stands for emails without a code. Whether the account works is another question.
+    """
+    rows = [row for row in connection.execute(_ALL) if _is_active(row)]
+    own = {row.ParamCode for row in rows if row.ParamCode}
+    in_order = [code for code in connection.scalars(_CODES) if code in own]
+    return in_order if _default(rows) is None else [*NO_CODE, *in_order]
 
 
 def ensure_catcher(connection: Connection, port: int) -> None:

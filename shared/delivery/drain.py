@@ -18,6 +18,7 @@ import gc
 import logging
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -89,19 +90,33 @@ class Drained:
     unknown: int = 0
     finished: bool = True
 
+    @classmethod
+    def of(cls, written: Counter[Outcome], *, finished: bool) -> Drained:
+        """What was written so far."""
+        return cls(
+            sent=written[Outcome.SENT],
+            retried=written[Outcome.RETRY],
+            failed=written[Outcome.FAILED],
+            unknown=written[Outcome.UNKNOWN],
+            finished=finished,
+        )
+
     @property
     def processed(self) -> int:
         return self.sent + self.retried + self.failed + self.unknown
 
 
-def drain(application: Application, order: Order) -> Drained:
+def drain(
+    application: Application, order: Order, written: Counter[Outcome] | None = None
+) -> Drained:
     """Send what is due. Ends when nothing is, when its time is over, or when it is told to stop.
 
+    Whoever gives `written` sees there, from another thread too, how far it has come.
     Emails that were claimed and not begun are given back. Raises DatabaseUnreachable when there is
     no database to begin with; one that goes away meanwhile is waited for.
     """
     _spare_the_collector()
-    return _Drain(application, order).run()
+    return _Drain(application, order, Counter() if written is None else written).run()
 
 
 @lru_cache(maxsize=1)
@@ -113,14 +128,14 @@ def _spare_the_collector() -> None:
 
 
 class _Drain:
-    def __init__(self, application: Application, order: Order) -> None:
+    def __init__(self, application: Application, order: Order, written: Counter[Outcome]) -> None:
         settings = application.settings
         self._application = application
         self._order = order
         self._database = application.database()
         self._lease = Lease.new(settings.lease_seconds)
         self._pump = Pump()
-        self._recorder = Recorder(self._database, self._lease)
+        self._recorder = Recorder(self._database, self._lease, written)
         self._parts = Parts(
             self._database,
             self._pump,
@@ -143,14 +158,7 @@ class _Drain:
                 nothing_left = self._send_what_is_due()
             finally:
                 self._wind_down()
-        written = self._recorder.written
-        return Drained(
-            sent=written[Outcome.SENT],
-            retried=written[Outcome.RETRY],
-            failed=written[Outcome.FAILED],
-            unknown=written[Outcome.UNKNOWN],
-            finished=nothing_left,
-        )
+        return Drained.of(self._recorder.written, finished=nothing_left)
 
     # Claiming.
 

@@ -88,17 +88,17 @@ class Recorder:
     """Writes what the connections of one drain report, in order, none lost.
 
     While the database is away marks are answered "no" once half of their lease is over; results
-    are kept and tried again until `close` gives up.
+    are kept and tried again until `close` gives up. `written` counts the outcomes committed.
     """
 
-    def __init__(self, database: Database, lease: Lease) -> None:
+    def __init__(self, database: Database, lease: Lease, written: Counter[Outcome]) -> None:
         self._writer = database.writer()
         self._lease = lease
         self._pending = _Batch()
         self._pending_since = 0.0
         self._not_before = 0.0
         self._give_up_at = float("inf")
-        self.written: Counter[Outcome] = Counter()
+        self.written = written
 
     def mark(self, mark: Mark) -> Ticket:
         """Ask for an email to be marked; its ticket says when, and whether."""

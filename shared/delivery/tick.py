@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,10 +11,12 @@ from sqlalchemy import Connection
 
 from shared import moving, service
 from shared.application import Application
+from shared.background import NoAnswerYet, Work
 from shared.delivery.drain import Drained, Order, drain
 from shared.delivery.tokens import DrainToken, TokenNotPut, tokens_worth_while
 from shared.errors import RowpostError
 from shared.outbox.counts import due
+from shared.outbox.finish import Outcome
 from shared.outbox.rescue import Rescued, rescue
 from shared.outbox.resolve import Decision, resolve, unknown_ids
 from shared.outbox.states import BOTH_LANES, Lane
@@ -68,10 +71,15 @@ def tick(application: Application) -> TickResult:
     return TickResult(rescued, drained, Lane.SCHEDULED in order.lanes)
 
 
-def force(application: Application, seconds: float) -> RunResult:
-    """Send all that is due in both lanes, whatever the window, for so many seconds at most.
+def force(
+    application: Application, seconds: float, answer_within: float | None = None
+) -> RunResult:
+    """Send all that is due in both lanes, whatever the window, for so many seconds.
 
-    What is left then goes on by itself. Raises ServiceStopped, DatabaseUnreachable.
+    What is left then goes on by itself. An email that its mail server keeps waiting is waited for,
+    but no longer than `answer_within` seconds: then the answer is what was done until then.
+
+    Raises ServiceStopped, DatabaseUnreachable.
     """
     database = moving.settled(application)
     with database.read() as connection:
@@ -79,7 +87,14 @@ def force(application: Application, seconds: float) -> RunResult:
             raise ServiceStopped("the service is stopped: start it first")
     _rescue(application)
     database.run(service.record_run)
-    return _result(application, _drain(application, Order(seconds=seconds, forced=True)))
+    written: Counter[Outcome] = Counter()
+    order = Order(seconds=seconds, forced=True)
+    # No daemon: a process that ends lets it finish what is being sent.
+    work = Work(lambda: _drain(application, order, written), "forced run", daemon=False)
+    try:
+        return _result(application, work.result(answer_within))
+    except NoAnswerYet:
+        return _result(application, Drained.of(written, finished=False))
 
 
 def drain_token(application: Application, body: str) -> RunResult:
@@ -118,9 +133,11 @@ def _order(application: Application, state: service.ServiceState, now: datetime)
     return Order((Lane.IMMEDIATE,), DRAIN_SECONDS)
 
 
-def _drain(application: Application, order: Order) -> Drained:
+def _drain(
+    application: Application, order: Order, written: Counter[Outcome] | None = None
+) -> Drained:
     """Drain; where more is left than the time allowed, wake others to go on."""
-    drained = drain(application, order)
+    drained = drain(application, order, written)
     if drained.processed:
         application.database().run(service.record_activity)
     if not drained.finished and not application.stop.is_set():

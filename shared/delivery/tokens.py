@@ -70,6 +70,10 @@ class TokenQueue(Protocol):
         """Wake a sender. Raises TokenNotPut."""
         ...
 
+    def check(self) -> None:
+        """Whether tokens could be put now. Raises TokenNotPut."""
+        ...
+
 
 class InProcessTokens:
     """Tokens for a thread of this process; more than a hundred waiting say nothing new."""
@@ -80,6 +84,9 @@ class InProcessTokens:
     def put(self, token: DrainToken) -> None:
         if not self._waiting.full():
             self._waiting.put(token)
+
+    def check(self) -> None:
+        """This process is always there."""
 
     def get(self, timeout: float) -> DrainToken | None:
         """The next token, waited for so many seconds at most."""
@@ -102,6 +109,16 @@ class StorageTokens:
             self._client.send_message(token.to_text(), timeout=_PUT_SECONDS)
         except AzureError as error:
             raise TokenNotPut("the storage queue did not take a token") from error
+
+    def check(self) -> None:
+        from azure.core.exceptions import AzureError
+
+        try:
+            self._client.get_queue_properties(timeout=_PUT_SECONDS)
+        except AzureError as error:
+            raise TokenNotPut(
+                "the storage account does not answer, or gives no access to its queues"
+            ) from error
 
     @cached_property
     def _client(self) -> QueueClient:
@@ -140,6 +157,6 @@ def tokens_worth_while(waiting: int, senders_at_most: int, emails_each: int = 2_
 
 def token_queue(settings: Settings) -> TokenQueue:
     """Azure Storage where it is set, else this process."""
-    if settings.storage or settings.storage_account:
+    if settings.has_storage:
         return StorageTokens(settings)
     return InProcessTokens()

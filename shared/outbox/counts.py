@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, and_, func, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    and_,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
 
 from shared.database.tables import emails, ready
 from shared.outbox.conditions import flag_is
@@ -14,6 +27,8 @@ from shared.outbox.states import Flag
 from shared.outbox.statistics import Counted, totals
 
 COUNT_LIMIT = 10_000
+# SQLite takes no more than 500 parts in one statement.
+_GAPS_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +87,28 @@ def unknown(connection: Connection) -> int:
     return _number(connection, flag_is(Flag.UNKNOWN))
 
 
+def held(connection: Connection, answered: Sequence[str | None]) -> Counter[str]:
+    """How many emails wait whose account code is none of the `answered` ones, by that code.
+
+    `answered` is in the database's own order of texts, so that what lies between two of them is
+    one range of the index: a queue of emails that can go costs nothing. No email counts beyond
+    COUNT_LIMIT.
+    """
+    found: Counter[str] = Counter()
+    gaps = _gaps(answered)
+    for begin in range(0, len(gaps), _GAPS_AT_ONCE):
+        several = gaps[begin : begin + _GAPS_AT_ONCE]
+        rows = union_all(*(select(_in_gap(gap).subquery()) for gap in several)).subquery()
+        code = rows.c.dd_EmailParamCode
+        some = select(code).limit(COUNT_LIMIT - found.total()).subquery()
+        by_code = select(some.c[0], func.count()).group_by(some.c[0])
+        for name, number in connection.execute(by_code):
+            found[name or ""] += number
+        if found.total() >= COUNT_LIMIT:
+            break
+    return found
+
+
 def oldest_waiting(connection: Connection) -> datetime | None:
     """When the email that waits longest was stored."""
     return connection.scalar(
@@ -79,6 +116,26 @@ def oldest_waiting(connection: Connection) -> datetime | None:
         .where(flag_is(Flag.WAITING), emails.c.dd_CreatedDate.is_not(None))
         .order_by(emails.c.dd_CreatedDate)
         .limit(1)
+    )
+
+
+def _gaps(answered: Sequence[str | None]) -> list[tuple[ColumnElement[bool], ...]]:
+    """Conditions that no answered code meets; an email without a code meets the first of them."""
+    code = emails.c.dd_EmailParamCode
+    codes = [one for one in answered if one is not None]
+    gaps: list[tuple[ColumnElement[bool], ...]] = [] if None in answered else [(code.is_(None),)]
+    if not codes:
+        return [*gaps, (code.is_not(None),)]
+    between = [(code > low, code < high) for low, high in pairwise(codes)]
+    return [*gaps, (code < codes[0],), *between, (code > codes[-1],)]
+
+
+def _in_gap(gap: tuple[ColumnElement[bool], ...]) -> Select[Any]:
+    return (
+        select(emails.c.dd_EmailParamCode)
+        .where(flag_is(Flag.WAITING), emails.c.dd_NextAttemptDate.is_(None), *gap)
+        .order_by(*ready.columns)
+        .limit(COUNT_LIMIT)
     )
 
 

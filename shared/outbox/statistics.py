@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from shared.database.prepared import PreparedStatement
@@ -41,7 +42,10 @@ ADD = {
     for what, name in _COLUMN.items()
 }
 OPEN = insert(statistics).values(Hour=this_hour(), Account=bindparam("account"))
-_TOTALS = select(*(func.coalesce(func.sum(statistics.c[name]), 0) for name in _COLUMN.values()))
+_SUMS = select(*(func.coalesce(func.sum(statistics.c[name]), 0) for name in _COLUMN.values()))
+_THIS_HOUR = select(this_hour())
+# Longer than any transaction that counts.
+_SETTLES_AFTER = timedelta(hours=2)
 
 
 def count(connection: Connection, numbers: Mapping[tuple[str, Counted], int]) -> None:
@@ -52,9 +56,44 @@ def count(connection: Connection, numbers: Mapping[tuple[str, Counted], int]) ->
             ADD[what].run(connection, account=account, number=number)
 
 
+class Totals:
+    """All that was ever counted. Hours that are over are summed up once and remembered.
+
+    For one thread at a time, and always the same database.
+    """
+
+    def __init__(self) -> None:
+        self._settled: Sequence[int] = _NOTHING
+        self._until: datetime | None = None
+
+    def read(self, connection: Connection) -> dict[Counted, int]:
+        """The sums at this moment."""
+        until = connection.execute(_THIS_HOUR).scalar_one() - _SETTLES_AFTER
+        if self._until is None or self._until < until:
+            passed = _sums(connection, statistics.c.Hour < until, *_from(self._until))
+            self._settled, self._until = _added(self._settled, passed), until
+        recent = _sums(connection, *_from(self._until))
+        return dict(zip(_COLUMN, _added(self._settled, recent), strict=True))
+
+
 def totals(connection: Connection) -> dict[Counted, int]:
-    """All that was ever counted."""
-    return dict(zip(_COLUMN, connection.execute(_TOTALS).one(), strict=True))
+    """All that was ever counted, read anew."""
+    return Totals().read(connection)
+
+
+_NOTHING = (0,) * len(_COLUMN)
+
+
+def _sums(connection: Connection, *conditions: ColumnElement[bool]) -> Sequence[int]:
+    return connection.execute(_SUMS.where(*conditions)).one()
+
+
+def _from(hour: datetime | None) -> tuple[ColumnElement[bool], ...]:
+    return () if hour is None else (statistics.c.Hour >= hour,)
+
+
+def _added(some: Sequence[int], more: Sequence[int]) -> Sequence[int]:
+    return [one + other for one, other in zip(some, more, strict=True)]
 
 
 def _open_hour(connection: Connection, account: str) -> None:

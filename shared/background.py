@@ -1,0 +1,89 @@
+"""Work on a thread of its own, for those who can wait only so long."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import Generic, TypeVar
+
+from shared.errors import RowpostError
+
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 3.0
+
+
+class NoAnswerYet(RowpostError):
+    """The work goes on, longer than somebody wanted to wait for it."""
+
+
+class Work(Generic[T]):
+    """Something that is being done on a thread of its own.
+
+    `daemon`: the process may end in the middle of it.
+    """
+
+    def __init__(self, do: Callable[[], T], name: str, *, daemon: bool) -> None:
+        self.began = time.monotonic()
+        self._do = do
+        self._ended: Future[T] = Future()
+        threading.Thread(target=self._run, name=name, daemon=daemon).start()
+
+    @property
+    def ended(self) -> bool:
+        return self._ended.done()
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait for its end. Raises NoAnswerYet after so many seconds."""
+        if not wait([self._ended], None if seconds is None else max(0.0, seconds)).done:
+            raise NoAnswerYet("This takes longer than expected: ask again soon.")
+
+    def result(self, seconds: float | None = None) -> T:
+        """What came of it, or what it raised. Raises NoAnswerYet after so many seconds."""
+        self.wait(seconds)
+        return self._ended.result()
+
+    def _run(self) -> None:
+        try:
+            self._ended.set_result(self._do())
+        except Exception as error:  # noqa: BLE001 - it is for whoever asks for the result
+            self._ended.set_exception(error)
+
+
+class Watch(Generic[T]):
+    """Looks at something that may hang, such as a database, for any number of askers.
+
+    One look is under way at a time, and all who asked before it began share what it saw. So what
+    an asker gets is never older than the question, and whatever hangs costs one thread.
+    """
+
+    def __init__(
+        self, look: Callable[[], T], name: str, patience: float = PATIENCE_SECONDS
+    ) -> None:
+        self._look = look
+        self._name = name
+        self._patience = patience
+        self._turn = threading.Lock()
+        self._latest: Work[T] | None = None
+
+    def ask(self) -> T:
+        """What is seen now. Raises NoAnswerYet when that takes too long, and what the look raises.
+
+        A look that has hung for long keeps nobody waiting.
+        """
+        asked = time.monotonic()
+        while True:
+            work = self._work_since(asked)
+            left = min(asked, work.began) + self._patience - time.monotonic()
+            if work.began >= asked:
+                return work.result(left)
+            work.wait(left)
+
+    def _work_since(self, asked: float) -> Work[T]:
+        """The look that is under way, or began after the question; else a new one."""
+        with self._turn:
+            if self._latest is None or (self._latest.ended and self._latest.began < asked):
+                self._latest = Work(self._look, self._name, daemon=True)
+            return self._latest

@@ -1,0 +1,210 @@
+"""How Rowpost is, part by part, in words that say what to do. Asking never hangs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.background import NoAnswerYet, Watch
+from shared.database import probe
+from shared.database.engine import driver_of
+from shared.database.errors import DatabaseUnreachable, SchemaBehind
+from shared.delivery.accounts import load_accounts
+from shared.delivery.pauses import pauses
+from shared.errors import RowpostError
+from shared.overview import Overview
+
+if TYPE_CHECKING:
+    from shared.application import Application
+
+Status = Literal["healthy", "degraded", "unhealthy"]
+
+TIMER_STALE_AFTER = timedelta(minutes=3)
+AWAY = (DatabaseUnreachable, SchemaBehind, NoAnswerYet, SQLAlchemyError)
+"""What is raised where a look at the database comes to nothing."""
+_PROBE_SECONDS = 2.0
+MOST_HELD_CODES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class AccountHealth:
+    """An active account: `ready`, `paused` (until when, and why), or `unusable` (why)."""
+
+    code: str
+    state: Literal["ready", "paused", "unusable"]
+    reason: str | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """What the accounts need: each one's state, and codes whose password stands in the table."""
+
+    accounts: tuple[AccountHealth, ...] = ()
+    plain_passwords: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """All parts at one moment; a part's problem is None where it is well.
+
+    `overview` and `accounts` are None while the database does not answer.
+    """
+
+    at: datetime
+    overview: Overview | None
+    database_problem: str | None
+    driver: str | None
+    secrets: Literal["Key Vault", "encrypted file"]
+    secrets_problem: str | None
+    storage: Literal["Azure Storage", "this process"]
+    storage_problem: str | None
+    accounts: Accounts | None
+
+    @property
+    def status(self) -> Status:
+        if self.database_problem:
+            return "unhealthy"
+        return "degraded" if self.problems else "healthy"
+
+    @property
+    def timer_is_stale(self) -> bool:
+        """Whether the timer should have come by since; False while nobody can know."""
+        if self.overview is None:
+            return False
+        state = self.overview.state
+        last = state.last_tick or state.started_at
+        return last is not None and self.at - last > TIMER_STALE_AFTER
+
+    @property
+    def problems(self) -> list[str]:
+        """What somebody should look at, the worst first."""
+        return list(self._problems())
+
+    def _problems(self) -> Iterator[str]:
+        parts = {
+            "database": self.database_problem,
+            "secret store": self.secrets_problem,
+            "storage": self.storage_problem,
+        }
+        yield from (f"The {part}: {problem}" for part, problem in parts.items() if problem)
+        if self.timer_is_stale:
+            yield "The timer has not come by for more than 3 minutes: is the app running?"
+        if self.overview is not None:
+            yield from _of_queue(self.overview)
+        if self.accounts is not None:
+            yield from _of_accounts(self.accounts)
+
+
+class HealthCheck:
+    """Looks at an application's parts, those that may hang on threads of their own."""
+
+    def __init__(self, application: Application, overview: Watch[Overview]) -> None:
+        self._application = application
+        self._overview = overview
+        self._accounts = Watch(self._look_at_accounts, "accounts")
+        self._why_closed = Watch(self._probe, "database probe")
+        self._storage = Watch(self._look_at_storage, "storage")
+
+    def check(self) -> Health:
+        """All parts, within about 10 seconds at the worst."""
+        here = self._application
+        overview, problem = self._look_at_database()
+        return Health(
+            at=here.clock(),
+            overview=overview,
+            database_problem=problem,
+            driver=driver_of(here.database_url()),
+            secrets="Key Vault" if here.settings.key_vault_uri else "encrypted file",
+            secrets_problem=_words(here.configuration.problem),
+            storage="Azure Storage" if here.settings.has_storage else "this process",
+            storage_problem=self._storage_problem(),
+            accounts=self._accounts_if(overview is not None),
+        )
+
+    def _look_at_database(self) -> tuple[Overview | None, str | None]:
+        try:
+            return self._overview.ask(), None
+        except (RowpostError, SQLAlchemyError) as error:
+            known = str(error) if isinstance(error, RowpostError) else None
+        try:
+            return None, self._why_closed.ask() or known or _NO_ANSWER
+        except RowpostError:
+            return None, _NO_ANSWER
+
+    def _probe(self) -> str | None:
+        return probe.why_closed(self._application.database_url(), _PROBE_SECONDS)
+
+    def _storage_problem(self) -> str | None:
+        try:
+            self._storage.ask()
+        except NoAnswerYet:
+            return _NO_ANSWER
+        except RowpostError as error:
+            return str(error)
+        return None
+
+    def _accounts_if(self, answers: bool) -> Accounts | None:
+        if not answers:
+            return None
+        try:
+            return self._accounts.ask()
+        except (RowpostError, SQLAlchemyError):
+            return None
+
+    def _look_at_storage(self) -> None:
+        self._application.tokens.check()
+
+    def _look_at_accounts(self) -> Accounts:
+        here = self._application
+        with here.database().read() as connection:
+            book = load_accounts(connection, here.secrets, here.settings)
+            resting = pauses(connection)
+        usable = []
+        for account in book.usable:
+            pause = resting.get(account.id)
+            usable.append(
+                AccountHealth(account.code, "paused", pause.reason, pause.until)
+                if pause
+                else AccountHealth(account.code, "ready")
+            )
+        unusable = [
+            AccountHealth(code, "unusable", reason) for code, reason in book.problems.items()
+        ]
+        return Accounts((*usable, *unusable), book.plain_passwords)
+
+
+_NO_ANSWER = "it does not answer"
+
+
+def _of_queue(overview: Overview) -> Iterator[str]:
+    if overview.state.moved:
+        yield "The queue has moved to another database: this one sends nothing."
+    if overview.unknown:
+        yield (
+            f"{_emails(overview.unknown)} may have been sent or not: look for each at its "
+            "recipient, then decide with `resolve`."
+        )
+    for code, number in overview.held.most_common(MOST_HELD_CODES):
+        whose = f"the account code {code!r}, which no active account has" if code else "no account"
+        yield f"{_emails(number)} held: they name {whose}."
+
+
+def _of_accounts(accounts: Accounts) -> Iterator[str]:
+    for one in accounts.accounts:
+        if one.state != "ready":
+            yield f"The account {one.code or '(default)'} is {one.state}: {one.reason}"
+    for code in accounts.plain_passwords:
+        yield f"The password of the account {code} stands in the table in plain text."
+
+
+def _emails(number: int) -> str:
+    return "1 email" if number == 1 else f"{number} emails"
+
+
+def _words(error: Exception | None) -> str | None:
+    return str(error) if error else None

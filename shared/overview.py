@@ -1,0 +1,78 @@
+"""What the queue's database says of the service and of its queue, in one bounded look."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from shared import service
+from shared.delivery.accounts import answered_codes
+from shared.outbox import counts
+from shared.outbox.counts import COUNT_LIMIT
+from shared.outbox.statistics import Counted, Totals
+
+if TYPE_CHECKING:
+    from shared.application import Application
+    from shared.database.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """The service and its queue at one moment; no state is counted beyond COUNT_LIMIT."""
+
+    state: service.ServiceState
+    response_ms: int
+    """What it took to reach the database and to read one row."""
+    waiting: int
+    sending: int
+    unknown: int
+    held: Counter[str]
+    """Emails that no active account answers for, by their account code."""
+    oldest_waiting: datetime | None
+    ever: dict[Counted, int]
+
+    @property
+    def capped(self) -> bool:
+        """Whether something was too much to be counted to its end."""
+        return COUNT_LIMIT in (self.waiting, self.sending, self.unknown, self.held.total())
+
+    def seconds_waited(self, now: datetime) -> int | None:
+        """How long the oldest waiting email has waited, in seconds."""
+        if self.oldest_waiting is None:
+            return None
+        return max(0, round((now - self.oldest_waiting).total_seconds()))
+
+
+class Overlooker:
+    """Looks at an application's queue, one look at a time; what is long past it reads once."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._totals = Totals()
+        self._of: Database | None = None
+
+    def look(self) -> Overview:
+        """Bounded reads only, whatever the size of the tables. Raises DatabaseUnreachable."""
+        began = time.perf_counter()
+        database = self._application.database()
+        with database.read() as connection:
+            state = service.status(connection)
+            response_ms = round((time.perf_counter() - began) * 1000)
+            return Overview(
+                state=state,
+                response_ms=response_ms,
+                waiting=counts.waiting(connection),
+                sending=counts.sending(connection),
+                unknown=counts.unknown(connection),
+                held=counts.held(connection, answered_codes(connection)),
+                oldest_waiting=counts.oldest_waiting(connection),
+                ever=self._totals_of(database).read(connection),
+            )
+
+    def _totals_of(self, database: Database) -> Totals:
+        if self._of is not database:
+            self._of, self._totals = database, Totals()
+        return self._totals
