@@ -95,14 +95,10 @@ def held(connection: Connection, answered: Sequence[str | None]) -> Counter[str]
     COUNT_LIMIT.
     """
     found: Counter[str] = Counter()
-    gaps = _gaps(answered)
+    gaps = gaps_between(answered)
     for begin in range(0, len(gaps), _GAPS_AT_ONCE):
-        several = gaps[begin : begin + _GAPS_AT_ONCE]
-        rows = union_all(*(select(_in_gap(gap).subquery()) for gap in several)).subquery()
-        code = rows.c.dd_EmailParamCode
-        some = select(code).limit(COUNT_LIMIT - found.total()).subquery()
-        by_code = select(some.c[0], func.count()).group_by(some.c[0])
-        for name, number in connection.execute(by_code):
+        statement = held_statement(gaps[begin : begin + _GAPS_AT_ONCE], COUNT_LIMIT - found.total())
+        for name, number in connection.execute(statement):
             found[name or ""] += number
         if found.total() >= COUNT_LIMIT:
             break
@@ -119,18 +115,28 @@ def oldest_waiting(connection: Connection) -> datetime | None:
     )
 
 
-def _gaps(answered: Sequence[str | None]) -> list[tuple[ColumnElement[bool], ...]]:
-    """Conditions that no answered code meets; an email without a code meets the first of them."""
+Gap = tuple[ColumnElement[bool], ...]
+
+
+def gaps_between(answered: Sequence[str | None]) -> list[Gap]:
+    """Conditions that no answered code meets, for ranges of the index that do not overlap."""
     code = emails.c.dd_EmailParamCode
     codes = [one for one in answered if one is not None]
-    gaps: list[tuple[ColumnElement[bool], ...]] = [] if None in answered else [(code.is_(None),)]
+    gaps: list[Gap] = [] if None in answered else [(code.is_(None),)]
     if not codes:
         return [*gaps, (code.is_not(None),)]
     between = [(code > low, code < high) for low, high in pairwise(codes)]
     return [*gaps, (code < codes[0],), *between, (code > codes[-1],)]
 
 
-def _in_gap(gap: tuple[ColumnElement[bool], ...]) -> Select[Any]:
+def held_statement(gaps: Sequence[Gap], most: int) -> Select[Any]:
+    """Waiting emails in these gaps, `most` at most, counted by code."""
+    in_gaps = union_all(*(select(_in_gap(gap).subquery()) for gap in gaps)).subquery()
+    some = select(in_gaps.c.dd_EmailParamCode).limit(most).subquery()
+    return select(some.c[0], func.count()).group_by(some.c[0])
+
+
+def _in_gap(gap: Gap) -> Select[Any]:
     return (
         select(emails.c.dd_EmailParamCode)
         .where(flag_is(Flag.WAITING), emails.c.dd_NextAttemptDate.is_(None), *gap)

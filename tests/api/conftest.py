@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from functions import login, operations, sending, service
+from functions.groups import GROUPS
 from shared.application import Application, use
 from shared.security import tokens
 from shared.security.lockout import lockout
@@ -46,12 +46,7 @@ def app(tmp_path: Path, catcher: Catcher) -> Iterator[Application]:
 
 @pytest.fixture
 def client(app: Application) -> Client:
-    return Client(
-        login.routes.blueprint,
-        operations.routes.blueprint,
-        sending.routes.blueprint,
-        service.routes.blueprint,
-    )
+    return Client(*(group.routes.blueprint for group in GROUPS))
 
 
 @pytest.fixture

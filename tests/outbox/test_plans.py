@@ -81,6 +81,8 @@ def on_emails(steps: list[str]) -> list[str]:
         (counts.oldest_waiting, {"IX_Rowpost_Oldest"}),
         (counts.due, {"IX_Rowpost_Ready"}),
         (counts.sending, {"IX_Rowpost_Leased"}),
+        (lambda c: counts.held(c, []), {"IX_Rowpost_Ready"}),
+        (lambda c: counts.held(c, [None, "", "MAIN", "NEWS"]), {"IX_Rowpost_Ready"}),
         (
             counts.counts,
             {"IX_Rowpost_Oldest", "IX_Rowpost_Later", "IX_Rowpost_Leased"} | {"IX_Rowpost_Unknown"},
@@ -100,6 +102,8 @@ def on_emails(steps: list[str]) -> list[str]:
         "oldest",
         "due",
         "sending",
+        "held without an account",
+        "held beside accounts",
         "counts",
     ],
 )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
+from sqlalchemy import Select
 from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 from sqlalchemy.sql.expression import UpdateBase
 
 from shared.outbox.admit import ADMIT, EXPIRE
 from shared.outbox.claim import claim_statement, suspects_statement
+from shared.outbox.counts import gaps_between, held_statement
 from shared.outbox.finish import ENDINGS, SENT, Outcome
 from shared.outbox.give_back import GIVE_BACK, RELEASE
 from shared.outbox.lease import RENEW
@@ -46,7 +49,7 @@ STATEMENTS = {
 } | {f"ends as {outcome}": statement for outcome, statement in ENDINGS.items()}
 
 
-def t_sql(statement: UpdateBase) -> str:
+def t_sql(statement: UpdateBase | Select[Any]) -> str:
     """The text that the driver is handed, on one line, less the brackets and the table's name."""
     dialect = MSDialect_pyodbc(paramstyle="qmark")  # type: ignore[no-untyped-call]
     compiled = statement.compile(dialect=dialect)
@@ -203,6 +206,15 @@ def test_admitting_looks_into_the_small_indexes_only() -> None:
     ):
         assert f"WHERE {condition})" in text
     assert text.endswith(") AND dd_SendFlag = 'N'")
+
+
+def test_held_emails_are_counted_in_the_gaps_between_the_codes() -> None:
+    text = t_sql(held_statement(gaps_between([None, "", "MAIN"]), 10_000))
+
+    assert text.count("SELECT TOP 10000") == 4
+    assert "dd_EmailParamCode > ? AND dd_EmailParamCode < ?" in text
+    assert text.count("dd_SendFlag = 'N' AND dd_NextAttemptDate IS NULL AND ") == 3
+    assert text.endswith("GROUP BY anon_1.dd_EmailParamCode")
 
 
 def test_an_hour_of_the_statistics_begins_by_the_servers_clock() -> None:

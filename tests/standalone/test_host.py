@@ -19,7 +19,7 @@ from shared.api.errors import ApiError
 from standalone.host import Host, HostOptions
 from standalone.host_json import Cors, HostJson
 from standalone.index import CannotIndex, index
-from standalone.port import PortTaken
+from standalone.port import PortTaken, listen
 
 LIMIT = 1024 * 1024
 WAIT = 10
@@ -386,3 +386,12 @@ def test_nobody_else_reaches_the_host(running: Running, method: str, path: str) 
     assert response.status == 401
     assert json.loads(body)["code"] == "authentication_required"
     assert running.seen.messages.empty()
+
+
+def test_small_answers_do_not_wait_for_an_acknowledgement() -> None:
+    """asyncio turns Nagle's algorithm off only for sockets that are TCP by their own word."""
+    with listen("127.0.0.1", 0, variable="ROWPOST_PORT") as listening:
+        with socket.create_connection(listening.getsockname()):
+            accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.proto == socket.IPPROTO_TCP

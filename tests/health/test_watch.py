@@ -1,0 +1,113 @@
+"""Looking at what may hang: nobody waits for long or is told what is older than the question."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from shared.background import NoAnswerYet, Watch, Work
+
+
+class Slow:
+    """Answers 1, 2, 3, ... each when it is let go."""
+
+    def __init__(self) -> None:
+        self.numbers = itertools.count(1)
+        self.looks = 0
+        self.let_go = threading.Event()
+        self.looking = threading.Event()
+
+    def __call__(self) -> int:
+        self.looks += 1
+        number = next(self.numbers)
+        self.looking.set()
+        self.let_go.wait(5)
+        return number
+
+
+@pytest.fixture
+def slow() -> Iterator[Slow]:
+    slow = Slow()
+    yield slow
+    slow.let_go.set()
+
+
+def test_each_question_has_a_look_of_its_own_when_nobody_else_asks() -> None:
+    numbers = itertools.count(1)
+    watch = Watch(lambda: next(numbers), "test")
+
+    assert [watch.ask(), watch.ask()] == [1, 2]
+
+
+def test_who_asks_during_a_look_shares_the_next_one(slow: Slow) -> None:
+    watch = Watch(slow, "test")
+    with ThreadPoolExecutor(20) as pool:
+        first = pool.submit(watch.ask)
+        slow.looking.wait(5)
+        others = [pool.submit(watch.ask) for _ in range(10)]
+        time.sleep(0.05)
+        slow.let_go.set()
+
+        assert first.result(5) == 1
+        assert {other.result(5) for other in others} <= {2, 3}
+    assert slow.looks <= 3
+
+
+def test_what_hangs_is_waited_for_with_patience_and_then_not_at_all(slow: Slow) -> None:
+    watch = Watch(slow, "test", patience=0.2)
+
+    began = time.monotonic()
+    with pytest.raises(NoAnswerYet):
+        watch.ask()
+    first = time.monotonic() - began
+    with pytest.raises(NoAnswerYet):
+        watch.ask()
+    second = time.monotonic() - began - first
+
+    assert 0.15 < first < 2
+    assert second < 0.15
+    assert slow.looks == 1
+
+
+def test_a_look_that_fails_tells_those_who_asked_for_it(slow: Slow) -> None:
+    def fail() -> int:
+        raise LookupError("nothing here")
+
+    with pytest.raises(LookupError, match="nothing here"):
+        Watch(fail, "test").ask()
+
+
+def test_a_failure_is_not_told_to_who_asked_after_it_began(slow: Slow) -> None:
+    def look() -> int:
+        number = slow()
+        if number == 1:
+            raise LookupError("too early")
+        return number
+
+    watch = Watch(look, "test")
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(watch.ask)
+        slow.looking.wait(5)
+        second = pool.submit(watch.ask)
+        time.sleep(0.05)
+        slow.let_go.set()
+
+        assert second.result(5) == 2
+        with pytest.raises(LookupError):
+            first.result(5)
+
+
+def test_work_that_takes_longer_goes_on(slow: Slow) -> None:
+    work = Work(slow, "test", daemon=True)
+
+    with pytest.raises(NoAnswerYet):
+        work.result(0.01)
+    slow.let_go.set()
+
+    assert work.result(5) == 1
+    assert work.ended
