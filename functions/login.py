@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from shared.api.caller import Caller
 from shared.api.endpoint import Request, Routes, Who
 from shared.api.errors import ApiError
 from shared.api.models import Answer, Input, Timestamp
 from shared.application import application
-from shared.security import tokens
+from shared.security import passwords, tokens
 from shared.security.lockout import lockout
 from shared.security.roles import Role
 
@@ -22,6 +22,13 @@ routes = Routes()
 class Credentials(Input):
     username: Annotated[str, Field(min_length=1, max_length=100)]
     password: Annotated[str, Field(min_length=1, max_length=1000, repr=False)]
+
+    @field_validator("password")
+    @classmethod
+    def _is_one_that_can_be_right(cls, password: str) -> str:
+        if passwords.is_too_long(password):
+            raise ValueError(passwords.TOO_LONG)
+        return password
 
 
 class User(Answer):

@@ -122,7 +122,7 @@ def as_api_error(error: Exception) -> ApiError:
         case AccountUnusable():
             return ApiError(409, "account_unusable", str(error))
         case TrialFailed():
-            return ApiError(502, "mail_server_refused", f"The test email was not sent: {error}")
+            return ApiError(502, "mail_server_refused", f"The test email was not sent: {error}.")
         case ServiceRuns():
             return ApiError(409, "service_running", str(error))
         case TargetUnreachable():

@@ -8,22 +8,25 @@ COST = 12
 """bcrypt's work factor: some 0.2 s a password."""
 
 LONGEST_BYTES = 72
+TOO_LONG = f"The password is longer than {LONGEST_BYTES} bytes in UTF-8: choose a shorter one."
 
 
 class PasswordTooLong(RowpostError):
     """bcrypt would take only the first 72 bytes of it."""
 
 
+def is_too_long(text: str) -> bool:
+    """Whether bcrypt would leave out the end of it."""
+    return len(_encoded(text)) > LONGEST_BYTES
+
+
 def hash_password(text: str, cost: int = COST) -> str:
     """A salted hash of the password in UTF-8. Raises PasswordTooLong."""
     import bcrypt
 
-    password = _encoded(text)
-    if len(password) > LONGEST_BYTES:
-        raise PasswordTooLong(
-            f"The password is longer than {LONGEST_BYTES} bytes in UTF-8: choose a shorter one."
-        )
-    return bcrypt.hashpw(password, bcrypt.gensalt(cost)).decode("ascii")
+    if is_too_long(text):
+        raise PasswordTooLong(TOO_LONG)
+    return bcrypt.hashpw(_encoded(text), bcrypt.gensalt(cost)).decode("ascii")
 
 
 def verify(text: str, hashed: str) -> bool:
@@ -38,7 +41,7 @@ def verify(text: str, hashed: str) -> bool:
         matches = bcrypt.checkpw(password[:LONGEST_BYTES], hashed.encode())
     except ValueError:
         return False
-    return matches and len(password) <= LONGEST_BYTES
+    return matches and not is_too_long(text)
 
 
 def nobodys_hash(cost: int = COST) -> str:

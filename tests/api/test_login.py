@@ -70,7 +70,6 @@ def test_the_operator_logs_in_as_operator(client: Client) -> None:
         (ADMIN, OPERATOR_PASSWORD),
         ("Admin", ADMIN_PASSWORD),
         (ADMIN, ADMIN_PASSWORD + "\x00"),
-        (ADMIN, "ü" * 900),
         ("\u202e\x00", "' OR 1=1 --"),
     ],
 )
