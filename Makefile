@@ -32,7 +32,7 @@ run: $(RUN)
 	.venv/bin/python -m standalone
 
 test: $(DEV) $(WORKER) $(NPM)
-	@tools/debian-packages libodbc.so.2=unixodbc smtp-sink=postfix
+	@tools/debian-packages libodbc.so.2=unixodbc smtp-sink=postfix curl=curl sqlite3=sqlite3
 	.venv/bin/python -m pytest -n $(WORKERS) --dist loadgroup --timeout 120 $(ARGS)
 
 lint: $(DEV)

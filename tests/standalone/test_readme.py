@@ -1,0 +1,59 @@
+"""The README's commands, as a newcomer pastes them."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+
+from tests.support.standalone import Launch
+from tests.support.tools import ROOT, program
+
+PASSWORD = "as make run shows it"
+SHOWN = "the password that make run has shown"
+
+
+def commands_under(heading: str) -> str:
+    """The first block of shell commands below a heading."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    found = re.search(rf"^## {heading}$.*?^```sh\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    assert found, heading
+    return found[1]
+
+
+def test_setting_it_up_works_when_pasted(standalone: Launch) -> None:
+    program("curl")
+    program("sqlite3")
+    service = standalone(ROWPOST_ADMIN_PASSWORD=PASSWORD)
+    commands = commands_under("Set it up")
+    for here, there in (
+        ("http://127.0.0.1:7071", service.base),
+        (SHOWN, PASSWORD),
+        (".rowpost/", f"{service.folder}/"),
+    ):
+        assert here in commands
+        commands = commands.replace(here, there)
+
+    run = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stderr
+    saved, tested, before, sent, after, stopped, started, health = (
+        json.loads(line) for line in run.stdout.splitlines()
+    )
+    assert saved["success"]
+    assert tested["recipient"] == "ann@example.com"
+    assert before["service"]["queue"]["waiting"] + sent["sent"] >= 1
+    assert (sent["failed"], sent["remaining"]) == (0, 0)
+    assert after["service"]["queue"]["waiting"] == 0
+    assert after["service"]["emailStats"]["totalSent"] == 1
+    assert stopped["status"]["status"] == "stopped"
+    assert started["status"]["status"] == "running"
+    assert (health["status"], health["problems"]) == ("healthy", [])
+    subjects = {str(mail["Subject"]) for mail in service.wait_for_mail(2)}
+    assert "Your order" in subjects
