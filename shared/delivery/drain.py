@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TypeVar
 
 from sqlalchemy import Connection as SqlConnection
@@ -46,6 +46,7 @@ from shared.outbox.claim import (
     UnreadableEmail,
     Wanted,
     claim,
+    claim_one,
     claim_suspects,
     fetch,
 )
@@ -71,13 +72,15 @@ _MOST_ADMITTED = 1_000
 class Order:
     """What a drain is to do: which lanes, for how many seconds, `scheduled` until when.
 
-    `forced`: an operator asked for it, so a paused account is tried at once.
+    `forced`: an operator asked for it, so a paused account is tried at once. `only`: this email
+    and no other.
     """
 
     lanes: tuple[Lane, ...] = BOTH_LANES
     seconds: float = 45.0
     scheduled_until: datetime | None = None
     forced: bool = False
+    only: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +156,12 @@ class _Drain:
         nothing_left = False
         with LeaseKeeper(self._database, self._lease), self._recording(), closing(self._pump):
             try:
-                self._admit()
-                self._send_suspects()
-                nothing_left = self._send_what_is_due()
+                if self._order.only is not None:
+                    self._send_only(self._order.only)
+                else:
+                    self._admit()
+                    self._send_suspects()
+                    nothing_left = self._send_what_is_due()
             finally:
                 self._wind_down()
         return Drained.of(self._recorder.written, finished=nothing_left)
@@ -173,9 +179,19 @@ class _Drain:
         """First, and with nothing beside them, the emails that a sender died of."""
         for line in self._look():
             while not self._over and not line.closed and self._claim(line, claim_suspects):
-                while not (line.idle or line.closed or self._over):
-                    self._serve(line)
-                    self._carry_on()
+                self._serve_to_the_end(line)
+
+    def _send_only(self, email_id: int) -> None:
+        """Send one email over the account that answers for its code."""
+        for line in self._look():
+            if self._claim(line, partial(claim_one, email_id=email_id)):
+                self._serve_to_the_end(line)
+                break
+
+    def _serve_to_the_end(self, line: Line) -> None:
+        while not (line.idle or line.closed or self._over):
+            self._serve(line)
+            self._carry_on()
 
     def _send_what_is_due(self) -> bool:
         """Keep every line filled; True when nothing is due any more."""

@@ -119,6 +119,13 @@ def claim_suspects(connection: Connection, wanted: Wanted, lease: Lease) -> list
     return []
 
 
+def claim_one(connection: Connection, wanted: Wanted, lease: Lease, email_id: int) -> list[int]:
+    """Claim this email, if it waits and is one of those wanted; answers its id or nothing."""
+    nulls = tuple(code is None for code in wanted.codes)
+    statement = claim_one_statement(nulls, len(wanted.lanes))
+    return _execute(connection, statement, wanted, lease, email_id=email_id)
+
+
 def fetch(connection: Connection, ids: Sequence[int]) -> list[ClaimedEmail | UnreadableEmail]:
     """What is needed of claimed emails, in the order in which they are to be sent."""
     if not ids:
@@ -171,8 +178,11 @@ _FETCH = (
 )
 
 
-def _execute(connection: Connection, statement: Update, wanted: Wanted, lease: Lease) -> list[int]:
+def _execute(
+    connection: Connection, statement: Update, wanted: Wanted, lease: Lease, **more: int
+) -> list[int]:
     values: dict[str, Any] = {
+        **more,
         "token": lease.token,
         "lease_seconds": lease.seconds,
         "message_id_end": f".{lease.token[:8]}@{wanted.message_domain}>",
@@ -229,6 +239,21 @@ def suspects_statement(nulls: tuple[bool, ...], lanes: int, times: int, most: in
         # Ordered by the bare number, SQLite would walk through the whole table in that order.
         .order_by(emails.c.dd_srno + literal_column("0"))
         .limit(most)
+    )
+
+
+@lru_cache(maxsize=64)
+def claim_one_statement(nulls: tuple[bool, ...], lanes: int) -> Update:
+    return _taking(
+        select(emails.c.dd_srno)
+        .with_hint(emails, _LOCKS, "mssql")
+        .where(
+            emails.c.dd_srno == bindparam("email_id"),
+            flag_is(Flag.WAITING),
+            or_(*(_code_is(number, null) for number, null in enumerate(nulls))),
+            emails.c.dd_Lane.in_([bindparam(f"lane{lane}") for lane in range(lanes)]),
+            time_has_come,
+        )
     )
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 from sqlalchemy.sql.expression import UpdateBase
 
 from shared.outbox.admit import ADMIT, EXPIRE
-from shared.outbox.claim import claim_statement, suspects_statement
+from shared.outbox.claim import claim_one_statement, claim_statement, suspects_statement
 from shared.outbox.counts import gaps_between, held_statement
 from shared.outbox.finish import ENDINGS, SENT, Outcome
 from shared.outbox.give_back import GIVE_BACK, RELEASE
@@ -33,6 +33,7 @@ NO_LEASE = "dd_LeaseToken=NULL, dd_LeaseUntil=NULL"
 STATEMENTS = {
     "claim": claim_statement((False,), 1, 200),
     "claim of many": claim_statement((True, False, False), 2, 200),
+    "claim one": claim_one_statement((True, False), 2),
     "suspects": suspects_statement((True, False), 2, 1, 8),
     "mark": MARK.statement(2),
     "sent": SENT.statement(2),

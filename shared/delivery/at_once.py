@@ -1,0 +1,56 @@
+"""Sending one stored email while its caller waits, with the drain's own steps."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from shared.application import Application
+from shared.background import NoAnswerYet, Work
+from shared.database.tables import emails
+from shared.delivery.drain import Order, drain
+from shared.outbox.states import Flag
+
+_LOOK_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """Where an email stands, and the last that was said of it. Flag None: its row is gone."""
+
+    flag: Flag | None
+    reason: str | None
+
+    @property
+    def is_open(self) -> bool:
+        """Somebody is sending it."""
+        return self.flag in (Flag.PREPARING, Flag.TRANSMITTING)
+
+
+def send_at_once(application: Application, email_id: int, seconds: float) -> Fate:
+    """Send this email; answers where it stands when that is done, or after so many seconds.
+
+    One that another sender has claimed is waited for. One that is still on its way then goes on by
+    itself. Stopped services and resting accounts leave it waiting. Raises DatabaseUnreachable.
+    """
+    deadline = time.monotonic() + seconds
+    order = Order(seconds=seconds, only=email_id)
+    # No daemon: a process that ends lets it finish what is being sent.
+    work = Work(lambda: drain(application, order), f"email {email_id}", daemon=False)
+    with suppress(NoAnswerYet):
+        work.result(seconds)
+    while (fate := _fate(application, email_id)).is_open and time.monotonic() < deadline:
+        time.sleep(_LOOK_SECONDS)
+    return fate
+
+
+def _fate(application: Application, email_id: int) -> Fate:
+    query = select(emails.c.dd_SendFlag, emails.c.dd_BounceReason)
+    with application.database().read() as connection:
+        row = connection.execute(query.where(emails.c.dd_srno == email_id)).one_or_none()
+    if row is None:
+        return Fate(None, "its row is gone")
+    return Fate(Flag(row.dd_SendFlag), row.dd_BounceReason)
