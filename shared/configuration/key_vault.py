@@ -126,8 +126,9 @@ class KeyVaultSecretStore:
     def delete(self, name: str) -> None:
         from azure.core.exceptions import ResourceNotFoundError
 
+        checked_name(name)
         with suppress(ResourceNotFoundError):
-            self._ask(lambda client: client.begin_delete_secret(checked_name(name)))
+            self._ask(lambda client: client.begin_delete_secret(name))
         self._remember(name, None)
 
     def names(self, prefix: str = "") -> list[str]:

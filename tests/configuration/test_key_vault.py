@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.api.errors import as_api_error
 from shared.configuration import account_passwords
 from shared.configuration.account_passwords import Binding
 from shared.configuration.key_vault import (
@@ -74,9 +75,10 @@ class TestWriting:
         store.set("a", whole)
         with pytest.raises(SecretTooLarge, match="25000 bytes"):
             store.set("a", whole + "x")
-        with pytest.raises(SecretTooLarge):
+        with pytest.raises(SecretTooLarge) as refused:
             store.update("a", lambda present: f"{present}x")
 
+        assert as_api_error(refused.value).status == 422
         assert key_vault.value("a") == whole
 
     def test_a_change_that_somebody_has_written_over_is_made_once_more(
