@@ -12,11 +12,12 @@ from shared import service
 from shared.background import Watch
 from shared.configuration.document import DatabaseAddress
 from shared.configuration.live import LiveConfiguration
+from shared.configuration.secret_store import SecretDisabled
 from shared.database import migrations
 from shared.database.database import Database
 from shared.database.engine import open_engine, sql_server_url, sqlite_url
 from shared.database.errors import unreachable
-from shared.security.logins import Logins
+from shared.security.logins import FIRST_PASSWORD_SECRET, Logins
 from shared.security.tokens import SigningKeys
 from shared.settings import Settings, settings
 
@@ -44,15 +45,18 @@ class Application:
         """What the time is, for all that a schedule decides."""
         self.stop = threading.Event()
         """Set when the process is to end: drains finish what is being sent, no more."""
+        self._choosing_store = threading.Lock()
+        self._secrets: SecretStore | None = None
         self._opening = threading.Lock()
         self._opened: tuple[_Wanted, Database] | None = None
 
-    @cached_property
+    @property
     def secrets(self) -> SecretStore:
-        from shared.configuration.encrypted_file import EncryptedFileSecretStore
-        from shared.configuration.secret_key import secret_key
-
-        return EncryptedFileSecretStore(self.settings.data / "secrets", secret_key(self.settings))
+        """The key vault if one is named, else the data folder's encrypted file; one a process."""
+        with self._choosing_store:
+            if self._secrets is None:
+                self._secrets = _secret_store(self.settings)
+            return self._secrets
 
     @cached_property
     def configuration(self) -> LiveConfiguration:
@@ -61,8 +65,8 @@ class Application:
     @cached_property
     def logins(self) -> Logins:
         logins = Logins(self.secrets)
-        if self.settings.admin_password:
-            logins.ensure_first_admin(self.settings.admin_username, self.settings.admin_password)
+        if password := self._first_password():
+            logins.ensure_first_admin(self.settings.admin_username, password)
         return logins
 
     @cached_property
@@ -134,6 +138,16 @@ class Application:
             address.server, address.port, address.database, address.user, password
         )
 
+    def _first_password(self) -> str | None:
+        """The first admin's, from the settings or, as in Azure, from the secret store."""
+        if self.settings.admin_password:
+            return self.settings.admin_password
+        try:
+            kept = self.secrets.get(FIRST_PASSWORD_SECRET)
+        except SecretDisabled:
+            return None
+        return kept.value.strip("\r\n") if kept else None
+
     def _feel_pulse(self) -> None:
         with self.database().read() as connection:
             service.status(connection)
@@ -159,6 +173,18 @@ class Application:
             else:
                 migrations.require_current(engine)
         return Database(engine)
+
+
+def _secret_store(settings: Settings) -> SecretStore:
+    if settings.key_vault_uri:
+        from shared.configuration.key_vault import KeyVaultSecretStore
+        from shared.identity import any_identity
+
+        return KeyVaultSecretStore(settings.key_vault_uri, any_identity())
+    from shared.configuration.encrypted_file import EncryptedFileSecretStore
+    from shared.configuration.secret_key import secret_key
+
+    return EncryptedFileSecretStore(settings.data / "secrets", secret_key(settings))
 
 
 class _Wanted(NamedTuple):

@@ -120,7 +120,7 @@ class HealthCheck:
             database_problem=problem,
             driver=driver_of(here.database_url()),
             secrets="Key Vault" if here.settings.key_vault_uri else "encrypted file",
-            secrets_problem=_words(here.configuration.problem),
+            secrets_problem=here.secrets.problem() or _words(here.configuration.problem),
             storage="Azure Storage" if here.settings.has_storage else "this process",
             storage_problem=self._storage_problem(),
             accounts=self._accounts_if(overview is not None),

@@ -17,6 +17,7 @@ pytest_plugins = [
     "tests.support.azurite",
     "tests.support.database",
     "tests.support.smtp",
+    "tests.support.key_vault",
     "tests.support.standalone",
 ]
 

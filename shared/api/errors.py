@@ -11,7 +11,7 @@ import azure.functions as func
 
 from shared.api.models import Answer
 from shared.configuration.live_document import DocumentUnreadable
-from shared.configuration.secret_store import SecretStoreUnavailable
+from shared.configuration.secret_store import SecretStoreUnavailable, SecretTooLarge
 from shared.database.errors import (
     CommitUncertain,
     DatabaseUnreachable,
@@ -129,6 +129,8 @@ def as_api_error(error: Exception) -> ApiError:
             return _invalid("server", str(error), code="database_unreachable")
         case PasswordNeeded() | PasswordTooLong():
             return _invalid("password", str(error))
+        case SecretTooLarge():
+            return ApiError(422, "validation_failed", str(error))
         case LoginTaken():
             return _invalid("username", str(error))
         case DatabaseMoved():

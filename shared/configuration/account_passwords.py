@@ -52,7 +52,8 @@ def keep(store: SecretStore, name: str, password: str, binding: Binding) -> str:
 def resolve(store: SecretStore, reference: str, binding: Binding) -> str:
     """The password that `reference` names, if it belongs to this very connection.
 
-    Raises PasswordUnavailable, and SecretStoreUnavailable while the store is away.
+    One that another instance has changed is known within 30 seconds, and what was known goes on
+    working while the store is away. Raises PasswordUnavailable, and SecretStoreUnavailable.
     """
     name = reference.removeprefix(PREFIX)
     if not is_reference(reference) or not name.startswith(NAME_PREFIX):
@@ -67,7 +68,7 @@ def resolve(store: SecretStore, reference: str, binding: Binding) -> str:
 
 def _kept(store: SecretStore, name: str) -> _Kept:
     try:
-        secret = store.get(name)
+        secret = store.recent(name)
         if secret:
             return _Kept.model_validate_json(secret.value)
     except (BadSecretName, ValidationError):

@@ -22,8 +22,16 @@ class SecretStoreUnavailable(RowpostError):
     """The store cannot be reached, read or written just now."""
 
 
+class SecretDisabled(SecretStoreUnavailable):
+    """Somebody has switched off this one secret, where a store can."""
+
+
 class BadSecretName(RowpostError):
     """The name is none that Key Vault would take."""
+
+
+class SecretTooLarge(RowpostError):
+    """The value is longer than the store takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +43,17 @@ class Secret:
 
 
 class SecretStore(Protocol):
-    """Every verb raises BadSecretName, and SecretStoreUnavailable when the store is away."""
+    """Every verb on secrets raises BadSecretName, and SecretStoreUnavailable when it is away."""
 
     def get(self, name: str) -> Secret | None:
         """The secret as it is now, None if there is none."""
+        ...
+
+    def recent(self, name: str) -> Secret | None:
+        """The secret as it was within the last 30 seconds, for what is looked at all the time.
+
+        While the store is away: as it was last seen, if it ever was.
+        """
         ...
 
     def set(self, name: str, value: str) -> Secret:
@@ -48,8 +63,10 @@ class SecretStore(Protocol):
     def update(self, name: str, change: Change) -> Secret:
         """Keep what `change` makes of the present value; write nothing if it leaves it as it is.
 
-        A store that can keeps other writers out meanwhile; in the others the last one wins. So
-        `change` must be quick, and must not use the store. What it raises leaves all as it was.
+        A store that can keeps other writers out meanwhile; another one looks afterwards whether
+        somebody came in between, and then has `change` work on what they wrote. So `change` must be
+        quick, may be called several times, and must not use the store. What it raises leaves all as
+        it was.
         """
         ...
 
@@ -59,6 +76,13 @@ class SecretStore(Protocol):
 
     def names(self, prefix: str = "") -> list[str]:
         """The names that begin with `prefix`, sorted."""
+        ...
+
+    def problem(self) -> str | None:
+        """What is wrong with the store and since when; None if its last answer was a good one.
+
+        Asks nothing of the store itself, so it never waits.
+        """
         ...
 
 

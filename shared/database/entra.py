@@ -9,12 +9,13 @@ from __future__ import annotations
 import struct
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import URL
 
 from shared.database.errors import DatabaseUnreachable
 from shared.database.odbc import query_of
+from shared.identity import any_identity, managed_identity
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -25,13 +26,6 @@ SQL_COPT_SS_ACCESS_TOKEN = 1256
 _MANAGED_IDENTITY = frozenset({"activedirectorymsi", "activedirectorymanagedidentity"})
 _ANY_IDENTITY = frozenset({"activedirectorydefault"})
 _OTHER_LOGINS = frozenset({"authentication", "trusted_connection", "uid", "odbc_connect"})
-# A login waits for it: the libraries would go on trying for a minute.
-_PATIENCE: dict[str, Any] = {
-    "connection_timeout": 5,
-    "read_timeout": 5,
-    "retry_total": 2,
-    "process_timeout": 5,
-}
 
 
 def asks_for_token(address: URL) -> bool:
@@ -59,8 +53,8 @@ class EntraLogin:
         """For an address that asks for a token; its user, if any, is an identity's client id."""
         client_id = address.username
         if _authentication(address) in _MANAGED_IDENTITY:
-            return cls(lambda: _managed_identity(client_id))
-        return cls(lambda: _any_identity(client_id))
+            return cls(lambda: managed_identity(client_id))
+        return cls(lambda: any_identity(client_id))
 
     def attributes(self) -> dict[int, bytes]:
         """What pyodbc sets before it connects (`attrs_before`). Raises DatabaseUnreachable."""
@@ -87,16 +81,3 @@ class EntraLogin:
 
 def _authentication(address: URL) -> str:
     return query_of(address).get("authentication", "").replace(" ", "").lower()
-
-
-def _managed_identity(client_id: str | None) -> TokenCredential:
-    from azure.identity import ManagedIdentityCredential
-
-    return ManagedIdentityCredential(client_id=client_id, **_PATIENCE)
-
-
-def _any_identity(client_id: str | None) -> TokenCredential:
-    from azure.identity import DefaultAzureCredential
-
-    named = {"managed_identity_client_id": client_id} if client_id else {}
-    return DefaultAzureCredential(**named, **_PATIENCE)

@@ -20,8 +20,11 @@ from shared.security.roles import Role
 
 SECRET_NAME = "rowpost-logins"
 FIRST_ADMIN = "admin"
+FIRST_PASSWORD_SECRET = "rowpost-admin-password"
 
 _PASSWORD_BYTES = 15
+# What another instance has just changed is looked for at once, but not for each wrong password.
+_LOOK_AGAIN_AFTER_SECONDS = 2.0
 
 
 class UnknownLogin(RowpostError):
@@ -34,12 +37,16 @@ class LoginTaken(RowpostError):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Somebody who may log in. Raising `epoch` ends all sessions that began before."""
+    """Somebody who may log in. Raising `epoch` ends all sessions that began before.
+
+    `given_hash`: of the password that the settings gave, which may have been changed since.
+    """
 
     username: str
     role: Role
     password_hash: str = field(repr=False)
     epoch: int
+    given_hash: str | None = field(default=None, repr=False)
 
 
 _Logins = dict[str, Login]
@@ -79,16 +86,24 @@ class Logins:
         return next((login for login in known if login.role is Role.OPERATOR), None)
 
     def check(self, username: str, password: str) -> Login | None:
-        """The login if the password is right. An unknown user costs as much time as a known one."""
-        login = self.find(username)
-        hashed = login.password_hash if login else passwords.nobodys_hash(self._cost)
-        return login if passwords.verify(password, hashed) and login else None
+        """The login if the password is right.
+
+        A wrong one is compared again with the stored login if that has changed, for which the store
+        is asked every 2 seconds at most. So a new password is good at once on every instance, and
+        an unknown user costs as much time as a known one.
+        """
+        known = self.find(username)
+        if self._fits(password, known):
+            return known
+        stored = self.find(username, _LOOK_AGAIN_AFTER_SECONDS)
+        return stored if stored != known and self._fits(password, stored) else None
 
     def ensure_first_admin(self, username: str | None, password: str | None) -> str | None:
         """See to it that there is an admin.
 
-        A password from the settings wins over a stored one. Without it the first admin gets a
-        generated one: it is returned, this once, and else None.
+        A password that is given counts once: one that was changed later stays, until another one
+        is given. Without it the first admin gets a generated one: it is returned, this once, and
+        else None.
         """
         if password is not None:
             self._set_admin(username or FIRST_ADMIN, password)
@@ -119,16 +134,23 @@ class Logins:
         """Log a user out everywhere. Raises UnknownLogin."""
         return self._replace(username, lambda login: replace(login, epoch=login.epoch + 1))
 
+    def _fits(self, password: str, login: Login | None) -> bool:
+        hashed = login.password_hash if login else passwords.nobodys_hash(self._cost)
+        return passwords.verify(password, hashed) and login is not None
+
     def _set_admin(self, username: str, password: str) -> None:
-        stored = _admin(self._document.current())
-        if (
-            stored
-            and stored.username == username
-            and passwords.verify(password, stored.password_hash)
-        ):
+        seen = _admin(self._document.current())
+        if seen and seen.username == username and _was_given(seen, password):
             return
         hashed = passwords.hash_password(password, self._cost)
-        self._document.update(lambda known: _with_only(known, username, Role.ADMIN, hashed))
+
+        def unless_changed(known: _Logins) -> _Logins:
+            # Of several processes that start at once, one sets the password.
+            if _admin(known) != seen:
+                return known
+            return _with_only(known, username, Role.ADMIN, hashed, given=hashed)
+
+        self._document.update(unless_changed)
 
     def _generate_admin(self, username: str) -> str | None:
         password = secrets.token_urlsafe(_PASSWORD_BYTES)
@@ -154,12 +176,18 @@ def _admin(known: _Logins) -> Login | None:
     return next((login for login in known.values() if login.role is Role.ADMIN), None)
 
 
-def _with_only(known: _Logins, username: str, role: Role, hashed: str) -> _Logins:
+def _was_given(login: Login, password: str) -> bool:
+    return passwords.verify(password, login.given_hash or login.password_hash)
+
+
+def _with_only(
+    known: _Logins, username: str, role: Role, hashed: str, given: str | None = None
+) -> _Logins:
     """The logins with this one as the only one of its role."""
     others = {name: login for name, login in known.items() if login.role is not role}
     before = known.get(username)
     epoch = before.epoch + 1 if before else _first_epoch()
-    return {**others, username: Login(username, role, hashed, epoch)}
+    return {**others, username: Login(username, role, hashed, epoch, given)}
 
 
 def _first_epoch() -> int:

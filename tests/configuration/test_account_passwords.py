@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,7 @@ from shared.configuration.account_passwords import (
     resolve,
 )
 from shared.configuration.secret_store import BadSecretName, SecretStore, SecretStoreUnavailable
-from tests.support.configuration import file_store, store_away
+from tests.support.configuration import StorePlace
 
 GMAIL = Binding("smtp.gmail.com", 587, "starttls", "orders@example.com")
 
@@ -79,9 +78,9 @@ def test_a_name_that_no_secret_can_have_is_refused(store: SecretStore) -> None:
         keep(store, "or ders", "hush", GMAIL)
 
 
-def test_a_store_that_is_away_is_not_a_missing_password(tmp_path: Path) -> None:
-    store = file_store(tmp_path)
-    reference = keep(store, "orders", "hush", GMAIL)
+def test_a_store_that_is_away_is_not_a_missing_password(place: StorePlace) -> None:
+    reference = keep(place.store(), "orders", "hush", GMAIL)
+    never_asked = place.store()
 
-    with store_away(tmp_path), pytest.raises(SecretStoreUnavailable):
-        resolve(store, reference, GMAIL)
+    with place.away(), pytest.raises(SecretStoreUnavailable):
+        resolve(never_asked, reference, GMAIL)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import stat
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,6 @@ from tests.support.configuration import (
     processes,
     secret_file,
     set_many,
-    store_away,
     wait_for,
     write_until_killed,
 )
@@ -62,38 +60,6 @@ def test_a_damaged_file_is_not_overwritten(tmp_path: Path) -> None:
         file_store(tmp_path).set("b", "x")
 
     assert secret_file(tmp_path).read_bytes() == whole[:-20]
-
-
-def test_a_file_that_cannot_be_read_is_a_store_that_is_away(tmp_path: Path) -> None:
-    store = file_store(tmp_path)
-    store.set("a", "x")
-
-    with store_away(tmp_path):
-        with pytest.raises(SecretStoreUnavailable):
-            store.get("a")
-        with pytest.raises(SecretStoreUnavailable):
-            store.set("a", "y")
-
-    kept = store.get("a")
-    assert kept
-    assert kept.value == "x"
-
-
-def test_a_change_by_another_store_is_seen_at_once(tmp_path: Path) -> None:
-    here, there = file_store(tmp_path), file_store(tmp_path)
-
-    for number in range(50):
-        written = there.set("a", str(number % 10))
-        assert here.get("a") == written
-
-
-def test_threads_that_write_different_names_lose_nothing(tmp_path: Path) -> None:
-    store = file_store(tmp_path)
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda number: store.set(f"n-{number:02}", "x"), range(40)))
-
-    assert store.names() == [f"n-{number:02}" for number in range(40)]
 
 
 def test_processes_that_write_different_names_lose_nothing(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from shared.configuration.document import Configuration, DatabaseAddress, EmailS
 from shared.configuration.live import SECRET_NAME, LiveConfiguration
 from shared.configuration.live_document import DocumentUnreadable
 from shared.configuration.secret_store import SecretStore, SecretStoreUnavailable
-from tests.support.configuration import Clock, file_store, store_away
+from tests.support.configuration import Clock, StorePlace, file_store
 
 DATABASE = DatabaseAddress(server="db.example.net", database="orders")
 
@@ -67,12 +67,14 @@ def test_a_reload_does_not_wait(store: SecretStore, clock: Clock) -> None:
     assert here.reload().version == 1
 
 
-def test_while_the_store_is_away_the_last_configuration_stays(tmp_path: Path, clock: Clock) -> None:
-    live = LiveConfiguration(file_store(tmp_path), clock=clock)
+def test_while_the_store_is_away_the_last_configuration_stays(
+    place: StorePlace, clock: Clock
+) -> None:
+    live = LiveConfiguration(place.store(), clock=clock)
     saved = live.save(with_database)
     assert live.problem is None
 
-    with store_away(tmp_path):
+    with place.away():
         clock.advance(60)
         assert live.current() == saved
         assert isinstance(live.problem, SecretStoreUnavailable)
@@ -84,10 +86,10 @@ def test_while_the_store_is_away_the_last_configuration_stays(tmp_path: Path, cl
     assert live.problem is None
 
 
-def test_an_instance_that_never_saw_the_store_says_so(tmp_path: Path) -> None:
-    live = LiveConfiguration(file_store(tmp_path))
+def test_an_instance_that_never_saw_the_store_says_so(place: StorePlace) -> None:
+    live = LiveConfiguration(place.store())
 
-    with store_away(tmp_path):
+    with place.away():
         with pytest.raises(SecretStoreUnavailable):
             live.current()
         assert isinstance(live.problem, SecretStoreUnavailable)

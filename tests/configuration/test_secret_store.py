@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
-from shared.configuration.secret_store import BadSecretName, SecretStore
+from shared.configuration.secret_store import BadSecretName, SecretStore, SecretStoreUnavailable
+from tests.support.configuration import StorePlace
 
 
 def test_a_secret_is_there_until_it_is_deleted(store: SecretStore) -> None:
@@ -62,6 +65,8 @@ def test_a_name_that_key_vault_would_refuse_is_refused(store: SecretStore, name:
     with pytest.raises(BadSecretName):
         store.get(name)
     with pytest.raises(BadSecretName):
+        store.recent(name)
+    with pytest.raises(BadSecretName):
         store.set(name, "x")
     with pytest.raises(BadSecretName):
         store.update(name, lambda _: "x")
@@ -72,3 +77,74 @@ def test_a_name_that_key_vault_would_refuse_is_refused(store: SecretStore, name:
 
 def test_a_secret_does_not_show_its_value(store: SecretStore) -> None:
     assert "hush" not in repr(store.set("a", "hush"))
+
+
+def test_a_change_by_another_instance_is_seen_at_once(place: StorePlace) -> None:
+    here, there = place.store(), place.store()
+
+    for number in range(10):
+        written = there.set("a", str(number % 3))
+        assert here.get("a") == written
+    there.delete("a")
+    assert here.get("a") is None
+
+
+def test_threads_that_write_different_names_lose_nothing(store: SecretStore) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda number: store.set(f"n-{number:02}", "x"), range(40)))
+
+    assert store.names() == [f"n-{number:02}" for number in range(40)]
+
+
+def test_threads_that_update_one_secret_lose_no_update(store: SecretStore) -> None:
+    def count_up(_: int) -> None:
+        store.update("n", lambda present: str(int(present or 0) + 1))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(count_up, range(16)))
+
+    counted = store.get("n")
+    assert counted
+    assert counted.value == "16"
+
+
+def test_a_deleted_name_can_be_written_again(store: SecretStore) -> None:
+    store.set("a", "old")
+    store.delete("a")
+
+    assert store.update("a", lambda present: f"{present}, but new").value == "None, but new"
+    store.delete("a")
+    written = store.set("a", "newer")
+
+    assert store.get("a") == written
+    assert store.names() == ["a"]
+
+
+def test_a_store_that_is_away_says_so_and_comes_back(place: StorePlace) -> None:
+    store = place.store()
+    kept = store.set("a", "x")
+
+    with place.away():
+        with pytest.raises(SecretStoreUnavailable):
+            store.get("a")
+        with pytest.raises(SecretStoreUnavailable):
+            store.set("a", "y")
+        with pytest.raises(SecretStoreUnavailable):
+            store.update("a", lambda _: "y")
+        with pytest.raises(SecretStoreUnavailable):
+            store.recent("never-seen")
+
+    assert store.get("a") == kept
+    assert store.problem() is None
+
+
+def test_what_was_just_written_is_recent(store: SecretStore) -> None:
+    assert store.recent("a") is None
+
+    assert store.set("a", "x") == store.recent("a")
+    store.update("a", lambda present: f"{present}y")
+    recent = store.recent("a")
+    assert recent
+    assert recent.value == "xy"
+    store.delete("a")
+    assert store.recent("a") is None

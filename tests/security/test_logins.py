@@ -14,6 +14,7 @@ from shared.security.passwords import PasswordTooLong
 from shared.security.roles import Role
 from tests.security.conftest import QUICK
 from tests.support.configuration import Clock, file_store, store_away
+from tests.support.key_vault import KeyVault, vault_store
 
 
 def test_the_first_admin_gets_a_password_that_is_told_once(logins: Logins) -> None:
@@ -66,6 +67,43 @@ def test_settings_that_say_something_else_win(logins: Logins) -> None:
     logins.ensure_first_admin("boss", "shush")
     assert logins.check("boss", "shush")
     assert logins.find("root") is None
+
+
+def test_settings_that_say_the_same_do_not_undo_a_change(
+    store: SecretStore, logins: Logins
+) -> None:
+    logins.ensure_first_admin("root", "hush")
+    logins.set_password("root", "changed later")
+
+    after_a_start = Logins(store, QUICK)
+    after_a_start.ensure_first_admin("root", "hush")
+
+    assert after_a_start.check("root", "changed later")
+    assert after_a_start.check("root", "hush") is None
+
+    after_a_start.ensure_first_admin("root", "forgotten, so another one is given")
+    assert after_a_start.check("root", "forgotten, so another one is given")
+
+
+def test_a_password_from_the_settings_replaces_a_generated_one(logins: Logins) -> None:
+    generated = logins.ensure_first_admin(None, None)
+    assert generated
+
+    logins.ensure_first_admin(None, "hush")
+
+    assert logins.check("admin", "hush")
+    assert logins.check("admin", generated) is None
+
+
+def test_instances_that_start_at_once_set_the_given_password_once(tmp_path: Path) -> None:
+    instances = [Logins(file_store(tmp_path), QUICK) for _ in range(6)]
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda each: each.ensure_first_admin("root", "hush"), instances))
+
+    admins = {each.find("root", max_age_seconds=0) for each in instances}
+    assert len(admins) == 1
+    assert instances[0].check("root", "hush")
 
 
 def test_instances_that_start_at_once_make_one_admin(tmp_path: Path) -> None:
@@ -168,12 +206,41 @@ def test_a_password_that_is_too_long_changes_nothing(logins: Logins) -> None:
 def test_another_instance_s_change_counts_within_30_seconds(
     logins: Logins, elsewhere: Logins, clock: Clock
 ) -> None:
-    assert logins.check("olga", "one") is None
+    assert logins.find("olga") is None
     elsewhere.set_operator("olga", "one")
 
     clock.advance(30)
 
-    assert logins.check("olga", "one")
+    assert logins.find("olga")
+
+
+def test_a_new_password_is_good_at_once_on_every_instance(
+    logins: Logins, elsewhere: Logins, clock: Clock
+) -> None:
+    logins.set_operator("olga", "one")
+    assert elsewhere.check("olga", "one")
+    logins.set_password("olga", "two")
+
+    clock.advance(2)
+
+    assert elsewhere.check("olga", "two")
+    assert elsewhere.check("olga", "one") is None
+
+
+def test_wrong_passwords_do_not_make_many_requests_to_the_store(
+    key_vault: KeyVault, clock: Clock
+) -> None:
+    logins = Logins(vault_store(), QUICK, clock=clock)
+    logins.set_operator("olga", "one")
+    key_vault.asked.clear()
+
+    for second in range(10):
+        clock.advance(1)
+        assert logins.check("olga", f"guess {second}") is None
+        assert logins.check("nobody", f"guess {second}") is None
+        assert logins.check("olga", "one")
+
+    assert len(key_vault.asked) == 5
 
 
 def test_logging_in_works_while_the_store_is_away(

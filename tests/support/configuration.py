@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import multiprocessing
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from shared.configuration.encrypted_file import EncryptedFileSecretStore
 from shared.configuration.secret_key import secret_key
+from shared.configuration.secret_store import SecretStore
 from shared.settings import Settings
 
 KEY = base64.urlsafe_b64encode(b"k" * 32)
@@ -32,6 +34,18 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         self.seconds += seconds
+
+
+class StorePlace(Protocol):
+    """Where secrets are kept, for the tests that every kind of store has to pass."""
+
+    def store(self) -> SecretStore:
+        """A new store there, as another instance has one."""
+        ...
+
+    def away(self) -> AbstractContextManager[None]:
+        """The stores there can't be read or written meanwhile."""
+        ...
 
 
 def secret_file(folder: Path) -> Path:
@@ -54,6 +68,17 @@ def store_away(folder: Path) -> Iterator[None]:
     file.rmdir()
     if existed:
         aside.rename(file)
+
+
+@dataclass(frozen=True)
+class FilePlace:
+    folder: Path
+
+    def store(self) -> SecretStore:
+        return file_store(self.folder)
+
+    def away(self) -> AbstractContextManager[None]:
+        return store_away(self.folder)
 
 
 def event() -> Event:
