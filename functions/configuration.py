@@ -174,7 +174,7 @@ def test_db_status(request: Request) -> DatabaseStatus:
     here = application()
     seconds = here.configuration.current().email.db_connection_timeout / 1000
     began = time.perf_counter()
-    reason = probe.why_closed(here.database_url(), seconds)
+    reason = probe.why_closed(here.database_url(), seconds, here.settings.trusted_servers)
     took = round((time.perf_counter() - began) * 1000)
     return DatabaseStatus(
         connected=reason is None,

@@ -166,6 +166,7 @@ class Application:
             connect_seconds=wanted.connect_seconds,
             request_seconds=wanted.request_seconds,
             pool_size=self.settings.connections + 8,
+            trusted_servers=self.settings.trusted_servers,
         )
         with unreachable():
             if self.settings.migrate == "on":

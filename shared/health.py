@@ -137,7 +137,8 @@ class HealthCheck:
             return None, _NO_ANSWER
 
     def _probe(self) -> str | None:
-        return probe.why_closed(self._application.database_url(), _PROBE_SECONDS)
+        here = self._application
+        return probe.why_closed(here.database_url(), _PROBE_SECONDS, here.settings.trusted_servers)
 
     def _storage_problem(self) -> str | None:
         try:

@@ -69,7 +69,8 @@ def completed(address: DatabaseAddress, saved: DatabaseAddress | None) -> Databa
 def why_closed(application: Application, address: DatabaseAddress) -> str | None:
     """Why the database at this address can't be used, for a person to read; None: it can."""
     seconds = application.configuration.current().email.db_connection_timeout / 1000
-    return probe.why_closed(application.url_of(address), seconds)
+    trusted = application.settings.trusted_servers
+    return probe.why_closed(application.url_of(address), seconds, trusted)
 
 
 def move(application: Application, address: DatabaseAddress, *, force: bool = False) -> LeftBehind:

@@ -28,6 +28,9 @@ class Settings(BaseSettings):
     admin_password: str | None = Field(None, alias="ROWPOST_ADMIN_PASSWORD", repr=False)
     catcher_port: Annotated[int | None, NoDecode] = Field(1025, alias="ROWPOST_CATCHER_PORT")
     database_url: str | None = Field(None, alias="DATABASE_URL", repr=False)
+    trusted_servers: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), alias="ROWPOST_TRUST_SERVER_CERTIFICATE"
+    )
     migrate: Literal["on", "off"] = Field("on", alias="ROWPOST_MIGRATE")
     key_vault_uri: str | None = Field(None, alias="KEY_VAULT_URI")
     secret_key: str | None = Field(None, alias="ROWPOST_SECRET_KEY", repr=False)
@@ -49,6 +52,13 @@ class Settings(BaseSettings):
     def has_storage(self) -> bool:
         """Whether there is an Azure Storage account, by connection string or by identity."""
         return bool(self.storage or self.storage_account)
+
+    @field_validator("trusted_servers", mode="before")
+    @classmethod
+    def _names_between_commas(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(name.strip() for name in value.split(",") if name.strip())
 
     @property
     def in_azure(self) -> bool:

@@ -52,7 +52,8 @@ def migrate(arguments: Namespace) -> int:
     if arguments.sql:
         print(migrations.as_sql(url))
         return 0
-    migrations.upgrade(open_engine(url))
+    trusted = application().settings.trusted_servers
+    migrations.upgrade(open_engine(url, trusted_servers=trusted))
     print("The database is up to date.")
     return 0
 

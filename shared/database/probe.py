@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -11,14 +13,20 @@ from shared.database.errors import DatabaseUnreachable
 LONGEST_SECONDS = 30.0
 
 
-def why_closed(url: str, seconds: float) -> str | None:
+def why_closed(url: str, seconds: float, trusted_servers: Collection[str]) -> str | None:
     """Why the database at this address can't be used, in words for a person; None: it answers.
 
     Takes about `seconds` at most. Nothing in the database is changed.
     """
     seconds = min(seconds, LONGEST_SECONDS)
     try:
-        engine = open_engine(url, connect_seconds=seconds, request_seconds=seconds, pool_size=1)
+        engine = open_engine(
+            url,
+            connect_seconds=seconds,
+            request_seconds=seconds,
+            pool_size=1,
+            trusted_servers=trusted_servers,
+        )
     except DatabaseUnreachable as error:
         return str(error)
     try:
@@ -38,7 +46,7 @@ _LOGIN = "The server refuses the login: check user and password."
 _DATABASE = "The server has no such database, or this login may not open it."
 _CERTIFICATE = (
     "The server's certificate can't be verified: use the name that it is made out to, or have its "
-    "authority trusted on this machine."
+    "authority trusted on this machine, or name the server in ROWPOST_TRUST_SERVER_CERTIFICATE."
 )
 _NAME = "There is no server of this name: check its spelling."
 _DRIVER = "The ODBC driver for SQL Server can't be loaded on this machine: install it."

@@ -12,6 +12,7 @@ from sqlalchemy import URL, make_url
 from shared.database.engine import sql_server_url
 from shared.database.errors import DatabaseUnreachable
 from shared.database.odbc import connection_string
+from shared.settings import Settings
 
 MICROSOFT = "ODBC Driver 18 for SQL Server"
 FREETDS = "FreeTDS"
@@ -218,3 +219,28 @@ def test_a_login_by_token_says_nothing_of_users() -> None:
     assert read.keys() == {"driver", "server", "database", "encrypt"}
     with pytest.raises(DatabaseUnreachable, match="without user and password"):
         connection_string(url, FREETDS, by_token=True, trusted_servers=["db"])
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
+def test_a_server_on_this_machine_needs_no_certificate(host: str) -> None:
+    read = as_microsoft_reads(connection_string(address(host=host), MICROSOFT))
+
+    assert (read["encrypt"], read["trustservercertificate"]) == ("no", "yes")
+    assert as_freetds_reads(connection_string(address(host=host), FREETDS))["encryption"] == "off"
+
+
+def test_a_server_is_trusted_by_its_name_only() -> None:
+    url = address(host="db.example.com")
+
+    named = connection_string(url, MICROSOFT, trusted_servers=["DB.example.com"])
+    another = connection_string(url, MICROSOFT, trusted_servers=["example.com"])
+
+    assert as_microsoft_reads(named)["trustservercertificate"] == "yes"
+    assert as_microsoft_reads(named)["encrypt"] == "yes"
+    assert "trustservercertificate" not in as_microsoft_reads(another)
+
+
+def test_trusted_servers_are_named_with_commas_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROWPOST_TRUST_SERVER_CERTIFICATE", "db1, db2.example.com,")
+
+    assert Settings().trusted_servers == ("db1", "db2.example.com")

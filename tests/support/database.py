@@ -16,6 +16,7 @@ from shared.database.database import Database
 from shared.database.engine import open_engine, sqlite_url
 from shared.database.tables import emails, metadata, service
 from shared.database.times import utc_now
+from shared.settings import Settings
 
 SQL_SERVER = os.environ.get("DATABASE_URL", "")
 
@@ -43,7 +44,7 @@ def sqlite_database(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture(scope="session")
 def sql_server() -> Iterator[Database]:
     """The SQL Server of DATABASE_URL, migrated once."""
-    engine = open_engine(SQL_SERVER)
+    engine = open_engine(SQL_SERVER, trusted_servers=Settings().trusted_servers)
     migrations.upgrade(engine)
     database = Database(engine)
     yield database
