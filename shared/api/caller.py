@@ -30,6 +30,11 @@ class Caller:
     username: str = ""
     role: Role | None = None
 
+    @property
+    def identity(self) -> str:
+        """By what the caller is known again: the login, or an address without one."""
+        return f"login:{self.username}" if self.username else f"address:{self.address}"
+
 
 def caller_address(headers: Mapping[str, str]) -> str:
     """The caller's IP address, or `unknown`.

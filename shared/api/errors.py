@@ -22,8 +22,11 @@ from shared.delivery.bad_email import BadAddress
 from shared.delivery.tick import ServiceStopped
 from shared.delivery.trial import AccountUnusable, TrialFailed, UnknownAccount
 from shared.errors import RowpostError
+from shared.intake import InvalidEmail
 from shared.moving import PasswordNeeded, ServiceRuns, TargetUnreachable
 from shared.outbox.add import DatabaseMoved
+from shared.outbox.decide import ContentRemoved, NotEnded, NotWaiting
+from shared.outbox.resolve import EmailNotFound, NotUnknown
 from shared.security.lockout import LockedOut
 from shared.security.logins import LoginTaken
 from shared.security.passwords import PasswordTooLong
@@ -38,6 +41,7 @@ _DATABASE_AWAY = (
 )
 _MOVED = "The queue is moving to another database: try again in a moment."
 _STOPPED = "The service is stopped: start it with POST /api/service-control, then try again."
+_NO_SUCH_EMAIL = "There is no email with this number that you may see: check the number."
 _UNCERTAIN = (
     "The database broke off in the middle: look whether the change was made, and if it was not, "
     "try again."
@@ -115,6 +119,12 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(
                 429, "locked_out", str(error), headers={"Retry-After": str(error.retry_after)}
             )
+        case InvalidEmail():
+            return _invalid_email(error)
+        case EmailNotFound():
+            return ApiError(404, "email_not_found", _NO_SUCH_EMAIL)
+        case NotWaiting() | NotEnded() | NotUnknown() | ContentRemoved():
+            return ApiError(409, "wrong_state", f"{error}.")
         case BadAddress():
             return _invalid("email", f"This is no email address: {error}.")
         case UnknownAccount():
@@ -149,6 +159,15 @@ def as_api_error(error: Exception) -> ApiError:
             return _unavailable("database_unreachable", _DATABASE_AWAY)
         case _:
             return ApiError(500, "internal_error", _UNFORESEEN)
+
+
+def _invalid_email(error: InvalidEmail) -> ApiError:
+    return ApiError(
+        422,
+        "validation_failed",
+        "The email can't be sent as it is: see errors.",
+        errors=tuple(FieldError(fault.field, f"{fault.message}.") for fault in error.faults[:50]),
+    )
 
 
 def _invalid(field: str, message: str, code: str = "validation_failed") -> ApiError:

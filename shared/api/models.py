@@ -68,6 +68,18 @@ class Answer(BaseModel):
         return json.dumps(self.model_dump(mode="json", by_alias=True)).encode("ascii")
 
 
+class SnakeInput(Input):
+    """An input whose names are snake_case on the wire."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+
+class SnakeAnswer(Answer):
+    """An answer whose names are snake_case on the wire."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+
 class File(Answer):
     """Bytes that go out as they are; a subclass names the types that they may have."""
 

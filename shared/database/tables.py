@@ -64,6 +64,17 @@ emails = Table(
     Column("dd_LeaseToken", Unicode(36)),
     Column("dd_LeaseUntil", UtcDateTime()),
     Column("dd_LostLeases", Integer),
+    # A list of mailboxes, a JSON object of further header fields, a JSON array of tags.
+    Column("dd_ReplyTo", Unicode(500)),
+    Column("dd_Headers", AnyText),
+    Column("dd_Tags", Unicode(1000)),
+    # By which way it came in, who stored it, and the request that did.
+    Column("dd_Origin", Unicode(20)),
+    Column("dd_StoredBy", Unicode(150)),
+    Column("dd_RequestId", Unicode(36)),
+    # When it was sent, given up or cancelled, and when its content was removed after that.
+    Column("dd_EndedDate", UtcDateTime()),
+    Column("dd_EmptiedDate", UtcDateTime()),
     sqlite_autoincrement=True,
 )
 SEED_EMAIL_COLUMNS = 13
@@ -126,6 +137,22 @@ _filtered(
     emails.c.dd_LeaseToken,
     where=emails.c.dd_SendFlag.in_([literal_column("'P'"), literal_column("'T'")]),
 )
+# What has ended, the latest last: for lists, and for what is old enough to be removed.
+_filtered(
+    "IX_Rowpost_Ended",
+    emails.c.dd_SendFlag,
+    emails.c.dd_EndedDate,
+    emails.c.dd_srno,
+    where=emails.c.dd_SendFlag.in_(
+        [literal_column("'Y'"), literal_column("'F'"), literal_column("'C'")]
+    ),
+)
+# Of those waiting, the ones that were refused before.
+_filtered(
+    "IX_Rowpost_Retried",
+    emails.c.dd_srno,
+    where=and_(_waiting, emails.c.dd_RetryCount > literal_column("0")),
+)
 _filtered(
     "IX_Rowpost_Unknown", emails.c.dd_srno, where=emails.c.dd_SendFlag == literal_column("'U'")
 )
@@ -160,6 +187,8 @@ service = Table(
     Column("Runs", Integer, nullable=False, server_default=text("0")),
     Column("LastTick", UtcDateTime()),
     Column("MovedAt", UtcDateTime()),
+    # All that ended before has been emptied, as far as it was to be.
+    Column("EmptiedUntil", UtcDateTime()),
 )
 
 recipients = Table(
@@ -212,16 +241,41 @@ usage = Table(
     Column("ProbeUntil", UtcDateTime()),
 )
 
+idempotency = Table(
+    "Rowpost_Idempotency",
+    metadata,
+    # A hash of caller, endpoint and key: a server's collation may not tell keys apart that differ.
+    Column("Id", String(64), primary_key=True),
+    Column("Digest", String(64), nullable=False),
+    Column("CreatedAt", UtcDateTime(), nullable=False, server_default=utc_now()),
+    Column("Status", Integer),
+    Column("Answer", AnyText),
+    Index("IX_Rowpost_Idempotency_Created", "CreatedAt"),
+)
+
+suppressions = Table(
+    "Rowpost_Suppressions",
+    metadata,
+    Column("Address", Unicode(320), primary_key=True),
+    Column("Reason", Unicode(500)),
+    Column("EmailId", Integer),
+    Column("Since", UtcDateTime(), nullable=False, server_default=utc_now()),
+    Column("Until", UtcDateTime(), nullable=False),
+    Index("IX_Rowpost_Suppressions_Until", "Until"),
+)
+
 __all__ = [
     "SEED_ACCOUNT_COLUMNS",
     "SEED_EMAIL_COLUMNS",
     "accounts",
     "attempts",
     "emails",
+    "idempotency",
     "metadata",
     "ready",
     "recipients",
     "service",
     "statistics",
+    "suppressions",
     "usage",
 ]

@@ -87,6 +87,19 @@ def answered_codes(connection: Connection) -> list[str | None]:
     return in_order if _default(rows) is None else [*NO_CODE, *in_order]
 
 
+def sender_of(connection: Connection, code: str | None) -> Mailbox | None:
+    """Who an email with this code is from; None where no active account answers for it."""
+    rows = [row for row in connection.execute(_ALL) if _is_active(row)]
+    default = _default(rows)
+    for row in rows:
+        if (code or None) in _codes(row, is_default=row.Rowpost_Id == default):
+            try:
+                return _sender(row)
+            except BadAccount:
+                return None
+    return None
+
+
 def ensure_catcher(connection: Connection, port: int) -> None:
     """Give a database without accounts the mail catcher as its default one.
 

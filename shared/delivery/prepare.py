@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -82,13 +83,26 @@ def _draft(
         sender=account.sender,
         to=_mailboxes(recipients, Kind.TO),
         cc=_mailboxes(recipients, Kind.CC),
+        reply_to=parse_recipients(email.reply_to),
         subject=email.subject or "",
         text=email.text_alternative if is_html else body,
         html=body if is_html else None,
         attachments=() if document is None else (Attachment(email.filename, document),),
         message_id=email.message_id,
         date=datetime.now(UTC),
+        headers=_headers(email.headers) if email.headers else (),
     )
+
+
+def _headers(written: str) -> tuple[tuple[str, str], ...]:
+    """Further fields from the row's JSON object. Raises BadEmail for anything else there."""
+    try:
+        fields = json.loads(written)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        raise BadEmail("dd_Headers is not a JSON object")
+    return tuple([(name, str(value)) for name, value in fields.items()])
 
 
 def _mailboxes(recipients: Iterable[KnownRecipient], kind: Kind) -> tuple[Mailbox, ...]:

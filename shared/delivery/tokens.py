@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import queue
+import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -76,24 +76,30 @@ class TokenQueue(Protocol):
 
 
 class InProcessTokens:
-    """Tokens for a thread of this process; more than a hundred waiting say nothing new."""
+    """Tokens for a thread of this process. One like another that waits says nothing new: whoever
+    takes it sees all that was stored until then."""
 
     def __init__(self) -> None:
-        self._waiting: queue.Queue[DrainToken] = queue.Queue(_MOST_WAITING)
+        self._waiting: dict[DrainToken, None] = {}
+        self._changed = threading.Condition()
 
     def put(self, token: DrainToken) -> None:
-        if not self._waiting.full():
-            self._waiting.put(token)
+        with self._changed:
+            if len(self._waiting) < _MOST_WAITING:
+                self._waiting[token] = None
+                self._changed.notify()
 
     def check(self) -> None:
         """This process is always there."""
 
     def get(self, timeout: float) -> DrainToken | None:
         """The next token, waited for so many seconds at most."""
-        try:
-            return self._waiting.get(timeout=timeout)
-        except queue.Empty:
-            return None
+        with self._changed:
+            if not self._changed.wait_for(lambda: bool(self._waiting), timeout):
+                return None
+            token = next(iter(self._waiting))
+            del self._waiting[token]
+            return token
 
 
 class StorageTokens:

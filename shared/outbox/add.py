@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,7 +21,12 @@ _WIDTHS = {
     "subject": 500,
     "filename": 255,
     "account_code": 50,
+    "reply_to": 500,
+    "origin": 20,
+    "stored_by": 150,
+    "request_id": 36,
 }
+_TAGS_WIDTH = 1000
 PRIORITIES = range(1, 6)
 
 
@@ -30,6 +36,7 @@ class BadValue(RowpostError):
     def __init__(self, field: str, message: str) -> None:
         super().__init__(f"{field} {message}")
         self.field = field
+        self.message = message
 
 
 class DatabaseMoved(RowpostError):
@@ -42,7 +49,8 @@ class NewEmail:
 
     `priority` is 1 (first) to 5. `is_html` None: HTML if the body begins like a page. Times are
     aware; None is at once, and never. `recipients` instead of the lists where those are longer
-    than their columns.
+    than their columns. `headers` are further header fields. `origin` is the way it came in,
+    `stored_by` and `request_id` who stored it and with which request.
     """
 
     to: str
@@ -60,6 +68,12 @@ class NewEmail:
     send_at: datetime | None = None
     expires_at: datetime | None = None
     recipients: tuple[KnownRecipient, ...] = ()
+    reply_to: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    tags: tuple[str, ...] = ()
+    origin: str | None = None
+    stored_by: str | None = None
+    request_id: str | None = None
 
 
 def add(connection: Connection, email: NewEmail) -> int:
@@ -67,7 +81,7 @@ def add(connection: Connection, email: NewEmail) -> int:
 
     Raises BadValue for what does not fit, DatabaseMoved when the queue lives elsewhere now.
     """
-    _check(email)
+    check(email)
     if connection.scalar(select(service.c.MovedAt).where(service.c.Id == 1)) is not None:
         raise DatabaseMoved("the queue has moved to another database")
     email_id = connection.scalar(insert(emails).returning(emails.c.dd_srno), _values(email))
@@ -78,12 +92,15 @@ def add(connection: Connection, email: NewEmail) -> int:
     return int(email_id)
 
 
-def _check(email: NewEmail) -> None:
+def check(email: NewEmail) -> None:
+    """Raise BadValue for what does not fit the queue."""
     for name, most in _WIDTHS.items():
         if _width(name, getattr(email, name) or "") > most:
             raise BadValue(name, f"is longer than {most} characters")
     for name in ("body", "text_alternative"):
         _width(name, getattr(email, name) or "")
+    if _width("tags", _tags(email) or "") > _TAGS_WIDTH:
+        raise BadValue("tags", f"take more than {_TAGS_WIDTH} characters together")
     if email.priority is not None and email.priority not in PRIORITIES:
         raise BadValue("priority", "is not between 1 (first) and 5")
     if not email.recipients and not (email.to or email.cc or email.bcc or "").strip():
@@ -113,4 +130,14 @@ def _values(email: NewEmail) -> dict[str, object]:
         "dd_IsHtml": None if email.is_html is None else int(email.is_html),
         "dd_SendAt": email.send_at,
         "dd_ExpiresAt": email.expires_at,
+        "dd_ReplyTo": email.reply_to,
+        "dd_Headers": json.dumps(dict(email.headers)) if email.headers else None,
+        "dd_Tags": _tags(email),
+        "dd_Origin": email.origin,
+        "dd_StoredBy": email.stored_by,
+        "dd_RequestId": email.request_id,
     }
+
+
+def _tags(email: NewEmail) -> str | None:
+    return json.dumps(email.tags, ensure_ascii=False) if email.tags else None

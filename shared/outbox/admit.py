@@ -74,6 +74,7 @@ EXPIRE = (
     )
     .values(
         dd_SendFlag=literal_column(f"'{Flag.FAILED}'"),
+        dd_EndedDate=utc_now(),
         dd_BounceReason="expired before it could be sent",
     )
 )

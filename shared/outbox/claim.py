@@ -80,6 +80,9 @@ class ClaimedEmail(NamedTuple):
     retries: int
     recipients: tuple[KnownRecipient, ...] = ()
     """Recipients who are known one by one; empty where the row's own lists say it all."""
+    reply_to: str | None = None
+    headers: str | None = None
+    """Further header fields, as a JSON object."""
 
     def __repr__(self) -> str:
         """Without what the email says."""
@@ -172,6 +175,8 @@ _FETCH = (
         stored_size(emails.c.dd_document).label("document_size"),
         emails.c.dd_MessageId,
         emails.c.dd_RetryCount,
+        emails.c.dd_ReplyTo,
+        emails.c.dd_Headers,
     )
     .where(emails.c.dd_srno.in_(IDS))
     .order_by(*_ORDER)
@@ -302,7 +307,8 @@ def _row(connection: Connection, email_id: int) -> Row[Any] | UnreadableEmail:
 
 
 def _claimed(row: Any, recipients: tuple[KnownRecipient, ...]) -> ClaimedEmail:
-    (number, to, cc, bcc, subject, body, text, html, filename, size, message_id, retries) = row
+    number, to, cc, bcc, subject, body, text, html, filename, size, message_id, *rest = row
+    retries, reply_to, headers = rest
     return ClaimedEmail(
         number,
         _text(to),
@@ -317,6 +323,8 @@ def _claimed(row: Any, recipients: tuple[KnownRecipient, ...]) -> ClaimedEmail:
         message_id,
         retries if isinstance(retries, int) else 0,
         recipients,
+        _text(reply_to),
+        _text(headers),
     )
 
 

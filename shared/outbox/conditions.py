@@ -40,6 +40,11 @@ def leased(*flags: Flag) -> ColumnElement[bool]:
     return and_(flag_is(Flag.PREPARING, Flag.TRANSMITTING), flag_is(*flags))
 
 
+def ended(*flags: Flag) -> ColumnElement[bool]:
+    """In one of these states, said so that the index of what has ended serves it."""
+    return and_(flag_is(Flag.SENT, Flag.FAILED, Flag.CANCELLED), flag_is(*flags))
+
+
 time_has_come: ColumnElement[bool] = and_(
     or_(as_stored(emails.c.dd_SendAt).is_(None), as_stored(emails.c.dd_SendAt) <= utc_now()),
     or_(as_stored(emails.c.dd_ExpiresAt).is_(None), as_stored(emails.c.dd_ExpiresAt) > utc_now()),

@@ -72,6 +72,7 @@ SENT = PreparedUpdate(
         .values(
             dd_SendFlag=literal_column(f"'{Flag.SENT}'"),
             dd_SentDate=utc_now(),
+            dd_EndedDate=utc_now(),
             dd_BounceReason=null(),
             dd_LeaseToken=null(),
             dd_LeaseUntil=null(),
@@ -108,12 +109,12 @@ def _ending(flag: Flag, **values: Any) -> Update:
 
 
 ENDINGS = {
-    Outcome.SENT: _ending(Flag.SENT, dd_SentDate=utc_now()),
+    Outcome.SENT: _ending(Flag.SENT, dd_SentDate=utc_now(), dd_EndedDate=utc_now()),
     Outcome.RETRY: _ending(
         Flag.WAITING,
         dd_NextAttemptDate=case((_wait > literal_column("0"), utc_now(_wait)), else_=None),
     ),
-    Outcome.FAILED: _ending(Flag.FAILED),
+    Outcome.FAILED: _ending(Flag.FAILED, dd_EndedDate=utc_now()),
     Outcome.UNKNOWN: _ending(Flag.UNKNOWN, dd_LeaseToken=emails.c.dd_LeaseToken),
 }
 

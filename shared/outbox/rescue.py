@@ -51,6 +51,7 @@ FROM_PREPARING = (
             else_=literal_column(f"'{Flag.WAITING}'"),
         ),
         dd_BounceReason=case((_too_often, DIED_PREPARING), else_=emails.c.dd_BounceReason),
+        dd_EndedDate=case((_too_often, utc_now()), else_=None),
         dd_LostLeases=_lost,
         dd_LeaseToken=null(),
         dd_LeaseUntil=null(),

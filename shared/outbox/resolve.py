@@ -53,6 +53,7 @@ COUNT_AS_SENT = (
     .values(
         dd_SendFlag=literal_column(f"'{Flag.SENT}'"),
         dd_SentDate=utc_now(),
+        dd_EndedDate=utc_now(),
         dd_BounceReason="counted as sent by decision, its outcome was unknown",
         dd_LeaseToken=null(),
     )

@@ -20,6 +20,35 @@ class Flag(StrEnum):
     CANCELLED = "C"
 
 
+class Status(StrEnum):
+    """The same for those who ask by the API."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    RETRY = "retry"
+    """It waits again after an attempt that failed."""
+    SENT = "sent"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
+
+
+_STATUS: dict[str | None, Status] = {
+    Flag.WAITING: Status.QUEUED,
+    Flag.PREPARING: Status.SENDING,
+    Flag.TRANSMITTING: Status.SENDING,
+    Flag.SENT: Status.SENT,
+    Flag.FAILED: Status.FAILED,
+    Flag.CANCELLED: Status.CANCELLED,
+}
+
+
+def status_of(flag: str | None, retries: int | None) -> Status:
+    """The status of an email with this flag; what a flag of somebody else means is unknown."""
+    status = _STATUS.get(flag, Status.UNKNOWN)
+    return Status.RETRY if status is Status.QUEUED and retries else status
+
+
 class Lane(StrEnum):
     """`scheduled` waits for the interval and the window, `immediate` does not."""
 

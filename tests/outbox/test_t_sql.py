@@ -110,7 +110,7 @@ def test_a_mark_checks_flag_token_and_lease_and_answers_what_it_marked() -> None
 def test_sent_is_written_for_many_at_once_under_the_fence() -> None:
     assert t_sql(STATEMENTS["sent"]) == (
         "UPDATE Digital_Emaildetails SET dd_SendFlag='Y', dd_SentDate=SYSUTCDATETIME(), "
-        f"dd_BounceReason=NULL, {NO_LEASE} OUTPUT inserted.dd_srno "
+        f"dd_BounceReason=NULL, {NO_LEASE}, dd_EndedDate=SYSUTCDATETIME() OUTPUT inserted.dd_srno "
         "WHERE dd_srno IN (?, ?) AND dd_LeaseToken = ? AND dd_SendFlag IN ('T', 'U')"
     )
 
@@ -135,11 +135,12 @@ def test_sent_is_written_for_many_at_once_under_the_fence() -> None:
 def test_every_other_end_is_written_under_the_fence(
     outcome: Outcome, flag: str, sent: str, next_attempt: str, token: str
 ) -> None:
+    ended = ", dd_EndedDate=SYSUTCDATETIME()" if flag in "YF" else ""
     assert t_sql(ENDINGS[outcome]) == (
         f"UPDATE Digital_Emaildetails SET dd_SendFlag='{flag}', "
         f"dd_RetryCount=(coalesce(dd_RetryCount, ?) + ?),{sent} dd_BounceReason=?, "
         "dd_LastRetryDate=SYSUTCDATETIME(), "
-        f"dd_NextAttemptDate={next_attempt}, dd_LeaseToken={token}, dd_LeaseUntil=NULL "
+        f"dd_NextAttemptDate={next_attempt}, dd_LeaseToken={token}, dd_LeaseUntil=NULL{ended} "
         "WHERE dd_srno = ? AND dd_LeaseToken = ? AND dd_SendFlag IN ('P', 'T', 'U')"
     )
 
@@ -177,7 +178,8 @@ def test_a_rescue_gives_back_or_gives_up_what_was_prepared() -> None:
     assert t_sql(STATEMENTS["from preparing"]) == (
         f"UPDATE Digital_Emaildetails SET dd_SendFlag=CASE WHEN {third} THEN 'F' ELSE 'N' END, "
         f"dd_BounceReason=CASE WHEN {third} THEN ? ELSE dd_BounceReason END, "
-        f"{NO_LEASE}, dd_LostLeases=(coalesce(dd_LostLeases, 0) + 1) "
+        f"{NO_LEASE}, dd_LostLeases=(coalesce(dd_LostLeases, 0) + 1), "
+        f"dd_EndedDate=CASE WHEN {third} THEN SYSUTCDATETIME() END "
         "OUTPUT inserted.dd_SendFlag "
         f"WHERE dd_SendFlag IN ('P', 'T') AND dd_SendFlag = 'P' AND {OVER}"
     )
@@ -191,7 +193,7 @@ def test_a_decision_is_for_an_unknown_outcome_of_ours_only() -> None:
     )
     assert t_sql(STATEMENTS["count as sent"]) == (
         "UPDATE Digital_Emaildetails SET dd_SendFlag='Y', dd_SentDate=SYSUTCDATETIME(), "
-        f"dd_BounceReason=?, dd_LeaseToken=NULL {ours}"
+        f"dd_BounceReason=?, dd_LeaseToken=NULL, dd_EndedDate=SYSUTCDATETIME() {ours}"
     )
 
 

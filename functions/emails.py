@@ -1,0 +1,323 @@
+"""Emails by REST: store one, look at those that are stored, decide about one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, RootModel
+
+from shared import intake
+from shared.api.body import MEGABYTE
+from shared.api.caller import Caller
+from shared.api.cursor import read_cursor, write_cursor
+from shared.api.endpoint import Request, Routes, Who
+from shared.api.errors import ApiError, FieldError
+from shared.api.models import Answer, SnakeAnswer, SnakeInput, Timestamp
+from shared.application import application
+from shared.delivery.accounts import sender_of
+from shared.delivery.addresses import Mailbox
+from shared.intake import MOST_HEADERS, MOST_RECIPIENTS, Origin, Submission
+from shared.outbox import decide, search
+from shared.outbox.resolve import Decision, resolve
+from shared.outbox.search import StoredEmail, Wish
+from shared.outbox.states import Lane, Status
+from shared.security.roles import Role
+
+routes = Routes()
+
+BODY_LIMIT = 30 * MEGABYTE
+_LARGEST_NUMBER = 2**31 - 1
+
+Address = Annotated[str, Field(min_length=1, max_length=700)]
+Tag = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class EmailToSend(SnakeInput):
+    """An email to be sent; at least one of `html_content` and `text_content`."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "subject": "Test Email",
+                    "recipients": ["recipient1@example.com", "recipient2@example.com"],
+                    "html_content": "<html><body><h1>Hello!</h1></body></html>",
+                    "cc": ["cc1@example.com"],
+                    "bcc": ["bcc1@example.com"],
+                    "priority": 1,
+                }
+            ]
+        }
+    )
+
+    subject: str = Field(max_length=500)
+    recipients: list[Address] = Field(min_length=1, max_length=MOST_RECIPIENTS)
+    cc: list[Address] = Field(default_factory=list, max_length=MOST_RECIPIENTS)
+    bcc: list[Address] = Field(default_factory=list, max_length=MOST_RECIPIENTS)
+    html_content: str | None = Field(None, repr=False)
+    text_content: str | None = Field(None, repr=False)
+    priority: int = Field(3, ge=1, le=5)
+    smtp_config_id: int | None = Field(None, ge=1, le=_LARGEST_NUMBER)
+    reply_to: str | None = Field(None, max_length=500)
+    headers: dict[str, str] = Field(default_factory=dict, max_length=MOST_HEADERS)
+    lane: Lane = Lane.IMMEDIATE
+    send_at: datetime | None = None
+    expires_at: datetime | None = None
+    tags: list[Tag] = Field(default_factory=list, max_length=10)
+
+
+class EmailStored(SnakeAnswer):
+    http_status: ClassVar[int] = 202
+
+    message: str = "Email created and queued successfully"
+    email_id: int
+
+
+class RefusedRecipient(SnakeAnswer):
+    address: str
+    reply: str
+
+
+class EmailDetails(SnakeAnswer):
+    id: int
+    subject: str
+    sender: str | None
+    sender_name: str | None
+    recipients: list[str]
+    cc: list[str]
+    bcc: list[str]
+    reply_to: str | None
+    status: Status
+    priority: int
+    lane: Lane
+    retry_count: int
+    smtp_config: str | None
+    created_at: Timestamp | None
+    updated_at: Timestamp | None
+    sent_at: Timestamp | None
+    send_at: Timestamp | None
+    expires_at: Timestamp | None
+    next_attempt_at: Timestamp | None
+    content_removed_at: Timestamp | None
+    error_message: str | None
+    refused: list[RefusedRecipient]
+    message_id: str | None
+    tags: list[str]
+    origin: str | None
+    request_id: str | None
+
+
+class EmailSummary(SnakeAnswer):
+    id: int
+    subject: str
+    status: Status
+    priority: int
+    retry_count: int
+    created_at: Timestamp | None
+
+
+class EmailSummaries(RootModel[tuple[EmailSummary, ...]], Answer):
+    """A list of emails, the latest first."""
+
+
+class EmailPage(SnakeAnswer):
+    items: list[EmailSummary]
+    next_cursor: str | None
+
+
+class Limit(SnakeInput):
+    limit: int = Field(50, ge=1, le=500)
+
+
+class EmailQuery(Limit):
+    status: Status | None = None
+    query: str = Field("", max_length=200)
+    cursor: str | None = Field(None, max_length=200)
+
+
+class AttemptMade(Answer):
+    at: Timestamp
+    account: str | None
+    outcome: str
+    code: int | None
+    enhanced_code: str | None
+    reply: str | None
+    duration_ms: int | None
+
+
+class Attempts(Answer):
+    items: list[AttemptMade]
+
+
+class Resolution(SnakeInput):
+    decision: Literal["resend", "sent"]
+
+
+class EmailDecided(SnakeAnswer):
+    message: str
+    email_id: int
+    status: Status
+
+
+@routes.post("api/emails", who=Role.SERVICE, body_limit=BODY_LIMIT)
+def store_email(request: Request[EmailToSend]) -> EmailStored:
+    """Store an email; it is on its way within a second while the service runs."""
+    return EmailStored(email_id=intake.store(application(), _submission(request, request.body)))
+
+
+@routes.get("api/emails", who=Who.ANY_LOGIN)
+def list_emails(request: Request[None, EmailQuery]) -> EmailPage:
+    """List emails, the latest first; a page may be short, the last has no next_cursor."""
+    query = request.query
+    wish = Wish(query.status, query.query, _only_of(request.caller))
+    after = read_cursor(query.cursor)
+    with application().database().read() as connection:
+        page = search.page(connection, wish, after, query.limit)
+    return EmailPage(
+        items=[_summary(one) for one in page.emails], next_cursor=write_cursor(page.after)
+    )
+
+
+@routes.get("api/emails/status/{status}", who=Who.ANY_LOGIN, errors={422})
+def emails_by_status(request: Request[None, Limit]) -> EmailSummaries:
+    """List the latest emails in one status."""
+    wish = Wish(_status(request.path), stored_by=_only_of(request.caller))
+    with application().database().read() as connection:
+        page = search.page(connection, wish, None, request.query.limit)
+    return EmailSummaries(tuple(_summary(one) for one in page.emails))
+
+
+@routes.get("api/emails/{id:int}", who=Who.ANY_LOGIN, errors={404})
+def email_details(request: Request) -> EmailDetails:
+    """Say all that is known of an email, but not what it says."""
+    with application().database().read() as connection:
+        email = search.find(connection, _number(request.path), _only_of(request.caller))
+        sender = sender_of(connection, email.account_code)
+    return _details(email, sender)
+
+
+@routes.get("api/emails/{id:int}/attempts", who=Who.ANY_LOGIN, errors={404})
+def email_attempts(request: Request) -> Attempts:
+    """List the attempts at sending an email, with the mail server's own words."""
+    with application().database().read() as connection:
+        email = search.find(connection, _number(request.path), _only_of(request.caller))
+        made = search.attempts_at(connection, email.id)
+    return Attempts(items=[AttemptMade(**one._asdict()) for one in made])
+
+
+@routes.post("api/emails/{id:int}/cancel", who=Role.OPERATOR, errors={404, 409})
+def cancel_email(request: Request) -> EmailDecided:
+    """Let a waiting email not be sent."""
+    number = _number(request.path)
+    application().database().run(lambda connection: decide.cancel(connection, number))
+    return EmailDecided(message="Email cancelled", email_id=number, status=Status.CANCELLED)
+
+
+@routes.post("api/emails/{id:int}/retry", who=Role.OPERATOR, errors={404, 409})
+def retry_email(request: Request) -> EmailDecided:
+    """Try an email again that failed or was cancelled."""
+    number, here = _number(request.path), application()
+    here.database().run(lambda connection: decide.try_again(connection, number))
+    intake.wake(here)
+    return EmailDecided(message="Email queued again", email_id=number, status=Status.QUEUED)
+
+
+@routes.post("api/emails/{id:int}/resolve", who=Role.OPERATOR, errors={404, 409})
+def resolve_email(request: Request[Resolution]) -> EmailDecided:
+    """Decide about an email whose outcome is unknown: send it again, or count it as sent."""
+    number, here = _number(request.path), application()
+    decision = Decision(request.body.decision)
+    here.database().run(lambda connection: resolve(connection, number, decision))
+    intake.wake(here)
+    with here.database().read() as connection:
+        status = search.find(connection, number).status
+    return EmailDecided(message="Email resolved", email_id=number, status=status)
+
+
+def _submission(request: Request[EmailToSend], email: EmailToSend) -> Submission:
+    return Submission(
+        recipients=email.recipients,
+        cc=email.cc,
+        bcc=email.bcc,
+        subject=email.subject,
+        html=email.html_content,
+        text=email.text_content,
+        account=email.smtp_config_id,
+        reply_to=email.reply_to,
+        headers=email.headers,
+        priority=email.priority,
+        lane=email.lane,
+        send_at=email.send_at,
+        expires_at=email.expires_at,
+        tags=email.tags,
+        origin=Origin.API,
+        stored_by=request.caller.identity,
+        request_id=request.id,
+    )
+
+
+def _only_of(caller: Caller) -> str | None:
+    """Whose emails the caller may see; None: all."""
+    return caller.identity if caller.role is Role.SERVICE else None
+
+
+def _number(path: Mapping[str, str]) -> int:
+    return int(path["id"])
+
+
+def _status(path: Mapping[str, str]) -> Status:
+    try:
+        return Status(path["status"].lower())
+    except ValueError:
+        message = f"The status is one of {', '.join(Status)}."
+        raise ApiError(
+            422, "validation_failed", message, errors=(FieldError("status", message),)
+        ) from None
+
+
+def _summary(email: StoredEmail) -> EmailSummary:
+    return EmailSummary(
+        id=email.id,
+        subject=email.subject,
+        status=email.status,
+        priority=email.priority,
+        retry_count=email.retries,
+        created_at=email.created_at,
+    )
+
+
+def _details(email: StoredEmail, sender: Mailbox | None) -> EmailDetails:
+    to, cc, bcc = email.mailboxes()
+    times = (email.created_at, email.last_retry_at, email.sent_at, email.ended_at)
+    return EmailDetails(
+        id=email.id,
+        subject=email.subject,
+        sender=sender.address if sender else None,
+        sender_name=sender.name or None if sender else None,
+        recipients=to,
+        cc=cc,
+        bcc=bcc,
+        reply_to=email.reply_to,
+        status=email.status,
+        priority=email.priority,
+        lane=email.lane,
+        retry_count=email.retries,
+        smtp_config=email.account_code,
+        created_at=email.created_at,
+        updated_at=max([time for time in times if time is not None], default=None),
+        sent_at=email.sent_at,
+        send_at=email.send_at,
+        expires_at=email.expires_at,
+        next_attempt_at=email.next_attempt_at,
+        content_removed_at=email.emptied_at,
+        error_message=email.reason,
+        refused=[
+            RefusedRecipient(address=one.address, reply=one.reply or "") for one in email.refused
+        ],
+        message_id=email.message_id,
+        tags=list(email.tags),
+        origin=email.origin,
+        request_id=email.request_id,
+    )
