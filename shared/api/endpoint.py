@@ -41,7 +41,7 @@ Body = TypeVarWithDefault("Body", default=None)
 Query = TypeVarWithDefault("Query", default=None)
 H = TypeVar("H", bound=Callable[..., Answer])
 
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Who(Enum):
@@ -208,7 +208,7 @@ def _respond(
 
 def _let_in(operation: Operation, req: func.HttpRequest, request_id: str) -> Request[Any, Any]:
     caller = _admit(operation.who, req.headers)
-    if operation.method in _WITH_BODY:
+    if operation.method in WITH_BODY:
         refuse_oversized(req.headers, req.get_body(), operation.body_limit)
     return Request(
         id=request_id,

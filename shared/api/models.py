@@ -80,3 +80,17 @@ class File(Answer):
 
     def to_bytes(self) -> bytes:
         return self.content
+
+
+class NotModified(Answer):
+    """What the caller already has is still good (RFC 9110, 15.4.5)."""
+
+    http_status: ClassVar[int] = 304
+    media_types: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def media_type(self) -> str:
+        return "text/plain"
+
+    def to_bytes(self) -> bytes:
+        return b""
