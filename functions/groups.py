@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from functions import configuration, dashboard, login, operations, sending, service
-from functions import configuration, docs, login, operations, sending, service
+from functions import configuration, dashboard, docs, login, operations, sending, service
 from shared.api.endpoint import Routes
 
 
@@ -17,4 +16,12 @@ class Group(Protocol):
     routes: Routes
 
 
-GROUPS: tuple[Group, ...] = (configuration, docs, login, dashboard, operations, sending, service)
+GROUPS: tuple[Group, ...] = (
+    configuration,
+    docs,
+    login,
+    dashboard,
+    operations,
+    sending,
+    service,
+)

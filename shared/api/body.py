@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -55,10 +56,32 @@ def parse_json_object(headers: Mapping[str, str], body: bytes) -> dict[str, Any]
     return value
 
 
+def parse_body(model: type[M], headers: Mapping[str, str], body: bytes) -> M:
+    """`body`, a JSON object, as the model; true is no number here, and a number is no text.
+
+    Raises 415 and 400 as `parse_json_object`, and 422 with an error for each wrong field.
+    """
+    parse_json_object(headers, body)
+    with _named_errors():
+        return model.model_validate_json(body.strip() or b"{}", strict=True)
+
+
 def validated(model: type[M], value: Mapping[str, Any]) -> M:
     """`value` as the model. Raises 422 with an error for each wrong field."""
-    try:
+    with _named_errors():
         return model.model_validate(value)
+
+
+def field_path(location: tuple[int | str, ...]) -> str:
+    """A place in a body as callers write it: `recipients[1].name`; the whole is `$`."""
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return path.removeprefix(".") or "$"
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    try:
+        yield
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
         raise ApiError(
@@ -70,12 +93,6 @@ def validated(model: type[M], value: Mapping[str, Any]) -> M:
                 for detail in details[:_ERRORS_SHOWN]
             ),
         ) from None
-
-
-def field_path(location: tuple[int | str, ...]) -> str:
-    """A place in a body as callers write it: `recipients[1].name`; the whole is `$`."""
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return path.removeprefix(".") or "$"
 
 
 def _refuse_other_media(headers: Mapping[str, str]) -> None:

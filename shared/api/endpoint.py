@@ -29,7 +29,7 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 import azure.functions as func
 from typing_extensions import TypeVar as TypeVarWithDefault
 
-from shared.api.body import MEGABYTE, parse_json_object, refuse_oversized, validated
+from shared.api.body import MEGABYTE, parse_body, refuse_oversized, validated
 from shared.api.caller import Caller, authenticate, caller_address, require
 from shared.api.errors import EVERY_ANSWER, ApiError, as_api_error, new_request_id
 from shared.api.models import Answer, Input
@@ -232,7 +232,7 @@ def _admit(who: Role | Who, headers: Mapping[str, str]) -> Caller:
 def _body(model: type[Input] | None, req: func.HttpRequest) -> Input | None:
     if model is None:
         return None
-    return validated(model, parse_json_object(req.headers, req.get_body()))
+    return parse_body(model, req.headers, req.get_body())
 
 
 def _to_response(content: Answer, request_id: str) -> func.HttpResponse:

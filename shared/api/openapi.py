@@ -30,7 +30,6 @@ _JSON = "application/json"
 _SCHEMAS = "#/components/schemas/"
 _BEARER = "bearer"
 _PATH_PARAMETER = re.compile(r"\{\*{0,2}(?P<name>\w+)(?P<constraint>:.+?)?\??\}(?=/|$)")
-_REGEX = re.compile(r":regex\((?P<pattern>.+)\)")
 _CONSTRAINED: Mapping[str, dict[str, Any]] = {
     ":int": {"type": "integer", "format": "int32"},
     ":long": {"type": "integer", "format": "int64"},
@@ -160,7 +159,7 @@ def _models(operation: Operation) -> Iterator[tuple[type[Input | Answer], JsonSc
     yield from ((model, "validation") for model in (operation.body, operation.query) if model)
     for kinds in operation.answers.values():
         for kind in kinds:
-            if not issubclass(kind, File):
+            if kind.media_types and not issubclass(kind, File):
                 yield kind, "serialization"
 
 
@@ -226,9 +225,6 @@ def _path_parameters(operation: Operation) -> list[spec.Parameter]:
 
 def _constrained(constraint: str) -> dict[str, Any]:
     """The schema of a path parameter with a route constraint of the Functions host."""
-    if regex := _REGEX.fullmatch(constraint):
-        pattern = re.sub(r"([{}\[\]])\1", r"\1", regex["pattern"])
-        return {"type": "string", "pattern": pattern}
     return _CONSTRAINED.get(constraint, {"type": "string", "minLength": 1})
 
 
