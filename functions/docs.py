@@ -25,6 +25,7 @@ TYPES = {
     "swagger-ui-bundle.js": "text/javascript",
     "swagger-ui.css": "text/css",
 }
+_NAMES = "|".join(TYPES).replace(".", r"\.")
 PAGE_POLICY = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -60,10 +61,11 @@ def show_docs(request: Request) -> Page | NotModified:
     return _unless_known(request, page)
 
 
-@routes.get("api/docs/{name}", who=Who.ANYONE)
+@routes.get(f"api/docs/{{name:regex(^({_NAMES})$)}}", who=Who.ANYONE)
 def show_docs_part(request: Request) -> PagePart | NotModified:
     """Give a script, style or picture of that page."""
     name = request.path["name"]
+    # The host's pattern also lets capitals pass, and a line break at the end.
     if name not in TYPES:
         raise ApiError(404, "not_found", "There is no such part of the page: open /api/docs.")
     return _unless_known(request, PagePart(content=_read(name), content_type=TYPES[name]))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from shared.api.errors import ApiError, FieldError
 
@@ -43,8 +43,8 @@ def parse_json_object(headers: Mapping[str, str], body: bytes) -> dict[str, Any]
         return {}
     _refuse_other_media(headers)
     try:
-        value = from_json(body, allow_inf_nan=False)
-        json.loads(body, object_pairs_hook=_refuse_repeated_names)
+        from_json(body, allow_inf_nan=False)
+        value = json.loads(body, object_pairs_hook=_object, parse_float=_number)
     except ValueError as error:
         raise ApiError(
             400, "malformed_json", f"The body is not valid JSON, correct it: {error}."
@@ -61,9 +61,9 @@ def parse_body(model: type[M], headers: Mapping[str, str], body: bytes) -> M:
 
     Raises 415 and 400 as `parse_json_object`, and 422 with an error for each wrong field.
     """
-    parse_json_object(headers, body)
+    value = parse_json_object(headers, body)
     with _named_errors():
-        return model.model_validate_json(body.strip() or b"{}", strict=True)
+        return model.model_validate_json(to_json(value), strict=True)
 
 
 def validated(model: type[M], value: Mapping[str, Any]) -> M:
@@ -112,12 +112,17 @@ def _refuse_other_media(headers: Mapping[str, str]) -> None:
         )
 
 
-def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> None:
-    names: set[str] = set()
-    for name, _ in pairs:
-        if name in names:
-            raise ValueError("a name is given twice in one object")
-        names.add(name)
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a name is given twice in one object")
+    return value
+
+
+def _number(text: str) -> int | float:
+    """JSON knows one kind of number: 5.0 is 5."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def _is_number(text: str) -> bool:
