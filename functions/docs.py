@@ -51,7 +51,7 @@ class PagePart(File):
 @routes.get("api/openapi.json", who=Who.ANYONE)
 def describe_api(request: Request) -> Description | NotModified:
     """Describe this API in OpenAPI 3.1."""
-    return _unless_known(request, Description(content=_description()))
+    return _unless_known(request, Description(content=description()))
 
 
 @routes.get("api/docs", who=Who.ANYONE)
@@ -86,7 +86,8 @@ def _read(name: str) -> bytes:
 
 
 @cache
-def _description() -> bytes:
+def description() -> bytes:
+    """The description of all groups, made once."""
     # The groups name this module, and the library is heavy: neither is loaded before it is asked.
     from functions.groups import GROUPS
     from shared.api.openapi import Section, describe
