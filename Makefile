@@ -1,6 +1,7 @@
 # make run     run Rowpost on this machine                make test      set up all the tests need, run them
 # make lint    ruff and mypy                              make bench     speed against Postfix's smtp-source
 # make bench-dashboard  what the dashboard costs as the queue grows
+# make fuzz    every endpoint under schemathesis           make postman  the API as a Postman collection
 # make test-sql  the queue's tests on the SQL Server of DATABASE_URL
 # make clean   delete what the above have made (not .rowpost, the data of make run)
 #
@@ -10,7 +11,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test lint bench bench-dashboard test-sql sql-server-is-named clean
+.PHONY: run test lint bench bench-dashboard fuzz postman test-sql sql-server-is-named clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
@@ -20,6 +21,8 @@ WORKER_LIBRARY := azure-functions-runtime==1.3.0
 
 # How many test processes: most tests wait for sockets and processes, not for a core.
 WORKERS ?= 4
+# How long make fuzz takes.
+SECONDS ?= 300
 # What to pass on to pytest: make test ARGS="tests/outbox -k claim"
 ARGS ?=
 
@@ -32,7 +35,7 @@ run: $(RUN)
 	.venv/bin/python -m standalone
 
 test: $(DEV) $(WORKER) $(NPM)
-	@tools/debian-packages libodbc.so.2=unixodbc smtp-sink=postfix curl=curl sqlite3=sqlite3
+	@tools/debian-packages libodbc.so.2=unixodbc smtp-sink=postfix chromium=chromium curl=curl sqlite3=sqlite3
 	.venv/bin/python -m pytest -n $(WORKERS) --dist loadgroup --timeout 120 $(ARGS)
 
 lint: $(DEV)
@@ -47,6 +50,12 @@ bench: $(RUN)
 bench-dashboard: $(RUN)
 	@.venv/bin/python -m bench.dashboard $(ARGS)
 
+fuzz: $(DEV)
+	@.venv/bin/python -m tests.fuzz --seconds $(SECONDS)
+
+postman: $(RUN)
+	@.venv/bin/python -m tools.postman build/rowpost.postman_collection.json
+
 test-sql: sql-server-is-named $(DEV)
 	@tools/debian-packages libodbc.so.2=unixodbc
 	.venv/bin/python -m pytest --timeout 300 tests/database tests/outbox tests/delivery/test_pauses.py $(ARGS)
@@ -57,7 +66,7 @@ sql-server-is-named:
 		echo '  DATABASE_URL="mssql+pyodbc://USER:PASSWORD@HOST:1433/DATABASE" make test-sql' >&2; exit 2; fi
 
 clean:
-	rm -rf .venv .worker-venv node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .worker-venv node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis build
 
 $(RUN): requirements.txt requirements-standalone.txt | .venv/bin/python
 	.venv/bin/python $(PIP_INSTALL) -r requirements-standalone.txt

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from shared import moving
 from shared.api.endpoint import Request, Routes, Who
-from shared.api.models import Answer, Input, Timestamp
+from shared.api.models import Answer, Input, Timestamp, example
 from shared.application import Application, application
 from shared.configuration.document import (
     DatabaseAddress,
@@ -27,15 +27,35 @@ routes = Routes()
 
 
 class NewDatabase(Input, DatabaseAddress):
+    model_config = example(
+        server="myserver.database.windows.net",
+        port=1433,
+        user="rowpost",
+        password="a long password",
+        database="EmailDB",
+    )
+
     force: bool = False
 
     def to_address(self) -> DatabaseAddress:
-        """The address alone, with the saved password where that belongs to it."""
-        given = DatabaseAddress.model_validate(self.model_dump(exclude={"force"}))
-        return moving.completed(given, application().configuration.current().database)
+        """The address alone."""
+        return DatabaseAddress.model_validate(self.model_dump(exclude={"force"}))
 
 
 class NewSchedule(Input, EmailSchedule):
+    model_config = example(
+        startTime="09:00",
+        endTime="18:00",
+        interval=30,
+        intervalUnit="minutes",
+        timeZone="Europe/Berlin",
+        days=["mon", "tue", "wed", "thu", "fri"],
+        dbRequestTimeout=30_000,
+        dbConnectionTimeout=30_000,
+        username="olga",
+        password="a long password",
+    )
+
     start_time: TimeOfDay
     end_time: EndOfDay
     interval_unit: Literal["minutes", "hours"]
@@ -60,6 +80,12 @@ class Left(Answer):
 
 
 class DatabaseSaved(Answer):
+    model_config = example(
+        success=True,
+        message="Database configuration saved",
+        leftBehind={"waiting": 3, "unknown": 0},
+    )
+
     success: Literal[True] = True
     message: str = "Database configuration saved"
     left_behind: Left
@@ -96,20 +122,56 @@ class Current(Answer):
 
 
 class CurrentConfig(Answer):
+    model_config = example(
+        success=True,
+        config={
+            "database": {
+                "server": "myserver.database.windows.net",
+                "port": 1433,
+                "user": "rowpost",
+                "database": "EmailDB",
+                "source": "configuration",
+            },
+            "email": {
+                "startTime": "09:00",
+                "endTime": "18:00",
+                "interval": 30,
+                "intervalUnit": "minutes",
+                "timeZone": "Europe/Berlin",
+                "days": ["mon", "tue", "wed", "thu", "fri"],
+                "dbRequestTimeout": 30_000,
+                "dbConnectionTimeout": 30_000,
+                "username": "olga",
+            },
+        },
+    )
+
     success: Literal[True] = True
     config: Current
 
 
 class Exists(Answer):
+    model_config = example(exists=True)
+
     exists: bool
 
 
 class Tested(Answer):
+    model_config = example(success=True, message="Database connection successful")
+
     success: bool
     message: str
 
 
 class DatabaseStatus(Answer):
+    model_config = example(
+        success=True,
+        connected=True,
+        responseTime=12,
+        timestamp="2026-11-21T10:00:00.000Z",
+        message="The database answers.",
+    )
+
     success: Literal[True] = True
     connected: bool
     response_time: int | None
@@ -117,7 +179,7 @@ class DatabaseStatus(Answer):
     message: str
 
 
-@routes.post("api/save-config", who=Role.ADMIN)
+@routes.post("api/save-config", who=Role.ADMIN, errors={409})
 def save_config(request: Request[NewDatabase]) -> DatabaseSaved:
     """Let the queue live in another database. The service has to be stopped."""
     address = request.body.to_address()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from functions import configuration, dashboard, emails, login, operations, sending, service
+from functions import configuration, dashboard, docs, emails, login, operations, sending, service
 from shared.api.endpoint import Routes
 
 
@@ -17,11 +17,12 @@ class Group(Protocol):
 
 
 GROUPS: tuple[Group, ...] = (
-    configuration,
+    docs,
     login,
+    configuration,
+    service,
     dashboard,
-    emails,
     operations,
     sending,
-    service,
+    emails,
 )

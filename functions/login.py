@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from shared.api.caller import Caller
 from shared.api.endpoint import Request, Routes, Who
 from shared.api.errors import ApiError
-from shared.api.models import Answer, Input, Timestamp
+from shared.api.models import Answer, Input, Timestamp, example
 from shared.application import application
 from shared.security import passwords, tokens
 from shared.security.lockout import lockout
@@ -20,6 +20,8 @@ routes = Routes()
 
 
 class Credentials(Input):
+    model_config = example(username="admin", password="a long password")
+
     username: Annotated[str, Field(min_length=1, max_length=100)]
     password: Annotated[str, Field(min_length=1, max_length=1000, repr=False)]
 
@@ -37,6 +39,14 @@ class User(Answer):
 
 
 class LoggedIn(Answer):
+    model_config = example(
+        success=True,
+        message="Authentication successful",
+        token="eyJhbGciOiJIUzI1NiIsImtpZCI6IjEifQ.eyJzdWIiOiJhZG1pbiJ9.c2lnbmF0dXJl",
+        expiresAt="2026-11-21T18:00:00.000Z",
+        user={"username": "admin", "role": "admin"},
+    )
+
     success: Literal[True] = True
     message: str = "Authentication successful"
     token: str
@@ -45,6 +55,8 @@ class LoggedIn(Answer):
 
 
 class Known(Answer):
+    model_config = example(success=True, user={"username": "admin", "role": "admin"})
+
     success: Literal[True] = True
     user: User
 
@@ -54,7 +66,7 @@ class LoggedOut(Answer):
     message: str = "You are logged out everywhere."
 
 
-@routes.post("api/authenticate", who=Who.ANYONE)
+@routes.post("api/authenticate", who=Who.ANYONE, errors={401})
 def log_in(request: Request[Credentials]) -> LoggedIn:
     """Exchange a user name and a password for a token that is good for 8 hours."""
     username, address = request.body.username, request.caller.address

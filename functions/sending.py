@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from shared.api.endpoint import Request, Routes
-from shared.api.models import Answer, Input, Timestamp
+from shared.api.models import Answer, EmailAddress, Input, Timestamp, example
 from shared.application import application
 from shared.delivery import tick, trial
 from shared.security.roles import Role
@@ -21,17 +21,35 @@ ANSWER_SECONDS = 195
 
 
 class EmailTest(Input):
-    email: str = Field(min_length=3, max_length=320)
+    model_config = example(email="ann@example.com")
+
+    email: EmailAddress
     param_code: str | None = Field(None, max_length=50)
 
 
 class EmailTested(Answer):
+    model_config = example(
+        success=True,
+        messageId="<5f0c0d7c4e5b4d3f@example.com>",
+        recipient="ann@example.com",
+    )
+
     success: Literal[True] = True
     message_id: str
     recipient: str
 
 
 class Processed(Answer):
+    model_config = example(
+        success=True,
+        message="Email processing completed successfully",
+        timestamp="2026-11-21T10:00:00.000Z",
+        processed=12,
+        sent=11,
+        failed=1,
+        remaining=0,
+    )
+
     success: Literal[True] = True
     message: str
     timestamp: Timestamp
@@ -41,14 +59,14 @@ class Processed(Answer):
     remaining: int
 
 
-@routes.post("api/email-test", who=Role.OPERATOR)
+@routes.post("api/email-test", who=Role.OPERATOR, errors={409, 502})
 def send_test_email(request: Request[EmailTest]) -> EmailTested:
     """Send a test email at once over one account, whether the service runs or not."""
     sent = trial.send_test_email(application(), request.body.email, request.body.param_code)
     return EmailTested(message_id=sent.message_id, recipient=sent.recipient)
 
 
-@routes.post("api/email-force-process", who=Role.OPERATOR)
+@routes.post("api/email-force-process", who=Role.OPERATOR, errors={409})
 def force_process(request: Request) -> Processed:
     """Send all that is due now in both lanes, whatever the window."""
     run = tick.force(application(), FORCE_SECONDS, ANSWER_SECONDS)

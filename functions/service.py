@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from shared import moving, service
 from shared.api.endpoint import Request, Routes
-from shared.api.models import Answer, Input, Timestamp
+from shared.api.models import Answer, Input, Timestamp, example
 from shared.application import application
 from shared.outbox import counts
 from shared.schedule import next_run
@@ -20,11 +20,25 @@ routes = Routes()
 
 
 class ServiceControl(Input):
+    model_config = example(action="start", user="olga")
+
     action: Literal["start", "stop"]
     user: str | None = Field(None, max_length=100)
 
 
+_RUNNING = {
+    "success": True,
+    "status": "running",
+    "startedAt": "2026-11-21T09:00:00.000Z",
+    "lastActivity": "2026-11-21T09:58:03.000Z",
+    "lastRun": "2026-11-21T09:58:00.000Z",
+    "nextRun": "2026-11-21T10:28:00.000Z",
+}
+
+
 class ServiceStatus(Answer):
+    model_config = example(**_RUNNING)
+
     success: Literal[True] = True
     status: Literal["running", "stopped"]
     started_at: Timestamp | None
@@ -34,6 +48,14 @@ class ServiceStatus(Answer):
 
 
 class Started(Answer):
+    model_config = example(
+        success=True,
+        message="Service started successfully",
+        status=_RUNNING,
+        waiting=12,
+        oldestWaiting="2026-11-21T09:41:00.000Z",
+    )
+
     success: Literal[True] = True
     message: str = "Service started successfully"
     status: ServiceStatus
@@ -42,6 +64,14 @@ class Started(Answer):
 
 
 class Stopped(Answer):
+    model_config = example(
+        success=True,
+        message="Service stopped successfully",
+        status={**_RUNNING, "status": "stopped", "nextRun": None},
+        finishing=2,
+        oldestWaiting=None,
+    )
+
     success: Literal[True] = True
     message: str = "Service stopped successfully"
     status: ServiceStatus

@@ -68,6 +68,10 @@ def completed(address: DatabaseAddress, saved: DatabaseAddress | None) -> Databa
 
 def why_closed(application: Application, address: DatabaseAddress) -> str | None:
     """Why the database at this address can't be used, for a person to read; None: it can."""
+    try:
+        address = completed(address, application.configuration.current().database)
+    except PasswordNeeded as needed:
+        return str(needed)
     seconds = application.configuration.current().email.db_connection_timeout / 1000
     trusted = application.settings.trusted_servers
     return probe.why_closed(application.url_of(address), seconds, trusted)
@@ -76,10 +80,11 @@ def why_closed(application: Application, address: DatabaseAddress) -> str | None
 def move(application: Application, address: DatabaseAddress, *, force: bool = False) -> LeftBehind:
     """Make this the service's database; `force`: though it does not let us in just now.
 
-    Raises ServiceRuns and TargetUnreachable. A database in use that does not answer holds nobody
-    up: its address may be what has to be corrected.
+    Raises PasswordNeeded, ServiceRuns and TargetUnreachable. A database in use that does not answer
+    holds nobody up: its address may be what has to be corrected.
     """
     application.configuration.reload()
+    address = completed(address, application.configuration.current().database)
     old = _opened(application)
     _require_rest(old)
     if not force and (reason := why_closed(application, address)) is not None:

@@ -13,7 +13,6 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Mount
 
 from shared.errors import RowpostError
 from standalone.admin import Admin, Gate
@@ -126,10 +125,11 @@ def _web_app(functions: FunctionIndex, options: HostOptions, invocations: Invoca
     router = Router(functions.http, options.host_json.extensions.http.route_prefix)
     answers = HttpFunctions(router, invocations, options.body_limit)
     admin = Admin(functions, invocations, options.require_admin)
-    return Starlette(
-        routes=[admin.routes(), Mount("/", app=answers)],
-        middleware=_cors(options.cors),
-    )
+    app = Starlette(routes=[admin.routes()], middleware=_cors(options.cors))
+    # Not a route of its own: no pattern takes a path with a line break in it.
+    app.router.default = answers
+    app.router.redirect_slashes = False
+    return app
 
 
 def _url(listening: socket.socket) -> str:

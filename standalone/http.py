@@ -43,7 +43,7 @@ class HttpFunctions:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        match = self._router.match(request.method, request.url.path)
+        match = self._router.match(request.method, request.scope["path"])
         if match is None:
             return Response(status_code=404)
         try:

@@ -29,7 +29,7 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 import azure.functions as func
 from typing_extensions import TypeVar as TypeVarWithDefault
 
-from shared.api.body import MEGABYTE, parse_json_object, refuse_oversized, validated
+from shared.api.body import MEGABYTE, parse_body, refuse_oversized, validated
 from shared.api.caller import Caller, authenticate, caller_address, require
 from shared.api.errors import EVERY_ANSWER, ApiError, as_api_error, new_request_id
 from shared.api.models import Answer, Input
@@ -41,7 +41,7 @@ Body = TypeVarWithDefault("Body", default=None)
 Query = TypeVarWithDefault("Query", default=None)
 H = TypeVar("H", bound=Callable[..., Answer])
 
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 class Who(Enum):
@@ -208,7 +208,7 @@ def _respond(
 
 def _let_in(operation: Operation, req: func.HttpRequest, request_id: str) -> Request[Any, Any]:
     caller = _admit(operation.who, req.headers)
-    if operation.method in _WITH_BODY:
+    if operation.method in WITH_BODY:
         refuse_oversized(req.headers, req.get_body(), operation.body_limit)
     return Request(
         id=request_id,
@@ -232,7 +232,7 @@ def _admit(who: Role | Who, headers: Mapping[str, str]) -> Caller:
 def _body(model: type[Input] | None, req: func.HttpRequest) -> Input | None:
     if model is None:
         return None
-    return validated(model, parse_json_object(req.headers, req.get_body()))
+    return parse_body(model, req.headers, req.get_body())
 
 
 def _to_response(content: Answer, request_id: str) -> func.HttpResponse:

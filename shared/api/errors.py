@@ -9,7 +9,7 @@ from typing import Literal
 
 import azure.functions as func
 
-from shared.api.models import Answer
+from shared.api.models import Answer, example
 from shared.configuration.live_document import DocumentUnreadable
 from shared.configuration.secret_store import SecretStoreUnavailable, SecretTooLarge
 from shared.database.errors import (
@@ -62,6 +62,14 @@ class FieldError:
 
 class Failure(Answer):
     """The body of every answer other than success."""
+
+    model_config = example(
+        success=False,
+        code="validation_failed",
+        message="Some values are missing or not acceptable: see errors.",
+        errors=[{"field": "email", "message": "This is no email address."}],
+        requestId="4c9af12e96ca4ec9972c99a244adf126",
+    )
 
     success: Literal[False] = False
     code: str
@@ -128,7 +136,8 @@ def as_api_error(error: Exception) -> ApiError:
         case BadAddress():
             return _invalid("email", f"This is no email address: {error}.")
         case UnknownAccount():
-            return _invalid("paramCode", str(error))
+            unknown = (FieldError("paramCode", str(error)),)
+            return ApiError(409, "unknown_account", str(error), errors=unknown)
         case AccountUnusable():
             return ApiError(409, "account_unusable", str(error))
         case TrialFailed():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PrivateAttr, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -19,6 +19,17 @@ Timestamp = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
 ]
 """An instant, written as ISO 8601 in UTC: `2026-11-21T10:00:00.000Z`."""
+
+
+EmailAddress = Annotated[
+    str, Field(min_length=3, max_length=320, json_schema_extra={"format": "email"})
+]
+"""One address; `shared.delivery.addresses` judges its form."""
+
+
+def example(**fields: Any) -> ConfigDict:
+    """The configuration of a model whose description shows this JSON object as an example."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
 class Input(BaseModel):
@@ -40,7 +51,12 @@ class Input(BaseModel):
 class Answer(BaseModel):
     """What a caller gets, as JSON unless it says otherwise; each kind knows its HTTP status."""
 
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, validate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True,
+        alias_generator=to_camel,
+        validate_by_name=True,
+        json_schema_serialization_defaults_required=True,
+    )
 
     http_status: ClassVar[int] = 200
     media_types: ClassVar[tuple[str, ...]] = ("application/json",)
@@ -92,3 +108,17 @@ class File(Answer):
 
     def to_bytes(self) -> bytes:
         return self.content
+
+
+class NotModified(Answer):
+    """What the caller already has is still good (RFC 9110, 15.4.5)."""
+
+    http_status: ClassVar[int] = 304
+    media_types: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def media_type(self) -> str:
+        return "text/plain"
+
+    def to_bytes(self) -> bytes:
+        return b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import time, timedelta
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -20,6 +21,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from shared.database.odbc import SERVER
 from shared.schedule import Schedule
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -34,8 +36,29 @@ def _blank_is_none(value: Any) -> Any:
     return None if value == "" else value
 
 
-Name = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
-OptionalName = Annotated[Name | None, BeforeValidator(_blank_is_none)]
+def _number_in_text(value: Any) -> Any:
+    return int(value) if isinstance(value, str) and re.fullmatch(_PORT, value, re.ASCII) else value
+
+
+# Of the white space around a name nothing is kept.
+_VISIBLE = r"[^\s\x00-\x1f\x7f]"
+_NAME = rf"^\s*{_VISIBLE}([^\x00-\x1f\x7f]*{_VISIBLE})?\s*$"
+# 1 to 65535.
+_PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+
+Name = Annotated[str, Field(min_length=1, max_length=255, pattern=_NAME)]
+ServerName = Annotated[str, Field(min_length=1, max_length=255, pattern=rf"^\s*({SERVER})\s*$")]
+Port = Annotated[
+    Annotated[int, Field(ge=1, le=65535)],
+    BeforeValidator(
+        _number_in_text,
+        json_schema_input_type=Annotated[int, Field(ge=1, le=65535)]
+        | Annotated[str, Field(pattern=rf"^({_PORT})$")],
+    ),
+]
+OptionalName = Annotated[
+    Name | None, BeforeValidator(_blank_is_none, json_schema_input_type=Name | Literal[""] | None)
+]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_blank_is_none)]
 TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 EndOfDay = Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
@@ -58,8 +81,8 @@ class _Part(BaseModel):
 class DatabaseAddress(_Part):
     """A SQL Server database. Without a user the process's own identity logs in."""
 
-    server: Name
-    port: int = Field(1433, ge=1, le=65535)
+    server: ServerName
+    port: Port = 1433
     user: OptionalName = None
     password: OptionalSecret = None
     database: Name

@@ -21,8 +21,12 @@ Attributes = dict[str, str]
 NO_SERVER_NAME = "The server must be a host name or an IP address; the port is a field of its own."
 
 # With or without an instance. Anything else would end the server's part of an address.
-_HOST = re.compile(r"[\w.-]+(\\[\w$#-]+)?")
-_IP_V6 = re.compile(r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(%\w+)?")
+# Letters of other scripts count, but nothing that is a punctuation mark in any of them.
+_LETTERS = r"A-Za-z0-9_\u00c0-\u036f\u0388-\u1fff\u3041-\ud7ff"
+_HOST = rf"[{_LETTERS}.-]+(\\[{_LETTERS}$#-]+)?"
+_IP_V6 = r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9_]+)?"
+SERVER = f"{_HOST}|{_IP_V6}"
+"""The pattern of what `is_server_name` takes for one."""
 _NAME = re.compile(r"[a-z][a-z0-9 _]*")
 _YES = frozenset({"yes", "true", "1", "mandatory", "strict"})
 # SQLAlchemy's own options: they say how pyodbc is called, not how ODBC connects.
@@ -32,7 +36,7 @@ _OF_LOGIN = frozenset({"uid", "pwd", "authentication"})
 
 def is_server_name(text: str) -> bool:
     r"""Whether it is a host's name, as `db.example.com` or `HOST\INSTANCE`, or an IP address."""
-    return bool(_HOST.fullmatch(text) or _IP_V6.fullmatch(text))
+    return re.fullmatch(SERVER, text) is not None
 
 
 def connection_string(

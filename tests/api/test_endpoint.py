@@ -257,6 +257,8 @@ class TestBodies:
             ({"copies": 1.5}, "copies"),
             ({"copies": 1e400}, "copies"),
             ({"copies": {"$gt": 0}}, "copies"),
+            ({"copies": "2"}, "copies"),
+            ({"copies": True}, "copies"),
         ],
         ids=str,
     )
@@ -268,6 +270,12 @@ class TestBodies:
         errors = error_of(reply, 422, "validation_failed")["errors"]
         assert [error["field"] for error in errors] == [field]
         assert errors[0]["message"]
+
+    @pytest.mark.parametrize("copies", ["5", "5.0", "0.5e1"])
+    def test_a_whole_number_may_be_written_in_any_way(self, client: Client, copies: str) -> None:
+        body = f'{{"copies": {copies}, "sendAt": "2026-11-21T10:00:00Z"}}'.encode()
+
+        assert client.post("letters", body).json["copies"] == 5
 
     def test_every_wrong_field_is_told_up_to_a_bound(self, client: Client) -> None:
         few = client.post("letters", {"subject": 1, "copies": "x"})

@@ -199,6 +199,13 @@ def test_route_values_are_text_and_a_missing_optional_one_is_absent(running: Run
     assert running.echo("/echo")["values"] == {}
 
 
+@pytest.mark.parametrize("end", ["%0A", "%3Fa=b", "%23a", "/%0A", "/%09"])
+def test_a_path_is_taken_as_it_is(running: Running, end: str) -> None:
+    response, body = running.request("GET", f"/waits{end}")
+
+    assert (response.status, body) == (404, b"")
+
+
 def test_an_unknown_path_and_a_wrong_method_are_404_without_a_body(running: Running) -> None:
     for method, path in [("GET", "/nothing"), ("GET", "/later"), ("GET", "/echo/x"), ("GET", "/")]:
         response, body = running.request(method, path)

@@ -160,7 +160,7 @@ def _launcher(folder: Path) -> Iterator[Launch]:
         for attempt in range(_PORT_TRIES):
             service = start(folder, f"{len(started)}", settings)
             started.append(service)
-            if _is_healthy(service):
+            if is_healthy(service):
                 return service
             if "is in use" not in service.written() or attempt == _PORT_TRIES - 1:
                 pytest.fail(f"the service did not start:\n{service.written()}")
@@ -223,7 +223,9 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
         time.sleep(0.02)
 
 
-def _is_healthy(service: Standalone) -> bool:
+def is_healthy(service: Standalone) -> bool:
+    """Whether the service answers, as soon as it does; False when it has ended or is too slow."""
+    """Wait until the service answers; False when it has ended, or is too slow."""
     deadline = time.monotonic() + START_SECONDS
     while service.process.poll() is None and time.monotonic() < deadline:
         try:

@@ -1,0 +1,7 @@
+SwaggerUIBundle({
+  url: "/api/openapi.json",
+  dom_id: "#swagger-ui",
+  deepLinking: true,
+  // Nothing is asked of another address.
+  validatorUrl: null,
+});

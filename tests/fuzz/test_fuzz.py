@@ -1,0 +1,22 @@
+"""A short run of make fuzz: what every request is checked for, on each of the endpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.fuzz.campaign import fuzz
+from tests.support.standalone import Launch
+
+SECONDS = 12
+
+
+def test_an_admin_who_sends_anything_finds_nothing_that_is_not_described(
+    standalone: Launch, tmp_path: Path
+) -> None:
+    service = standalone(ROWPOST_REQUEST_LIMITS="off")
+
+    outcome = fuzz(service.base, tmp_path, SECONDS, "all", service.login())
+
+    assert outcome.clean, outcome.report
+    assert outcome.statuses[200] > 0
+    assert outcome.statuses[422] > 0
