@@ -19,6 +19,7 @@ os.environ["ROWPOST_REQUEST_LIMITS"] = "off"
 pytest_plugins = [
     "tests.support.azurite",
     "tests.support.database",
+    "tests.support.log_lines",
     "tests.support.smtp",
     "tests.support.key_vault",
     "tests.support.standalone",

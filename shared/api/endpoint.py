@@ -29,6 +29,8 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 import azure.functions as func
 from typing_extensions import TypeVar as TypeVarWithDefault
 
+from shared import logs
+from shared.api.access_log import log_answer
 from shared.api.body import MEGABYTE, parse_body, refuse_oversized, validated
 from shared.api.caller import Caller, authenticate, caller_address, require
 from shared.api.errors import EVERY_ANSWER, ApiError, as_api_error, new_request_id
@@ -175,7 +177,9 @@ class Routes:
 
     def _register(self, path: str, operations: Mapping[str, Operation]) -> None:
         def dispatch(req: func.HttpRequest) -> func.HttpResponse:
-            return answer(operations, req)
+            return answered(
+                req.method, path, lambda request_id: _respond(operations, req, request_id)
+            )
 
         route = self.blueprint.route(path, auth_level=func.AuthLevel.ANONYMOUS)
         self.blueprint.function_name(function_name(path))(route(dispatch))
@@ -190,25 +194,21 @@ def function_name(path: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", re.sub(r"\{[^}]*\}", "z", path.lower())).strip("_")
 
 
-def answer(operations: Mapping[str, Operation], req: func.HttpRequest) -> func.HttpResponse:
-    """Dispatch a request to one of the operations of its path; never raises."""
+def answered(
+    method: str, route: str, respond: Callable[[str], func.HttpResponse]
+) -> func.HttpResponse:
+    """What `respond` makes of a request with this id, or of what it raises; one line in the log."""
     request_id = new_request_id()
-    started = time.monotonic()
-    try:
-        response = _respond(operations, req, request_id)
-    except Exception as error:
-        failure = as_api_error(error)
-        if failure.status >= 500:
-            log.exception("request %s failed", request_id)
-        response = failure.to_response(request_id)
-    log.info(
-        "%s %s %d in %.0f ms, request %s",
-        req.method,
-        next(iter(operations.values())).path,
-        response.status_code,
-        (time.monotonic() - started) * 1000,
-        request_id,
-    )
+    with logs.request(request_id):
+        began = time.monotonic()
+        try:
+            response = respond(request_id)
+        except Exception as error:
+            failure = as_api_error(error)
+            if failure.status >= 500:
+                log.exception("%s %s failed", method, route)
+            response = failure.to_response(request_id)
+        log_answer(method, route, response.status_code, began)
     return response
 
 

@@ -111,7 +111,8 @@ class Connection:
         try:
             await self._carry(trip)
         except Exception as error:
-            log.exception("email %d: an unexpected error", trip.prepared.email.id)
+            number = trip.prepared.email.id
+            log.exception("email %d: an unexpected error", number, extra={"email": number})
             if trip.dot_may_be_written:
                 self._record(trip, unknown(trip.attempt, f"{type(error).__name__} in the sender"))
             else:
@@ -265,7 +266,7 @@ class Connection:
         except BadEmail as error:
             self._fail(email, str(error))
         except Exception as error:
-            log.exception("email %d could not be composed", email.id)
+            log.exception("email %d could not be composed", email.id, extra={"email": email.id})
             self._fail(email, f"it could not be composed ({type(error).__name__})")
         else:
             attempt = Attempt(
@@ -287,15 +288,27 @@ class Connection:
 
     def _record(self, trip: _Trip, result: Result) -> None:
         took = round((time.monotonic() - trip.started) * 1000)
-        self._parts.recorder.finish(result._replace(duration_ms=took))
+        self._finish(result._replace(duration_ms=took))
         self._line.done()
         if self._line.probing:
             self._parts.on_success(self._line)
 
     def _fail(self, email: ClaimedEmail, reason: str) -> None:
         code = self._line.account.code
-        self._parts.recorder.finish(Result(email.id, Outcome.FAILED, code, reason=reason))
+        self._finish(Result(email.id, Outcome.FAILED, code, reason=reason))
         self._line.done()
+
+    def _finish(self, result: Result) -> None:
+        self._parts.recorder.finish(result)
+        if result.outcome is not Outcome.SENT:
+            log.log(
+                logging.INFO if result.outcome is Outcome.RETRY else logging.WARNING,
+                "email %d: %s: %s",
+                result.email_id,
+                result.outcome,
+                result.reason,
+                extra={"email": result.email_id, "account": result.account},
+            )
 
     def _return(self, trip: _Trip) -> None:
         self._parts.recorder.give_back(trip.prepared.email.id)
