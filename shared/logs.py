@@ -114,7 +114,15 @@ class HostLines(_CleanLines):
 
 def masked(text: str) -> str:
     """The text with every email address as `a***@example.com`."""
-    return _ADDRESS.sub(lambda found: f"{found['quoted'] or found['first']}***{found['at']}", text)
+    return _ADDRESS.sub(_mask, text)
+
+
+def _mask(found: re.Match[str]) -> str:
+    if found["quoted"]:
+        return f"{found['quoted']}***{found['at']}"
+    name = found["name"].lstrip(_QUOTES)
+    quotes = found["name"][: len(found["name"]) - len(name)]
+    return f"{quotes}{name[:1]}***{found['at']}"
 
 
 def without_secrets(text: str) -> str:
@@ -171,10 +179,11 @@ def _cut(text: str, longest: int, *, keep_end: bool) -> str:
 
 # A run of characters is looked at once, from its beginning: the time grows with the text's length.
 _PART = r"\w.!#$%&'*+=?^`{|}~\-"
+_QUOTES = "'`{|*="
 _ADDRESS = re.compile(
     rf"""
     (?: "(?P<quoted>[^"\\\r\n])[^"\r\n]{{0,200}}"
-      | (?<![{_PART}])(?P<first>[{_PART}])[{_PART}]*?
+      | (?<![{_PART}])(?P<name>[{_PART}]+?)
     )
     (?P<at>@|%40)(?=[\w\[])
     """,
