@@ -288,27 +288,15 @@ class Connection:
 
     def _record(self, trip: _Trip, result: Result) -> None:
         took = round((time.monotonic() - trip.started) * 1000)
-        self._finish(result._replace(duration_ms=took))
+        self._parts.recorder.finish(result._replace(duration_ms=took))
         self._line.done()
         if self._line.probing:
             self._parts.on_success(self._line)
 
     def _fail(self, email: ClaimedEmail, reason: str) -> None:
         code = self._line.account.code
-        self._finish(Result(email.id, Outcome.FAILED, code, reason=reason))
+        self._parts.recorder.finish(Result(email.id, Outcome.FAILED, code, reason=reason))
         self._line.done()
-
-    def _finish(self, result: Result) -> None:
-        self._parts.recorder.finish(result)
-        if result.outcome is not Outcome.SENT:
-            log.log(
-                logging.INFO if result.outcome is Outcome.RETRY else logging.WARNING,
-                "email %d: %s: %s",
-                result.email_id,
-                result.outcome,
-                result.reason,
-                extra={"email": result.email_id, "account": result.account},
-            )
 
     def _return(self, trip: _Trip) -> None:
         self._parts.recorder.give_back(trip.prepared.email.id)
