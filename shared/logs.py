@@ -63,6 +63,8 @@ class _CleanLines(logging.Formatter):
         self._addresses = addresses
 
     def _clean(self, text: str, longest: int, *, keep_end: bool = False) -> str:
+        if len(text) <= longest and _HARMLESS.fullmatch(text):
+            return text
         # Cut first, with some to spare: what is left out need not be looked through.
         text = without_secrets(_cut(text, 2 * longest, keep_end=keep_end))
         return _cut(text if self._addresses else masked(text), longest, keep_end=keep_end)
@@ -189,6 +191,8 @@ _ADDRESS = re.compile(
     """,
     re.VERBOSE,
 )
+# A word or a path: nothing in it can be an address, nor a secret that we know.
+_HARMLESS = re.compile(r"[\w/{}*-]*")
 _NAMES = "password|passwd|pwd|secret|token|accountkey|sharedaccesskey"
 _SECRETS = (
     # user:password@host of a URL
