@@ -6,6 +6,10 @@ import azure.functions as func
 
 from functions import timers, unknown
 from functions.groups import GROUPS
+from shared.logs import speak_through_the_functions_host
+from shared.settings import settings
+
+speak_through_the_functions_host(addresses=lambda: settings().log_addresses == "on")
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 

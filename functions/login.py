@@ -13,7 +13,6 @@ from shared.api.errors import ApiError
 from shared.api.models import Answer, Input, Timestamp, example
 from shared.application import application
 from shared.security import passwords, tokens
-from shared.security.lockout import lockout
 from shared.security.roles import Role
 
 routes = Routes()
@@ -69,8 +68,8 @@ class LoggedOut(Answer):
 @routes.post("api/authenticate", who=Who.ANYONE, errors={401})
 def log_in(request: Request[Credentials]) -> LoggedIn:
     """Exchange a user name and a password for a token that is good for 8 hours."""
-    username, address = request.body.username, request.caller.address
-    lockout().attempt(username, address)
+    username, origin = request.body.username, request.caller.origin
+    application().lockout.attempt(username, origin)
     login = application().logins.check(username, request.body.password)
     if login is None:
         raise ApiError(
@@ -79,7 +78,7 @@ def log_in(request: Request[Credentials]) -> LoggedIn:
             "The user name or the password is wrong: check both and try again.",
             headers={"WWW-Authenticate": 'Bearer realm="rowpost"'},
         )
-    lockout().succeeded(username, address)
+    application().lockout.succeeded(username, origin)
     issued = tokens.issue(application().signing, login, datetime.now(UTC))
     user = User(username=login.username, role=login.role)
     return LoggedIn(token=issued.token, expires_at=issued.expires_at, user=user)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import azure.functions as func
 
+from shared.api.endpoint import answered
 from shared.api.errors import ApiError
 
 blueprint = func.Blueprint()
 
+ROUTE = "{*path}"
+
 
 @blueprint.function_name("zz_unknown")
-@blueprint.route("{*path}", auth_level=func.AuthLevel.ANONYMOUS)
+@blueprint.route(ROUTE, auth_level=func.AuthLevel.ANONYMOUS)
 def unknown(req: func.HttpRequest) -> func.HttpResponse:
     """Answer 404 in the form of every other error."""
-    missing = ApiError(404, "not_found", "There is nothing at this path: check its spelling.")
-    return missing.to_response()
+    return answered(req.method, ROUTE, _nothing)
+
+
+def _nothing(request_id: str) -> func.HttpResponse:
+    raise ApiError(404, "not_found", "There is nothing at this path: check its spelling.")

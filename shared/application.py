@@ -14,10 +14,14 @@ from shared.configuration.document import DatabaseAddress
 from shared.configuration.live import LiveConfiguration
 from shared.configuration.secret_store import SecretDisabled
 from shared.database import migrations
+from shared.database.brief import BriefCalls
 from shared.database.database import Database
 from shared.database.engine import open_engine, sql_server_url, sqlite_url
 from shared.database.errors import unreachable
+from shared.security.limits import RequestLimits
+from shared.security.lockout import Lockout, LockoutEverywhere, LockoutInMemory
 from shared.security.logins import FIRST_PASSWORD_SECRET, Logins
+from shared.security.pseudonyms import Pseudonyms
 from shared.security.tokens import SigningKeys
 from shared.settings import Settings, settings
 
@@ -74,6 +78,21 @@ class Application:
         return SigningKeys(self.secrets)
 
     @cached_property
+    def pseudonyms(self) -> Pseudonyms:
+        return Pseudonyms(self.secrets)
+
+    @cached_property
+    def lockout(self) -> Lockout:
+        return LockoutEverywhere(self.database, self.pseudonyms, LockoutInMemory(), BriefCalls())
+
+    @cached_property
+    def limits(self) -> RequestLimits | None:
+        """None where request limits are turned off."""
+        if self.settings.request_limits == "off":
+            return None
+        return RequestLimits(self.database, self.pseudonyms)
+
+    @cached_property
     def tokens(self) -> TokenQueue:
         from shared.delivery.tokens import token_queue
 
@@ -113,6 +132,8 @@ class Application:
 
     def close(self) -> None:
         """Close what is open."""
+        if self.limits is not None:
+            self.limits.close()
         with self._opening:
             if self._opened is not None:
                 self._opened[1].close()

@@ -9,6 +9,7 @@ from concurrent.futures import Future, wait
 from typing import Generic, TypeVar
 
 from shared.errors import RowpostError
+from shared.logs import in_this_context
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ class Work(Generic[T]):
         self.began = time.monotonic()
         self._do = do
         self._ended: Future[T] = Future()
-        threading.Thread(target=self._run, name=name, daemon=daemon).start()
+        threading.Thread(target=in_this_context(self._run), name=name, daemon=daemon).start()
 
     @property
     def ended(self) -> bool:

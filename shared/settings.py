@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     retry_seconds: float = Field(60.0, alias="ROWPOST_RETRY_SECONDS", gt=0, le=86400)
     connections: int = Field(8, alias="ROWPOST_CONNECTIONS", ge=1, le=64)
     resend_unknown: Literal["on", "off"] = Field("off", alias="ROWPOST_RESEND_UNKNOWN")
+    request_limits: Literal["on", "off"] = Field("on", alias="ROWPOST_REQUEST_LIMITS")
+    log_addresses: Literal["on", "off"] = Field("off", alias="ROWPOST_LOG_ADDRESSES")
 
     @field_validator("catcher_port", mode="before")
     @classmethod

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from azure.functions.timer import TimerRequest
@@ -14,7 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from shared.api.errors import ApiError
+from shared import logs
+from shared.api.access_log import log_answer
+from shared.api.errors import ApiError, new_request_id
 from standalone.http import BodyTooLarge, from_function, read_body, request_headers
 from standalone.index import FunctionIndex, QueueFunction
 from standalone.invocation import Invocations
@@ -23,8 +24,11 @@ from standalone.queues import queue_message
 Gate = Callable[[Mapping[str, str]], None]
 """Raises ApiError unless a request with these headers comes from an admin."""
 
+Endpoint = Callable[[Request], Awaitable[Response]]
+
 # A storage queue's message is no longer than this either.
 _INPUT_LIMIT = 64 * 1024
+_INPUT_SECONDS = 30.0
 
 
 class Admin:
@@ -42,9 +46,9 @@ class Admin:
         return Mount(
             "/admin",
             routes=[
-                Route("/functions/{name}", self._run_now, methods=["POST"]),
-                Route("/host/status", self._status, methods=["GET"]),
-                Route("/host/ping", self._ping, methods=["GET", "POST"]),
+                _route("/functions/{name}", self._run_now, "POST"),
+                _route("/host/status", self._status, "GET"),
+                _route("/host/ping", self._ping, "GET", "POST"),
             ],
         )
 
@@ -80,13 +84,27 @@ class Admin:
         try:
             await run_in_threadpool(self._require_admin, request_headers(request))
         except ApiError as error:
-            return from_function(error.to_response(uuid.uuid4().hex))
+            return from_function(error.to_response(request.state.request_id))
         return None
+
+
+def _route(path: str, endpoint: Endpoint, *methods: str) -> Route:
+    """A route whose requests are in the log as all others are."""
+
+    async def logged(request: Request) -> Response:
+        request.state.request_id = new_request_id()
+        with logs.request(request.state.request_id):
+            began = time.monotonic()
+            response = await endpoint(request)
+            log_answer(request.method, f"admin{path}", response.status_code, began)
+        return response
+
+    return Route(path, logged, methods=list(methods))
 
 
 async def _input(request: Request) -> str:
     """The text under `input`; raises ValueError when the body is something else."""
-    body: Any = json.loads(await read_body(request, _INPUT_LIMIT) or b"{}")
+    body: Any = json.loads(await read_body(request, _INPUT_LIMIT, _INPUT_SECONDS) or b"{}")
     text = body.get("input", "") if isinstance(body, dict) else None
     if not isinstance(text, str):
         raise ValueError("input must be text")

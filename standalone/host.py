@@ -17,10 +17,11 @@ from starlette.middleware.cors import CORSMiddleware
 from shared.errors import RowpostError
 from standalone.admin import Admin, Gate
 from standalone.host_json import Cors, HostJson
-from standalone.http import HttpFunctions
+from standalone.http import BodyRules, HttpFunctions, OwnLimit, no_own_limit
 from standalone.index import FunctionIndex, QueueFunction
 from standalone.invocation import Invocations
 from standalone.port import listen
+from standalone.protocol import patient_protocol
 from standalone.queues import InProcessQueue, NextBody
 from standalone.routing import Router
 from standalone.storage_queues import StorageQueue
@@ -40,7 +41,9 @@ class HostOptions:
 
     `require_admin` keeps everyone else from `/admin`.
     `in_process` gives the next message of the queues named in it; every other queue function
-    polls its Azure Storage queue, or rests when `storage` is false.
+    polls its Azure Storage queue, or rests when `storage` is false. `body_limit` bytes bound every
+    body, `own_limit` those of one function; a client that is silent in the middle of its headers
+    or body for `idle_seconds` is given up.
     """
 
     require_admin: Gate
@@ -58,6 +61,8 @@ class HostOptions:
             os.environ.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", str(100 * 1024 * 1024))
         )
     )
+    own_limit: OwnLimit = no_own_limit
+    idle_seconds: float = 30.0
 
 
 class Host:
@@ -76,7 +81,7 @@ class Host:
         app = _web_app(functions, options, self._invocations)
         self._socket = listen(options.address, options.port, variable="ROWPOST_PORT")
         self.url = _url(self._socket)
-        self._server = uvicorn.Server(_server_config(app))
+        self._server = uvicorn.Server(_server_config(app, options.idle_seconds))
         self._http = threading.Thread(
             target=self._server.run, args=([self._socket],), name="http", daemon=True
         )
@@ -123,7 +128,8 @@ class Host:
 
 def _web_app(functions: FunctionIndex, options: HostOptions, invocations: Invocations) -> Starlette:
     router = Router(functions.http, options.host_json.extensions.http.route_prefix)
-    answers = HttpFunctions(router, invocations, options.body_limit)
+    bodies = BodyRules(options.body_limit, options.own_limit, options.idle_seconds)
+    answers = HttpFunctions(router, invocations, bodies)
     admin = Admin(functions, invocations, options.require_admin)
     app = Starlette(routes=[admin.routes()], middleware=_cors(options.cors))
     # Not a route of its own: no pattern takes a path with a line break in it.
@@ -152,10 +158,10 @@ def _cors(cors: Cors) -> list[Middleware]:
     ]
 
 
-def _server_config(app: Starlette) -> uvicorn.Config:
+def _server_config(app: Starlette, idle_seconds: float) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        http="h11",
+        http=patient_protocol(idle_seconds),
         ws="none",
         loop="asyncio",
         lifespan="off",

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from sqlalchemy import make_url
 
+from functions.groups import GROUPS
 from shared.api.caller import require_admin
+from shared.api.endpoint import function_name
 from shared.application import Application, application
 from shared.delivery.accounts import ensure_catcher
 from shared.delivery.tokens import QUEUE_NAME, InProcessTokens
@@ -18,8 +20,9 @@ from shared.settings import Settings, settings
 from standalone.catcher import LOOPBACK, Catcher
 from standalone.host import Host, HostOptions
 from standalone.host_json import Cors, HostJson
+from standalone.http import OwnLimit
 from standalone.index import FunctionIndex, index
-from standalone.logs import log_to_standard_error
+from standalone.log_place import open_log
 from standalone.queues import NextBody
 from standalone.shutdown import GRACE_SECONDS, StopSignal, exit_after
 
@@ -33,8 +36,8 @@ def run(root: Path) -> int:
     Raises RowpostError when the service cannot start.
     """
     signal = StopSignal()
-    log_to_standard_error()
     chosen = settings()
+    log_file = open_log(chosen)
     catcher = _catcher(chosen)
     joined = application()
     host = Host(_functions(), _options(root, chosen, joined), joined.stop)
@@ -44,6 +47,8 @@ def run(root: Path) -> int:
     _open_database(joined, catcher)
     host.start()
     _greet(host, chosen, joined, catcher, password)
+    if log_file:
+        print(f"Log: {log_file}", flush=True)
 
     told = signal.wait(host.is_alive)
     exit_after(GRACE_SECONDS, host.running)
@@ -75,7 +80,18 @@ def _options(root: Path, chosen: Settings, joined: Application) -> HostOptions:
         cors=Cors.read(root),
         storage=local is None,
         in_process={QUEUE_NAME: _next_token(local)} if local else {},
+        own_limit=_own_limits(),
     )
+
+
+def _own_limits() -> OwnLimit:
+    """What each endpoint has declared; a path that nothing answers takes no body."""
+    declared = {
+        (function_name(operation.path), operation.method): operation.body_limit
+        for group in GROUPS
+        for operation in group.routes.operations
+    }
+    return lambda function, method: declared.get((function, method), 0)
 
 
 def _next_token(tokens: InProcessTokens) -> NextBody:

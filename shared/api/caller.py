@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from shared.api.errors import ApiError, as_api_error
 from shared.application import application
@@ -34,6 +34,13 @@ class Caller:
     def identity(self) -> str:
         """By what the caller is known again: the login, or an address without one."""
         return f"login:{self.username}" if self.username else f"address:{self.address}"
+
+    @property
+    def origin(self) -> str:
+        """By what an address is counted: a caller with IPv6 has a whole /64 to choose from."""
+        if ":" not in self.address:
+            return self.address
+        return str(ip_network(f"{self.address.partition('%')[0]}/64", strict=False))
 
 
 def caller_address(headers: Mapping[str, str]) -> str:

@@ -29,11 +29,15 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 import azure.functions as func
 from typing_extensions import TypeVar as TypeVarWithDefault
 
+from shared import logs
+from shared.api.access_log import log_answer
 from shared.api.body import MEGABYTE, parse_body, refuse_oversized, validated
 from shared.api.caller import Caller, authenticate, caller_address, require
 from shared.api.errors import EVERY_ANSWER, ApiError, as_api_error, new_request_id
+from shared.api.limits import Limits, count_request
 from shared.api.models import Answer, Input
 from shared.security.roles import Role
+from shared.security.tokens import InvalidToken
 
 log = logging.getLogger("rowpost.api")
 
@@ -76,6 +80,7 @@ class Operation:
     errors: frozenset[int]
     summary: str
     body_limit: int
+    limits: Limits
     handler: Callable[[Request[Any, Any]], Answer]
 
 
@@ -87,9 +92,16 @@ class Routes:
         self.operations: list[Operation] = []
         self._paths: dict[str, dict[str, Operation]] = {}
 
-    def get(self, path: str, *, who: Role | Who, errors: Collection[int] = ()) -> Callable[[H], H]:
+    def get(
+        self,
+        path: str,
+        *,
+        who: Role | Who,
+        errors: Collection[int] = (),
+        limits: Limits = None,
+    ) -> Callable[[H], H]:
         """Declare what GET (and HEAD) of `path` does."""
-        return self._declare("GET", path, who, 0, errors)
+        return self._declare("GET", path, who, 0, errors, limits)
 
     def post(
         self,
@@ -98,9 +110,10 @@ class Routes:
         who: Role | Who,
         body_limit: int = MEGABYTE,
         errors: Collection[int] = (),
+        limits: Limits = None,
     ) -> Callable[[H], H]:
         """Declare what POST of `path` does; `body_limit` in bytes."""
-        return self._declare("POST", path, who, body_limit, errors)
+        return self._declare("POST", path, who, body_limit, errors, limits)
 
     def put(
         self,
@@ -109,18 +122,30 @@ class Routes:
         who: Role | Who,
         body_limit: int = MEGABYTE,
         errors: Collection[int] = (),
+        limits: Limits = None,
     ) -> Callable[[H], H]:
         """Declare what PUT of `path` does; `body_limit` in bytes."""
-        return self._declare("PUT", path, who, body_limit, errors)
+        return self._declare("PUT", path, who, body_limit, errors, limits)
 
     def delete(
-        self, path: str, *, who: Role | Who, errors: Collection[int] = ()
+        self,
+        path: str,
+        *,
+        who: Role | Who,
+        errors: Collection[int] = (),
+        limits: Limits = None,
     ) -> Callable[[H], H]:
         """Declare what DELETE of `path` does."""
-        return self._declare("DELETE", path, who, 0, errors)
+        return self._declare("DELETE", path, who, 0, errors, limits)
 
     def _declare(
-        self, method: str, path: str, who: Role | Who, body_limit: int, errors: Collection[int]
+        self,
+        method: str,
+        path: str,
+        who: Role | Who,
+        body_limit: int,
+        errors: Collection[int],
+        limits: Limits,
     ) -> Callable[[H], H]:
         def declare(handler: H) -> H:
             hints = get_type_hints(handler)
@@ -135,6 +160,7 @@ class Routes:
                 errors=frozenset(errors),
                 summary=(handler.__doc__ or "").strip().partition("\n")[0],
                 body_limit=body_limit,
+                limits=limits,
                 handler=handler,
             )
             self.operations.append(operation)
@@ -151,7 +177,9 @@ class Routes:
 
     def _register(self, path: str, operations: Mapping[str, Operation]) -> None:
         def dispatch(req: func.HttpRequest) -> func.HttpResponse:
-            return answer(operations, req)
+            return answered(
+                req.method, path, lambda request_id: _respond(operations, req, request_id)
+            )
 
         route = self.blueprint.route(path, auth_level=func.AuthLevel.ANONYMOUS)
         self.blueprint.function_name(function_name(path))(route(dispatch))
@@ -166,25 +194,21 @@ def function_name(path: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", re.sub(r"\{[^}]*\}", "z", path.lower())).strip("_")
 
 
-def answer(operations: Mapping[str, Operation], req: func.HttpRequest) -> func.HttpResponse:
-    """Dispatch a request to one of the operations of its path; never raises."""
+def answered(
+    method: str, route: str, respond: Callable[[str], func.HttpResponse]
+) -> func.HttpResponse:
+    """What `respond` makes of a request with this id, or of what it raises; one line in the log."""
     request_id = new_request_id()
-    started = time.monotonic()
-    try:
-        response = _respond(operations, req, request_id)
-    except Exception as error:
-        failure = as_api_error(error)
-        if failure.status >= 500:
-            log.exception("request %s failed", request_id)
-        response = failure.to_response(request_id)
-    log.info(
-        "%s %s %d in %.0f ms, request %s",
-        req.method,
-        next(iter(operations.values())).path,
-        response.status_code,
-        (time.monotonic() - started) * 1000,
-        request_id,
-    )
+    with logs.request(request_id):
+        began = time.monotonic()
+        try:
+            response = respond(request_id)
+        except Exception as error:
+            failure = as_api_error(error)
+            if failure.status >= 500:
+                log.exception("%s %s failed", method, route)
+            response = failure.to_response(request_id)
+        log_answer(method, route, response.status_code, began)
     return response
 
 
@@ -207,7 +231,7 @@ def _respond(
 
 
 def _let_in(operation: Operation, req: func.HttpRequest, request_id: str) -> Request[Any, Any]:
-    caller = _admit(operation.who, req.headers)
+    caller = _admit(operation, req.headers)
     if operation.method in WITH_BODY:
         refuse_oversized(req.headers, req.get_body(), operation.body_limit)
     return Request(
@@ -220,12 +244,21 @@ def _let_in(operation: Operation, req: func.HttpRequest, request_id: str) -> Req
     )
 
 
-def _admit(who: Role | Who, headers: Mapping[str, str]) -> Caller:
-    if who is Who.ANYONE:
-        return Caller(address=caller_address(headers))
-    caller = authenticate(headers)
-    if isinstance(who, Role):
-        require(caller, who)
+def _admit(operation: Operation, headers: Mapping[str, str]) -> Caller:
+    """The caller, who may call this, and not too often. One who proves nothing counts as anyone."""
+    anyone = Caller(address=caller_address(headers))
+    endpoint = f"{operation.method} {operation.path}"
+    if operation.who is Who.ANYONE:
+        count_request(anyone, endpoint, operation.limits)
+        return anyone
+    try:
+        caller = authenticate(headers)
+    except (ApiError, InvalidToken):
+        count_request(anyone, endpoint, operation.limits)
+        raise
+    count_request(caller, endpoint, operation.limits)
+    if isinstance(operation.who, Role):
+        require(caller, operation.who)
     return caller
 
 

@@ -27,6 +27,7 @@ from shared.moving import PasswordNeeded, ServiceRuns, TargetUnreachable
 from shared.outbox.add import DatabaseMoved
 from shared.outbox.decide import ContentRemoved, NotEnded, NotWaiting
 from shared.outbox.resolve import EmailNotFound, NotUnknown
+from shared.security.limits import TooManyRequests
 from shared.security.lockout import LockedOut
 from shared.security.logins import LoginTaken
 from shared.security.passwords import PasswordTooLong
@@ -133,6 +134,13 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(404, "email_not_found", _NO_SUCH_EMAIL)
         case NotWaiting() | NotEnded() | NotUnknown() | ContentRemoved():
             return ApiError(409, "wrong_state", f"{error}.")
+        case TooManyRequests():
+            return ApiError(
+                429,
+                "too_many_requests",
+                str(error),
+                headers={"Retry-After": str(error.retry_after)},
+            )
         case BadAddress():
             return _invalid("email", f"This is no email address: {error}.")
         case UnknownAccount():

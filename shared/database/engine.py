@@ -108,6 +108,7 @@ def _open_sqlite(address: URL, busy_seconds: float, pool_size: int) -> Engine:
     engine = create_engine(
         address,
         connect_args={"timeout": busy_seconds},
+        hide_parameters=True,
         pool_size=pool_size,
         max_overflow=pool_size,
     )
@@ -166,6 +167,7 @@ def _open_sql_server(
     engine = create_engine(
         address,
         connect_args={"timeout": max(1, round(connect_seconds))},
+        hide_parameters=True,
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_recycle=_RECYCLE_SECONDS,

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     Text,
     Unicode,
+    UniqueConstraint,
     and_,
     literal_column,
     text,
@@ -264,6 +265,28 @@ suppressions = Table(
     Index("IX_Rowpost_Suppressions_Until", "Until"),
 )
 
+# What may be told apart by counting: keys are hashed, nobody's name or address stands here.
+request_counts = Table(
+    "Rowpost_Limits",
+    metadata,
+    Column("Id", Integer, primary_key=True, autoincrement=True),
+    Column("KeyHash", String(32), nullable=False),
+    Column("WindowEnd", UtcDateTime(), nullable=False),
+    Column("Requests", Integer, nullable=False),
+    UniqueConstraint("KeyHash", "WindowEnd", name="UQ_Rowpost_Limits"),
+    Index("IX_Rowpost_Limits_End", "WindowEnd"),
+)
+
+login_failures = Table(
+    "Rowpost_LoginFailures",
+    metadata,
+    Column("Id", Integer, primary_key=True, autoincrement=True),
+    Column("PairHash", String(32), nullable=False),
+    Column("ForgottenAt", UtcDateTime(), nullable=False),
+    Index("IX_Rowpost_LoginFailures_Pair", "PairHash", "ForgottenAt"),
+    Index("IX_Rowpost_LoginFailures_Forgotten", "ForgottenAt"),
+)
+
 __all__ = [
     "SEED_ACCOUNT_COLUMNS",
     "SEED_EMAIL_COLUMNS",
@@ -271,9 +294,11 @@ __all__ = [
     "attempts",
     "emails",
     "idempotency",
+    "login_failures",
     "metadata",
     "ready",
     "recipients",
+    "request_counts",
     "service",
     "statistics",
     "suppressions",

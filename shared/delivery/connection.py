@@ -111,7 +111,8 @@ class Connection:
         try:
             await self._carry(trip)
         except Exception as error:
-            log.exception("email %d: an unexpected error", trip.prepared.email.id)
+            number = trip.prepared.email.id
+            log.exception("email %d: an unexpected error", number, extra={"email": number})
             if trip.dot_may_be_written:
                 self._record(trip, unknown(trip.attempt, f"{type(error).__name__} in the sender"))
             else:
@@ -265,7 +266,7 @@ class Connection:
         except BadEmail as error:
             self._fail(email, str(error))
         except Exception as error:
-            log.exception("email %d could not be composed", email.id)
+            log.exception("email %d could not be composed", email.id, extra={"email": email.id})
             self._fail(email, f"it could not be composed ({type(error).__name__})")
         else:
             attempt = Attempt(

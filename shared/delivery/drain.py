@@ -302,7 +302,8 @@ class _Drain:
 
     def _on_trouble(self, line: Line, trouble: Trouble) -> None:
         """The account can't be used: it rests for all senders, and its emails wait, unharmed."""
-        log.warning("account %s rests: %s", line.account.code, trouble.reason)
+        code = line.account.code
+        log.warning("account %s rests: %s", code, trouble.reason, extra={"account": code})
         self._close(line)
 
         def let_rest(connection: SqlConnection) -> bool:

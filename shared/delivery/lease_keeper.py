@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
+from shared.logs import in_this_context
 from shared.outbox.lease import Lease, renew
 
 log = logging.getLogger("rowpost.delivery")
@@ -26,7 +27,7 @@ class LeaseKeeper:
         self._database = database
         self._lease = lease
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name="lease")
+        self._thread = threading.Thread(target=in_this_context(self._loop), name="lease")
 
     def __enter__(self) -> LeaseKeeper:
         self._thread.start()

@@ -108,9 +108,11 @@ class Recorder:
         return ticket
 
     def finish(self, result: Result) -> None:
-        """Have the outcome of an attempt written."""
+        """Have the outcome of an attempt written; anything but "sent" is in the log too."""
         self._note_begin()
         self._pending.results.append(result)
+        if result.outcome is not Outcome.SENT:
+            _log(result)
 
     def give_back(self, email_id: int) -> None:
         """Have an email whose final dot was not written wait again."""
@@ -212,3 +214,14 @@ def _lease_clock() -> float:
     """Seconds on a clock that also runs while the machine sleeps, where there is one."""
     boot_time = getattr(time, "CLOCK_BOOTTIME", None)
     return time.monotonic() if boot_time is None else time.clock_gettime(boot_time)
+
+
+def _log(result: Result) -> None:
+    log.log(
+        logging.INFO if result.outcome is Outcome.RETRY else logging.WARNING,
+        "email %d: %s: %s",
+        result.email_id,
+        result.outcome,
+        result.reason,
+        extra={"email": result.email_id, "account": result.account},
+    )

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from shared import moving, service
+from shared import logs, moving, service
 from shared.application import Application
 from shared.background import NoAnswerYet, Work
 from shared.delivery.drain import Drained, Order, drain
@@ -52,6 +52,7 @@ class RunResult:
     remaining: int
 
 
+@logs.run("tick")
 def tick(application: Application) -> TickResult:
     """One tick of the timer: rescue, then send what is due, for 45 seconds at most.
 
@@ -97,6 +98,7 @@ def force(
         return _result(application, Drained.of(written, finished=False))
 
 
+@logs.run("drain")
 def drain_token(application: Application, body: str) -> RunResult:
     """What a token on `drain-requests` asks for. Raises BadToken, DatabaseUnreachable."""
     token = DrainToken.parse(body)
@@ -139,6 +141,13 @@ def _drain(
     """Drain; where more is left than the time allowed, wake others to go on."""
     drained = drain(application, order, written)
     if drained.processed:
+        log.info(
+            "drained: %d sent, %d to be tried again, %d failed, %d with unknown outcome",
+            drained.sent,
+            drained.retried,
+            drained.failed,
+            drained.unknown,
+        )
         application.database().run(service.record_activity)
     if not drained.finished and not application.stop.is_set():
         _wake_others(application, order)

@@ -1,4 +1,8 @@
-"""How often a password may be guessed: five failures in 15 minutes for a user from an address."""
+"""How often a password may be guessed: five failures in 15 minutes for a user from an address.
+
+Over all instances: each attempt is a row in the database before its password is looked at. And in
+the memory of each process, for while the database is away.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,19 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import lru_cache
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from shared.database.brief import BriefCalls, NotNow
+from shared.database.database import Database
 from shared.errors import RowpostError
+from shared.security import failed_logins
+from shared.security.pseudonyms import Pseudonyms
 
 FAILURES = 5
 WINDOW_SECONDS = 15 * 60
 _PAIRS_REMEMBERED = 10_000
 
+T = TypeVar("T")
 _Pair = tuple[str, str]
 
 
@@ -40,6 +48,56 @@ class Lockout(Protocol):
 
     def succeeded(self, username: str, address: str) -> None:
         """The password was right: forget the failures before it."""
+
+
+class LockoutEverywhere:
+    """Remembers the attempts of all instances in the database, and those of this one in memory.
+
+    A database that does not answer in time is done without, at once for some seconds then.
+    """
+
+    def __init__(
+        self,
+        database: Callable[[], Database],
+        pseudonyms: Pseudonyms,
+        memory: LockoutInMemory,
+        calls: BriefCalls,
+    ) -> None:
+        self._database = database
+        self._pseudonyms = pseudonyms
+        self._memory = memory
+        self._calls = calls
+
+    def attempt(self, username: str, address: str) -> None:
+        self._memory.attempt(username, address)
+        wait = self._briefly(lambda: self._count(username, address))
+        if wait:
+            self._memory.take_back(username, address)
+            raise LockedOut(wait)
+
+    def succeeded(self, username: str, address: str) -> None:
+        self._memory.succeeded(username, address)
+        self._briefly(lambda: self._forget(username, address))
+
+    def _count(self, username: str, address: str) -> int | None:
+        """Seconds to wait, if this attempt is one too many."""
+        pair = self._pseudonyms.of("login", *_pair(username, address))
+        return self._database().run(
+            lambda connection: failed_logins.count(connection, pair, FAILURES, WINDOW_SECONDS),
+            seconds=self._calls.seconds,
+        )
+
+    def _forget(self, username: str, address: str) -> None:
+        pair = self._pseudonyms.of("login", *_pair(username, address))
+        self._database().run(
+            lambda connection: failed_logins.forget(connection, pair), seconds=self._calls.seconds
+        )
+
+    def _briefly(self, work: Callable[[], T]) -> T | None:
+        try:
+            return self._calls.run(work)
+        except NotNow:
+            return None
 
 
 class LockoutInMemory:
@@ -67,18 +125,19 @@ class LockoutInMemory:
         with self._lock:
             self._attempts.pop(_pair(username, address), None)
 
+    def take_back(self, username: str, address: str) -> None:
+        """The latest attempt was refused elsewhere: it does not count here either."""
+        with self._lock:
+            attempts = self._attempts.get(_pair(username, address))
+            if attempts:
+                attempts.pop()
+
     def _recent(self, pair: _Pair, now: float) -> list[float]:
         recent = [at for at in self._attempts.pop(pair, []) if now - at < WINDOW_SECONDS]
         self._attempts[pair] = recent
         if len(self._attempts) > self._pairs_remembered:
             self._attempts.popitem(last=False)
         return recent
-
-
-@lru_cache(maxsize=1)
-def lockout() -> Lockout:
-    """This process's."""
-    return LockoutInMemory()
 
 
 def _pair(username: str, address: str) -> _Pair:

@@ -11,7 +11,6 @@ import pytest
 from functions.groups import GROUPS
 from shared.application import Application, use
 from shared.security import tokens
-from shared.security.lockout import lockout
 from shared.security.logins import Logins
 from shared.settings import Settings
 from standalone.catcher import Catcher
@@ -37,7 +36,6 @@ def app(tmp_path: Path, catcher: Catcher) -> Iterator[Application]:
     app.logins = Logins(app.secrets, cost=_CHEAP, look_again_seconds=0)
     app.logins.ensure_first_admin(ADMIN, ADMIN_PASSWORD)
     app.logins.set_operator(OPERATOR, OPERATOR_PASSWORD)
-    lockout.cache_clear()
     use(app)
     yield app
     use(None)

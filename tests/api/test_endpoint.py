@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -16,6 +15,7 @@ from shared.api.errors import ApiError
 from shared.api.models import Answer, Input, Timestamp
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from tests.support.api import Client, Reply
+from tests.support.log_lines import LogLines
 
 routes = Routes()
 
@@ -366,16 +366,17 @@ class TestFailures:
         return client.post(f"fail/{how}", route="fail/{how}", route_params={"how": how})
 
     def test_what_was_not_foreseen_is_500_and_only_the_log_knows_why(
-        self, client: Client, caplog: pytest.LogCaptureFixture
+        self, client: Client, log_lines: LogLines
     ) -> None:
         reply = self.fail(client, "unforeseen")
 
         body = error_of(reply, 500, "internal_error")
         assert b"hunter2" not in reply.body
         assert b"example.com" not in reply.body
-        record = next(r for r in caplog.records if r.levelno == logging.ERROR)
-        assert body["requestId"] in record.getMessage()
-        assert record.exc_info
+        line = next(line for line in log_lines() if line["level"] == "error")
+        assert line["requestId"] == body["requestId"]
+        assert "RuntimeError" in line["exception"]
+        assert "hunter2" not in line["exception"]
 
     @pytest.mark.parametrize(
         ("how", "code"),
@@ -407,16 +408,14 @@ class TestFailures:
         assert error_of(reply, 409, "taken")["message"] == "Choose another."
         assert reply.headers["X-Why"] == "taken"
 
-    def test_a_refusal_is_no_error_in_the_log(
-        self, client: Client, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        with caplog.at_level(logging.INFO, "rowpost.api"):
-            reply = self.fail(client, "refused")
+    def test_a_refusal_is_no_error_in_the_log(self, client: Client, log_lines: LogLines) -> None:
+        reply = self.fail(client, "refused")
 
-        (record,) = caplog.records
-        assert record.levelno == logging.INFO
-        assert "fail/{how} 409" in record.getMessage()
-        assert reply.json["requestId"] in record.getMessage()
+        (line,) = log_lines()
+        assert line["level"] == "info"
+        assert (line["method"], line["route"], line["status"]) == ("POST", "fail/{how}", 409)
+        assert line["durationMs"] >= 0
+        assert line["requestId"] == reply.json["requestId"]
 
 
 class TestDeclarations:

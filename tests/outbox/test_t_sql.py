@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
-from sqlalchemy import Select
-from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
-from sqlalchemy.sql.expression import UpdateBase
 
 from shared.outbox.admit import ADMIT, EXPIRE
 from shared.outbox.claim import claim_one_statement, claim_statement, suspects_statement
@@ -20,6 +16,7 @@ from shared.outbox.mark import MARK
 from shared.outbox.rescue import FROM_PREPARING, TO_UNKNOWN
 from shared.outbox.resolve import COUNT_AS_SENT, RESEND
 from shared.outbox.statistics import ADD, OPEN
+from tests.support.t_sql import t_sql
 
 HINTS = "WITH (ROWLOCK, READPAST, UPDLOCK, READCOMMITTEDLOCK)"
 LEASE_END = "DATEADD(millisecond, CAST(1000 * CAST(? AS FLOAT) AS INT), SYSUTCDATETIME())"
@@ -48,16 +45,6 @@ STATEMENTS = {
     "expire": EXPIRE,
     "open hour": OPEN,
 } | {f"ends as {outcome}": statement for outcome, statement in ENDINGS.items()}
-
-
-def t_sql(statement: UpdateBase | Select[Any]) -> str:
-    """The text that the driver is handed, on one line, less the brackets and the table's name."""
-    dialect = MSDialect_pyodbc(paramstyle="qmark")  # type: ignore[no-untyped-call]
-    compiled = statement.compile(dialect=dialect)
-    values = {name: 1 for name, bind in compiled.binds.items() if bind.required}
-    text = compiled.construct_expanded_state(values).statement
-    text = re.sub(r"[\[\]]", "", " ".join(text.split()))
-    return text.replace("Digital_Emaildetails.", "")
 
 
 def test_a_claim_takes_the_first_rows_that_nobody_holds() -> None:

@@ -1,10 +1,28 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
-from shared.security.lockout import FAILURES, WINDOW_SECONDS, LockedOut, LockoutInMemory
+from shared.database.brief import BriefCalls
+from shared.database.database import Database
+from shared.database.errors import DatabaseUnreachable
+from shared.database.tables import login_failures
+from shared.database.times import utc_now
+from shared.security.lockout import (
+    FAILURES,
+    WINDOW_SECONDS,
+    LockedOut,
+    Lockout,
+    LockoutEverywhere,
+    LockoutInMemory,
+)
+from shared.security.pseudonyms import Pseudonyms
+from tests.support.configuration import file_store
 
 
 class Clock:
@@ -25,7 +43,7 @@ def lockout(clock: Clock) -> LockoutInMemory:
     return LockoutInMemory(clock)
 
 
-def fail(lockout: LockoutInMemory, times: int, user: str = "ann", address: str = "a") -> None:
+def fail(lockout: Lockout, times: int, user: str = "ann", address: str = "a") -> None:
     for _ in range(times):
         lockout.attempt(user, address)
 
@@ -112,3 +130,177 @@ def test_what_it_remembers_is_bounded_and_the_longest_untouched_pair_goes_first(
     with pytest.raises(LockedOut):
         lockout.attempt("ann", "a")
     lockout.attempt("bob", "a")
+
+
+def test_an_attempt_that_was_refused_elsewhere_is_taken_back(lockout: LockoutInMemory) -> None:
+    for _ in range(FAILURES * 2):
+        lockout.attempt("ann", "a")
+        lockout.take_back("ann", "a")
+    lockout.take_back("nobody", "a")
+
+
+class Instances:
+    """Instances of one service: each with a memory of its own, all with one database."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._database = database
+        self._folder = folder
+
+    def another(self, opened: Callable[[], Database] | None = None) -> LockoutEverywhere:
+        return LockoutEverywhere(
+            opened or (lambda: self._database),
+            Pseudonyms(file_store(self._folder)),
+            LockoutInMemory(),
+            BriefCalls(seconds=5),
+        )
+
+
+@pytest.fixture
+def instances(database: Database, tmp_path: Path) -> Instances:
+    return Instances(database, tmp_path)
+
+
+class TestOverAllInstances:
+    def test_failures_on_one_count_on_the_others(self, instances: Instances) -> None:
+        fail(instances.another(), 3)
+        fail(instances.another(), 2)
+
+        with pytest.raises(LockedOut) as refused:
+            instances.another().attempt(" ANN", "a")
+
+        assert WINDOW_SECONDS - 60 < refused.value.retry_after <= WINDOW_SECONDS
+
+    def test_another_address_and_another_user_are_not_touched(self, instances: Instances) -> None:
+        fail(instances.another(), FAILURES)
+
+        instances.another().attempt("ann", "b")
+        instances.another().attempt("bob", "a")
+
+    def test_a_right_password_on_one_forgets_the_failures_on_all(
+        self, instances: Instances
+    ) -> None:
+        fail(instances.another(), FAILURES - 1)
+        instances.another().succeeded("ann", "a")
+
+        fail(instances.another(), FAILURES)
+
+    def test_refused_attempts_do_not_prolong_the_wait_and_what_is_over_is_removed(
+        self, instances: Instances, database: Database
+    ) -> None:
+        fail(instances.another(), FAILURES)
+        here = instances.another()
+        for _ in range(FAILURES):
+            with pytest.raises(LockedOut):
+                here.attempt("ann", "a")
+
+        let_failures_be_forgotten(database)
+
+        fail(here, FAILURES)
+        assert len(failures(database)) == FAILURES
+
+    def test_a_failure_counts_for_15_minutes_and_not_until_some_window_ends(
+        self, instances: Instances, database: Database
+    ) -> None:
+        fail(instances.another(), 1)
+        let_failures_be_forgotten(database)
+        fail(instances.another(), FAILURES)
+
+        with pytest.raises(LockedOut):
+            instances.another().attempt("ann", "a")
+
+    def test_guesses_at_the_same_moment_do_not_slip_through_together(
+        self, instances: Instances
+    ) -> None:
+        guessers = [instances.another() for _ in range(12)]
+        together = threading.Barrier(len(guessers))
+        refused: list[LockedOut] = []
+
+        def guess(lockout: Lockout) -> None:
+            together.wait(5)
+            try:
+                lockout.attempt("ann", "a")
+            except LockedOut as error:
+                refused.append(error)
+
+        threads = [threading.Thread(target=guess, args=(one,)) for one in guessers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+
+        assert len(refused) == len(guessers) - FAILURES
+
+    def test_the_table_holds_no_name_and_no_address(
+        self, instances: Instances, database: Database
+    ) -> None:
+        instances.another().attempt("ann", "192.0.2.77")
+
+        (row,) = failures(database)
+        assert "ann" not in str(row)
+        assert "192.0.2" not in str(row)
+
+
+class TestWhileTheDatabaseIsAway:
+    def test_failures_count_in_memory_and_those_before_it_went_still_do(
+        self, instances: Instances, database: Database
+    ) -> None:
+        away = False
+
+        def sometimes() -> Database:
+            if away:
+                raise DatabaseUnreachable("away")
+            return database
+
+        lockout = instances.another(sometimes)
+        fail(lockout, 2)
+        away = True
+        fail(lockout, 3)
+
+        with pytest.raises(LockedOut):
+            lockout.attempt("ann", "a")
+        lockout.succeeded("ann", "a")
+        fail(lockout, FAILURES)
+
+    def test_failures_that_memory_knows_count_although_the_database_does_not(
+        self, instances: Instances, database: Database
+    ) -> None:
+        away = True
+
+        def sometimes() -> Database:
+            if away:
+                raise DatabaseUnreachable("away")
+            return database
+
+        lockout = instances.another(sometimes)
+        fail(lockout, FAILURES)
+        away = False
+
+        with pytest.raises(LockedOut):
+            lockout.attempt("ann", "a")
+
+    def test_one_that_hangs_is_waited_for_once(self, tmp_path: Path) -> None:
+        let_go = threading.Event()
+
+        def hangs() -> Database:
+            let_go.wait(20)
+            raise DatabaseUnreachable("away")
+
+        lockout = LockoutEverywhere(
+            hangs, Pseudonyms(file_store(tmp_path)), LockoutInMemory(), BriefCalls(seconds=0.2)
+        )
+        began = time.monotonic()
+        fail(lockout, FAILURES)
+        assert 0.2 <= time.monotonic() - began < 1
+        with pytest.raises(LockedOut):
+            lockout.attempt("ann", "a")
+        let_go.set()
+
+
+def failures(database: Database) -> list[object]:
+    with database.read() as connection:
+        return [tuple(row) for row in connection.execute(select(login_failures))]
+
+
+def let_failures_be_forgotten(database: Database) -> None:
+    with database.write() as connection:
+        connection.execute(update(login_failures).values(ForgottenAt=utc_now()))

@@ -228,9 +228,81 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(running: Running) ->
     connection.putheader("Content-Length", str(LIMIT + 1))
     connection.endheaders()
     response = connection.getresponse()
-    assert (response.status, response.read()) == (413, b"")
+    assert (response.status, json.loads(response.read())["code"]) == (413, "body_too_large")
     assert response.getheader("connection") == "close"
     connection.close()
+
+
+def test_who_sends_a_body_that_is_too_large_all_the_same_can_read_the_answer(
+    running: Running,
+) -> None:
+    for _ in range(5):
+        response, body = running.request("POST", "/echo", b"x" * (4 * LIMIT))
+        assert (response.status, json.loads(body)["success"]) == (413, False)
+
+
+def test_a_function_with_a_limit_of_its_own_is_called_to_refuse_by_the_announced_length(
+    launch: Launch,
+) -> None:
+    running = launch(own_limit=lambda function, method: 100_000 if method == "POST" else 0)
+    assert running.echo("/echo", method="POST", body=b"x" * 100_000)["length"] == 100_000
+    refusing = running.echo("/echo", method="POST", body=b"x" * 100_001)
+    assert (refusing["length"], refusing["headers"]["content-length"]) == (0, "100001")
+    assert running.echo("/echo", method="GET", body=b"x" * 1000)["length"] == 1000
+    assert running.echo("/echo", method="GET", body=b"x" * 100_000)["length"] == 0
+
+
+def test_a_client_that_stops_in_the_middle_of_its_body_is_given_up(launch: Launch) -> None:
+    running = launch(idle_seconds=0.2)
+    connection = running.connect()
+    connection.putrequest("POST", "/echo")
+    connection.putheader("Content-Length", "10")
+    connection.endheaders(b"12345")
+    response = connection.getresponse()
+    assert (response.status, json.loads(response.read())["code"]) == (408, "request_timeout")
+    connection.close()
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /echo HT", b"GET /echo HTTP/1.1\r\nHost: x\r\n"])
+def test_a_client_that_stops_before_the_end_of_its_headers_is_given_up(
+    launch: Launch, sent: bytes
+) -> None:
+    running = launch(idle_seconds=0.2)
+    address, _, port = running.host.url.removeprefix("http://").partition(":")
+    with socket.create_connection((address, int(port)), WAIT) as client:
+        client.sendall(sent)
+        assert client.recv(100) == b""
+
+
+def test_a_connection_may_be_used_again_after_more_time_than_headers_may_take(
+    launch: Launch,
+) -> None:
+    running = launch(idle_seconds=0.2)
+    connection = running.connect()
+    for _ in range(2):
+        connection.request("POST", "/echo", b"x")
+        assert connection.getresponse().read()
+        assert not running.stop.wait(0.3)
+    connection.close()
+
+
+@pytest.mark.parametrize("size", [33_000, 300_000])
+def test_headers_that_are_too_large_are_431(running: Running, size: int) -> None:
+    response, body = running.request("GET", "/echo", headers={"X-Large": "x" * size})
+    assert (response.status, json.loads(body)["code"]) == (431, "headers_too_large")
+    response, body = running.request("GET", "/echo?" + "x" * size)
+    assert (response.status, json.loads(body)["code"]) == (431, "headers_too_large")
+
+
+def test_what_is_not_http_is_told_so(running: Running) -> None:
+    address, _, port = running.host.url.removeprefix("http://").partition(":")
+    with socket.create_connection((address, int(port)), WAIT) as client:
+        client.sendall(b"HELO example.com\r\n\r\n")
+        answer = b""
+        while part := client.recv(10_000):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b'"code": "malformed_request"' in answer
 
 
 def test_the_limit_is_100_mb_unless_set() -> None:

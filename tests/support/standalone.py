@@ -179,6 +179,7 @@ def start(folder: Path, name: str, settings: Mapping[str, str]) -> Standalone:
         "ROWPOST_CATCHER_PORT": str(free_port()),
         "ROWPOST_ADMIN_USERNAME": USERNAME,
         "ROWPOST_ADMIN_PASSWORD": PASSWORD,
+        "ROWPOST_REQUEST_LIMITS": "off",
         **settings,
     }
     output = folder / f"standalone-{name}.log"

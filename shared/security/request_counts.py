@@ -1,0 +1,73 @@
+"""The requests of all instances, counted in the database: one row a caller and window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from shared.database.tables import request_counts
+from shared.database.times import utc_now
+
+_REMOVED_AT_ONCE = 500
+
+ADD = (
+    update(request_counts)
+    .where(
+        request_counts.c.KeyHash == bindparam("key"),
+        request_counts.c.WindowEnd == bindparam("end"),
+    )
+    .values(Requests=request_counts.c.Requests + bindparam("number"))
+    .returning(request_counts.c.Requests)
+)
+OPEN = insert(request_counts).values(
+    KeyHash=bindparam("key"), WindowEnd=bindparam("end"), Requests=0
+)
+REMOVE = delete(request_counts).where(
+    request_counts.c.Id.in_(
+        select(request_counts.c.Id)
+        .where(request_counts.c.WindowEnd < utc_now())
+        .limit(_REMOVED_AT_ONCE)
+    )
+)
+
+
+class Portion(NamedTuple):
+    """Requests of one caller in one window that are not in the table yet."""
+
+    key: str
+    end: datetime
+    number: int
+
+
+def add(connection: Connection, portions: Sequence[Portion]) -> list[int]:
+    """Add each portion to its row; answers what all instances have counted there so far."""
+    # In one order everywhere, so that two instances do not lock each other out.
+    order = sorted(range(len(portions)), key=lambda place: portions[place][:2])
+    totals = {place: _add(connection, portions[place]) for place in order}
+    return [totals[place] for place in range(len(portions))]
+
+
+def remove_ended(connection: Connection) -> None:
+    """Take away windows that are over, a few hundred at most."""
+    connection.execute(REMOVE)
+
+
+def _add(connection: Connection, portion: Portion) -> int:
+    values = portion._asdict()
+    total = connection.scalar(ADD, values)
+    if total is None:
+        _open(connection, portion)
+        total = connection.scalar(ADD, values)
+    return int(total or 0)
+
+
+def _open(connection: Connection, portion: Portion) -> None:
+    try:
+        with connection.begin_nested():
+            connection.execute(OPEN, {"key": portion.key, "end": portion.end})
+    except IntegrityError:
+        return  # Another instance opened it a moment ago.

@@ -1,0 +1,20 @@
+"""What SQL Server is handed, as text to compare."""
+
+from __future__ import annotations
+
+import re
+
+from sqlalchemy import ClauseElement
+from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
+from sqlalchemy.sql.compiler import SQLCompiler
+
+
+def t_sql(statement: ClauseElement) -> str:
+    """The text that the driver is handed, on one line, less the brackets and the table's name."""
+    dialect = MSDialect_pyodbc(paramstyle="qmark")  # type: ignore[no-untyped-call]
+    compiled = statement.compile(dialect=dialect)
+    assert isinstance(compiled, SQLCompiler)
+    values = {name: 1 for name, bind in compiled.binds.items() if bind.required}
+    text = compiled.construct_expanded_state(values).statement
+    text = re.sub(r"[\[\]]", "", " ".join(text.split()))
+    return re.sub(r"(Digital_Emaildetails|Rowpost_Limits|Rowpost_LoginFailures)\.", "", text)
