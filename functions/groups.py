@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from functions import configuration, dashboard, login, operations, sending, service
+from functions import accounts, configuration, dashboard, login, operations, sending, service
 from shared.api.endpoint import Routes
 
 
@@ -16,4 +16,12 @@ class Group(Protocol):
     routes: Routes
 
 
-GROUPS: tuple[Group, ...] = (configuration, login, dashboard, operations, sending, service)
+GROUPS: tuple[Group, ...] = (
+    accounts,
+    configuration,
+    login,
+    dashboard,
+    operations,
+    sending,
+    service,
+)

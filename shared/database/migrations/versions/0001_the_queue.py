@@ -22,7 +22,7 @@ def upgrade() -> None:
     ensure_table(tables.accounts)
     ensure_identity(tables.accounts, tables.accounts.c.Rowpost_Id)
     ensure_columns(tables.accounts, after=tables.SEED_ACCOUNT_COLUMNS + 1)
-    own = [table for name, table in tables.metadata.tables.items() if name.startswith("Rowpost_")]
+    own = (tables.service, tables.recipients, tables.attempts, tables.statistics, tables.usage)
     for table in own:
         ensure_table(table)
     for table in (tables.emails, *own):
