@@ -254,6 +254,7 @@ reservations = Table(
     Column("MinuteUnits", Integer, nullable=False),
     Column("HourUnits", Integer, nullable=False),
     Column("DayUnits", Integer, nullable=False),
+    Index("IX_Rowpost_Reservations_Token", "Token"),
 )
 
 # The connections that an account may have at most, over all senders.

@@ -94,14 +94,14 @@ class Limits:
         """How many emails, of one recipient each, may still be sent."""
         return max(0, min((limit - used.of(window) for window, limit in self._set()), default=0))
 
-    def exhausted(self, used: Units) -> list[Window]:
-        """The windows in which nothing more may be sent."""
-        return [window for window, limit in self._set() if used.of(window) >= limit]
-
     def opens_at(self, used: Units, minute: int) -> datetime | None:
         """When the next email may be sent; None: now."""
-        ends = [window.end(minute) for window in self.exhausted(used)]
-        return datetime.fromtimestamp(max(ends) * 60, UTC) if ends else None
+        ends = [window.end(minute) for window, limit in self._set() if used.of(window) >= limit]
+        return _time_of(max(ends)) if ends else None
+
+    def next_window(self, minute: int) -> datetime:
+        """When the first of the limited windows around this minute is over."""
+        return _time_of(min(window.end(minute) for window, _ in self._set()))
 
     def same_windows(self, minute: int, other: int) -> bool:
         """Whether both minutes count for the same of the limited windows."""
@@ -135,3 +135,7 @@ class Limits:
 def minute_of(time: datetime) -> int:
     """The number of the minute that this instant is in."""
     return int(time.timestamp() // 60)
+
+
+def _time_of(minute: int) -> datetime:
+    return datetime.fromtimestamp(minute * 60, UTC)

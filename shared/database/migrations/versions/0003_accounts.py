@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.database import tables
-from shared.database.migrations.ensure import ensure_columns, ensure_table
+from shared.database.migrations.ensure import ensure_columns, ensure_indexes, ensure_table
 
 revision = "0003"
 down_revision = "0001"
@@ -15,3 +15,4 @@ def upgrade() -> None:
     ensure_columns(tables.statistics)
     for table in (tables.quotas, tables.reservations, tables.slots):
         ensure_table(table)
+        ensure_indexes(table)
