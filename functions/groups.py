@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from functions import configuration, dashboard, docs, emails, login, operations, sending, service
+from functions import (
+    accounts,
+    configuration,
+    dashboard,
+    docs,
+    emails,
+    login,
+    operations,
+    sending,
+    service,
+)
 from shared.api.endpoint import Routes
 
 
@@ -24,5 +34,6 @@ GROUPS: tuple[Group, ...] = (
     dashboard,
     operations,
     sending,
+    accounts,
     emails,
 )

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared.accounts.states import AccountState, account_states
 from shared.background import NoAnswerYet, Watch
 from shared.database import probe
 from shared.database.engine import driver_of
 from shared.database.errors import DatabaseUnreachable, SchemaBehind
 from shared.delivery.accounts import load_accounts
-from shared.delivery.pauses import pauses
 from shared.errors import RowpostError
 from shared.overview import Overview
 
@@ -31,20 +31,10 @@ MOST_HELD_CODES = 20
 
 
 @dataclass(frozen=True, slots=True)
-class AccountHealth:
-    """An active account: `ready`, `paused` (until when, and why), or `unusable` (why)."""
-
-    code: str
-    state: Literal["ready", "paused", "unusable"]
-    reason: str | None = None
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Accounts:
     """What the accounts need: each one's state, and codes whose password stands in the table."""
 
-    accounts: tuple[AccountHealth, ...] = ()
+    accounts: tuple[AccountState, ...] = ()
     plain_passwords: tuple[str, ...] = ()
 
 
@@ -164,19 +154,7 @@ class HealthCheck:
         here = self._application
         with here.database().read() as connection:
             book = load_accounts(connection, here.secrets, here.settings)
-            resting = pauses(connection)
-        usable = []
-        for account in book.usable:
-            pause = resting.get(account.id)
-            usable.append(
-                AccountHealth(account.code, "paused", pause.reason, pause.until)
-                if pause
-                else AccountHealth(account.code, "ready")
-            )
-        unusable = [
-            AccountHealth(code, "unusable", reason) for code, reason in book.problems.items()
-        ]
-        return Accounts((*usable, *unusable), book.plain_passwords)
+            return Accounts(account_states(connection, book), book.plain_passwords)
 
 
 _NO_ANSWER = "it does not answer"

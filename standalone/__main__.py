@@ -65,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     resolve.add_argument("id", type=int)
     resolve.add_argument("decision", choices=["resend", "sent"])
     resolve.set_defaults(command=commands.resolve)
+
+    passwords = choices.add_parser(
+        "move-passwords", help="move plain passwords from the accounts table into the secret store"
+    )
+    passwords.set_defaults(command=commands.move_passwords)
     return parser
 
 

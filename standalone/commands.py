@@ -111,6 +111,18 @@ def resolve(arguments: Namespace) -> int:
     return 0
 
 
+def move_passwords(_: Namespace) -> int:
+    """Move the accounts' plain passwords from the table into the secret store."""
+    from shared.accounts.move_passwords import move_passwords
+    from shared.application import application
+
+    moved = move_passwords(application())
+    for code in moved:
+        print(f"moved    {code or '(without a code)'}")
+    print("The table holds no plain password." if not moved else f"{len(moved)} moved.")
+    return 0
+
+
 def _read(file: Path) -> bytes:
     try:
         return file.read_bytes()

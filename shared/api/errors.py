@@ -9,6 +9,7 @@ from typing import Literal
 
 import azure.functions as func
 
+from shared.accounts.errors import AccountNotFound, BadAccountValue, CodeTaken
 from shared.api.models import Answer, example
 from shared.configuration.live_document import DocumentUnreadable
 from shared.configuration.secret_store import SecretStoreUnavailable, SecretTooLarge
@@ -150,6 +151,14 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(409, "account_unusable", str(error))
         case TrialFailed():
             return ApiError(502, "mail_server_refused", f"The test email was not sent: {error}.")
+        case AccountNotFound():
+            return ApiError(404, "not_found", str(error))
+        case BadAccountValue():
+            return _invalid(error.field, str(error))
+        case CodeTaken():
+            return ApiError(
+                409, "code_taken", str(error), errors=(FieldError("param_code", str(error)),)
+            )
         case ServiceRuns():
             return ApiError(409, "service_running", str(error))
         case TargetUnreachable():

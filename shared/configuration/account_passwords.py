@@ -8,6 +8,9 @@ carries the connection that it belongs to.
 from __future__ import annotations
 
 import json
+import re
+import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
@@ -17,6 +20,7 @@ from shared.errors import RowpostError
 
 PREFIX = "secret:"
 NAME_PREFIX = "smtp-"
+_LONGEST_CODE = 50
 
 
 class PasswordUnavailable(RowpostError):
@@ -25,17 +29,32 @@ class PasswordUnavailable(RowpostError):
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """The connection that a password belongs to; a host's case does not matter."""
+    """The connection that a password belongs to; a host's case does not matter.
+
+    `application`: whose client secret it is, where it buys tokens instead of logging in itself.
+    """
 
     host: str
     port: int
     tls: str
     user: str
+    application: str = ""
 
 
 def is_reference(text: str) -> bool:
     """Whether a password column holds a reference and not a plain password."""
     return text.startswith(PREFIX)
+
+
+def same_connection(one: Binding, other: Binding) -> bool:
+    """Whether a password for one of these connections is good for the other."""
+    return _compared(one) == _compared(other)
+
+
+def new_name(code: str) -> str:
+    """A name that no password has had, for an account of this code."""
+    readable = re.sub(r"[^0-9a-z]+", "-", code.lower()).strip("-") or "account"
+    return f"{readable[:_LONGEST_CODE]}-{uuid.uuid4().hex[:12]}"
 
 
 def keep(store: SecretStore, name: str, password: str, binding: Binding) -> str:
@@ -66,6 +85,17 @@ def resolve(store: SecretStore, reference: str, binding: Binding) -> str:
     return kept.password.get_secret_value()
 
 
+def forget(store: SecretStore, reference: str | None) -> None:
+    """Delete the password that a row's column refers to, if it does. Raises SecretStoreUnavailable.
+
+    What is no reference to an account's password is left alone.
+    """
+    name = (reference or "").removeprefix(PREFIX)
+    if is_reference(reference or "") and name.startswith(NAME_PREFIX):
+        with suppress(BadSecretName):
+            store.delete(name)
+
+
 def _kept(store: SecretStore, name: str) -> _Kept:
     try:
         secret = store.recent(name)
@@ -85,6 +115,7 @@ class _Kept(BaseModel):
     port: int
     tls: str
     user: str
+    application: str = ""
 
     def binding(self) -> dict[str, str | int]:
         return self.model_dump(exclude={"password"})
@@ -99,4 +130,5 @@ def _compared(binding: Binding) -> dict[str, str | int]:
         "port": binding.port,
         "tls": binding.tls,
         "user": binding.user,
+        "application": binding.application,
     }

@@ -76,6 +76,8 @@ emails = Table(
     # When it was sent, given up or cancelled, and when its content was removed after that.
     Column("dd_EndedDate", UtcDateTime()),
     Column("dd_EmptiedDate", UtcDateTime()),
+    # Somebody had it sent again though it may have arrived.
+    Column("dd_Uncertain", Bit),
     sqlite_autoincrement=True,
 )
 SEED_EMAIL_COLUMNS = 13
@@ -173,6 +175,22 @@ accounts = Table(
     Column("Rowpost_Id", Integer, primary_key=True, autoincrement=True),
     Column("Rowpost_Default", Unicode(1)),
     Column("Rowpost_PlainLogin", Unicode(1)),
+    Column("Rowpost_Name", Unicode(255)),
+    Column("Rowpost_Preset", Unicode(30)),
+    # Only where flag and port do not say it.
+    Column("Rowpost_Tls", Unicode(10)),
+    Column("Rowpost_MinuteLimit", Integer),
+    Column("Rowpost_HourLimit", Integer),
+    Column("Rowpost_DayLimit", Integer),
+    # The windows whose limit counts recipients: letters out of MHD.
+    Column("Rowpost_CountsRecipients", Unicode(3)),
+    Column("Rowpost_MaxConnections", Integer),
+    Column("Rowpost_FallbackId", Integer),
+    Column("Rowpost_TenantId", Unicode(255)),
+    Column("Rowpost_ClientId", Unicode(100)),
+    Column("Rowpost_CreatedDate", UtcDateTime(), server_default=utc_now()),
+    # A number that was an account's once never becomes another's.
+    sqlite_autoincrement=True,
 )
 SEED_ACCOUNT_COLUMNS = 9
 
@@ -229,6 +247,7 @@ statistics = Table(
     Column("Failed", Integer, nullable=False, server_default=text("0")),
     Column("Retried", Integer, nullable=False, server_default=text("0")),
     Column("Unknown", Integer, nullable=False, server_default=text("0")),
+    Column("LastSent", UtcDateTime()),
 )
 
 usage = Table(
@@ -287,6 +306,42 @@ login_failures = Table(
     Index("IX_Rowpost_LoginFailures_Forgotten", "ForgottenAt"),
 )
 
+# What an account with limits has used, reserved or spent, of the windows around its last minute.
+# Minutes are numbered from 1970 on.
+quotas = Table(
+    "Rowpost_Quotas",
+    metadata,
+    Column("AccountId", Integer, primary_key=True, autoincrement=False),
+    Column("Minute", Integer, nullable=False, server_default=text("0")),
+    Column("MinuteUsed", Integer, nullable=False, server_default=text("0")),
+    Column("HourUsed", Integer, nullable=False, server_default=text("0")),
+    Column("DayUsed", Integer, nullable=False, server_default=text("0")),
+)
+
+# Of that, what emails in P have reserved.
+reservations = Table(
+    "Rowpost_Reservations",
+    metadata,
+    Column("EmailId", Integer, primary_key=True, autoincrement=False),
+    Column("Token", Unicode(36), nullable=False),
+    Column("AccountId", Integer, nullable=False),
+    Column("Minute", Integer, nullable=False),
+    Column("MinuteUnits", Integer, nullable=False),
+    Column("HourUnits", Integer, nullable=False),
+    Column("DayUnits", Integer, nullable=False),
+    Index("IX_Rowpost_Reservations_Token", "Token"),
+)
+
+# The connections that an account may have at most, over all senders.
+slots = Table(
+    "Rowpost_Slots",
+    metadata,
+    Column("AccountId", Integer, primary_key=True, autoincrement=False),
+    Column("Number", Integer, primary_key=True, autoincrement=False),
+    Column("Token", Unicode(36)),
+    Column("Until", UtcDateTime()),
+)
+
 __all__ = [
     "SEED_ACCOUNT_COLUMNS",
     "SEED_EMAIL_COLUMNS",
@@ -296,10 +351,13 @@ __all__ = [
     "idempotency",
     "login_failures",
     "metadata",
+    "quotas",
     "ready",
     "recipients",
     "request_counts",
+    "reservations",
     "service",
+    "slots",
     "statistics",
     "suppressions",
     "usage",

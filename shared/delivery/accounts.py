@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, RowMapping, func, insert, select, update
 
 from shared.configuration import account_passwords
 from shared.configuration.account_passwords import Binding, PasswordUnavailable
@@ -15,14 +15,20 @@ from shared.database.tables import accounts
 from shared.delivery.addresses import BadAddress, Mailbox, parse_recipients
 from shared.delivery.session import Server, TlsMode
 from shared.errors import RowpostError
+from shared.outbox.limits import Limits, windows_of
 from shared.settings import Settings
 
 CATCHER = "CATCHER"
 NO_CODE: tuple[str | None, ...] = (None, "")
-_IMPLICIT_TLS_PORT = 465
+IMPLICIT_TLS_PORT = 465
+_DEFAULT_PORT = 25
 _YES = ("Y", "y", "1")
 _ALL = select(accounts).order_by(accounts.c.Rowpost_Id)
 _CODES = select(accounts.c.ParamCode).distinct().order_by(accounts.c.ParamCode)
+
+
+Columns = RowMapping | Mapping[str, Any]
+"""An account's values by the names of its columns."""
 
 
 class BadAccount(RowpostError):
@@ -38,6 +44,9 @@ class Account:
     server: Server
     sender: Mailbox
     codes: tuple[str | None, ...]
+    limits: Limits
+    max_connections: int | None = None
+    """Over all senders."""
 
     @property
     def message_domain(self) -> str:
@@ -46,11 +55,22 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
+class UnusableAccount:
+    """An active account that can't be used as it is, and what to change."""
+
+    id: int
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class AccountBook:
     """All accounts: the usable ones, and of the others the reason why they are not."""
 
     usable: tuple[Account, ...]
+    unusable: tuple[UnusableAccount, ...]
     problems: dict[str, str]
+    """By account code."""
     plain_passwords: tuple[str, ...]
     """Codes of accounts whose password stands in the table itself."""
 
@@ -61,19 +81,20 @@ def load_accounts(connection: Connection, secrets: SecretStore, settings: Settin
     Emails without a code go to the default account: the marked one, or the only active one. With
     several active and none marked they wait, and so do emails whose code no active account has.
     """
-    rows = [row for row in connection.execute(_ALL) if _is_active(row)]
+    rows = [row for row in connection.execute(_ALL) if is_active(row._mapping)]
     default = _default(rows)
     usable: list[Account] = []
-    problems: dict[str, str] = {}
+    unusable: list[UnusableAccount] = []
     for row in rows:
         codes = _codes(row, is_default=row.Rowpost_Id == default)
         try:
             usable.append(_account(row, codes, secrets, settings))
         except (BadAccount, PasswordUnavailable, SecretStoreUnavailable) as error:
-            problems[row.ParamCode or ""] = str(error)
+            unusable.append(UnusableAccount(row.Rowpost_Id, row.ParamCode or "", str(error)))
+    problems = {one.code: one.reason for one in unusable}
     if default is None and rows:
         problems.setdefault("", "several accounts are active and none is marked as the default")
-    return AccountBook(tuple(usable), problems, _plain_passwords(rows))
+    return AccountBook(tuple(usable), tuple(unusable), problems, _plain_passwords(rows))
 
 
 def answered_codes(connection: Connection) -> list[str | None]:
@@ -81,7 +102,7 @@ def answered_codes(connection: Connection) -> list[str | None]:
 
     None stands for emails without a code. Whether the account works is another question.
     """
-    rows = [row for row in connection.execute(_ALL) if _is_active(row)]
+    rows = [row for row in connection.execute(_ALL) if is_active(row._mapping)]
     own = {row.ParamCode for row in rows if row.ParamCode}
     in_order = [code for code in connection.scalars(_CODES) if code in own]
     return in_order if _default(rows) is None else [*NO_CODE, *in_order]
@@ -89,7 +110,7 @@ def answered_codes(connection: Connection) -> list[str | None]:
 
 def sender_of(connection: Connection, code: str | None) -> Mailbox | None:
     """Who an email with this code is from; None where no active account answers for it."""
-    rows = [row for row in connection.execute(_ALL) if _is_active(row)]
+    rows = [row for row in connection.execute(_ALL) if is_active(row)]
     default = _default(rows)
     for row in rows:
         if (code or None) in _codes(row, is_default=row.Rowpost_Id == default):
@@ -126,12 +147,42 @@ def ensure_catcher(connection: Connection, port: int) -> None:
     )
 
 
-def _is_active(row: Row[Any]) -> bool:
-    return row.IsActive is None or row.IsActive in _YES
+def binding_of(columns: Columns) -> Binding | None:
+    """The connection that an account's password belongs to; None where it does not log in."""
+    user = (columns["SMTPAccountName"] or "").strip()
+    if not user:
+        return None
+    tenant, client = columns["Rowpost_TenantId"], columns["Rowpost_ClientId"]
+    return Binding(
+        host=(columns["SMTPServer"] or "").strip(),
+        port=columns["SMTPPort"] or _DEFAULT_PORT,
+        tls=tls_of(columns).value,
+        user=user,
+        application=f"{tenant}/{client}" if tenant or client else "",
+    )
+
+
+def tls_of(columns: Columns) -> TlsMode:
+    """How an account's connections are secured."""
+    if not is_yes(columns["SMTPSSLFlag"]):
+        return TlsMode.NONE
+    if columns["Rowpost_Tls"] in (TlsMode.IMPLICIT, TlsMode.STARTTLS):
+        return TlsMode(columns["Rowpost_Tls"])
+    return TlsMode.IMPLICIT if columns["SMTPPort"] == IMPLICIT_TLS_PORT else TlsMode.STARTTLS
+
+
+def is_active(columns: Columns) -> bool:
+    """Whether the account is in use."""
+    return columns["IsActive"] is None or is_yes(columns["IsActive"])
+
+
+def is_yes(flag: str | None) -> bool:
+    """Whether a flag column says yes."""
+    return flag in _YES
 
 
 def _default(rows: Sequence[Row[Any]]) -> int | None:
-    marked = [row.Rowpost_Id for row in rows if row.Rowpost_Default in _YES]
+    marked = [row.Rowpost_Id for row in rows if is_yes(row.Rowpost_Default)]
     if marked:
         return int(marked[0])
     return int(rows[0].Rowpost_Id) if len(rows) == 1 else None
@@ -145,27 +196,36 @@ def _codes(row: Row[Any], *, is_default: bool) -> tuple[str | None, ...]:
 def _account(
     row: Row[Any], codes: tuple[str | None, ...], secrets: SecretStore, settings: Settings
 ) -> Account:
-    host, port = (row.SMTPServer or "").strip(), row.SMTPPort or 25
+    return Account(
+        id=row.Rowpost_Id,
+        code=row.ParamCode or "",
+        server=server_of(row, secrets, settings),
+        sender=_sender(row),
+        codes=codes,
+        limits=_limits(row),
+        max_connections=_positive(row.Rowpost_MaxConnections),
+    )
+
+
+def server_of(row: Row[Any], secrets: SecretStore, settings: Settings) -> Server:
+    """The account's mail server, with its login.
+
+    Raises BadAccount, PasswordUnavailable and SecretStoreUnavailable.
+    """
+    columns = row._mapping
+    host = (row.SMTPServer or "").strip()
     if not host:
         raise BadAccount("SMTPServer is empty")
-    tls = _tls_mode(row.SMTPSSLFlag, port)
-    user = (row.SMTPAccountName or "").strip() or None
-    server = Server(
+    binding = binding_of(columns)
+    return Server(
         host=host,
-        port=port,
-        tls=tls,
-        username=user,
-        password=_password(row, Binding(host, port, tls.value, user), secrets) if user else None,
-        allow_plain_login=row.Rowpost_PlainLogin in _YES,
+        port=row.SMTPPort or _DEFAULT_PORT,
+        tls=tls_of(columns),
+        username=binding.user if binding else None,
+        password=_password(row, binding, secrets) if binding else None,
+        allow_plain_login=is_yes(row.Rowpost_PlainLogin),
         reply_timeout=float(settings.smtp_timeout),
     )
-    return Account(row.Rowpost_Id, row.ParamCode or "", server, _sender(row), codes)
-
-
-def _tls_mode(flag: str | None, port: int) -> TlsMode:
-    if flag not in _YES:
-        return TlsMode.NONE
-    return TlsMode.IMPLICIT if port == _IMPLICIT_TLS_PORT else TlsMode.STARTTLS
 
 
 def _password(row: Row[Any], binding: Binding, secrets: SecretStore) -> str | None:
@@ -186,9 +246,24 @@ def _sender(row: Row[Any]) -> Mailbox:
     return Mailbox(given[0].address, row.ApplicationName or given[0].name)
 
 
-def _plain_passwords(rows: Sequence[Row[Any]]) -> tuple[str, ...]:
-    return tuple(
-        row.ParamCode or ""
-        for row in rows
-        if row.SMTPPassword and not account_passwords.is_reference(row.SMTPPassword)
+def _limits(row: Row[Any]) -> Limits:
+    return Limits(
+        account_id=row.Rowpost_Id,
+        minute=_positive(row.Rowpost_MinuteLimit),
+        hour=_positive(row.Rowpost_HourLimit),
+        day=_positive(row.Rowpost_DayLimit),
+        counting_recipients=windows_of(row.Rowpost_CountsRecipients),
     )
+
+
+def _positive(number: int | None) -> int | None:
+    return number if number is not None and number > 0 else None
+
+
+def _plain_passwords(rows: Sequence[Row[Any]]) -> tuple[str, ...]:
+    return tuple(row.ParamCode or "" for row in rows if has_plain_password(row))
+
+
+def has_plain_password(row: Row[Any]) -> bool:
+    """Whether the account's password stands in the table itself."""
+    return bool(row.SMTPPassword) and not account_passwords.is_reference(row.SMTPPassword)

@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache, partial
 from typing import TypeVar
@@ -38,6 +38,8 @@ from shared.delivery.lease_keeper import LeaseKeeper
 from shared.delivery.line import Line
 from shared.delivery.pauses import Pause, end_pause, pause, pauses, return_probe, take_probe
 from shared.delivery.pump import Pump
+from shared.delivery.quotas import Quotas
+from shared.delivery.ration import QuotaTaken, Take, claim_ration
 from shared.delivery.recorder import Recorder
 from shared.delivery.retry import RetryPolicy, pause_seconds
 from shared.outbox.admit import admit, expire
@@ -53,6 +55,7 @@ from shared.outbox.claim import (
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.give_back import release
 from shared.outbox.lease import Lease
+from shared.outbox.quota import release_all
 from shared.outbox.states import BOTH_LANES, Lane
 
 log = logging.getLogger("rowpost.delivery")
@@ -66,6 +69,7 @@ _SECONDS_FOR_A_COMMAND = 120.0
 _SECONDS_TO_RECORD = 120.0
 _SECONDS_TO_RECORD_AT_STOP = 2.0
 _MOST_ADMITTED = 1_000
+_WORTH_WAITING_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,8 @@ class _Drain:
         self._database = application.database()
         self._lease = Lease.new(settings.lease_seconds)
         self._pump = Pump()
-        self._recorder = Recorder(self._database, self._lease, written)
+        self._quotas = Quotas(self._lease)
+        self._recorder = Recorder(self._database, self._lease, self._quotas, written)
         self._parts = Parts(
             self._database,
             self._pump,
@@ -201,10 +206,16 @@ class _Drain:
                 self._admit()
                 lines, looked = self._look(), time.monotonic()
             claimed = sum([self._fill(line) for line in lines])
-            if not claimed and all(line.idle for line in lines):
+            if not claimed and self._nothing_is_left(lines):
                 return True
             self._carry_on()
         return False
+
+    def _nothing_is_left(self, lines: list[Line]) -> bool:
+        """Whether all is sent that may be. A quota that opens in a moment is waited for."""
+        if self._quotas or not all(line.idle for line in lines):
+            return False
+        return not any(line.opens_within(_WORTH_WAITING_SECONDS) for line in lines)
 
     def _carry_on(self) -> None:
         """Let the connections go on as far as they can, then record what they have to report."""
@@ -219,23 +230,48 @@ class _Drain:
         self._serve(line)
         return claimed
 
-    def _claim(self, line: Line, take: _Take) -> int:
+    def _claim(self, line: Line, take: Take) -> int:
         """Claim emails of one account, and learn what a sender needs to know of them."""
         lanes = self._lanes()
         wanted = Wanted(line.account.codes, lanes, line.batch, line.account.message_domain)
 
-        def take_and_fetch(
-            connection: SqlConnection,
-        ) -> list[ClaimedEmail | UnreadableEmail]:
+        def take_and_fetch(connection: SqlConnection) -> Sequence[ClaimedEmail | UnreadableEmail]:
             return fetch(connection, take(connection, wanted, self._lease))
 
-        emails = (self._write(take_and_fetch) if lanes else None) or []
+        if not lanes:
+            return 0
+        if line.account.limits:
+            emails = self._claim_ration(line, take, wanted)
+        else:
+            emails = self._write(take_and_fetch) or []
         line.put([one for one in emails if isinstance(one, ClaimedEmail)])
         for one in emails:
             if isinstance(one, UnreadableEmail):
                 result = Result(one.id, Outcome.FAILED, line.account.code, reason=one.reason)
                 self._recorder.finish(result)
         return len(emails)
+
+    def _claim_ration(
+        self, line: Line, take: Take, wanted: Wanted
+    ) -> Sequence[ClaimedEmail | UnreadableEmail]:
+        """Claim what the account's limits allow, and no more than one sender's share of them."""
+        limits = line.account.limits
+        most = limits.share - self._quotas.held(limits.account_id)
+        if most <= limits.share // 2:
+            return ()
+        wanted = replace(wanted, most=min(most, wanted.most))
+        try:
+            ration = self._write(
+                lambda connection: claim_ration(connection, take, wanted, self._lease, limits)
+            )
+        except QuotaTaken:
+            return ()
+        if ration is None:
+            return ()
+        if ration.opens_in is not None:
+            line.rest(ration.opens_in)
+        self._quotas.note(ration.reserved, limits)
+        return ration.emails
 
     def _lanes(self) -> tuple[Lane, ...]:
         """The lanes that are open now: the window may have closed meanwhile."""
@@ -273,6 +309,8 @@ class _Drain:
         if pause is not None and not self._may_probe(pause):
             return None
         most = self._application.settings.connections
+        if account.limits:
+            most = min(most, account.limits.share)
         line = self._lines[account.id] = Line(account, most, probing=pause is not None)
         return line
 
@@ -366,6 +404,8 @@ class _Drain:
 
     def _let_go(self, connection: SqlConnection) -> None:
         release(connection, self._lease)
+        if any(line.account.limits for line in self._lines.values()):
+            release_all(connection, self._lease)
         return_probe(connection, self._lease.token)
 
     def _write(self, work: Callable[[SqlConnection], T]) -> T | None:
@@ -378,6 +418,3 @@ class _Drain:
         except (SQLAlchemyError, DatabaseUnreachable, CommitUncertain) as error:
             log.warning("a step of the drain could not be written: %s", type(error).__name__)
             return None
-
-
-_Take = Callable[[SqlConnection, Wanted, Lease], Sequence[int]]

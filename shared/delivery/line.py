@@ -16,6 +16,7 @@ FEWEST_AT_ONCE = 32
 MOST_AT_ONCE = 256
 WORK_AHEAD_SECONDS = 2.0
 _LOOK_AGAIN_SECONDS = 0.1
+_LOOK_FOR_QUOTA_SECONDS = 1.0
 
 
 class Line:
@@ -40,6 +41,8 @@ class Line:
         self._bored: deque[Signal[None]] = deque()
         self._claimed_at = 0.0
         self._nothing_at = -math.inf
+        self._rests_until = -math.inf
+        self._opens_at = math.inf
 
     def put(self, emails: Sequence[ClaimedEmail]) -> None:
         """What a claim came to: emails that go out in this order, or none."""
@@ -86,13 +89,26 @@ class Line:
         self.probing = False
         self.most_connections = self._most_after_probe
 
+    def rest(self, opens_in: float) -> None:
+        """The account is out of quota, for so many seconds if nobody releases any."""
+        now = time.monotonic()
+        self._rests_until = now + min(opens_in, _LOOK_FOR_QUOTA_SECONDS)
+        self._opens_at = now + opens_in
+
+    def opens_within(self, seconds: float) -> bool:
+        """Whether it rests, and may send again so soon."""
+        now = time.monotonic()
+        return not self.closed and now < self._opens_at <= now + seconds
+
     @property
     def is_worth_a_claim(self) -> bool:
-        """Whether it runs low, and did not find the queue empty a moment ago.
+        """Whether it runs low, may send, and did not find the queue empty a moment ago.
 
         Before it is left as finished it is worth one in any case.
         """
         if self.closed or len(self._emails) > self.batch // 2:
+            return False
+        if time.monotonic() < self._rests_until:
             return False
         return self.idle or time.monotonic() > self._nothing_at + _LOOK_AGAIN_SECONDS
 

@@ -7,15 +7,18 @@ import ipaddress
 import smtplib
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from time import monotonic
+from typing import TypeVar
 
 from shared.delivery.reply import ProtocolError, Reply, Stage
 from shared.delivery.reply_reader import ReplyReader
 from shared.errors import RowpostError
+
+T = TypeVar("T")
 
 _CHUNK = 64 * 1024
 _SHORTEST_WAIT = 0.001
@@ -79,11 +82,24 @@ class OpenConnection:
     extensions: Mapping[str, str]
 
 
+Hear = Callable[[Stage, str], None]
+"""Is told what each step that went well was answered."""
+
+
 def open_connection(server: Server) -> OpenConnection:
     """Connect, secure the connection, introduce ourselves and log in. Raises AccountFault."""
-    opening = _Opening(server)
+    return _opened(server, _Opening.run)
+
+
+def try_connection(server: Server, hear: Hear) -> None:
+    """The same step by step, and then goodbye: nothing is sent. Raises AccountFault."""
+    _opened(server, _Opening.rehearse, hear)
+
+
+def _opened(server: Server, steps: Callable[[_Opening], T], hear: Hear | None = None) -> T:
+    opening = _Opening(server, hear)
     try:
-        return opening.run()
+        return steps(opening)
     except (OSError, ProtocolError, ValueError, OverflowError) as error:
         opening.close()
         raise AccountFault(_reason(error, opening.stage), opening.stage) from error
@@ -95,10 +111,11 @@ def open_connection(server: Server) -> OpenConnection:
 class _Opening(smtplib.SMTP):
     """smtplib's dialogue, but read through a reader that has bounds."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, hear: Hear | None = None) -> None:
         # A name that is given, though not the right one yet, keeps smtplib from asking the DNS.
         super().__init__(local_hostname=server.client_name or "")
         self._server = server
+        self._hear = hear
         self._reply_timeout = server.connect_timeout
         self.stage = Stage.CONNECT
 
@@ -112,6 +129,17 @@ class _Opening(smtplib.SMTP):
         if self._server.username:
             self._log_in(self._server.username, self._server.password or "")
         return OpenConnection(self._socket, self._reader, self.esmtp_features)
+
+    def rehearse(self) -> None:
+        """All that `run` does, a word without consequences, and goodbye."""
+        self.run()
+        self.stage = Stage.NOOP
+        self.docmd("NOOP")
+        self._require_positive("NOOP refused")
+        self.stage = Stage.QUIT
+        self.docmd("QUIT")
+        self._require_positive("QUIT refused")
+        self.close()
 
     def getreply(self) -> tuple[int, bytes]:
         lines = self._read_lines()
@@ -171,7 +199,9 @@ class _Opening(smtplib.SMTP):
         """Go on in TLS. The new reader knows nothing of what came in clear text (RFC 3207 4.2)."""
         self.stage = Stage.STARTTLS
         context = _tls_context(self._server.ca_file)
-        self._use(context.wrap_socket(self._socket, server_hostname=self._server.host))
+        secured = context.wrap_socket(self._socket, server_hostname=self._server.host)
+        self._use(secured)
+        self._tell(f"{secured.version()}, and the certificate is good")
 
     def _use(self, sock: socket.socket) -> None:
         self.sock = self._socket = sock
@@ -213,10 +243,15 @@ class _Opening(smtplib.SMTP):
 
     def _require_positive(self, refusal: str, *, login_refused: bool = False) -> None:
         if self._reply.positive:
+            self._tell(str(self._reply))
             return
         raise AccountFault(
             f"{refusal}: {self._reply}", self.stage, self._reply, login_refused=login_refused
         )
+
+    def _tell(self, answer: str) -> None:
+        if self._hear is not None:
+            self._hear(self.stage, answer)
 
 
 @lru_cache(maxsize=8)
@@ -245,6 +280,8 @@ _FAILURE = {
     Stage.EHLO: "greeting failed",
     Stage.STARTTLS: "TLS failed",
     Stage.LOGIN: "login failed",
+    Stage.NOOP: "the connection does not last",
+    Stage.QUIT: "the connection does not last",
 }
 
 

@@ -37,7 +37,7 @@ def prepare(email: ClaimedEmail, body: str, document: bytes | None, account: Acc
 
     Raises BadEmail when no valid email can be made of the row.
     """
-    recipients = email.recipients or _listed(email)
+    recipients = recipients_of(email)
     addressed = tuple(
         number
         for number, recipient in enumerate(recipients)
@@ -57,8 +57,13 @@ def prepare(email: ClaimedEmail, body: str, document: bytes | None, account: Acc
     return Prepared(email, message.content, envelope, recipients, addressed)
 
 
-def _listed(email: ClaimedEmail) -> tuple[KnownRecipient, ...]:
-    """The recipients that the row's own lists name, each address once."""
+def recipients_of(email: ClaimedEmail) -> tuple[KnownRecipient, ...]:
+    """Who the email is for, each address once: as known one by one, or as its lists name them.
+
+    Raises BadAddress.
+    """
+    if email.recipients:
+        return email.recipients
     to, cc, bcc = unique(
         parse_recipients(email.to), parse_recipients(email.cc), parse_recipients(email.bcc)
     )

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable, is_transient
 from shared.delivery.pump import Signal
+from shared.delivery.quotas import Quotas
 from shared.outbox.finish import Outcome, Result, finish
 from shared.outbox.give_back import give_back
 from shared.outbox.lease import Lease
@@ -75,6 +76,11 @@ class _Batch:
     def __bool__(self) -> bool:
         return bool(self.tickets or self.results or self.returned)
 
+    @property
+    def ended(self) -> list[int]:
+        """The emails that are ours no longer."""
+        return [*(one.email_id for one in self.results), *self.returned]
+
     def parts(self) -> list[_Batch]:
         """The same work, one email a batch."""
         return [
@@ -91,9 +97,12 @@ class Recorder:
     are kept and tried again until `close` gives up. `written` counts the outcomes committed.
     """
 
-    def __init__(self, database: Database, lease: Lease, written: Counter[Outcome]) -> None:
+    def __init__(
+        self, database: Database, lease: Lease, quotas: Quotas, written: Counter[Outcome]
+    ) -> None:
         self._writer = database.writer()
         self._lease = lease
+        self._quotas = quotas
         self._pending = _Batch()
         self._pending_since = 0.0
         self._not_before = 0.0
@@ -162,6 +171,7 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody is to wait for ever
             self._after_failure(batch, error)
             return
+        self._quotas.forget(marked, batch.ended)
         for ticket in batch.tickets:
             ticket.answer(ticket.mark.email_id in marked)
         self.written.update(one.outcome for one in batch.results if one.email_id in finished)
@@ -170,7 +180,11 @@ class Recorder:
         finished = finish(connection, batch.results, self._lease) if batch.results else set()
         if batch.returned:
             give_back(connection, batch.returned, self._lease)
-        return mark(connection, [one.mark for one in batch.tickets], self._lease), finished
+        self._quotas.release(connection, batch.ended)
+        allowed = self._quotas.allowed(connection, [one.mark for one in batch.tickets])
+        marked = mark(connection, allowed, self._lease)
+        self._quotas.spend(connection, marked)
+        return marked, finished
 
     def _after_failure(self, batch: _Batch, error: Exception) -> None:
         """A passing fault: keep the work and wait. Else: find the one email that it is about."""

@@ -68,6 +68,8 @@ class Stage(StrEnum):
     EHLO = auto()
     STARTTLS = auto()
     LOGIN = auto()
+    NOOP = auto()
+    QUIT = auto()
     MAIL = auto()
     RCPT = auto()
     DATA = auto()

@@ -105,6 +105,17 @@ def held(connection: Connection, answered: Sequence[str | None]) -> Counter[str]
     return found
 
 
+def waiting_for(connection: Connection, codes: Sequence[str | None]) -> int:
+    """How many emails wait that name one of these account codes, up to COUNT_LIMIT."""
+    code, later = emails.c.dd_EmailParamCode, emails.c.dd_NextAttemptDate
+    number = 0
+    for one in codes:
+        waits = and_(flag_is(Flag.WAITING), code.is_(None) if one is None else code == one)
+        number += _number(connection, and_(waits, later.is_(None)), *ready.columns)
+        number += _number(connection, and_(waits, later.is_not(None)), later)
+    return min(number, COUNT_LIMIT)
+
+
 def oldest_waiting(connection: Connection) -> datetime | None:
     """When the email that waits longest was stored."""
     return connection.scalar(

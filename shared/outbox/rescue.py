@@ -9,6 +9,7 @@ from sqlalchemy import Connection, case, func, literal_column, null, update
 from shared.database.tables import emails
 from shared.database.times import utc_now
 from shared.outbox.conditions import leased
+from shared.outbox.quota import release_orphans
 from shared.outbox.states import Flag
 from shared.outbox.statistics import Counted, count
 
@@ -66,11 +67,12 @@ def rescue(connection: Connection) -> Rescued:
     In P nothing irrevocable was done: it waits again, or fails if that happened three times. In T
     the final dot may have left: its outcome is unknown, and it keeps the lease's token, so that a
     reply that comes late still tells the truth until somebody has decided. Rows in P or T without
-    a lease of ours belong to somebody else.
+    a lease of ours belong to somebody else. What the dead have reserved of a quota is released.
     """
     unknown = connection.execute(TO_UNKNOWN).rowcount
     flags = list(connection.execute(FROM_PREPARING).scalars())
     failed = flags.count(Flag.FAILED)
     numbers = {("", Counted.UNKNOWN): unknown, ("", Counted.FAILED): failed}
     count(connection, {key: number for key, number in numbers.items() if number})
+    release_orphans(connection)
     return Rescued(len(flags) - failed, failed, unknown)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from shared.database.prepared import PreparedStatement
 from shared.database.tables import statistics
-from shared.database.times import this_hour
+from shared.database.times import this_hour, utc_now
 
 
 class Counted(StrEnum):
@@ -37,7 +38,10 @@ ADD = {
     what: PreparedStatement(
         update(statistics)
         .where(*_this_hour_of_account)
-        .values({name: statistics.c[name] + bindparam("number")})
+        .values(
+            {name: statistics.c[name] + bindparam("number")}
+            | ({"LastSent": utc_now()} if what is Counted.SENT else {})
+        )
     )
     for what, name in _COLUMN.items()
 }
@@ -76,12 +80,42 @@ class Totals:
         return dict(zip(_COLUMN, _added(self._settled, recent), strict=True))
 
 
+class SentSoFar(NamedTuple):
+    """Emails that an account has sent: since the day and the hour began (UTC), and when last."""
+
+    today: int = 0
+    this_hour: int = 0
+    last: datetime | None = None
+
+
+def sent_by_account(connection: Connection) -> dict[str, SentSoFar]:
+    """What each account has sent, by its code."""
+    hour = connection.execute(_THIS_HOUR).scalar_one()
+    last = connection.execute(_LAST_SENT)
+    return {
+        account: SentSoFar(
+            _sent_since(connection, account, hour.replace(hour=0)),
+            _sent_since(connection, account, hour),
+            at,
+        )
+        for account, at in last
+    }
+
+
 def totals(connection: Connection) -> dict[Counted, int]:
     """All that was ever counted, read anew."""
     return Totals().read(connection)
 
 
 _NOTHING = (0,) * len(_COLUMN)
+_LAST_SENT = select(statistics.c.Account, func.max(statistics.c.LastSent)).group_by(
+    statistics.c.Account
+)
+
+
+def _sent_since(connection: Connection, account: str, begin: datetime) -> int:
+    since = (statistics.c.Hour >= begin, statistics.c.Account == account)
+    return connection.scalar(select(func.sum(statistics.c.Sent)).where(*since)) or 0
 
 
 def _sums(connection: Connection, *conditions: ColumnElement[bool]) -> Sequence[int]:

@@ -13,6 +13,8 @@ from shared.outbox.finish import ENDINGS, SENT, Outcome
 from shared.outbox.give_back import GIVE_BACK, RELEASE
 from shared.outbox.lease import RENEW
 from shared.outbox.mark import MARK
+from shared.outbox.quota import FORGET, RESERVE
+from shared.outbox.quota import RELEASE as RELEASE_QUOTA
 from shared.outbox.rescue import FROM_PREPARING, TO_UNKNOWN
 from shared.outbox.resolve import COUNT_AS_SENT, RESEND
 from shared.outbox.statistics import ADD, OPEN
@@ -44,6 +46,9 @@ STATEMENTS = {
     "admit": ADMIT,
     "expire": EXPIRE,
     "open hour": OPEN,
+    "reserve": RESERVE,
+    "release quota": RELEASE_QUOTA,
+    "forget reservation": FORGET,
 } | {f"ends as {outcome}": statement for outcome, statement in ENDINGS.items()}
 
 
@@ -205,6 +210,27 @@ def test_held_emails_are_counted_in_the_gaps_between_the_codes() -> None:
     assert "dd_EmailParamCode > ? AND dd_EmailParamCode < ?" in text
     assert text.count("dd_SendFlag = 'N' AND dd_NextAttemptDate IS NULL AND ") == 3
     assert text.endswith("GROUP BY anon_1.dd_EmailParamCode")
+
+
+def test_a_reservation_is_one_statement_that_keeps_within_every_limit() -> None:
+    used = "CASE WHEN (Rowpost_Quotas.Minute >= ?) THEN Rowpost_Quotas.{0} ELSE 0 END"
+    minute, hour, day = (used.format(name) for name in ("MinuteUsed", "HourUsed", "DayUsed"))
+    assert t_sql(STATEMENTS["reserve"]) == (
+        f"UPDATE Rowpost_Quotas SET Minute=?, MinuteUsed=({minute} + ?), HourUsed=({hour} + ?), "
+        f"DayUsed=({day} + ?) WHERE Rowpost_Quotas.AccountId = ? AND Rowpost_Quotas.Minute <= ? "
+        f"AND {minute} <= ? AND {hour} <= ? AND {day} <= ?"
+    )
+
+
+def test_a_release_changes_only_the_windows_in_which_it_was_reserved() -> None:
+    text = t_sql(STATEMENTS["release quota"])
+
+    for name in ("MinuteUsed", "HourUsed", "DayUsed"):
+        column = f"Rowpost_Quotas.{name}"
+        assert (
+            f"{name}=CASE WHEN (Rowpost_Quotas.Minute < ?) THEN {column} - ? ELSE {column} END"
+        ) in text
+    assert text.endswith("WHERE Rowpost_Quotas.AccountId = ?")
 
 
 def test_an_hour_of_the_statistics_begins_by_the_servers_clock() -> None:

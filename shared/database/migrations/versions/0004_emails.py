@@ -6,7 +6,7 @@ from shared.database import tables
 from shared.database.migrations.ensure import ensure_columns, ensure_indexes, ensure_table
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 
 _SERVICE_KEY = 1
 

@@ -1,0 +1,148 @@
+"""An account as its administrator sees it, and as its row has it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Row
+
+from shared.accounts.errors import BadAccountValue
+from shared.accounts.presets import PresetName
+from shared.configuration.account_passwords import Binding
+from shared.delivery.accounts import (
+    IMPLICIT_TLS_PORT,
+    binding_of,
+    is_active,
+    is_yes,
+    tls_of,
+)
+from shared.delivery.addresses import BadAddress, envelope_address, parse_recipients
+from shared.delivery.opening import TlsMode
+from shared.outbox.limits import Window, letters_of, windows_of
+
+_HOST = re.compile(r"[^\s/@\\?#]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSettings:
+    """All of an account but its password. Limits and `max_connections`: None is none."""
+
+    name: str
+    email_address: str
+    display_name: str | None = None
+    smtp_host: str
+    smtp_port: int
+    tls: TlsMode
+    username: str | None = None
+    active: bool = True
+    param_code: str
+    default: bool = False
+    fallback_id: int | None = None
+    minute_limit: int | None = None
+    hourly_limit: int | None = None
+    daily_limit: int | None = None
+    count_recipients_per: frozenset[Window] = frozenset()
+    max_connections: int | None = None
+    preset: PresetName | None = None
+    tenant_id: str | None = None
+    client_id: str | None = None
+    allow_plain_login: bool = False
+
+    def with_values(self, values: Mapping[str, Any]) -> AccountSettings:
+        """The same with some values changed."""
+        return replace(self, **values)
+
+    @property
+    def binding(self) -> Binding | None:
+        """The connection that its password belongs to; None where it does not log in."""
+        return binding_of(self.to_columns())
+
+    @property
+    def logs_in(self) -> bool:
+        return self.username is not None
+
+    def check(self) -> None:
+        """Raise BadAccountValue for what can't be used, whoever the other accounts are."""
+        try:
+            (mailbox,) = parse_recipients(self.email_address)
+            envelope_address(mailbox.address)
+        except (BadAddress, ValueError):
+            raise BadAccountValue("email_address", "Give one email address.") from None
+        if not _HOST.fullmatch(self.smtp_host):
+            raise BadAccountValue("smtp_host", "Give a host's name or address, and only that.")
+        if (self.tenant_id is None) != (self.client_id is None):
+            missing = "tenant_id" if self.tenant_id is None else "client_id"
+            raise BadAccountValue(missing, "XOAUTH2 needs both tenant_id and client_id.")
+        if self.tenant_id is not None and self.tls is TlsMode.NONE:
+            raise BadAccountValue("use_tls", "XOAUTH2 sends a token: it needs TLS.")
+
+    def to_columns(self) -> dict[str, Any]:
+        """The row's columns, less its password and the day it was made."""
+        return {
+            "SMTPServer": self.smtp_host,
+            "SMTPPort": self.smtp_port,
+            "SMTPAccountName": self.username,
+            "SMTPMailId": self.email_address,
+            "ApplicationName": self.display_name,
+            "SMTPSSLFlag": "N" if self.tls is TlsMode.NONE else "Y",
+            "ParamCode": self.param_code or None,
+            "IsActive": "Y" if self.active else "N",
+            "Rowpost_Default": "Y" if self.default else None,
+            "Rowpost_PlainLogin": "Y" if self.allow_plain_login else None,
+            "Rowpost_Name": self.name,
+            "Rowpost_Preset": self.preset,
+            "Rowpost_Tls": None if self._flag_says_tls else self.tls.value,
+            "Rowpost_MinuteLimit": self.minute_limit,
+            "Rowpost_HourLimit": self.hourly_limit,
+            "Rowpost_DayLimit": self.daily_limit,
+            "Rowpost_CountsRecipients": letters_of(self.count_recipients_per),
+            "Rowpost_MaxConnections": self.max_connections,
+            "Rowpost_FallbackId": self.fallback_id,
+            "Rowpost_TenantId": self.tenant_id,
+            "Rowpost_ClientId": self.client_id,
+        }
+
+    @property
+    def _flag_says_tls(self) -> bool:
+        implicit = self.smtp_port == IMPLICIT_TLS_PORT
+        return self.tls is TlsMode.NONE or implicit == (self.tls is TlsMode.IMPLICIT)
+
+
+def settings_of(row: Row[Any]) -> AccountSettings:
+    """The account that this row holds, whoever wrote it."""
+    columns = row._mapping
+    host, port = (row.SMTPServer or "").strip(), row.SMTPPort or 25
+    known = row.Rowpost_Preset if row.Rowpost_Preset in set(PresetName) else None
+    return AccountSettings(
+        name=row.Rowpost_Name or row.ApplicationName or row.ParamCode or host,
+        email_address=row.SMTPMailId or row.SMTPAccountName or "",
+        display_name=row.ApplicationName,
+        smtp_host=host,
+        smtp_port=port,
+        tls=tls_of(columns),
+        username=(row.SMTPAccountName or "").strip() or None,
+        active=is_active(columns),
+        param_code=row.ParamCode or "",
+        default=is_yes(row.Rowpost_Default),
+        fallback_id=row.Rowpost_FallbackId,
+        minute_limit=row.Rowpost_MinuteLimit,
+        hourly_limit=row.Rowpost_HourLimit,
+        daily_limit=row.Rowpost_DayLimit,
+        count_recipients_per=windows_of(row.Rowpost_CountsRecipients),
+        max_connections=row.Rowpost_MaxConnections,
+        preset=PresetName(known) if known else None,
+        tenant_id=row.Rowpost_TenantId,
+        client_id=row.Rowpost_ClientId,
+        allow_plain_login=is_yes(row.Rowpost_PlainLogin),
+    )
+
+
+def code_from(name: str, taken: frozenset[str]) -> str:
+    """A code for an account of this name that none of the `taken` ones equals."""
+    stem = re.sub(r"[^A-Z0-9]+", "-", name.upper()).strip("-")[:40] or "ACCOUNT"
+    others = {one.casefold() for one in taken}
+    numbered = (f"{stem}-{number}" for number in range(2, len(taken) + 3))
+    return next(code for code in (stem, *numbered) if code.casefold() not in others)

@@ -1,0 +1,216 @@
+"""Accounts made, changed and removed, and their passwords with them.
+
+A password is stored under a name of its own each time it is given, before the row that refers to
+it is written: whoever reads the row finds the secret that belongs to it, on every instance.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from shared.accounts.account_settings import AccountSettings, settings_of
+from shared.accounts.errors import AccountNotFound, BadAccountValue, CodeTaken
+from shared.accounts.wishes import Given, changed_settings, new_settings
+from shared.application import Application
+from shared.configuration import account_passwords
+from shared.configuration.account_passwords import same_connection
+from shared.configuration.secret_store import SecretStore, SecretStoreUnavailable
+from shared.database.errors import CommitUncertain
+from shared.database.tables import accounts, quotas, slots, usage
+from shared.delivery.accounts import answered_codes
+from shared.delivery.pauses import end_pause
+from shared.outbox.counts import waiting_for
+
+log = logging.getLogger("rowpost.accounts")
+
+T = TypeVar("T")
+
+# SQL Server: whoever changes an account keeps others from changing any until the commit.
+_ALL = (
+    select(accounts)
+    .with_hint(accounts, "WITH (UPDLOCK, HOLDLOCK)", "mssql")
+    .order_by(accounts.c.Rowpost_Id)
+)
+
+
+def create(application: Application, given: Given, password: str | None) -> int:
+    """Make an account; answers its number. `password`: or the client secret, for XOAUTH2.
+
+    Raises BadAccountValue, CodeTaken, DatabaseUnreachable, SecretStoreUnavailable.
+    """
+
+    def wanted(rows: Sequence[Row[Any]]) -> AccountSettings:
+        codes = frozenset(row.ParamCode or "" for row in rows)
+        settings = new_settings(given, codes, application.settings.catcher_port)
+        _check(settings, None, rows)
+        if settings.logs_in and password is None:
+            raise _password_missing(settings, "Give the account's password too.")
+        return settings
+
+    def write(connection: Connection, reference: str | None) -> int:
+        settings = wanted(connection.execute(_ALL).all())
+        columns = settings.to_columns() | {"SMTPPassword": reference}
+        number = connection.scalar(insert(accounts).returning(accounts.c.Rowpost_Id), columns)
+        if number is None:
+            raise LookupError("the database gave no number for the new account")
+        _be_the_only_default(connection, settings, number)
+        return int(number)
+
+    return _with_password(application, wanted(_rows(application)), password, write)
+
+
+def change(application: Application, account_id: int, given: Given, password: str | None) -> None:
+    """Change what is given; its pause ends, since what it rested for may be mended.
+
+    Raises AccountNotFound, BadAccountValue, CodeTaken, DatabaseUnreachable,
+    SecretStoreUnavailable.
+    """
+
+    def wanted(rows: Sequence[Row[Any]]) -> tuple[Row[Any], AccountSettings]:
+        row = _row(rows, account_id)
+        before = settings_of(row)
+        after = changed_settings(before, given, application.settings.catcher_port)
+        _check(after, account_id, rows)
+        if password is None:
+            _require_the_same_connection(before, after)
+        return row, after
+
+    def write(connection: Connection, reference: str | None) -> str | None:
+        row, after = wanted(connection.execute(_ALL).all())
+        kept = row.SMTPPassword if after.logs_in else None
+        columns = after.to_columns() | {"SMTPPassword": reference or kept}
+        its_row = update(accounts).where(accounts.c.Rowpost_Id == account_id)
+        connection.execute(its_row.values(columns))
+        _be_the_only_default(connection, after, account_id)
+        end_pause(connection, account_id)
+        return _unused(connection, row.SMTPPassword)
+
+    _, after = wanted(_rows(application))
+    _forget(application.secrets, _with_password(application, after, password, write))
+
+
+def remove(application: Application, account_id: int) -> int:
+    """Remove an account and its password; answers how many waiting emails no account sends now.
+
+    They wait, held, until an account with their code is there; counted up to COUNT_LIMIT.
+    Raises AccountNotFound, DatabaseUnreachable.
+    """
+
+    def write(connection: Connection) -> tuple[str | None, int]:
+        row = _row(connection.execute(_ALL).all(), account_id)
+        answered = set(answered_codes(connection))
+        connection.execute(delete(accounts).where(accounts.c.Rowpost_Id == account_id))
+        for table in (usage, quotas, slots):
+            connection.execute(delete(table).where(table.c.AccountId == account_id))
+        connection.execute(
+            update(accounts)
+            .where(accounts.c.Rowpost_FallbackId == account_id)
+            .values(Rowpost_FallbackId=None)
+        )
+        lost = answered - set(answered_codes(connection))
+        return _unused(connection, row.SMTPPassword), waiting_for(connection, tuple(lost))
+
+    reference, held = application.database().run(write)
+    _forget(application.secrets, reference)
+    return held
+
+
+def _check(settings: AccountSettings, account_id: int | None, rows: Sequence[Row[Any]]) -> None:
+    settings.check()
+    others = [row for row in rows if row.Rowpost_Id != account_id]
+    taken = {row.ParamCode.casefold() for row in others if row.ParamCode}
+    if settings.param_code.casefold() in taken:
+        raise CodeTaken("Another account has this param_code: choose one of its own.")
+    if settings.fallback_id is not None:
+        _check_fallback(settings.fallback_id, account_id, others)
+
+
+def _check_fallback(fallback_id: int, account_id: int | None, others: Sequence[Row[Any]]) -> None:
+    fallback = next((row for row in others if row.Rowpost_Id == fallback_id), None)
+    if fallback is None:
+        raise BadAccountValue("fallback_id", "Name another account that is there.")
+    if fallback.Rowpost_FallbackId is not None:
+        raise BadAccountValue(
+            "fallback_id", "That account has a fallback itself: name one that has none."
+        )
+    if any(row.Rowpost_FallbackId == account_id for row in others if account_id is not None):
+        raise BadAccountValue(
+            "fallback_id", "This account is a fallback itself: it can't have one of its own."
+        )
+
+
+def _require_the_same_connection(before: AccountSettings, after: AccountSettings) -> None:
+    """A password goes only where it was given for."""
+    if after.binding is None:
+        return
+    if before.binding is None or not same_connection(before.binding, after.binding):
+        raise _password_missing(
+            after, "Give the password again: host, port, TLS or user has changed."
+        )
+
+
+def _password_missing(settings: AccountSettings, message: str) -> BadAccountValue:
+    return BadAccountValue("client_secret" if settings.tenant_id else "password", message)
+
+
+def _be_the_only_default(
+    connection: Connection, settings: AccountSettings, account_id: int
+) -> None:
+    if settings.default:
+        connection.execute(
+            update(accounts)
+            .where(accounts.c.Rowpost_Id != account_id, accounts.c.Rowpost_Default.is_not(None))
+            .values(Rowpost_Default=None)
+        )
+
+
+def _with_password(
+    application: Application,
+    settings: AccountSettings,
+    password: str | None,
+    write: Callable[[Connection, str | None], T],
+) -> T:
+    """Store the password, then write the row that refers to it, or leave neither."""
+    reference = None
+    if password is not None:
+        if settings.binding is None:
+            raise BadAccountValue("username", "Give the user name that the password belongs to.")
+        name = account_passwords.new_name(settings.param_code)
+        reference = account_passwords.keep(application.secrets, name, password, settings.binding)
+    try:
+        return application.database().run(lambda connection: write(connection, reference))
+    except CommitUncertain:
+        raise  # The row may be there, and then its password must be.
+    except BaseException:
+        _forget(application.secrets, reference)
+        raise
+
+
+def _rows(application: Application) -> Sequence[Row[Any]]:
+    with application.database().read() as connection:
+        return connection.execute(_ALL).all()
+
+
+def _row(rows: Sequence[Row[Any]], account_id: int) -> Row[Any]:
+    for row in rows:
+        if row.Rowpost_Id == account_id:
+            return row
+    raise AccountNotFound
+
+
+def _unused(connection: Connection, reference: str | None) -> str | None:
+    """The reference, unless an account still has it."""
+    users = select(accounts.c.Rowpost_Id).where(accounts.c.SMTPPassword == reference)
+    return None if reference is None or connection.execute(users).first() else reference
+
+
+def _forget(secrets: SecretStore, reference: str | None) -> None:
+    """A secret that nothing refers to does no harm, so a store that is away holds nobody up."""
+    try:
+        account_passwords.forget(secrets, reference)
+    except SecretStoreUnavailable:
+        log.warning("a password that is no longer used could not be deleted from the secret store")

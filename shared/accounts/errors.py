@@ -1,0 +1,24 @@
+"""What can be wrong with a change of the accounts."""
+
+from __future__ import annotations
+
+from shared.errors import RowpostError
+
+
+class AccountNotFound(RowpostError):
+    """There is no account of this number."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such account: GET /api/smtp-configs lists them.")
+
+
+class BadAccountValue(RowpostError):
+    """A value that an account can't have; `field` names it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class CodeTaken(RowpostError):
+    """Another account answers for this code already."""

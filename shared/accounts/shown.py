@@ -1,0 +1,63 @@
+"""Accounts as they are shown: their settings, how they are, and what they have sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, select
+
+from shared.accounts.account_settings import AccountSettings, settings_of
+from shared.accounts.errors import AccountNotFound
+from shared.accounts.states import AccountState, account_states
+from shared.application import Application
+from shared.database.tables import accounts
+from shared.delivery.accounts import load_accounts
+from shared.outbox.statistics import SentSoFar, sent_by_account
+
+_ALL = select(accounts).order_by(accounts.c.Rowpost_Id)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownAccount:
+    """One account, without its password. `state` is None for one that is not active."""
+
+    id: int
+    settings: AccountSettings
+    has_password: bool
+    created_at: datetime | None
+    state: AccountState | None
+    sent: SentSoFar
+
+
+def shown_accounts(application: Application) -> list[ShownAccount]:
+    """All accounts, the oldest first. Raises DatabaseUnreachable."""
+    with application.database().read() as connection:
+        rows = connection.execute(_ALL).all()
+        book = load_accounts(connection, application.secrets, application.settings)
+        states = {one.id: one for one in account_states(connection, book)}
+        sent = sent_by_account(connection)
+    return [
+        _shown(row, states.get(row.Rowpost_Id), sent.get(row.ParamCode or "", SentSoFar()))
+        for row in rows
+    ]
+
+
+def shown_account(application: Application, account_id: int) -> ShownAccount:
+    """One account. Raises AccountNotFound, DatabaseUnreachable."""
+    for account in shown_accounts(application):
+        if account.id == account_id:
+            return account
+    raise AccountNotFound
+
+
+def _shown(row: Row[Any], state: AccountState | None, sent: SentSoFar) -> ShownAccount:
+    return ShownAccount(
+        id=row.Rowpost_Id,
+        settings=settings_of(row),
+        has_password=bool(row.SMTPPassword),
+        created_at=row.Rowpost_CreatedDate,
+        state=state,
+        sent=sent,
+    )

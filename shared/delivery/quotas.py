@@ -1,0 +1,69 @@
+"""What a drain has reserved of its accounts' limits and not spent yet.
+
+Most accounts have no limits: then nothing is in here, and nothing is asked of the database.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection
+
+from shared.outbox import quota
+from shared.outbox.lease import Lease
+from shared.outbox.limits import Limits
+from shared.outbox.mark import Mark
+
+
+class Quotas:
+    """The emails of one lease that have units reserved, and whose limits those are."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._reserved: dict[int, Limits] = {}
+        self._by_account: Counter[int] = Counter()
+
+    def __bool__(self) -> bool:
+        return bool(self._reserved)
+
+    def held(self, account_id: int) -> int:
+        """How many emails of this account have units reserved."""
+        return self._by_account[account_id]
+
+    def note(self, ids: Iterable[int], limits: Limits) -> None:
+        """These emails were claimed and have their units reserved."""
+        for email_id in ids:
+            self._reserved[email_id] = limits
+            self._by_account[limits.account_id] += 1
+
+    def allowed(self, connection: Connection, marks: Sequence[Mark]) -> list[Mark]:
+        """Those of the emails that may be marked now, as far as limits are concerned."""
+        limited = {
+            one.email_id: self._reserved[one.email_id]
+            for one in marks
+            if one.email_id in self._reserved
+        }
+        if not limited:
+            return list(marks)
+        refused = limited.keys() - quota.confirm(connection, limited, self._lease)
+        return [one for one in marks if one.email_id not in refused]
+
+    def spend(self, connection: Connection, marked: Iterable[int]) -> None:
+        """These were marked: what they have reserved is used."""
+        if ids := self._limited(marked):
+            quota.spend(connection, ids, self._lease)
+
+    def release(self, connection: Connection, ended: Iterable[int]) -> None:
+        """These are ours no longer: what they have not spent is there for others."""
+        if ids := self._limited(ended):
+            quota.release(connection, ids, self._lease)
+
+    def forget(self, *several: Iterable[int]) -> None:
+        """What was done with these has been committed."""
+        for ids in several if self._reserved else ():
+            for email_id in self._limited(ids):
+                self._by_account[self._reserved.pop(email_id).account_id] -= 1
+
+    def _limited(self, ids: Iterable[int]) -> list[int]:
+        return [one for one in ids if one in self._reserved] if self._reserved else []
