@@ -110,7 +110,7 @@ def answered_codes(connection: Connection) -> list[str | None]:
 
 def sender_of(connection: Connection, code: str | None) -> Mailbox | None:
     """Who an email with this code is from; None where no active account answers for it."""
-    rows = [row for row in connection.execute(_ALL) if is_active(row)]
+    rows = [row for row in connection.execute(_ALL) if is_active(row._mapping)]
     default = _default(rows)
     for row in rows:
         if (code or None) in _codes(row, is_default=row.Rowpost_Id == default):
