@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, RootModel
+from pydantic import ConfigDict, Field, JsonValue, RootModel
+from pydantic.config import JsonDict
 
 from shared import intake
 from shared.api.body import MEGABYTE
 from shared.api.caller import Caller
-from shared.api.cursor import read_cursor, write_cursor
+from shared.api.cursor import CursorText, read_cursor, write_cursor
 from shared.api.endpoint import Request, Routes, Who
 from shared.api.errors import ApiError, FieldError
-from shared.api.models import Answer, SnakeAnswer, SnakeInput, Timestamp
+from shared.api.models import NO_BREAK, Answer, SnakeAnswer, SnakeInput, Timestamp
 from shared.application import application
 from shared.delivery.accounts import sender_of
 from shared.delivery.addresses import Mailbox
@@ -30,8 +31,18 @@ routes = Routes()
 BODY_LIMIT = 30 * MEGABYTE
 _LARGEST_NUMBER = 2**31 - 1
 
-Address = Annotated[str, Field(min_length=1, max_length=700)]
-Tag = Annotated[str, Field(min_length=1, max_length=100)]
+# What `intake` refuses is said here for the description only.
+_LINE: JsonDict = {"pattern": rf"^{NO_BREAK}*$"}
+_HEADER_LINE = rf"^{NO_BREAK}*[!-~]{NO_BREAK}*$"
+_HEADER_NAMES = r"^([Xx]-|[Ll]ist-)[!-9;-~]{1,70}$|^References$|^In-Reply-To$"
+_SOME_CONTENT: list[JsonValue] = [
+    {"required": [name], "properties": {name: {"type": "string"}}}
+    for name in ("html_content", "text_content")
+]
+
+Address = Annotated[str, Field(min_length=1, max_length=700, json_schema_extra={"format": "email"})]
+Tag = Annotated[str, Field(min_length=1, max_length=100, json_schema_extra=_LINE)]
+HeaderLine = Annotated[str, Field(json_schema_extra={"pattern": _HEADER_LINE, "maxLength": 998})]
 
 
 class EmailToSend(SnakeInput):
@@ -48,11 +59,12 @@ class EmailToSend(SnakeInput):
                     "bcc": ["bcc1@example.com"],
                     "priority": 1,
                 }
-            ]
+            ],
+            "anyOf": _SOME_CONTENT,
         }
     )
 
-    subject: str = Field(max_length=500)
+    subject: str = Field(max_length=500, json_schema_extra=_LINE)
     recipients: list[Address] = Field(min_length=1, max_length=MOST_RECIPIENTS)
     cc: list[Address] = Field(default_factory=list, max_length=MOST_RECIPIENTS)
     bcc: list[Address] = Field(default_factory=list, max_length=MOST_RECIPIENTS)
@@ -60,8 +72,12 @@ class EmailToSend(SnakeInput):
     text_content: str | None = Field(None, repr=False)
     priority: int = Field(3, ge=1, le=5)
     smtp_config_id: int | None = Field(None, ge=1, le=_LARGEST_NUMBER)
-    reply_to: str | None = Field(None, max_length=500)
-    headers: dict[str, str] = Field(default_factory=dict, max_length=MOST_HEADERS)
+    reply_to: Address | None = Field(None, max_length=500)
+    headers: dict[str, HeaderLine] = Field(
+        default_factory=dict,
+        max_length=MOST_HEADERS,
+        json_schema_extra={"propertyNames": {"pattern": _HEADER_NAMES}},
+    )
     lane: Lane = Lane.IMMEDIATE
     send_at: datetime | None = None
     expires_at: datetime | None = None
@@ -134,7 +150,7 @@ class Limit(SnakeInput):
 class EmailQuery(Limit):
     status: Status | None = None
     query: str = Field("", max_length=200)
-    cursor: str | None = Field(None, max_length=200)
+    cursor: CursorText | None = None
 
 
 class AttemptMade(Answer):
@@ -161,7 +177,7 @@ class EmailDecided(SnakeAnswer):
     status: Status
 
 
-@routes.post("api/emails", who=Role.SERVICE, body_limit=BODY_LIMIT)
+@routes.post("api/emails", who=Role.SERVICE, body_limit=BODY_LIMIT, errors={409})
 def store_email(request: Request[EmailToSend]) -> EmailStored:
     """Store an email; it is on its way within a second while the service runs."""
     return EmailStored(email_id=intake.store(application(), _submission(request, request.body)))
@@ -180,7 +196,7 @@ def list_emails(request: Request[None, EmailQuery]) -> EmailPage:
     )
 
 
-@routes.get("api/emails/status/{status}", who=Who.ANY_LOGIN, errors={422})
+@routes.get(f"api/emails/status/{{status:regex(^({'|'.join(Status)})$)}}", who=Who.ANY_LOGIN)
 def emails_by_status(request: Request[None, Limit]) -> EmailSummaries:
     """List the latest emails in one status."""
     wish = Wish(_status(request.path), stored_by=_only_of(request.caller))
@@ -272,9 +288,7 @@ def _status(path: Mapping[str, str]) -> Status:
         return Status(path["status"].lower())
     except ValueError:
         message = f"The status is one of {', '.join(Status)}."
-        raise ApiError(
-            422, "validation_failed", message, errors=(FieldError("status", message),)
-        ) from None
+        raise ApiError(404, "not_found", message, errors=(FieldError("status", message),)) from None
 
 
 def _summary(email: StoredEmail) -> EmailSummary:

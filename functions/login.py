@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
+from pydantic.config import JsonDict
 
 from shared.api.caller import Caller
 from shared.api.endpoint import Request, Routes, Who
@@ -18,11 +19,17 @@ from shared.security.roles import Role
 routes = Routes()
 
 
+# 72 bytes in UTF-8, in the words that a JSON Schema has.
+_SHORT: JsonDict = {"maxLength": 72, "pattern": "^([ -~]*|.{0,18})$", "format": "password"}
+
+
 class Credentials(Input):
     model_config = example(username="admin", password="a long password")
 
     username: Annotated[str, Field(min_length=1, max_length=100)]
-    password: Annotated[str, Field(min_length=1, max_length=1000, repr=False)]
+    password: Annotated[
+        str, Field(min_length=1, max_length=1000, repr=False, json_schema_extra=_SHORT)
+    ]
 
     @field_validator("password")
     @classmethod

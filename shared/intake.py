@@ -59,6 +59,10 @@ class InvalidEmail(RowpostError):
         self.faults = faults
 
 
+class UnknownAccount(InvalidEmail):
+    """The account that it names is not there, or has no code to be named by in its row."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """An email as a way in has it. At least one recipient and one of `html` and `text`.
@@ -187,15 +191,15 @@ def _is_due(submission: Submission) -> bool:
 
 
 def _code(connection: Connection, account: int | str | None) -> str | None:
-    """The code of an account named by number or code. Raises InvalidEmail."""
+    """The code of an account named by number or code. Raises UnknownAccount."""
     if account is None:
         return None
     column = accounts.c.Rowpost_Id if isinstance(account, int) else accounts.c.ParamCode
     row = connection.execute(select(accounts.c.ParamCode).where(column == account)).first()
     if row is None:
-        raise InvalidEmail(BadValue("smtp_config_id", "is not the number or code of an account"))
+        raise UnknownAccount(BadValue("smtp_config_id", "is not the number or code of an account"))
     if not row.ParamCode:
-        raise InvalidEmail(
+        raise UnknownAccount(
             BadValue("smtp_config_id", "is an account without a code: give it one first")
         )
     return str(row.ParamCode)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import binascii
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from shared.api.errors import ApiError, FieldError
 from shared.outbox.search import Position
 
 _LAST_NUMBER = 2**31 - 1
 _WRITTEN = TypeAdapter(tuple[datetime | None, int])
+
+CursorText = Annotated[str, Field(max_length=200, json_schema_extra={"format": "cursor"})]
 
 
 def write_cursor(position: Position | None) -> str | None:

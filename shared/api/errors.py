@@ -9,6 +9,7 @@ from typing import Literal
 
 import azure.functions as func
 
+from shared import intake
 from shared.accounts.errors import AccountNotFound, BadAccountValue, CodeTaken
 from shared.api.models import Answer, example
 from shared.configuration.live_document import DocumentUnreadable
@@ -129,6 +130,8 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(
                 429, "locked_out", str(error), headers={"Retry-After": str(error.retry_after)}
             )
+        case intake.UnknownAccount():
+            return _invalid_email(error, 409, "unknown_account")
         case InvalidEmail():
             return _invalid_email(error)
         case EmailNotFound():
@@ -187,10 +190,12 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(500, "internal_error", _UNFORESEEN)
 
 
-def _invalid_email(error: InvalidEmail) -> ApiError:
+def _invalid_email(
+    error: InvalidEmail, status: int = 422, code: str = "validation_failed"
+) -> ApiError:
     return ApiError(
-        422,
-        "validation_failed",
+        status,
+        code,
         "The email can't be sent as it is: see errors.",
         errors=tuple(FieldError(fault.field, f"{fault.message}.") for fault in error.faults[:50]),
     )
