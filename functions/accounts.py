@@ -146,7 +146,7 @@ class Account(_Answer):
     tenant_id: str | None
     client_id: str | None
     allow_plain_login: bool
-    state: Literal["ready", "paused", "unusable", "inactive"]
+    state: Literal["ready", "paused", "out_of_quota", "unusable", "inactive"]
     reason: str | None
     until: Timestamp | None
     sent_count_today: int

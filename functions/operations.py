@@ -44,7 +44,7 @@ class PartHealth(Answer):
 
 class AccountHealth(Answer):
     code: str
-    state: Literal["ready", "paused", "unusable"]
+    state: Literal["ready", "paused", "out_of_quota", "unusable"]
     reason: str | None
     until: Timestamp | None
 

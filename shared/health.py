@@ -175,7 +175,7 @@ def _of_queue(overview: Overview) -> Iterator[str]:
 
 def _of_accounts(accounts: Accounts) -> Iterator[str]:
     for one in accounts.accounts:
-        if one.state != "ready":
+        if one.state in ("paused", "unusable"):
             yield f"The account {one.code or '(default)'} is {one.state}: {one.reason}"
     for code in accounts.plain_passwords:
         yield f"The password of the account {code} stands in the table in plain text."

@@ -8,15 +8,19 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from shared.delivery.accounts import AccountBook
+from shared.delivery.accounts import Account, AccountBook
+from shared.delivery.fallback import stand_ins
 from shared.delivery.pauses import pauses
+from shared.outbox import quota
+from shared.outbox.limits import Units, minute_of
 
-State = Literal["ready", "paused", "unusable"]
+State = Literal["ready", "paused", "out_of_quota", "unusable"]
 
 
 @dataclass(frozen=True, slots=True)
 class AccountState:
-    """An active account: `ready`, `paused` (until when, and why), or `unusable` (why).
+    """An active account: `ready`, `paused` (until when, and why, and who sends meanwhile),
+    `out_of_quota` (until when), or `unusable` (why).
 
     `id` is 0 for what is wrong with none of them, but with all together.
     """
@@ -31,12 +35,25 @@ class AccountState:
 def account_states(connection: Connection, book: AccountBook) -> tuple[AccountState, ...]:
     """The state of each account in the book."""
     resting = pauses(connection)
-    usable = [
-        AccountState(one.id, one.code, "paused", pause.reason, pause.until)
-        if (pause := resting.get(one.id))
-        else AccountState(one.id, one.code, "ready")
-        for one in book.usable
-    ]
+    deputies = {one.stands_in_for: one.code for one in stand_ins(book.usable, resting)}
+    minute = minute_of(quota.now(connection))
+    limited = [one.id for one in book.usable if one.limits]
+    used = quota.used(connection, limited, minute) if limited else {}
+
+    def state(account: Account) -> AccountState:
+        if (pause := resting.get(account.id)) is not None:
+            deputy = deputies.get(account.id)
+            meanwhile = f"; {deputy} sends its emails meanwhile" if deputy is not None else ""
+            return AccountState(
+                account.id, account.code, "paused", pause.reason + meanwhile, pause.until
+            )
+        opens_at = account.limits.opens_at(used.get(account.id, Units()), minute)
+        if opens_at is not None:
+            return AccountState(
+                account.id, account.code, "out_of_quota", "it has sent what it may", opens_at
+            )
+        return AccountState(account.id, account.code, "ready")
+
     unusable = [AccountState(one.id, one.code, "unusable", one.reason) for one in book.unusable]
     known = {one.code for one in book.unusable}
     together = [
@@ -44,4 +61,4 @@ def account_states(connection: Connection, book: AccountBook) -> tuple[AccountSt
         for code, reason in book.problems.items()
         if code not in known
     ]
-    return (*usable, *unusable, *together)
+    return (*map(state, book.usable), *unusable, *together)

@@ -47,6 +47,10 @@ class Account:
     limits: Limits
     max_connections: int | None = None
     """Over all senders."""
+    fallback_id: int | None = None
+    stands_in_for: int | None = None
+    """The account that rests, where this is its fallback as it sends for it."""
+    reply_to: tuple[Mailbox, ...] = ()
 
     @property
     def message_domain(self) -> str:
@@ -204,6 +208,7 @@ def _account(
         codes=codes,
         limits=_limits(row),
         max_connections=_positive(row.Rowpost_MaxConnections),
+        fallback_id=row.Rowpost_FallbackId,
     )
 
 

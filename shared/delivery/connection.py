@@ -86,6 +86,10 @@ class Connection:
         self._task = self._parts.pump.start(self._serve())
 
     @property
+    def line(self) -> Line:
+        return self._line
+
+    @property
     def ended(self) -> bool:
         return self._task is not None and self._task.done
 

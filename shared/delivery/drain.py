@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import gc
 import logging
+import math
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -34,6 +35,7 @@ from shared.application import Application
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.accounts import Account, load_accounts
 from shared.delivery.connection import Connection, Parts, Trouble
+from shared.delivery.fallback import stand_ins
 from shared.delivery.lease_keeper import LeaseKeeper
 from shared.delivery.line import Line
 from shared.delivery.pauses import Pause, end_pause, pause, pauses, return_probe, take_probe
@@ -56,6 +58,7 @@ from shared.outbox.finish import Outcome, Result
 from shared.outbox.give_back import release
 from shared.outbox.lease import Lease
 from shared.outbox.quota import release_all
+from shared.outbox.slots import renew_slots, return_all_slots, return_slot, take_slot
 from shared.outbox.states import BOTH_LANES, Lane
 
 log = logging.getLogger("rowpost.delivery")
@@ -70,6 +73,10 @@ _SECONDS_TO_RECORD = 120.0
 _SECONDS_TO_RECORD_AT_STOP = 2.0
 _MOST_ADMITTED = 1_000
 _WORTH_WAITING_SECONDS = 5.0
+_LONG_AGO = -math.inf
+
+_Key = tuple[int, int | None]
+"""A line's: the account that sends, and the one that it stands in for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +159,17 @@ class _Drain:
             self._on_trouble,
             self._on_success,
         )
-        self._lines: dict[int, Line] = {}
+        self._lines: dict[_Key, Line] = {}
         self._connections: list[Connection] = []
         self._deadline = time.monotonic() + order.seconds
         self._service_stopped = False
+        self._looked = _LONG_AGO
+        self._holds_slots = False
 
     def run(self) -> Drained:
         nothing_left = False
-        with LeaseKeeper(self._database, self._lease), self._recording(), closing(self._pump):
+        keeper = LeaseKeeper(self._database, self._lease, self._renew_slots)
+        with keeper, self._recording(), closing(self._pump):
             try:
                 if self._order.only is not None:
                     self._send_only(self._order.only)
@@ -200,11 +210,11 @@ class _Drain:
 
     def _send_what_is_due(self) -> bool:
         """Keep every line filled; True when nothing is due any more."""
-        lines, looked = self._look(), time.monotonic()
+        lines = self._look()
         while not self._over:
-            if time.monotonic() - looked > _LOOK_AGAIN_SECONDS:
+            if time.monotonic() - self._looked > _LOOK_AGAIN_SECONDS:
                 self._admit()
-                lines, looked = self._look(), time.monotonic()
+                lines = self._look()
             claimed = sum([self._fill(line) for line in lines])
             if not claimed and self._nothing_is_left(lines):
                 return True
@@ -213,7 +223,8 @@ class _Drain:
 
     def _nothing_is_left(self, lines: list[Line]) -> bool:
         """Whether all is sent that may be. A quota that opens in a moment is waited for."""
-        if self._quotas or not all(line.idle for line in lines):
+        something_is_under_way = self._looked < 0 or self._recorder.due_in() is not None
+        if something_is_under_way or not all(line.idle for line in lines):
             return False
         return not any(line.opens_within(_WORTH_WAITING_SECONDS) for line in lines)
 
@@ -225,15 +236,23 @@ class _Drain:
             self._recorder.commit()
 
     def _fill(self, line: Line) -> int:
-        """Claim more for a line that runs low."""
-        claimed = self._claim(line, claim) if line.is_worth_a_claim else 0
+        """Claim more for a line that runs low, if it may have a connection for it."""
+        able = line.is_worth_a_claim and (line.connections > 0 or self._may_connect(line))
+        claimed = self._claim(line, claim) if able else 0
         self._serve(line)
         return claimed
 
     def _claim(self, line: Line, take: Take) -> int:
         """Claim emails of one account, and learn what a sender needs to know of them."""
         lanes = self._lanes()
-        wanted = Wanted(line.account.codes, lanes, line.batch, line.account.message_domain)
+        account = line.account
+        wanted = Wanted(
+            account.codes,
+            lanes,
+            line.batch,
+            account.message_domain,
+            certain=account.stands_in_for is not None,
+        )
 
         def take_and_fetch(connection: SqlConnection) -> Sequence[ClaimedEmail | UnreadableEmail]:
             return fetch(connection, take(connection, wanted, self._lease))
@@ -294,14 +313,24 @@ class _Drain:
         except (SQLAlchemyError, DatabaseUnreachable):
             log.warning("the accounts could not be read; going on with those that are known")
             return [line for line in self._lines.values() if not line.closed]
+        finally:
+            self._looked = time.monotonic()
         if not running:
             self._service_stopped = True
-        lines = [self._line(account, resting.get(account.id)) for account in book.usable]
+        accounts = (*book.usable, *stand_ins(book.usable, resting))
+        self._let_stand_ins_go({_key(account) for account in accounts})
+        lines = [self._line(account, resting.get(account.id)) for account in accounts]
+        self._return_spare_slots()
         return [line for line in lines if line is not None and not line.closed]
+
+    def _let_stand_ins_go(self, wanted: Collection[_Key]) -> None:
+        """The accounts that these sent for do so themselves again."""
+        for key in [one for one in self._lines if one[1] is not None and one not in wanted]:
+            self._close(self._lines.pop(key))
 
     def _line(self, account: Account, pause: Pause | None) -> Line | None:
         """The account's line; none while it rests, unless it is up to us to try it."""
-        line = self._lines.get(account.id)
+        line = self._lines.get(_key(account))
         if line is not None:
             if pause is not None and not line.probing:
                 self._close(line)
@@ -311,7 +340,9 @@ class _Drain:
         most = self._application.settings.connections
         if account.limits:
             most = min(most, account.limits.share)
-        line = self._lines[account.id] = Line(account, most, probing=pause is not None)
+        if account.max_connections is not None:
+            most = min(most, account.max_connections)
+        line = self._lines[_key(account)] = Line(account, most, probing=pause is not None)
         return line
 
     def _may_probe(self, pause: Pause) -> bool:
@@ -333,10 +364,38 @@ class _Drain:
     def _serve(self, line: Line) -> None:
         """Open connections while emails wait and the account allows more."""
         wanted = min(line.most_connections, line.connections + line.queued)
-        while not line.closed and line.connections < wanted:
+        while not line.closed and line.connections < wanted and self._may_connect(line):
             connection = Connection(line, self._parts)
             self._connections.append(connection)
             connection.start()
+
+    def _may_connect(self, line: Line) -> bool:
+        """Whether the account allows one connection more; over all senders, where it says so."""
+        most = line.account.max_connections
+        if most is None or line.slots > self._connected(line):
+            return True
+        if not line.may_ask_for_slot:
+            return False
+        if self._write(lambda sql: take_slot(sql, line.account.id, most, self._lease)):
+            self._holds_slots = True
+            line.slots += 1
+            return True
+        line.refuse_slot()
+        return False
+
+    def _connected(self, line: Line) -> int:
+        return sum(one.line is line and not one.ended for one in self._connections)
+
+    def _return_spare_slots(self) -> None:
+        """Those of lines with nothing to send: somebody else may want them."""
+        for line in self._lines.values():
+            while line.slots and line.idle and line.slots > self._connected(line):
+                line.slots -= 1
+                self._write(partial(return_slot, account_id=line.account.id, lease=self._lease))
+
+    def _renew_slots(self, connection: SqlConnection) -> None:
+        if self._holds_slots:
+            renew_slots(connection, self._lease)
 
     def _on_trouble(self, line: Line, trouble: Trouble) -> None:
         """The account can't be used: it rests for all senders, and its emails wait, unharmed."""
@@ -354,6 +413,7 @@ class _Drain:
             return pause(connection, line.account.id, seconds, trouble.reason)
 
         self._write(let_rest)
+        self._looked = _LONG_AGO  # Its fallback may go on at once.
 
     def _on_success(self, line: Line) -> None:
         line.works()
@@ -406,6 +466,8 @@ class _Drain:
         release(connection, self._lease)
         if any(line.account.limits for line in self._lines.values()):
             release_all(connection, self._lease)
+        if self._holds_slots:
+            return_all_slots(connection, self._lease)
         return_probe(connection, self._lease.token)
 
     def _write(self, work: Callable[[SqlConnection], T]) -> T | None:
@@ -418,3 +480,7 @@ class _Drain:
         except (SQLAlchemyError, DatabaseUnreachable, CommitUncertain) as error:
             log.warning("a step of the drain could not be written: %s", type(error).__name__)
             return None
+
+
+def _key(account: Account) -> _Key:
+    return account.id, account.stands_in_for

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from types import TracebackType
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.database.database import Database
@@ -23,9 +25,13 @@ class LeaseKeeper:
     finish see to it that nothing is written, or sent, that is no longer ours.
     """
 
-    def __init__(self, database: Database, lease: Lease) -> None:
+    def __init__(
+        self, database: Database, lease: Lease, also: Callable[[Connection], None] | None = None
+    ) -> None:
+        """`also` renews what else goes with the lease, in the same transaction."""
         self._database = database
         self._lease = lease
+        self._also = also
         self._ended = threading.Event()
         self._thread = threading.Thread(target=in_this_context(self._loop), name="lease")
 
@@ -46,6 +52,11 @@ class LeaseKeeper:
         third = self._lease.seconds / 3
         while not self._ended.wait(third):
             try:
-                self._database.run(lambda connection: renew(connection, self._lease), seconds=third)
+                self._database.run(self._renew, seconds=third)
             except (SQLAlchemyError, DatabaseUnreachable, CommitUncertain) as error:
                 log.warning("the lease could not be renewed: %s", type(error).__name__)
+
+    def _renew(self, connection: Connection) -> None:
+        renew(connection, self._lease)
+        if self._also is not None:
+            self._also(connection)

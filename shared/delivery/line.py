@@ -17,6 +17,7 @@ MOST_AT_ONCE = 256
 WORK_AHEAD_SECONDS = 2.0
 _LOOK_AGAIN_SECONDS = 0.1
 _LOOK_FOR_QUOTA_SECONDS = 1.0
+_ASK_FOR_SLOT_SECONDS = 0.5
 
 
 class Line:
@@ -32,6 +33,8 @@ class Line:
         """The account was paused; a single connection tries it."""
         self.connections = 0
         self.open_sessions = 0
+        self.slots = 0
+        """Of an account's connections at most: those that are ours."""
         self.closed = False
         self.batch = FEWEST_AT_ONCE
         """How many emails to claim at once: about what goes out in two seconds."""
@@ -43,6 +46,7 @@ class Line:
         self._nothing_at = -math.inf
         self._rests_until = -math.inf
         self._opens_at = math.inf
+        self._slot_refused_at = -math.inf
 
     def put(self, emails: Sequence[ClaimedEmail]) -> None:
         """What a claim came to: emails that go out in this order, or none."""
@@ -94,6 +98,14 @@ class Line:
         now = time.monotonic()
         self._rests_until = now + min(opens_in, _LOOK_FOR_QUOTA_SECONDS)
         self._opens_at = now + opens_in
+
+    def refuse_slot(self) -> None:
+        """No slot was free; it is asked for again after a while."""
+        self._slot_refused_at = time.monotonic()
+
+    @property
+    def may_ask_for_slot(self) -> bool:
+        return time.monotonic() > self._slot_refused_at + _ASK_FOR_SLOT_SECONDS
 
     def opens_within(self, seconds: float) -> bool:
         """Whether it rests, and may send again so soon."""

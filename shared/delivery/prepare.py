@@ -88,7 +88,7 @@ def _draft(
         sender=account.sender,
         to=_mailboxes(recipients, Kind.TO),
         cc=_mailboxes(recipients, Kind.CC),
-        reply_to=parse_recipients(email.reply_to),
+        reply_to=parse_recipients(email.reply_to) or account.reply_to,
         subject=email.subject or "",
         text=email.text_alternative if is_html else body,
         html=body if is_html else None,

@@ -52,12 +52,16 @@ _SUSPECTS_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which emails to claim: those with one of these account codes, in these lanes."""
+    """Which emails to claim: those with one of these account codes, in these lanes.
+
+    `certain`: only those of which no copy may have gone out already.
+    """
 
     codes: tuple[str | None, ...]
     lanes: tuple[Lane, ...]
     most: int
     message_domain: str
+    certain: bool = False
 
 
 class ClaimedEmail(NamedTuple):
@@ -104,7 +108,7 @@ def claim(connection: Connection, wanted: Wanted, lease: Lease) -> list[int]:
     locked by somebody else's claim.
     """
     nulls = tuple(code is None for code in wanted.codes)
-    statement = claim_statement(nulls, len(wanted.lanes), wanted.most)
+    statement = claim_statement(nulls, len(wanted.lanes), wanted.most, wanted.certain)
     return _execute(connection, statement, wanted, lease)
 
 
@@ -116,7 +120,7 @@ def claim_suspects(connection: Connection, wanted: Wanted, lease: Lease) -> list
     """
     for times, most in ((1, _SUSPECTS_AT_ONCE), (2, 1)):
         nulls = tuple(code is None for code in wanted.codes)
-        statement = suspects_statement(nulls, len(wanted.lanes), times, most)
+        statement = suspects_statement(nulls, len(wanted.lanes), times, most, wanted.certain)
         if ids := _execute(connection, statement, wanted, lease):
             return ids
     return []
@@ -125,7 +129,7 @@ def claim_suspects(connection: Connection, wanted: Wanted, lease: Lease) -> list
 def claim_one(connection: Connection, wanted: Wanted, lease: Lease, email_id: int) -> list[int]:
     """Claim this email, if it waits and is one of those wanted; answers its id or nothing."""
     nulls = tuple(code is None for code in wanted.codes)
-    statement = claim_one_statement(nulls, len(wanted.lanes))
+    statement = claim_one_statement(nulls, len(wanted.lanes), wanted.certain)
     return _execute(connection, statement, wanted, lease, email_id=email_id)
 
 
@@ -198,7 +202,9 @@ def _execute(
 
 
 @lru_cache(maxsize=256)
-def claim_statement(nulls: tuple[bool, ...], lanes: int, most: int) -> Update:
+def claim_statement(
+    nulls: tuple[bool, ...], lanes: int, most: int, certain: bool = False
+) -> Update:
     """A branch for each code and lane, since each is one range of the index."""
     branches = [
         select(*_ORDER)
@@ -210,6 +216,7 @@ def claim_statement(nulls: tuple[bool, ...], lanes: int, most: int) -> Update:
             emails.c.dd_Lane == bindparam(f"lane{lane}"),
             emails.c.dd_LostLeases.is_(None),
             time_has_come,
+            *_certainty(certain),
         )
         .order_by(emails.c.dd_Priority, emails.c.dd_srno)
         .limit(most)
@@ -227,7 +234,9 @@ def claim_statement(nulls: tuple[bool, ...], lanes: int, most: int) -> Update:
 
 
 @lru_cache(maxsize=64)
-def suspects_statement(nulls: tuple[bool, ...], lanes: int, times: int, most: int) -> Update:
+def suspects_statement(
+    nulls: tuple[bool, ...], lanes: int, times: int, most: int, certain: bool = False
+) -> Update:
     lost = emails.c.dd_LostLeases
     often = lost >= literal_column("2") if times > 1 else lost == literal_column("1")
     return _taking(
@@ -240,6 +249,7 @@ def suspects_statement(nulls: tuple[bool, ...], lanes: int, times: int, most: in
             or_(*(_code_is(number, null) for number, null in enumerate(nulls))),
             emails.c.dd_Lane.in_([bindparam(f"lane{lane}") for lane in range(lanes)]),
             time_has_come,
+            *_certainty(certain),
         )
         # Ordered by the bare number, SQLite would walk through the whole table in that order.
         .order_by(emails.c.dd_srno + literal_column("0"))
@@ -248,7 +258,7 @@ def suspects_statement(nulls: tuple[bool, ...], lanes: int, times: int, most: in
 
 
 @lru_cache(maxsize=64)
-def claim_one_statement(nulls: tuple[bool, ...], lanes: int) -> Update:
+def claim_one_statement(nulls: tuple[bool, ...], lanes: int, certain: bool = False) -> Update:
     return _taking(
         select(emails.c.dd_srno)
         .with_hint(emails, _LOCKS, "mssql")
@@ -258,8 +268,13 @@ def claim_one_statement(nulls: tuple[bool, ...], lanes: int) -> Update:
             or_(*(_code_is(number, null) for number, null in enumerate(nulls))),
             emails.c.dd_Lane.in_([bindparam(f"lane{lane}") for lane in range(lanes)]),
             time_has_come,
+            *_certainty(certain),
         )
     )
+
+
+def _certainty(certain: bool) -> tuple[ColumnElement[bool], ...]:
+    return (emails.c.dd_Uncertain.is_(None),) if certain else ()
 
 
 def _code_is(number: int, null: bool) -> ColumnElement[bool]:

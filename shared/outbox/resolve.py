@@ -45,6 +45,7 @@ RESEND = (
         dd_LeaseToken=null(),
         dd_NextAttemptDate=null(),
         dd_LostLeases=null(),
+        dd_Uncertain=literal_column("1"),
     )
 )
 COUNT_AS_SENT = (

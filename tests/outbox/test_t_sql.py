@@ -17,6 +17,7 @@ from shared.outbox.quota import FORGET, RESERVE
 from shared.outbox.quota import RELEASE as RELEASE_QUOTA
 from shared.outbox.rescue import FROM_PREPARING, TO_UNKNOWN
 from shared.outbox.resolve import COUNT_AS_SENT, RESEND
+from shared.outbox.slots import RENEW_SLOTS, RETURN_ALL, RETURN_ONE, TAKE
 from shared.outbox.statistics import ADD, OPEN
 from tests.support.t_sql import t_sql
 
@@ -49,6 +50,11 @@ STATEMENTS = {
     "reserve": RESERVE,
     "release quota": RELEASE_QUOTA,
     "forget reservation": FORGET,
+    "claim for a fallback": claim_statement((False,), 1, 200, True),
+    "take slot": TAKE,
+    "renew slots": RENEW_SLOTS,
+    "return slot": RETURN_ONE,
+    "return slots": RETURN_ALL,
 } | {f"ends as {outcome}": statement for outcome, statement in ENDINGS.items()}
 
 
@@ -181,7 +187,7 @@ def test_a_decision_is_for_an_unknown_outcome_of_ours_only() -> None:
     ours = "WHERE dd_srno = ? AND dd_SendFlag = 'U' AND dd_LeaseToken IS NOT NULL"
     assert t_sql(STATEMENTS["resend"]) == (
         "UPDATE Digital_Emaildetails SET dd_SendFlag='N', dd_NextAttemptDate=NULL, "
-        f"dd_LeaseToken=NULL, dd_LostLeases=NULL {ours}"
+        f"dd_LeaseToken=NULL, dd_LostLeases=NULL, dd_Uncertain=1 {ours}"
     )
     assert t_sql(STATEMENTS["count as sent"]) == (
         "UPDATE Digital_Emaildetails SET dd_SendFlag='Y', dd_SentDate=SYSUTCDATETIME(), "
@@ -231,6 +237,20 @@ def test_a_release_changes_only_the_windows_in_which_it_was_reserved() -> None:
             f"{name}=CASE WHEN (Rowpost_Quotas.Minute < ?) THEN {column} - ? ELSE {column} END"
         ) in text
     assert text.endswith("WHERE Rowpost_Quotas.AccountId = ?")
+
+
+def test_a_slot_is_taken_only_while_it_is_free() -> None:
+    free = "(Rowpost_Slots.Token IS NULL OR Rowpost_Slots.Until < SYSUTCDATETIME())"
+    assert t_sql(STATEMENTS["take slot"]) == (
+        f"UPDATE Rowpost_Slots SET Token=?, Until={LEASE_END} WHERE Rowpost_Slots.AccountId = ? "
+        "AND Rowpost_Slots.Number IN (SELECT TOP 1 Rowpost_Slots.Number FROM Rowpost_Slots "
+        f"WHERE Rowpost_Slots.AccountId = ? AND Rowpost_Slots.Number < ? AND {free} "
+        f"ORDER BY Rowpost_Slots.Number) AND {free}"
+    )
+
+
+def test_a_fallback_claims_no_email_of_which_a_copy_may_have_gone_out() -> None:
+    assert "AND dd_Uncertain IS NULL ORDER BY" in t_sql(STATEMENTS["claim for a fallback"])
 
 
 def test_an_hour_of_the_statistics_begins_by_the_servers_clock() -> None:
