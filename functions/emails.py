@@ -14,6 +14,7 @@ from shared.api.caller import Caller
 from shared.api.cursor import read_cursor, write_cursor
 from shared.api.endpoint import Request, Routes, Who
 from shared.api.errors import ApiError, FieldError
+from shared.api.idempotency import answering
 from shared.api.models import Answer, SnakeAnswer, SnakeInput, Timestamp
 from shared.application import application
 from shared.delivery.accounts import sender_of
@@ -161,10 +162,12 @@ class EmailDecided(SnakeAnswer):
     status: Status
 
 
-@routes.post("api/emails", who=Role.SERVICE, body_limit=BODY_LIMIT)
+@routes.post("api/emails", who=Role.SERVICE, body_limit=BODY_LIMIT, idempotent=True)
 def store_email(request: Request[EmailToSend]) -> EmailStored:
     """Store an email; it is on its way within a second while the service runs."""
-    return EmailStored(email_id=intake.store(application(), _submission(request, request.body)))
+    submission = _submission(request, request.body)
+    keep = answering(request.once, lambda ids: EmailStored(email_id=ids[0]))
+    return EmailStored(email_id=intake.store(application(), submission, keep))
 
 
 @routes.get("api/emails", who=Who.ANY_LOGIN)

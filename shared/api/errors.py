@@ -27,6 +27,7 @@ from shared.intake import InvalidEmail
 from shared.moving import PasswordNeeded, ServiceRuns, TargetUnreachable
 from shared.outbox.add import DatabaseMoved
 from shared.outbox.decide import ContentRemoved, NotEnded, NotWaiting
+from shared.outbox.kept_answers import AlreadyKept
 from shared.outbox.resolve import EmailNotFound, NotUnknown
 from shared.security.limits import TooManyRequests
 from shared.security.lockout import LockedOut
@@ -129,6 +130,8 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(
                 429, "locked_out", str(error), headers={"Retry-After": str(error.retry_after)}
             )
+        case AlreadyKept():
+            return ApiError(409, "request_in_progress", "Ask again in a moment.")
         case InvalidEmail():
             return _invalid_email(error)
         case EmailNotFound():
