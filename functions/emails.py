@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, RootModel
+from pydantic import AwareDatetime, ConfigDict, Field, RootModel
 
 from shared import intake
 from shared.api.body import MEGABYTE
 from shared.api.caller import Caller
+from shared.api.cursor import PATTERN as CURSOR
 from shared.api.cursor import read_cursor, write_cursor
 from shared.api.endpoint import Request, Routes, Who
-from shared.api.errors import ApiError, FieldError
 from shared.api.idempotency import answering
 from shared.api.models import Answer, SnakeAnswer, SnakeInput, Timestamp
 from shared.application import application
@@ -30,9 +29,17 @@ routes = Routes()
 
 BODY_LIMIT = 30 * MEGABYTE
 _LARGEST_NUMBER = 2**31 - 1
+_ONE_LINE = r"^[^\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]*$"
+_HEADER_NAME = "^(X-[A-Za-z0-9-]{1,70}|List-[A-Za-z0-9-]{1,70}|References|In-Reply-To)$"
+_CONTENT = ("html_content", "text_content")
 
-Address = Annotated[str, Field(min_length=1, max_length=700)]
-Tag = Annotated[str, Field(min_length=1, max_length=100)]
+Address = Annotated[str, Field(min_length=1, max_length=700, json_schema_extra={"format": "email"})]
+"""One address, which may come with a name: `Ann <ann@example.com>`."""
+Line = Annotated[str, Field(pattern=_ONE_LINE)]
+Tag = Annotated[str, Field(min_length=1, max_length=50, pattern=_ONE_LINE)]
+HeaderValue = Annotated[
+    str, Field(min_length=1, max_length=998, json_schema_extra={"pattern": "^[!-~]([ -~]*[!-~])?$"})
+]
 
 
 class EmailToSend(SnakeInput):
@@ -40,6 +47,9 @@ class EmailToSend(SnakeInput):
 
     model_config = ConfigDict(
         json_schema_extra={
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": "string"}}} for name in _CONTENT
+            ],
             "examples": [
                 {
                     "subject": "Test Email",
@@ -49,11 +59,11 @@ class EmailToSend(SnakeInput):
                     "bcc": ["bcc1@example.com"],
                     "priority": 1,
                 }
-            ]
+            ],
         }
     )
 
-    subject: str = Field(max_length=500)
+    subject: Line = Field(max_length=500)
     recipients: list[Address] = Field(min_length=1, max_length=MOST_RECIPIENTS)
     cc: list[Address] = Field(default_factory=list, max_length=MOST_RECIPIENTS)
     bcc: list[Address] = Field(default_factory=list, max_length=MOST_RECIPIENTS)
@@ -61,11 +71,15 @@ class EmailToSend(SnakeInput):
     text_content: str | None = Field(None, repr=False)
     priority: int = Field(3, ge=1, le=5)
     smtp_config_id: int | None = Field(None, ge=1, le=_LARGEST_NUMBER)
-    reply_to: str | None = Field(None, max_length=500)
-    headers: dict[str, str] = Field(default_factory=dict, max_length=MOST_HEADERS)
+    reply_to: Address | None = None
+    headers: dict[str, HeaderValue] = Field(
+        default_factory=dict,
+        max_length=MOST_HEADERS,
+        json_schema_extra={"propertyNames": {"pattern": _HEADER_NAME}},
+    )
     lane: Lane = Lane.IMMEDIATE
-    send_at: datetime | None = None
-    expires_at: datetime | None = None
+    send_at: AwareDatetime | None = None
+    expires_at: AwareDatetime | None = None
     tags: list[Tag] = Field(default_factory=list, max_length=10)
 
 
@@ -133,9 +147,10 @@ class Limit(SnakeInput):
 
 
 class EmailQuery(Limit):
-    status: Status | None = None
+    # The host leaves out what is empty, so an empty status is none.
+    status: Literal["", "queued", "sending", "retry", "sent", "failed", "unknown", "cancelled"] = ""
     query: str = Field("", max_length=200)
-    cursor: str | None = Field(None, max_length=200)
+    cursor: Annotated[str, Field(pattern=CURSOR)] | None = None
 
 
 class AttemptMade(Answer):
@@ -174,7 +189,9 @@ def store_email(request: Request[EmailToSend]) -> EmailStored:
 def list_emails(request: Request[None, EmailQuery]) -> EmailPage:
     """List emails, the latest first; a page may be short, the last has no next_cursor."""
     query = request.query
-    wish = Wish(query.status, query.query, _only_of(request.caller))
+    wish = Wish(
+        Status(query.status) if query.status else None, query.query, _only_of(request.caller)
+    )
     after = read_cursor(query.cursor)
     with application().database().read() as connection:
         page = search.page(connection, wish, after, query.limit)
@@ -183,10 +200,10 @@ def list_emails(request: Request[None, EmailQuery]) -> EmailPage:
     )
 
 
-@routes.get("api/emails/status/{status}", who=Who.ANY_LOGIN, errors={422})
+@routes.get(f"api/emails/status/{{status:regex(^({'|'.join(Status)})$)}}", who=Who.ANY_LOGIN)
 def emails_by_status(request: Request[None, Limit]) -> EmailSummaries:
     """List the latest emails in one status."""
-    wish = Wish(_status(request.path), stored_by=_only_of(request.caller))
+    wish = Wish(Status(request.path["status"].lower()), stored_by=_only_of(request.caller))
     with application().database().read() as connection:
         page = search.page(connection, wish, None, request.query.limit)
     return EmailSummaries(tuple(_summary(one) for one in page.emails))
@@ -268,16 +285,6 @@ def _only_of(caller: Caller) -> str | None:
 
 def _number(path: Mapping[str, str]) -> int:
     return int(path["id"])
-
-
-def _status(path: Mapping[str, str]) -> Status:
-    try:
-        return Status(path["status"].lower())
-    except ValueError:
-        message = f"The status is one of {', '.join(Status)}."
-        raise ApiError(
-            422, "validation_failed", message, errors=(FieldError("status", message),)
-        ) from None
 
 
 def _summary(email: StoredEmail) -> EmailSummary:

@@ -9,6 +9,7 @@ from typing import Literal
 
 import azure.functions as func
 
+from shared import intake
 from shared.accounts.errors import AccountNotFound, BadAccountValue, CodeTaken
 from shared.api.models import Answer, example
 from shared.configuration.live_document import DocumentUnreadable
@@ -23,7 +24,6 @@ from shared.delivery.bad_email import BadAddress
 from shared.delivery.tick import ServiceStopped
 from shared.delivery.trial import AccountUnusable, TrialFailed, UnknownAccount
 from shared.errors import RowpostError
-from shared.intake import InvalidEmail
 from shared.moving import PasswordNeeded, ServiceRuns, TargetUnreachable
 from shared.outbox.add import DatabaseMoved
 from shared.outbox.decide import ContentRemoved, NotEnded, NotWaiting
@@ -130,9 +130,13 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(
                 429, "locked_out", str(error), headers={"Retry-After": str(error.retry_after)}
             )
+        case intake.UnknownAccount():
+            return _conflict("account_unknown", "smtp_config_id", str(error))
+        case intake.ExpiresTooSoon():
+            return _conflict("expires_too_soon", "expires_at", str(error))
         case AlreadyKept():
             return ApiError(409, "request_in_progress", "Ask again in a moment.")
-        case InvalidEmail():
+        case intake.InvalidEmail():
             return _invalid_email(error)
         case EmailNotFound():
             return ApiError(404, "email_not_found", _NO_SUCH_EMAIL)
@@ -190,13 +194,17 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(500, "internal_error", _UNFORESEEN)
 
 
-def _invalid_email(error: InvalidEmail) -> ApiError:
+def _invalid_email(error: intake.InvalidEmail) -> ApiError:
     return ApiError(
         422,
         "validation_failed",
         "The email can't be sent as it is: see errors.",
         errors=tuple(FieldError(fault.field, f"{fault.message}.") for fault in error.faults[:50]),
     )
+
+
+def _conflict(code: str, field: str, message: str) -> ApiError:
+    return ApiError(409, code, message, errors=(FieldError(field, message),))
 
 
 def _invalid(field: str, message: str, code: str = "validation_failed") -> ApiError:

@@ -122,7 +122,7 @@ def test_what_is_rare_is_found_however_far_away_it_is(api: Api, queue: Database)
     assert walk(api, query="needle") == [needle]
 
 
-@pytest.mark.parametrize("cursor", ["x", "AAAA", "WyJhIiwyXQ", "W251bGwsLTFd", "é"])
+@pytest.mark.parametrize("cursor", ["x", "1-", "-1", "1-2-3", "12345678901", "é"])
 def test_a_cursor_that_is_not_ours_is_refused(api: Api, cursor: str) -> None:
     reply = api.get("/api/emails", cursor=cursor)
 
