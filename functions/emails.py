@@ -16,8 +16,7 @@ from shared.api.endpoint import Request, Routes, Who
 from shared.api.idempotency import answering
 from shared.api.models import Answer, SnakeAnswer, SnakeInput, Timestamp
 from shared.application import application
-from shared.delivery.accounts import sender_of
-from shared.delivery.addresses import Mailbox
+from shared.delivery.accounts import Sender, sender_of
 from shared.intake import MOST_HEADERS, MOST_RECIPIENTS, Origin, Submission
 from shared.outbox import decide, search
 from shared.outbox.resolve import Decision, resolve
@@ -109,6 +108,7 @@ class EmailDetails(SnakeAnswer):
     lane: Lane
     retry_count: int
     smtp_config: str | None
+    smtp_config_id: int | None
     created_at: Timestamp | None
     updated_at: Timestamp | None
     sent_at: Timestamp | None
@@ -298,14 +298,14 @@ def _summary(email: StoredEmail) -> EmailSummary:
     )
 
 
-def _details(email: StoredEmail, sender: Mailbox | None) -> EmailDetails:
+def _details(email: StoredEmail, sender: Sender | None) -> EmailDetails:
     to, cc, bcc = email.mailboxes()
     times = (email.created_at, email.last_retry_at, email.sent_at, email.ended_at)
     return EmailDetails(
         id=email.id,
         subject=email.subject,
-        sender=sender.address if sender else None,
-        sender_name=sender.name or None if sender else None,
+        sender=sender.mailbox.address if sender else None,
+        sender_name=sender.mailbox.name or None if sender else None,
         recipients=to,
         cc=cc,
         bcc=bcc,
@@ -314,7 +314,8 @@ def _details(email: StoredEmail, sender: Mailbox | None) -> EmailDetails:
         priority=email.priority,
         lane=email.lane,
         retry_count=email.retries,
-        smtp_config=email.account_code,
+        smtp_config=sender.account_name if sender else email.account_code,
+        smtp_config_id=sender.account_id if sender else None,
         created_at=email.created_at,
         updated_at=max([time for time in times if time is not None], default=None),
         sent_at=email.sent_at,

@@ -44,7 +44,7 @@ def account(database: Database, code: str | None = "GMAIL", **columns: Any) -> i
 
 class TestStoring:
     def test_the_seeds_own_example_is_stored_and_shown(self, api: Api, queue: Database) -> None:
-        config_id = account(queue)
+        config_id = account(queue, Rowpost_Name="Gmail Account")
         example = {
             "subject": "Test Email",
             "recipients": ["recipient1@example.com", "recipient2@example.com"],
@@ -72,7 +72,8 @@ class TestStoring:
             "status": "queued",
             "priority": 1,
             "retry_count": 0,
-            "smtp_config": "GMAIL",
+            "smtp_config": "Gmail Account",
+            "smtp_config_id": config_id,
             "sent_at": None,
             "error_message": None,
             "lane": "immediate",
