@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, JsonValue, RootModel
-from pydantic.config import JsonDict
+from pydantic import AwareDatetime, ConfigDict, Field, RootModel
 
 from shared import intake
 from shared.api.body import MEGABYTE
 from shared.api.caller import Caller
-from shared.api.cursor import CursorText, read_cursor, write_cursor
+from shared.api.cursor import PATTERN as CURSOR
+from shared.api.cursor import read_cursor, write_cursor
 from shared.api.endpoint import Request, Routes, Who
-from shared.api.errors import ApiError, FieldError
-from shared.api.models import NO_BREAK, Answer, SnakeAnswer, SnakeInput, Timestamp
+from shared.api.idempotency import answering
+from shared.api.models import Answer, SnakeAnswer, SnakeInput, Timestamp
 from shared.application import application
-from shared.delivery.accounts import sender_of
-from shared.delivery.addresses import Mailbox
+from shared.delivery.accounts import Sender, sender_of
 from shared.intake import MOST_HEADERS, MOST_RECIPIENTS, Origin, Submission
 from shared.outbox import decide, search
 from shared.outbox.resolve import Decision, resolve
@@ -30,19 +28,17 @@ routes = Routes()
 
 BODY_LIMIT = 30 * MEGABYTE
 _LARGEST_NUMBER = 2**31 - 1
-
-# What `intake` refuses is said here for the description only.
-_LINE: JsonDict = {"pattern": rf"^{NO_BREAK}*$"}
-_HEADER_LINE = rf"^{NO_BREAK}*[!-~]{NO_BREAK}*$"
-_HEADER_NAMES = r"^([Xx]-|[Ll]ist-)[!-9;-~]{1,70}$|^References$|^In-Reply-To$"
-_SOME_CONTENT: list[JsonValue] = [
-    {"required": [name], "properties": {name: {"type": "string"}}}
-    for name in ("html_content", "text_content")
-]
+_ONE_LINE = r"^[^\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]*$"
+_HEADER_NAME = "^(X-[A-Za-z0-9-]{1,70}|List-[A-Za-z0-9-]{1,70}|References|In-Reply-To)$"
+_CONTENT = ("html_content", "text_content")
 
 Address = Annotated[str, Field(min_length=1, max_length=700, json_schema_extra={"format": "email"})]
-Tag = Annotated[str, Field(min_length=1, max_length=100, json_schema_extra=_LINE)]
-HeaderLine = Annotated[str, Field(json_schema_extra={"pattern": _HEADER_LINE, "maxLength": 998})]
+"""One address, which may come with a name: `Ann <ann@example.com>`."""
+Line = Annotated[str, Field(pattern=_ONE_LINE)]
+Tag = Annotated[str, Field(min_length=1, max_length=50, pattern=_ONE_LINE)]
+HeaderValue = Annotated[
+    str, Field(min_length=1, max_length=998, json_schema_extra={"pattern": "^[!-~]([ -~]*[!-~])?$"})
+]
 
 
 class EmailToSend(SnakeInput):
@@ -50,6 +46,9 @@ class EmailToSend(SnakeInput):
 
     model_config = ConfigDict(
         json_schema_extra={
+            "anyOf": [
+                {"required": [name], "properties": {name: {"type": "string"}}} for name in _CONTENT
+            ],
             "examples": [
                 {
                     "subject": "Test Email",
@@ -60,11 +59,10 @@ class EmailToSend(SnakeInput):
                     "priority": 1,
                 }
             ],
-            "anyOf": _SOME_CONTENT,
         }
     )
 
-    subject: str = Field(max_length=500, json_schema_extra=_LINE)
+    subject: Line = Field(max_length=500)
     recipients: list[Address] = Field(min_length=1, max_length=MOST_RECIPIENTS)
     cc: list[Address] = Field(default_factory=list, max_length=MOST_RECIPIENTS)
     bcc: list[Address] = Field(default_factory=list, max_length=MOST_RECIPIENTS)
@@ -72,15 +70,15 @@ class EmailToSend(SnakeInput):
     text_content: str | None = Field(None, repr=False)
     priority: int = Field(3, ge=1, le=5)
     smtp_config_id: int | None = Field(None, ge=1, le=_LARGEST_NUMBER)
-    reply_to: Address | None = Field(None, max_length=500)
-    headers: dict[str, HeaderLine] = Field(
+    reply_to: Address | None = None
+    headers: dict[str, HeaderValue] = Field(
         default_factory=dict,
         max_length=MOST_HEADERS,
-        json_schema_extra={"propertyNames": {"pattern": _HEADER_NAMES}},
+        json_schema_extra={"propertyNames": {"pattern": _HEADER_NAME}},
     )
     lane: Lane = Lane.IMMEDIATE
-    send_at: datetime | None = None
-    expires_at: datetime | None = None
+    send_at: AwareDatetime | None = None
+    expires_at: AwareDatetime | None = None
     tags: list[Tag] = Field(default_factory=list, max_length=10)
 
 
@@ -110,6 +108,7 @@ class EmailDetails(SnakeAnswer):
     lane: Lane
     retry_count: int
     smtp_config: str | None
+    smtp_config_id: int | None
     created_at: Timestamp | None
     updated_at: Timestamp | None
     sent_at: Timestamp | None
@@ -148,9 +147,10 @@ class Limit(SnakeInput):
 
 
 class EmailQuery(Limit):
-    status: Status | None = None
+    # The host leaves out what is empty, so an empty status is none.
+    status: Literal["", "queued", "sending", "retry", "sent", "failed", "unknown", "cancelled"] = ""
     query: str = Field("", max_length=200)
-    cursor: CursorText | None = None
+    cursor: Annotated[str, Field(pattern=CURSOR)] | None = None
 
 
 class AttemptMade(Answer):
@@ -177,17 +177,21 @@ class EmailDecided(SnakeAnswer):
     status: Status
 
 
-@routes.post("api/emails", who=Role.SERVICE, body_limit=BODY_LIMIT, errors={409})
+@routes.post("api/emails", who=Role.SERVICE, body_limit=BODY_LIMIT, idempotent=True)
 def store_email(request: Request[EmailToSend]) -> EmailStored:
     """Store an email; it is on its way within a second while the service runs."""
-    return EmailStored(email_id=intake.store(application(), _submission(request, request.body)))
+    submission = _submission(request, request.body)
+    keep = answering(request.once, lambda ids: EmailStored(email_id=ids[0]))
+    return EmailStored(email_id=intake.store(application(), submission, keep))
 
 
 @routes.get("api/emails", who=Who.ANY_LOGIN)
 def list_emails(request: Request[None, EmailQuery]) -> EmailPage:
     """List emails, the latest first; a page may be short, the last has no next_cursor."""
     query = request.query
-    wish = Wish(query.status, query.query, _only_of(request.caller))
+    wish = Wish(
+        Status(query.status) if query.status else None, query.query, _only_of(request.caller)
+    )
     after = read_cursor(query.cursor)
     with application().database().read() as connection:
         page = search.page(connection, wish, after, query.limit)
@@ -199,7 +203,7 @@ def list_emails(request: Request[None, EmailQuery]) -> EmailPage:
 @routes.get(f"api/emails/status/{{status:regex(^({'|'.join(Status)})$)}}", who=Who.ANY_LOGIN)
 def emails_by_status(request: Request[None, Limit]) -> EmailSummaries:
     """List the latest emails in one status."""
-    wish = Wish(_status(request.path), stored_by=_only_of(request.caller))
+    wish = Wish(Status(request.path["status"].lower()), stored_by=_only_of(request.caller))
     with application().database().read() as connection:
         page = search.page(connection, wish, None, request.query.limit)
     return EmailSummaries(tuple(_summary(one) for one in page.emails))
@@ -283,14 +287,6 @@ def _number(path: Mapping[str, str]) -> int:
     return int(path["id"])
 
 
-def _status(path: Mapping[str, str]) -> Status:
-    try:
-        return Status(path["status"].lower())
-    except ValueError:
-        message = f"The status is one of {', '.join(Status)}."
-        raise ApiError(404, "not_found", message, errors=(FieldError("status", message),)) from None
-
-
 def _summary(email: StoredEmail) -> EmailSummary:
     return EmailSummary(
         id=email.id,
@@ -302,14 +298,14 @@ def _summary(email: StoredEmail) -> EmailSummary:
     )
 
 
-def _details(email: StoredEmail, sender: Mailbox | None) -> EmailDetails:
+def _details(email: StoredEmail, sender: Sender | None) -> EmailDetails:
     to, cc, bcc = email.mailboxes()
     times = (email.created_at, email.last_retry_at, email.sent_at, email.ended_at)
     return EmailDetails(
         id=email.id,
         subject=email.subject,
-        sender=sender.address if sender else None,
-        sender_name=sender.name or None if sender else None,
+        sender=sender.mailbox.address if sender else None,
+        sender_name=sender.mailbox.name or None if sender else None,
         recipients=to,
         cc=cc,
         bcc=bcc,
@@ -318,7 +314,8 @@ def _details(email: StoredEmail, sender: Mailbox | None) -> EmailDetails:
         priority=email.priority,
         lane=email.lane,
         retry_count=email.retries,
-        smtp_config=email.account_code,
+        smtp_config=sender.account_name if sender else email.account_code,
+        smtp_config_id=sender.account_id if sender else None,
         created_at=email.created_at,
         updated_at=max([time for time in times if time is not None], default=None),
         sent_at=email.sent_at,

@@ -59,8 +59,12 @@ class InvalidEmail(RowpostError):
         self.faults = faults
 
 
-class UnknownAccount(InvalidEmail):
-    """The account that it names is not there, or has no code to be named by in its row."""
+class UnknownAccount(RowpostError):
+    """The account that an email names is not there, or can't be named by emails."""
+
+
+class ExpiresTooSoon(RowpostError):
+    """The email could never be sent: it expires before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,6 +151,7 @@ def judge(submission: Submission) -> NewEmail:
     faults += _faults(submission)
     if faults:
         raise InvalidEmail(*faults)
+    _require_time_to_send(submission)
     lists = [_written(mailboxes) for mailboxes in (to, cc, bcc)]
     fits = all(whole for _, whole in lists)
     email = NewEmail(
@@ -197,11 +202,9 @@ def _code(connection: Connection, account: int | str | None) -> str | None:
     column = accounts.c.Rowpost_Id if isinstance(account, int) else accounts.c.ParamCode
     row = connection.execute(select(accounts.c.ParamCode).where(column == account)).first()
     if row is None:
-        raise UnknownAccount(BadValue("smtp_config_id", "is not the number or code of an account"))
+        raise UnknownAccount("There is no such account: give the number of one that is there.")
     if not row.ParamCode:
-        raise UnknownAccount(
-            BadValue("smtp_config_id", "is an account without a code: give it one first")
-        )
+        raise UnknownAccount("This account has no code, so no email can name it: give it one.")
     return str(row.ParamCode)
 
 
@@ -269,7 +272,7 @@ def _header_faults(headers: Mapping[str, str]) -> Iterable[BadValue]:
             yield BadValue(
                 place, "may not be set: only X-*, List-*, References and In-Reply-To may"
             )
-        elif name.lower() in names:
+        elif name.lower() in names and not name.lower().startswith(("x-", "list-")):
             yield BadValue(place, "is given twice")
         elif len(value) > MOST_HEADER_CHARACTERS:
             yield BadValue(place, f"is longer than {MOST_HEADER_CHARACTERS} characters")
@@ -280,15 +283,18 @@ def _header_faults(headers: Mapping[str, str]) -> Iterable[BadValue]:
 
 def _time_faults(submission: Submission) -> Iterable[BadValue]:
     for name, time in (("send_at", submission.send_at), ("expires_at", submission.expires_at)):
-        if time is not None and time.tzinfo is None:
-            yield BadValue(name, "names no time zone: end it with Z for UTC")
-            return
-    if submission.expires_at is None:
-        return
-    if submission.expires_at <= datetime.now(UTC):
-        yield BadValue("expires_at", "has passed already")
-    elif submission.send_at is not None and submission.expires_at <= submission.send_at:
-        yield BadValue("expires_at", "comes before send_at")
+        try:
+            (time or datetime.now(UTC)).astimezone(UTC)
+        except OverflowError:
+            yield BadValue(name, "is beyond all calendars")
+
+
+def _require_time_to_send(submission: Submission) -> None:
+    expires, earliest = submission.expires_at, datetime.now(UTC)
+    if submission.send_at is not None:
+        earliest = max(earliest, submission.send_at)
+    if expires is not None and expires <= earliest:
+        raise ExpiresTooSoon("expires_at has passed already, or comes before send_at: choose both.")
 
 
 # How mailboxes are written into the row's own lists.

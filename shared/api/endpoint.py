@@ -21,7 +21,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from types import NoneType
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
@@ -34,8 +34,10 @@ from shared.api.access_log import log_answer
 from shared.api.body import MEGABYTE, parse_body, refuse_oversized, validated
 from shared.api.caller import Caller, authenticate, caller_address, require
 from shared.api.errors import EVERY_ANSWER, ApiError, as_api_error, new_request_id
+from shared.api.idempotency import Once, earlier_answer, once_of
 from shared.api.limits import Limits, count_request
 from shared.api.models import Answer, Input
+from shared.outbox.kept_answers import AlreadyKept
 from shared.security.roles import Role
 from shared.security.tokens import InvalidToken
 
@@ -65,6 +67,8 @@ class Request(Generic[Body, Query]):
     query: Query
     path: Mapping[str, str]
     headers: Mapping[str, str]
+    once: Once | None = None
+    """Set where the endpoint is idempotent and the caller has sent a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ class Operation:
     body_limit: int
     limits: Limits
     handler: Callable[[Request[Any, Any]], Answer]
+    idempotent: bool = False
 
 
 class Routes:
@@ -111,9 +116,14 @@ class Routes:
         body_limit: int = MEGABYTE,
         errors: Collection[int] = (),
         limits: Limits = None,
+        idempotent: bool = False,
     ) -> Callable[[H], H]:
-        """Declare what POST of `path` does; `body_limit` in bytes."""
-        return self._declare("POST", path, who, body_limit, errors, limits)
+        """Declare what POST of `path` does; `body_limit` in bytes.
+
+        `idempotent`: a request that comes again with the same Idempotency-Key gets the first
+        answer again; see `shared.api.idempotency`.
+        """
+        return self._declare("POST", path, who, body_limit, errors, limits, idempotent)
 
     def put(
         self,
@@ -146,6 +156,7 @@ class Routes:
         body_limit: int,
         errors: Collection[int],
         limits: Limits,
+        idempotent: bool = False,
     ) -> Callable[[H], H]:
         def declare(handler: H) -> H:
             hints = get_type_hints(handler)
@@ -157,11 +168,12 @@ class Routes:
                 body=body,
                 query=query,
                 answers=_answers_of(hints["return"]),
-                errors=frozenset(errors),
+                errors=frozenset({*errors, 409} if idempotent else errors),
                 summary=(handler.__doc__ or "").strip().partition("\n")[0],
                 body_limit=body_limit,
                 limits=limits,
                 handler=handler,
+                idempotent=idempotent,
             )
             self.operations.append(operation)
             self._operations_at(path)[method] = operation
@@ -227,7 +239,25 @@ def _respond(
         )
     operation = operations[method]
     request = _let_in(operation, req, request_id)
-    return _to_response(operation.handler(request), request_id)
+    return _to_response(_carry_out(operation, request), request_id)
+
+
+def _carry_out(operation: Operation, request: Request[Any, Any]) -> Answer:
+    """Let the handler answer; a request that came before with the same key is answered as then."""
+    once = None
+    if operation.idempotent:
+        endpoint = f"{operation.method} {operation.path}"
+        once = once_of(request.headers, request.caller, endpoint, request.body)
+    if once is None:
+        return operation.handler(request)
+    if (earlier := earlier_answer(once, operation.answers)) is not None:
+        return earlier
+    try:
+        return operation.handler(replace(request, once=once))
+    except AlreadyKept:
+        if (earlier := earlier_answer(once, operation.answers)) is None:
+            raise
+        return earlier
 
 
 def _let_in(operation: Operation, req: func.HttpRequest, request_id: str) -> Request[Any, Any]:

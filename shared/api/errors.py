@@ -24,10 +24,10 @@ from shared.delivery.bad_email import BadAddress
 from shared.delivery.tick import ServiceStopped
 from shared.delivery.trial import AccountUnusable, TrialFailed, UnknownAccount
 from shared.errors import RowpostError
-from shared.intake import InvalidEmail
 from shared.moving import PasswordNeeded, ServiceRuns, TargetUnreachable
 from shared.outbox.add import DatabaseMoved
 from shared.outbox.decide import ContentRemoved, NotEnded, NotWaiting
+from shared.outbox.kept_answers import AlreadyKept
 from shared.outbox.resolve import EmailNotFound, NotUnknown
 from shared.security.limits import TooManyRequests
 from shared.security.lockout import LockedOut
@@ -131,8 +131,12 @@ def as_api_error(error: Exception) -> ApiError:
                 429, "locked_out", str(error), headers={"Retry-After": str(error.retry_after)}
             )
         case intake.UnknownAccount():
-            return _invalid_email(error, 409, "unknown_account")
-        case InvalidEmail():
+            return _invalid("smtp_config_id", str(error))
+        case intake.ExpiresTooSoon():
+            return _invalid("expires_at", str(error))
+        case AlreadyKept():
+            return ApiError(409, "request_in_progress", "Ask again in a moment.")
+        case intake.InvalidEmail():
             return _invalid_email(error)
         case EmailNotFound():
             return ApiError(404, "email_not_found", _NO_SUCH_EMAIL)
@@ -148,8 +152,7 @@ def as_api_error(error: Exception) -> ApiError:
         case BadAddress():
             return _invalid("email", f"This is no email address: {error}.")
         case UnknownAccount():
-            unknown = (FieldError("paramCode", str(error)),)
-            return ApiError(409, "unknown_account", str(error), errors=unknown)
+            return _invalid("paramCode", str(error))
         case AccountUnusable():
             return ApiError(409, "account_unusable", str(error))
         case TrialFailed():
@@ -190,12 +193,10 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(500, "internal_error", _UNFORESEEN)
 
 
-def _invalid_email(
-    error: InvalidEmail, status: int = 422, code: str = "validation_failed"
-) -> ApiError:
+def _invalid_email(error: intake.InvalidEmail) -> ApiError:
     return ApiError(
-        status,
-        code,
+        422,
+        "validation_failed",
         "The email can't be sent as it is: see errors.",
         errors=tuple(FieldError(fault.field, f"{fault.message}.") for fault in error.faults[:50]),
     )

@@ -51,6 +51,11 @@ class Input(BaseModel):
         hide_input_in_errors=True,
     )
 
+    def fingerprint(self) -> bytes:
+        """The same for requests that say the same, in whatever order. A model with files adds a
+        hash of each of them."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True).encode("ascii")
+
 
 class Answer(BaseModel):
     """What a caller gets, as JSON unless it says otherwise; each kind knows its HTTP status."""

@@ -21,6 +21,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 
 from shared.api.endpoint import WITH_BODY, Operation, Who
 from shared.api.errors import Failure
+from shared.api.idempotency import HEADER, LONGEST_KEY
 from shared.api.models import Answer, File, Input
 from shared.security.roles import Role
 
@@ -50,6 +51,10 @@ _ERRORS: Mapping[int, str] = {
     502: "The mail server refused; `message` has its own words.",
     503: "The database or the secret store is away.",
 }
+_ONCE = (
+    f"Send a key of your own (1 to {LONGEST_KEY} characters) as `{HEADER}`: the same request with "
+    "the same key gets the first answer again within 24 hours, with `Idempotency-Replayed: true`."
+)
 _HEADERS = {
     "X-Request-Id": spec.Header(
         description="What this request is called in the log.",
@@ -197,7 +202,8 @@ def _operation(operation: Operation, tag: str, schemas: _Schemas) -> spec.Operat
 def _description(operation: Operation) -> str:
     further = inspect.getdoc(operation.handler) or ""
     further = further.removeprefix(operation.summary).strip()
-    return "\n\n".join(filter(None, (further, _who(operation.who))))
+    once = _ONCE if operation.idempotent else ""
+    return "\n\n".join(filter(None, (further, once, _who(operation.who))))
 
 
 def _who(who: Role | Who) -> str:

@@ -68,7 +68,7 @@ emails = Table(
     # A list of mailboxes, a JSON object of further header fields, a JSON array of tags.
     Column("dd_ReplyTo", Unicode(500)),
     Column("dd_Headers", AnyText),
-    Column("dd_Tags", Unicode(1000)),
+    Column("dd_Tags", Unicode(1100)),
     # By which way it came in, who stored it, and the request that did.
     Column("dd_Origin", Unicode(20)),
     Column("dd_StoredBy", Unicode(150)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, RowMapping, func, insert, select, update
 
@@ -112,14 +112,23 @@ def answered_codes(connection: Connection) -> list[str | None]:
     return in_order if _default(rows) is None else [*NO_CODE, *in_order]
 
 
-def sender_of(connection: Connection, code: str | None) -> Mailbox | None:
+class Sender(NamedTuple):
+    """Which account sends an email, and as whom."""
+
+    account_id: int
+    account_name: str
+    mailbox: Mailbox
+
+
+def sender_of(connection: Connection, code: str | None) -> Sender | None:
     """Who an email with this code is from; None where no active account answers for it."""
     rows = [row for row in connection.execute(_ALL) if is_active(row._mapping)]
     default = _default(rows)
     for row in rows:
         if (code or None) in _codes(row, is_default=row.Rowpost_Id == default):
             try:
-                return _sender(row)
+                name = row.Rowpost_Name or row.ParamCode or ""
+                return Sender(row.Rowpost_Id, name, _sender(row))
             except BadAccount:
                 return None
     return None

@@ -26,7 +26,7 @@ _WIDTHS = {
     "stored_by": 150,
     "request_id": 36,
 }
-_TAGS_WIDTH = 1000
+_TAGS_WIDTH = 1100
 PRIORITIES = range(1, 6)
 
 

@@ -138,6 +138,6 @@ def test_an_account_that_is_unknown_or_unusable_is_told(
 
     assert (nothing.status, nothing.json["code"]) == (409, "account_unusable")
     for reply in (unknown, inactive):
-        assert (reply.status, reply.json["errors"][0]["field"]) == (409, "paramCode")
+        assert (reply.status, reply.json["errors"][0]["field"]) == (422, "paramCode")
     assert (lost.status, lost.json["code"]) == (409, "account_unusable")
     assert "enter it again" in lost.json["message"]

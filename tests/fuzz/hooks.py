@@ -6,30 +6,34 @@ import atexit
 import json
 import os
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import schemathesis
-from hypothesis import strategies as st
 from schemathesis import Case, HookContext, Response
 
-from shared.api.cursor import write_cursor
-from shared.outbox.search import Position
 from tests.fuzz.campaign import COUNTS_FILE
 
 _TIMES = {"send_at": "2100-01-01T00:00:00Z", "expires_at": "2100-01-02T00:00:00Z"}
+# The account that a fresh service has.
+_ACCOUNT = {"smtp_config_id": 1, "paramCode": "CATCHER"}
 
 _counts: Counter[int] = Counter()
 
 
 @schemathesis.hook
 def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
-    """Times are related in a way that no JSON Schema can say: here to each other, and to now."""
-    if isinstance(case.body, dict):
-        for name, time in _TIMES.items():
-            if _is_time(case.body.get(name)):
-                case.body[name] = time
+    """What no JSON Schema can say: which accounts there are, and how times stand to each other."""
+    if not isinstance(case.body, dict):
+        return
+    for name, time in _TIMES.items():
+        if _is_time(case.body.get(name)):
+            case.body[name] = time
+    for name, account in _ACCOUNT.items():
+        given = case.body.get(name)
+        if isinstance(given, type(account)) and not isinstance(given, bool):
+            case.body[name] = account
 
 
 @schemathesis.hook
@@ -42,14 +46,6 @@ def _is_time(value: object) -> bool:
         return isinstance(value, str) and bool(datetime.fromisoformat(value))
     except ValueError:
         return False
-
-
-def _cursors() -> st.SearchStrategy[str | None]:
-    times = st.datetimes(timezones=st.just(UTC)) | st.none()
-    return st.builds(Position, times, st.integers(0, 2**31 - 1)).map(write_cursor)
-
-
-schemathesis.openapi.format("cursor", _cursors())
 
 
 @atexit.register
