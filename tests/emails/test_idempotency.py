@@ -83,7 +83,7 @@ def test_keys_of_two_callers_are_two_keys(
 
 def test_a_request_that_was_refused_leaves_its_key_free(api: Api, queue: Database) -> None:
     assert post(api, recipients=["nobody"]).status == 422
-    assert post(api, smtp_config_id=99).status == 409
+    assert post(api, smtp_config_id=99).status == 422
 
     assert post(api).status == 202
     assert flags(queue) == "N"

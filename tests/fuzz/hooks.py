@@ -17,7 +17,7 @@ from tests.fuzz.campaign import COUNTS_FILE
 
 _TIMES = {"send_at": "2100-01-01T00:00:00Z", "expires_at": "2100-01-02T00:00:00Z"}
 # The account that a fresh service has.
-_ACCOUNT = {"smtp_config_id": 1, "paramCode": "CATCHER"}
+_ACCOUNT: dict[str, Any] = {"smtp_config_id": 1, "paramCode": "CATCHER"}
 
 _counts: Counter[int] = Counter()
 
