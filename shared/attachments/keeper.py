@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from shared.attachments.names import new_key, safe_name
 from shared.attachments.store import AttachmentStore, AttachmentStoreUnavailable
@@ -70,7 +71,7 @@ class AttachmentKeeper:
         """
         name = safe_name(upload.filename)
         key = new_key(name, self._clock())
-        self._database().run(lambda connection: loose_files.note(connection, key))
+        self._database().run(partial(loose_files.note, key=key))
         content = _Measured(upload.chunks, most)
         try:
             self.store.write(key, content)
@@ -88,7 +89,7 @@ class AttachmentKeeper:
 
         A file that an email has taken stays: it is safe to call this after an uncertain commit.
         """
-        self._delete(self._database().run(lambda one: loose_files.give_up(one, keys)))
+        self._delete(self._database().run(partial(loose_files.give_up, keys=keys)))
 
     def forget(self, email_ids: Sequence[int]) -> None:
         """Delete the files of these emails, in small batches; the emails themselves stay.
@@ -97,7 +98,7 @@ class AttachmentKeeper:
         """
         for start in range(0, len(email_ids), _EMAILS_AT_ONCE):
             batch = email_ids[start : start + _EMAILS_AT_ONCE]
-            self._delete(self._database().run(lambda one: release_attachments(one, batch)))  # noqa: B023
+            self._delete(self._database().run(partial(release_attachments, ids=batch)))
 
     def sweep(self) -> int:
         """Delete files that no email has taken within a day; answers how many.
@@ -128,7 +129,7 @@ class AttachmentKeeper:
         except AttachmentStoreUnavailable as error:
             log.warning("%d files are deleted later: %s", len(keys) - len(deleted), error)
         if deleted:
-            self._database().run(lambda connection: loose_files.forget(connection, deleted))
+            self._database().run(partial(loose_files.forget, keys=deleted))
         return len(deleted)
 
 

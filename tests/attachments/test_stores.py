@@ -25,7 +25,6 @@ from shared.settings import Settings
 from tests.support.tools import free_port
 
 NOW = datetime(2026, 11, 21, 10, tzinfo=UTC)
-UNAVAILABLE_WITHIN = 12.0
 
 
 def key(name: str = "report.pdf") -> str:
@@ -189,10 +188,9 @@ def test_a_folder_that_cannot_be_used_is_told_without_its_path(tmp_path: Path) -
 @pytest.fixture
 def deaf(azurite: str) -> BlobStore:
     """A storage account that nobody answers for."""
+    account = azurite.partition(";BlobEndpoint")[0]
     address = f"http://127.0.0.1:{free_port()}/devstoreaccount1"
-    return BlobStore(
-        Settings(storage=azurite.split(";BlobEndpoint")[0] + f";BlobEndpoint={address}")
-    )
+    return BlobStore(Settings(storage=f"{account};BlobEndpoint={address}"))
 
 
 def test_a_storage_account_that_does_not_answer_is_away(deaf: BlobStore) -> None:
@@ -210,7 +208,7 @@ def test_a_storage_account_that_refuses_us_says_what_to_grant(azurite: str) -> N
         BlobStore(Settings(storage=foreign)).check()
 
 
-@pytest.mark.parametrize("text", ["nonsense", "AccountName=a;AccountKey=secretsecret"])
+@pytest.mark.parametrize("text", ["nonsense", "AccountKey=secretsecret", "AccountName=a;secret"])
 def test_a_wrong_connection_string_is_named_and_not_shown(text: str) -> None:
     with pytest.raises(AttachmentStoreUnavailable) as raised:
         BlobStore(Settings(storage=text)).check()
