@@ -29,7 +29,10 @@ _RATIO_COUNTS_FROM = 10 * 1024 * 1024
 _ENCRYPTED = 0x1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MACROS = frozenset({"vbaproject.bin", "vbadata.xml"})
-_PROGRAMS = frozenset("bat cmd com dll exe hta jar js lnk msi pif ps1 scr vbs".split())
+_PROGRAMS = frozenset(
+    {"bat", "cmd", "com", "dll", "exe", "hta", "jar", "js"}
+    | {"lnk", "msi", "pif", "ps1", "scr", "vbs", "vbe", "wsf"}
+)
 
 
 def check_zip(file: BinaryIO, required: Collection[str]) -> None:
