@@ -54,6 +54,8 @@ class FolderStore:
                 yield chunk
 
     def delete(self, key: str) -> None:
+        if not is_key(key):
+            return
         path = self._path(key)
         with _translated():
             for file in (_draft(path), path):

@@ -23,7 +23,7 @@ from shared.outbox.attachments import StoredAttachment, release_attachments
 
 log = logging.getLogger("rowpost.attachments")
 
-_EMAILS_AT_ONCE = 50
+_EMAILS_AT_ONCE = 20
 _MOST_SWEPT = 200
 _SWEEP_SECONDS = 20.0
 _SWEEP_EVERY_SECONDS = 3600.0

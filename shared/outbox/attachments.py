@@ -51,7 +51,9 @@ _COUNT = (
     .where(emails.c.dd_srno == bindparam("email_id"))
     .values(dd_AttachmentCount=bindparam("files"))
 )
-_REMOVE = delete(attachments).where(attachments.c.EmailId.in_(IDS))
+_REMOVE = (
+    delete(attachments).where(attachments.c.EmailId.in_(IDS)).returning(attachments.c.StorageKey)
+)
 
 
 def write_attachments(
@@ -96,9 +98,7 @@ def release_attachments(connection: Connection, ids: Sequence[int]) -> list[str]
 
     The emails go on saying that they had files: one that is sent again fails, with that reason.
     """
-    files = attachments_of(connection, ids)
-    keys = [one.key for each in files.values() for one in each]
+    keys = list(connection.execute(_REMOVE, {"ids": ids}).scalars())
     if keys:
         let_go(connection, keys)
-        connection.execute(_REMOVE, {"ids": list(files)})
     return keys

@@ -98,6 +98,7 @@ def test_nothing_but_a_key_of_ours_is_ever_touched(store: AttachmentStore, wrong
     ):
         with pytest.raises(AttachmentGone):
             call()
+    store.delete(wrong)
 
 
 def test_several_threads_write_and_read_at_once(store: AttachmentStore) -> None:
