@@ -26,6 +26,7 @@ from shared.security.tokens import SigningKeys
 from shared.settings import Settings, settings
 
 if TYPE_CHECKING:
+    from shared.attachments.keeper import AttachmentKeeper
     from shared.configuration.secret_store import SecretStore
     from shared.delivery.tokens import TokenQueue
     from shared.health import HealthCheck
@@ -97,6 +98,18 @@ class Application:
         from shared.delivery.tokens import token_queue
 
         return token_queue(self.settings)
+
+    @cached_property
+    def attachments(self) -> AttachmentKeeper:
+        """Files for emails: in Blob storage where there is a storage account, else in a folder."""
+        from shared.attachments.blobs import BlobStore
+        from shared.attachments.folder import FolderStore
+        from shared.attachments.keeper import AttachmentKeeper
+
+        settings = self.settings
+        folder = settings.data / "attachments"
+        store = BlobStore(settings) if settings.has_storage else FolderStore(folder)
+        return AttachmentKeeper(store, self.database, self.clock)
 
     @cached_property
     def overview(self) -> Watch[Overview]:

@@ -149,6 +149,7 @@ class HealthCheck:
 
     def _look_at_storage(self) -> None:
         self._application.tokens.check()
+        self._application.attachments.store.check()
 
     def _look_at_accounts(self) -> Accounts:
         here = self._application

@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     max_retries: int = Field(3, alias="ROWPOST_MAX_RETRIES", ge=0, le=100)
     retry_seconds: float = Field(60.0, alias="ROWPOST_RETRY_SECONDS", gt=0, le=86400)
     connections: int = Field(8, alias="ROWPOST_CONNECTIONS", ge=1, le=64)
+    most_attached_mb: int = Field(25, alias="ROWPOST_MOST_ATTACHED_MB", ge=1, le=100)
     resend_unknown: Literal["on", "off"] = Field("off", alias="ROWPOST_RESEND_UNKNOWN")
     request_limits: Literal["on", "off"] = Field("on", alias="ROWPOST_REQUEST_LIMITS")
     log_addresses: Literal["on", "off"] = Field("off", alias="ROWPOST_LOG_ADDRESSES")

@@ -12,6 +12,9 @@ import azure.functions as func
 from shared import intake
 from shared.accounts.errors import AccountNotFound, BadAccountValue, CodeTaken
 from shared.api.models import Answer, example
+from shared.attachments.keeper import FileTooLarge
+from shared.attachments.refusal import ContentRefused, TypeRefused
+from shared.attachments.store import AttachmentStoreUnavailable
 from shared.configuration.live_document import DocumentUnreadable
 from shared.configuration.secret_store import SecretStoreUnavailable, SecretTooLarge
 from shared.database.errors import (
@@ -28,6 +31,7 @@ from shared.moving import PasswordNeeded, ServiceRuns, TargetUnreachable
 from shared.outbox.add import DatabaseMoved
 from shared.outbox.decide import ContentRemoved, NotEnded, NotWaiting
 from shared.outbox.kept_answers import AlreadyKept
+from shared.outbox.loose_files import FileNotKept
 from shared.outbox.resolve import EmailNotFound, NotUnknown
 from shared.security.limits import TooManyRequests
 from shared.security.lockout import LockedOut
@@ -42,6 +46,7 @@ _RETRY_SECONDS = "10"
 _DATABASE_AWAY = (
     "The database does not answer just now. Try again in a moment; /health shows when it is back."
 )
+_NO_FILES = "Files cannot be stored just now. Try again in a moment."
 _MOVED = "The queue is moving to another database: try again in a moment."
 _STOPPED = "The service is stopped: start it with POST /api/service-control, then try again."
 _NO_SUCH_EMAIL = "There is no email with this number that you may see: check the number."
@@ -149,6 +154,16 @@ def as_api_error(error: Exception) -> ApiError:
                 str(error),
                 headers={"Retry-After": str(error.retry_after)},
             )
+        case FileTooLarge():
+            return ApiError(413, "file_too_large", f"This cannot be sent: {error}.")
+        case TypeRefused():
+            return ApiError(415, "file_type_refused", f"This cannot be sent: {error}.")
+        case ContentRefused():
+            return _invalid("file_attached", f"This cannot be sent: {error}.", code="file_refused")
+        case FileNotKept():
+            return ApiError(409, "file_not_kept", f"Nothing was stored: {error}.")
+        case AttachmentStoreUnavailable():
+            return _unavailable("attachment_store_unavailable", _NO_FILES)
         case BadAddress():
             return _invalid("email", f"This is no email address: {error}.")
         case UnknownAccount():

@@ -78,6 +78,7 @@ emails = Table(
     Column("dd_EmptiedDate", UtcDateTime()),
     # Somebody had it sent again though it may have arrived.
     Column("dd_Uncertain", Bit),
+    Column("dd_AttachmentCount", Integer),
     sqlite_autoincrement=True,
 )
 SEED_EMAIL_COLUMNS = 13
@@ -238,6 +239,29 @@ attempts = Table(
     Index("IX_Rowpost_Attempts_Email", "EmailId", "Id"),
 )
 
+# Files of an email in the attachment store, beside the document in its own row.
+attachments = Table(
+    "Rowpost_Attachments",
+    metadata,
+    Column("EmailId", Integer, primary_key=True, autoincrement=False),
+    Column("Ordinal", Integer, primary_key=True, autoincrement=False),
+    Column("Filename", Unicode(255), nullable=False),
+    Column("ContentType", Unicode(255)),
+    Column("ContentId", Unicode(100)),
+    Column("Size", Integer, nullable=False),
+    Column("Sha256", String(64), nullable=False),
+    Column("StorageKey", Unicode(200), nullable=False),
+)
+
+# Files in the store that no email holds: about to be given to one, or to be deleted.
+loose_files = Table(
+    "Rowpost_LooseFiles",
+    metadata,
+    Column("StorageKey", Unicode(200), primary_key=True),
+    Column("DeleteAfter", UtcDateTime(), nullable=False),
+    Index("IX_Rowpost_LooseFiles_DeleteAfter", "DeleteAfter"),
+)
+
 statistics = Table(
     "Rowpost_Statistics",
     metadata,
@@ -346,10 +370,12 @@ __all__ = [
     "SEED_ACCOUNT_COLUMNS",
     "SEED_EMAIL_COLUMNS",
     "accounts",
+    "attachments",
     "attempts",
     "emails",
     "idempotency",
     "login_failures",
+    "loose_files",
     "metadata",
     "quotas",
     "ready",

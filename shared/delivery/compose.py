@@ -1,7 +1,8 @@
 """Composing: an email's draft becomes the octets that go over the wire (RFC 5322, RFC 2045).
 
-Our own encoder writes what nearly every email is: a text, HTML, or both, with any files beside it.
-The standard library's EmailMessage does the rest. Both give messages that parse to the same thing.
+Our own encoder writes what nearly every email is: a text, HTML, or both, with the pictures that the
+HTML shows and any files beside it. The standard library's EmailMessage does the rest. Both give
+messages that parse to the same thing.
 """
 
 from __future__ import annotations
@@ -47,9 +48,7 @@ def compose_with_library(draft: Draft) -> Message:
 def _is_unusual(attachment: Attachment) -> bool:
     """Whether only the library knows how to write it."""
     return (
-        attachment.content_id is not None
-        or ";" in (attachment.content_type or "")
-        or len(attachment.filename or "") > _LONGEST_FILENAME
+        ";" in (attachment.content_type or "") or len(attachment.filename or "") > _LONGEST_FILENAME
     )
 
 
@@ -63,18 +62,27 @@ def _message(draft: Draft, content: Pieces) -> Message:
 
 def _content(draft: Draft) -> Pieces:
     body = _body(draft)
-    if not draft.attachments:
+    if not (beside := draft.beside):
         return body
-    return _multipart("mixed", draft, [body, *map(_attachment, draft.attachments)])
+    files = [_attachment(one, "attachment") for one in beside]
+    return _multipart("mixed", draft, [body, *files])
 
 
 def _body(draft: Draft) -> Pieces:
     if draft.html is None:
         return _text("plain", draft.text or "")
     if draft.text is None:
-        return _text("html", draft.html)
-    parts = [_text("plain", draft.text), _text("html", draft.html)]
+        return _html(draft, draft.html)
+    parts = [_text("plain", draft.text), _html(draft, draft.html)]
     return _multipart("alternative", draft, parts)
+
+
+def _html(draft: Draft, html: str) -> Pieces:
+    """The HTML together with what it shows (RFC 2387)."""
+    if not (inline := draft.inline):
+        return _text("html", html)
+    parts = [_text("html", html), *[_attachment(one, "inline") for one in inline]]
+    return _multipart("related", draft, parts, '; type="text/html"')
 
 
 def _text(subtype: str, text: str) -> Pieces:
@@ -86,12 +94,14 @@ def _text(subtype: str, text: str) -> Pieces:
     return head.encode(), content
 
 
-def _attachment(attachment: Attachment) -> Pieces:
+def _attachment(attachment: Attachment, disposition: str) -> Pieces:
+    content_id = f"Content-ID: <{attachment.content_id}>\r\n" if attachment.content_id else ""
     head = (
         f"Content-Type: {attachment_type.content_type(attachment)}\r\n"
         "Content-Transfer-Encoding: base64\r\n"
-        "Content-Disposition: attachment;\r\n"
-        f" {_filename_parameter(attachment_type.filename(attachment))}\r\n\r\n"
+        f"Content-Disposition: {disposition};\r\n"
+        f" {_filename_parameter(attachment_type.filename(attachment))}\r\n"
+        f"{content_id}\r\n"
     )
     return chain((head.encode(),), encode_base64(attachment.content))
 
@@ -103,9 +113,10 @@ def _filename_parameter(filename: str) -> str:
     return f"filename*=utf-8''{quote(filename, safe='')}"
 
 
-def _multipart(subtype: str, draft: Draft, parts: list[Pieces]) -> Pieces:
+def _multipart(subtype: str, draft: Draft, parts: list[Pieces], parameters: str = "") -> Pieces:
     boundary = _boundary(subtype, draft.message_id)
-    yield f'Content-Type: multipart/{subtype}; boundary="{boundary}"\r\n'.encode()
+    head = f'Content-Type: multipart/{subtype}; boundary="{boundary}"{parameters}\r\n'
+    yield head.encode()
     for part in parts:
         yield f"\r\n--{boundary}\r\n".encode()
         yield from part

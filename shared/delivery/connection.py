@@ -14,8 +14,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from shared.attachments.store import AttachmentStoreUnavailable
 from shared.database.database import Database
+from shared.delivery.attached_files import AWAY_SECONDS, AttachedFiles, octets_of
 from shared.delivery.bad_email import BadEmail
+from shared.delivery.draft import Attachment
 from shared.delivery.line import Line
 from shared.delivery.outcome import (
     Attempt,
@@ -62,6 +65,7 @@ class Parts:
     database: Database
     pump: Pump
     recorder: Recorder
+    files: AttachedFiles
     policy: RetryPolicy
     on_trouble: Callable[[Line, Trouble], None]
     on_success: Callable[[Line], None]
@@ -120,11 +124,13 @@ class Connection:
             if trip.dot_may_be_written:
                 self._record(trip, unknown(trip.attempt, f"{type(error).__name__} in the sender"))
             else:
-                self._return(trip)
+                self._return(trip.prepared.email)
             self._retired = True
             if self._session is not None:
                 self._session.close()
             self._parts.on_trouble(self._line, Trouble(f"an error in Rowpost itself: {error!r}"))
+        finally:
+            self._parts.files.room.leave(trip.room)
 
     # An email's way, step by step.
 
@@ -147,7 +153,7 @@ class Connection:
         else:
             # The body hangs in the air: only cutting the connection keeps it from arriving.
             session.close()
-            self._return(trip)
+            self._return(trip.prepared.email)
 
     async def _announce(self, trip: _Trip) -> Opened | None:
         """Open the session and the envelope on it; None when the email can't go on.
@@ -210,7 +216,7 @@ class Connection:
         ticket = self._parts.recorder.mark(
             Mark(trip.prepared.email.id, recipients_in_transit(trip.attempt, opened))
         )
-        self._following = self._following or self._compose(self._line.take_now())
+        self._following = self._following or self._compose_ahead()
         return await ticket.wait()
 
     async def _transmit(self, session: SmtpSession, trip: _Trip, opened: Opened) -> None:
@@ -257,16 +263,48 @@ class Connection:
             email = await self._line.take(_IDLE_SECONDS)
             if email is None:
                 return None
-            following = self._compose(email)
+            if email.attachment_count:
+                following = await self._compose_with_files(email)
+            else:
+                following = self._compose(email)
         return following
 
-    def _compose(self, email: ClaimedEmail | None) -> _Trip | None:
-        """The email with its message; a bad row fails alone, with its reason."""
-        if email is None:
+    def _compose_ahead(self) -> _Trip | None:
+        """The next email, unless its files are to be fetched first: no dot waits for those."""
+        email = self._line.take_now()
+        if email is not None and email.attachment_count:
+            self._line.put_back(email)
             return None
+        return None if email is None else self._compose(email)
+
+    async def _compose_with_files(self, email: ClaimedEmail) -> _Trip | None:
+        """An email whose files are in the store; while that is away it waits, unharmed."""
+        trip, room = None, 0
+        try:
+            room = await self._parts.files.room.enter(octets_of(email))
+            if self._line.closed:
+                self._return(email)
+            else:
+                trip = self._compose(email, await self._parts.files.read(email))
+        except AttachmentStoreUnavailable as error:
+            self._postpone(email, str(error))
+        except BadEmail as error:
+            self._fail(email, str(error))
+        except ConnectionLost:
+            self._return(email)
+            raise
+        finally:
+            if trip is None:
+                self._parts.files.room.leave(room)
+        if trip is not None:
+            trip.room = room
+        return trip
+
+    def _compose(self, email: ClaimedEmail, files: tuple[Attachment, ...] = ()) -> _Trip | None:
+        """The email with its message; a bad row fails alone, with its reason."""
         started = time.monotonic()
         try:
-            prepared = self._prepare(email)
+            prepared = self._prepare(email, files)
         except BadEmail as error:
             self._fail(email, str(error))
         except Exception as error:
@@ -279,14 +317,14 @@ class Connection:
             return _Trip(prepared, attempt, started)
         return None
 
-    def _prepare(self, email: ClaimedEmail) -> Prepared:
+    def _prepare(self, email: ClaimedEmail, files: tuple[Attachment, ...]) -> Prepared:
         body, document = email.body, None
         if body is None or email.document_size:
             with self._parts.database.read() as connection:
                 body = read_body(connection, email.id) if body is None else body
                 if email.document_size:
                     document = read_document(connection, email.id)
-        return prepare(email, body, document, self._line.account)
+        return prepare(email, body, document, self._line.account, files)
 
     # Reporting.
 
@@ -302,14 +340,21 @@ class Connection:
         self._parts.recorder.finish(Result(email.id, Outcome.FAILED, code, reason=reason))
         self._line.done()
 
-    def _return(self, trip: _Trip) -> None:
-        self._parts.recorder.give_back(trip.prepared.email.id)
+    def _postpone(self, email: ClaimedEmail, reason: str) -> None:
+        """Something that it needs is away for a moment: others go on."""
+        wait = AWAY_SECONDS * (1 + random.random() / 5)
+        result = Result(email.id, Outcome.POSTPONED, self._line.account.code, reason, wait=wait)
+        self._parts.recorder.finish(result)
+        self._line.done()
+
+    def _return(self, email: ClaimedEmail) -> None:
+        self._parts.recorder.give_back(email.id)
         self._line.done()
 
     def _lost_before_the_dot(self, trip: _Trip, reason: str) -> None:
         """Not delivered. Where we cut the connection ourselves, no attempt is used up."""
         if self._aborted:
-            self._return(trip)
+            self._return(trip.prepared.email)
         else:
             self._record(trip, after_loss(trip.attempt, reason))
 
@@ -326,13 +371,13 @@ class Connection:
             self._line.most_connections = self._line.open_sessions
             self._line.put_back(trip.prepared.email)
             return
-        self._return(trip)
+        self._return(trip.prepared.email)
         self._parts.on_trouble(self._line, trouble)
 
     async def _leave(self) -> None:
         """Give back what was composed ahead, and say goodbye."""
         if self._following is not None:
-            self._return(self._following)
+            self._return(self._following.prepared.email)
         if self._session is not None:
             await self._session.quit()
         self._forget_session()
@@ -345,11 +390,15 @@ class Connection:
 
 @dataclass(slots=True)
 class _Trip:
-    """A composed email under way. `written`: its envelope went out with the dot before it."""
+    """A composed email under way. `written`: its envelope went out with the dot before it.
+
+    `room`: bytes that its files take of what all emails under way may have.
+    """
 
     prepared: Prepared
     attempt: Attempt
     started: float
+    room: int = 0
     written: bool = False
     dot_may_be_written: bool = False
 

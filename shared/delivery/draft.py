@@ -42,6 +42,20 @@ class Draft:
     attachments: tuple[Attachment, ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def inline(self) -> tuple[Attachment, ...]:
+        """The files that belong to the HTML, by their Content-ID; none where there is no HTML."""
+        if self.html is None or not self.attachments:
+            return ()
+        return tuple([one for one in self.attachments if one.content_id])
+
+    @property
+    def beside(self) -> tuple[Attachment, ...]:
+        """All other files."""
+        if self.html is None or not self.attachments:
+            return self.attachments
+        return tuple([one for one in self.attachments if not one.content_id])
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

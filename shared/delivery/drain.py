@@ -34,6 +34,7 @@ from shared import service
 from shared.application import Application
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.accounts import Account, load_accounts
+from shared.delivery.attached_files import AttachedFiles
 from shared.delivery.connection import Connection, Parts, Trouble
 from shared.delivery.fallback import stand_ins
 from shared.delivery.lease_keeper import LeaseKeeper
@@ -155,6 +156,7 @@ class _Drain:
             self._database,
             self._pump,
             self._recorder,
+            AttachedFiles(application.attachments.store, self._pump, settings.most_attached_mb),
             RetryPolicy(settings.max_retries, settings.retry_seconds),
             self._on_trouble,
             self._on_success,

@@ -19,7 +19,7 @@ def library_content(draft: Draft) -> bytes:
     """
     message = EmailMessage(policy.SMTP)
     _add_bodies(message, draft)
-    _add_attachments(message, draft.attachments)
+    _add_attachments(message, draft)
     for part in message.walk():
         del part["MIME-Version"]
     return message.as_bytes()
@@ -35,14 +35,14 @@ def _add_bodies(message: EmailMessage, draft: Draft) -> None:
         message.add_alternative(**_text("html", draft.html))
 
 
-def _add_attachments(message: EmailMessage, attachments: tuple[Attachment, ...]) -> None:
+def _add_attachments(message: EmailMessage, draft: Draft) -> None:
     html = message.get_body(("html",))
-    for attachment in attachments:
-        if html and attachment.content_id:
+    if html and draft.inline:
+        for attachment in draft.inline:
             html.add_related(**_file(attachment, "inline"))
-    for attachment in attachments:
-        if not (html and attachment.content_id):
-            message.add_attachment(**_file(attachment, "attachment"))
+        html.set_param("type", "text/html")
+    for attachment in draft.beside:
+        message.add_attachment(**_file(attachment, "attachment"))
 
 
 def _text(subtype: str, text: str) -> dict[str, Any]:

@@ -32,8 +32,14 @@ class Prepared:
     addressed: tuple[int, ...]
 
 
-def prepare(email: ClaimedEmail, body: str, document: bytes | None, account: Account) -> Prepared:
-    """Compose the email and address its envelope.
+def prepare(
+    email: ClaimedEmail,
+    body: str,
+    document: bytes | None,
+    account: Account,
+    files: tuple[Attachment, ...] = (),
+) -> Prepared:
+    """Compose the email and address its envelope; `files` go beside the document of its row.
 
     Raises BadEmail when no valid email can be made of the row.
     """
@@ -45,7 +51,8 @@ def prepare(email: ClaimedEmail, body: str, document: bytes | None, account: Acc
     )
     if not addressed:
         raise BadEmail("it has no recipient")
-    message = compose(_draft(email, body, document, account, recipients))
+    attachments = files if document is None else (Attachment(email.filename, document), *files)
+    message = compose(_draft(email, body, account, recipients, attachments))
     sender = envelope_address(account.sender.address)
     addresses = [envelope_address(recipients[number].address) for number in addressed]
     envelope = Envelope(
@@ -79,9 +86,9 @@ def recipients_of(email: ClaimedEmail) -> tuple[KnownRecipient, ...]:
 def _draft(
     email: ClaimedEmail,
     body: str,
-    document: bytes | None,
     account: Account,
     recipients: tuple[KnownRecipient, ...],
+    attachments: tuple[Attachment, ...],
 ) -> Draft:
     is_html = looks_like_html(body) if email.is_html is None else email.is_html
     return Draft(
@@ -92,7 +99,7 @@ def _draft(
         subject=email.subject or "",
         text=email.text_alternative if is_html else body,
         html=body if is_html else None,
-        attachments=() if document is None else (Attachment(email.filename, document),),
+        attachments=attachments,
         message_id=email.message_id,
         date=datetime.now(UTC),
         headers=_headers(email.headers) if email.headers else (),

@@ -69,6 +69,7 @@ def tick(application: Application) -> TickResult:
         return TickResult(rescued, None, False)
     order = _order(application, state, now)
     drained = _drain(application, order)
+    application.attachments.sweep()
     return TickResult(rescued, drained, Lane.SCHEDULED in order.lanes)
 
 

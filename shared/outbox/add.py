@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select
 from shared.database.tables import emails, service
 from shared.database.widths import width
 from shared.errors import RowpostError
+from shared.outbox.attachments import MOST_FILES, StoredAttachment, write_attachments
 from shared.outbox.recipients import KnownRecipient, write_recipients
 from shared.outbox.states import Lane
 
@@ -50,7 +51,8 @@ class NewEmail:
     `priority` is 1 (first) to 5. `is_html` None: HTML if the body begins like a page. Times are
     aware; None is at once, and never. `recipients` instead of the lists where those are longer
     than their columns. `headers` are further header fields. `origin` is the way it came in,
-    `stored_by` and `request_id` who stored it and with which request.
+    `stored_by` and `request_id` who stored it and with which request. `attachments`: files that
+    are kept for this email, beside its document.
     """
 
     to: str
@@ -74,12 +76,14 @@ class NewEmail:
     origin: str | None = None
     stored_by: str | None = None
     request_id: str | None = None
+    attachments: tuple[StoredAttachment, ...] = ()
 
 
 def add(connection: Connection, email: NewEmail) -> int:
     """Store the email; answers its number. It is in the queue when the caller commits.
 
-    Raises BadValue for what does not fit, DatabaseMoved when the queue lives elsewhere now.
+    Raises BadValue for what does not fit, DatabaseMoved when the queue lives elsewhere now,
+    FileNotKept when a file waited too long for its email.
     """
     check(email)
     if connection.scalar(select(service.c.MovedAt).where(service.c.Id == 1)) is not None:
@@ -89,6 +93,8 @@ def add(connection: Connection, email: NewEmail) -> int:
         raise LookupError("the database gave no number for the new row")
     if email.recipients:
         write_recipients(connection, email_id, email.recipients)
+    if email.attachments:
+        write_attachments(connection, email_id, email.attachments)
     return int(email_id)
 
 
@@ -105,6 +111,8 @@ def check(email: NewEmail) -> None:
         raise BadValue("priority", "is not between 1 (first) and 5")
     if not email.recipients and not (email.to or email.cc or email.bcc or "").strip():
         raise BadValue("to", "is empty: an email needs a recipient")
+    if len(email.attachments) > MOST_FILES:
+        raise BadValue("attachments", f"are more than {MOST_FILES}")
 
 
 def _width(name: str, text: str) -> int:

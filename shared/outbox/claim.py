@@ -33,6 +33,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from shared.database.errors import is_transient
 from shared.database.sizes import stored_size
 from shared.database.tables import AnyText, emails
+from shared.outbox.attachments import StoredAttachment, attachments_of
 from shared.outbox.conditions import (
     IDS,
     TOKEN,
@@ -87,6 +88,9 @@ class ClaimedEmail(NamedTuple):
     reply_to: str | None = None
     headers: str | None = None
     """Further header fields, as a JSON object."""
+    attachment_count: int = 0
+    attachments: tuple[StoredAttachment, ...] = ()
+    """Its files in the attachment store; fewer than there should be once they were removed."""
 
     def __repr__(self) -> str:
         """Without what the email says."""
@@ -138,10 +142,11 @@ def fetch(connection: Connection, ids: Sequence[int]) -> list[ClaimedEmail | Unr
     if not ids:
         return []
     known = known_recipients(connection, ids)
-    return [
+    fetched = [
         row if isinstance(row, UnreadableEmail) else _claimed(row, known.get(row[0], ()))
         for row in _rows(connection, ids)
     ]
+    return _with_attachments(connection, fetched)
 
 
 def read_body(connection: Connection, email_id: int) -> str:
@@ -181,6 +186,7 @@ _FETCH = (
         emails.c.dd_RetryCount,
         emails.c.dd_ReplyTo,
         emails.c.dd_Headers,
+        emails.c.dd_AttachmentCount,
     )
     .where(emails.c.dd_srno.in_(IDS))
     .order_by(*_ORDER)
@@ -323,7 +329,7 @@ def _row(connection: Connection, email_id: int) -> Row[Any] | UnreadableEmail:
 
 def _claimed(row: Any, recipients: tuple[KnownRecipient, ...]) -> ClaimedEmail:
     number, to, cc, bcc, subject, body, text, html, filename, size, message_id, *rest = row
-    retries, reply_to, headers = rest
+    retries, reply_to, headers, files = rest
     return ClaimedEmail(
         number,
         _text(to),
@@ -340,7 +346,22 @@ def _claimed(row: Any, recipients: tuple[KnownRecipient, ...]) -> ClaimedEmail:
         recipients,
         _text(reply_to),
         _text(headers),
+        files if isinstance(files, int) else 0,
     )
+
+
+def _with_attachments(
+    connection: Connection, fetched: list[ClaimedEmail | UnreadableEmail]
+) -> list[ClaimedEmail | UnreadableEmail]:
+    """The same emails, those that have files in the store with them."""
+    ids = [one.id for one in fetched if isinstance(one, ClaimedEmail) and one.attachment_count]
+    if not ids:
+        return fetched
+    found = attachments_of(connection, ids)
+    return [
+        one._replace(attachments=found.get(one.id, ())) if isinstance(one, ClaimedEmail) else one
+        for one in fetched
+    ]
 
 
 def _text(value: Any) -> str | None:

@@ -42,6 +42,8 @@ class Outcome(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     """The connection was lost after the final dot, before its reply."""
+    POSTPONED = "postponed"
+    """Nothing was tried, since something that it needs is away: it waits, and it costs nothing."""
 
 
 class Result(NamedTuple):
@@ -84,14 +86,17 @@ SENT = PreparedUpdate(
 _wait = cast(bindparam("wait"), Double)
 
 
-def _ending(flag: Flag, **values: Any) -> Update:
-    """From any state in which it is ours to this one, with the values that go with it."""
+_OURS = (Flag.PREPARING, Flag.TRANSMITTING, Flag.UNKNOWN)
+
+
+def _ending(flag: Flag, before: tuple[Flag, ...] = _OURS, **values: Any) -> Update:
+    """From any of the states in which it is ours to this one, with the values that go with it."""
     return (
         update(emails)
         .where(
             emails.c.dd_srno == bindparam("email_id"),
             emails.c.dd_LeaseToken == TOKEN,
-            flag_is(Flag.PREPARING, Flag.TRANSMITTING, Flag.UNKNOWN),
+            flag_is(*before),
         )
         .values(
             {
@@ -114,6 +119,12 @@ ENDINGS = {
         Flag.WAITING,
         dd_NextAttemptDate=case((_wait > literal_column("0"), utc_now(_wait)), else_=None),
     ),
+    Outcome.POSTPONED: _ending(
+        Flag.WAITING,
+        (Flag.PREPARING,),
+        dd_NextAttemptDate=utc_now(_wait),
+        dd_LastRetryDate=emails.c.dd_LastRetryDate,
+    ),
     Outcome.FAILED: _ending(Flag.FAILED, dd_EndedDate=utc_now()),
     Outcome.UNKNOWN: _ending(Flag.UNKNOWN, dd_LeaseToken=emails.c.dd_LeaseToken),
 }
@@ -134,7 +145,14 @@ def finish(connection: Connection, results: Sequence[Result], lease: Lease) -> s
     for one in results:
         if (one.outcome is not Outcome.SENT or _special(one)) and _end(connection, one, lease):
             finished.add(one.email_id)
-    _keep_attempts(connection, [one for one in results if one.email_id in finished])
+    _keep_attempts(
+        connection,
+        [
+            one
+            for one in results
+            if one.email_id in finished and one.outcome is not Outcome.POSTPONED
+        ],
+    )
     return finished
 
 
@@ -158,6 +176,8 @@ def _end(connection: Connection, result: Result, lease: Lease) -> bool:
     }
     if result.outcome is Outcome.RETRY:
         values |= {"retries": int(result.uses_attempt), "wait": result.wait}
+    elif result.outcome is Outcome.POSTPONED:
+        values |= {"wait": result.wait}
     if connection.execute(ENDINGS[result.outcome], values).rowcount != 1:
         return False
     if result.recipients:

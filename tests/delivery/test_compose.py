@@ -542,7 +542,8 @@ def test_a_file_of_any_length_is_base64_in_lines_of_76(composer: Composer, lengt
     assert {len(line) for line in full} <= {76}
 
 
-def test_pictures_go_beside_the_html_that_shows_them() -> None:
+@both
+def test_pictures_go_beside_the_html_that_shows_them(composer: Composer) -> None:
     draft = replace(
         DRAFT,
         html='<img src="cid:logo@x">',
@@ -553,7 +554,7 @@ def test_pictures_go_beside_the_html_that_shows_them() -> None:
         ),
     )
 
-    mail = parsed(compose(draft))
+    mail = parsed(composer(draft))
 
     kind, (body, *files) = structure(mail)
     assert kind == "multipart/mixed"
@@ -564,10 +565,28 @@ def test_pictures_go_beside_the_html_that_shows_them() -> None:
     assert logo[0] == "image/png"
     assert logo[2] == "inline"
     assert logo[4] == "<logo@x>"
+    related_part = mail.get_body(("related",))
+    assert related_part is not None
+    assert related_part["Content-Type"].params["type"] == "text/html"
 
 
-def test_a_picture_without_html_is_an_attachment() -> None:
-    mail = parsed(compose(replace(DRAFT, attachments=(Attachment("a.png", b"x", None, "a@b"),))))
+@both
+def test_html_and_its_pictures_alone_are_related_and_nothing_else(composer: Composer) -> None:
+    pictures = tuple(Attachment(f"{n}.png", b"x", "image/png", f"{n}@x") for n in range(3))
+
+    mail = parsed(
+        composer(replace(DRAFT, text=None, html="<img src=cid:0@x>", attachments=pictures))
+    )
+
+    assert mail.get_content_type() == "multipart/related"
+    html, *shown = mail.iter_parts()
+    assert html.get_content_type() == "text/html"
+    assert [part["Content-ID"] for part in shown] == ["<0@x>", "<1@x>", "<2@x>"]
+
+
+@both
+def test_a_picture_without_html_is_an_attachment(composer: Composer) -> None:
+    mail = parsed(composer(replace(DRAFT, attachments=(Attachment("a.png", b"x", None, "a@b"),))))
 
     (part,) = mail.iter_attachments()
     assert part.get_content_disposition() == "attachment"
@@ -590,8 +609,9 @@ attachments = st.lists(
             )
         ),
         content_type=st.sampled_from([None, "application/x-thing", "image/png"]),
+        content_id=st.none() | st.sampled_from(["a@b", "logo"]),
     ),
-    max_size=2,
+    max_size=4,
 ).map(tuple)
 
 

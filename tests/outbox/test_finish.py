@@ -20,9 +20,10 @@ from tests.support.database import (
     insert_row,
     insert_rows,
     let_leases_run_out,
+    let_retries_come_due,
 )
 
-OUTCOMES = list(Outcome)
+OUTCOMES = [Outcome.SENT, Outcome.RETRY, Outcome.FAILED, Outcome.UNKNOWN]
 
 
 def result(email_id: int, outcome: Outcome = Outcome.SENT, **more: object) -> Result:
@@ -307,3 +308,32 @@ def test_counters_are_kept_by_the_hour_and_account(database: Database, sender: S
 
 def test_nothing_is_finished_without_results(sender: Sender) -> None:
     assert sender.finish() == set()
+
+
+def test_a_postponed_email_waits_and_it_costs_it_nothing(
+    database: Database, sender: Sender
+) -> None:
+    (email_id,) = insert_rows(database, 1)
+    sender.claim()
+
+    postponed = result(email_id, Outcome.POSTPONED, reason="the store is away", wait=60.0)
+    assert sender.finish(postponed) == {email_id}
+
+    row = email_row(database, email_id)
+    assert (row.dd_SendFlag, row.dd_RetryCount, row.dd_LastRetryDate) == ("N", 0, None)
+    assert row.dd_BounceReason == "the store is away"
+    assert attempts_of(database, email_id) == []
+    assert counted(database) == {}
+    assert sender.claim() == []
+
+    let_retries_come_due(database)
+    sender.admit()
+    assert sender.claim() == [email_id]
+
+
+def test_what_may_have_been_sent_is_not_postponed(database: Database, sender: Sender) -> None:
+    (email_id,) = marked(sender)
+
+    assert sender.finish(result(email_id, Outcome.POSTPONED, wait=60.0)) == set()
+
+    assert flags(database) == "T"

@@ -1,0 +1,104 @@
+"""An email's files in the attachment store: which they are, written with the email itself.
+
+An email says in its own row how many there are, so that one without any costs no question, and
+one whose files were removed is never sent without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from shared.database.tables import attachments, emails
+from shared.outbox.conditions import IDS
+from shared.outbox.loose_files import let_go, take
+
+MOST_FILES = 100
+
+
+class StoredAttachment(NamedTuple):
+    """A file that lies in the attachment store under its key.
+
+    `content_type`: None to tell it from content and name. `content_id`: the name, without angle
+    brackets, by which the HTML shows it inline; None for an attachment.
+    """
+
+    key: str
+    filename: str
+    size: int
+    sha256: str
+    content_type: str | None = None
+    content_id: str | None = None
+
+
+_OF = (
+    select(
+        attachments.c.EmailId,
+        attachments.c.StorageKey,
+        attachments.c.Filename,
+        attachments.c.Size,
+        attachments.c.Sha256,
+        attachments.c.ContentType,
+        attachments.c.ContentId,
+    )
+    .where(attachments.c.EmailId.in_(IDS))
+    .order_by(attachments.c.EmailId, attachments.c.Ordinal)
+)
+_COUNT = (
+    update(emails)
+    .where(emails.c.dd_srno == bindparam("email_id"))
+    .values(dd_AttachmentCount=bindparam("files"))
+)
+_REMOVE = (
+    delete(attachments).where(attachments.c.EmailId.in_(IDS)).returning(attachments.c.StorageKey)
+)
+
+
+def write_attachments(
+    connection: Connection, email_id: int, files: Sequence[StoredAttachment]
+) -> None:
+    """Give these files to an email that has none, in the caller's transaction.
+
+    Raises FileNotKept for one that is no longer, or was never, kept for an email.
+    """
+    take(connection, [one.key for one in files])
+    connection.execute(
+        insert(attachments),
+        [
+            {
+                "EmailId": email_id,
+                "Ordinal": ordinal,
+                "Filename": one.filename,
+                "ContentType": one.content_type,
+                "ContentId": one.content_id,
+                "Size": one.size,
+                "Sha256": one.sha256,
+                "StorageKey": one.key,
+            }
+            for ordinal, one in enumerate(files)
+        ],
+    )
+    connection.execute(_COUNT, {"email_id": email_id, "files": len(files)})
+
+
+def attachments_of(
+    connection: Connection, ids: Sequence[int]
+) -> dict[int, tuple[StoredAttachment, ...]]:
+    """The files of these emails, of those that have any: one statement."""
+    found: dict[int, list[StoredAttachment]] = {}
+    for email_id, *file in connection.execute(_OF, {"ids": ids}):
+        found.setdefault(email_id, []).append(StoredAttachment(*file))
+    return {email_id: tuple(files) for email_id, files in found.items()}
+
+
+def release_attachments(connection: Connection, ids: Sequence[int]) -> list[str]:
+    """Take their files from these emails; answers the keys, which are due to be deleted now.
+
+    The emails go on saying that they had files: one that is sent again fails, with that reason.
+    """
+    keys = list(connection.execute(_REMOVE, {"ids": ids}).scalars())
+    if keys:
+        let_go(connection, keys)
+    return keys
