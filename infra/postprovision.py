@@ -1,4 +1,4 @@
-"""What `azd up` does between making the resources and deploying the app, with the deployer's rights.
+"""What `azd up` does between making the resources and deploying the app, as the deployer.
 
 The first admin's password goes into the vault, the database's tables are brought up to date, and
 the app's identity becomes a user there that may read and write rows and change nothing else. Every
@@ -165,11 +165,9 @@ def migrate(deployment: Deployment) -> None:
 
 def let_in(engine: Engine, deployment: Deployment) -> None:
     """Make the app's identity a user of the database that can only read and write rows."""
-    from sqlalchemy import text
-
     with engine.begin() as connection:
         for statement in user_statements(deployment.identity_name, deployment.identity_client_id):
-            connection.execute(text(statement))
+            connection.exec_driver_sql(statement)
     print(f"{deployment.identity_name} may read and write rows in {deployment.sql_database}.")
 
 
@@ -180,10 +178,11 @@ def user_statements(name: str, client_id: UUID) -> list[str]:
     neither the server nor a pipeline has. An identity that was made anew replaces the former one.
     """
     sid = f"0x{client_id.bytes_le.hex()}"
-    user, quoted = f"[{name.replace(']', ']]')}]", f"N'{name.replace(chr(39), chr(39) * 2)}'"
+    user = "[" + name.replace("]", "]]") + "]"
+    quoted = "N'" + name.replace("'", "''") + "'"
+    former = f"SELECT 1 FROM sys.database_principals WHERE name = {quoted} AND sid <> {sid}"
     return [
-        "IF EXISTS (SELECT 1 FROM sys.database_principals"
-        f" WHERE name = {quoted} AND sid <> {sid}) DROP USER {user}",
+        f"IF EXISTS ({former}) DROP USER {user}",
         f"IF DATABASE_PRINCIPAL_ID({quoted}) IS NULL CREATE USER {user} WITH SID = {sid}, TYPE = E",
         f"ALTER ROLE db_datareader ADD MEMBER {user}",
         f"ALTER ROLE db_datawriter ADD MEMBER {user}",
@@ -192,23 +191,30 @@ def user_statements(name: str, client_id: UUID) -> list[str]:
 
 @contextmanager
 def reachable(deployment: Deployment) -> Iterator[Engine]:
-    """The database, with the server's firewall open for this machine as long as it is needed."""
+    """The database, with the server's firewall open for this machine while it is needed."""
     from shared.database.engine import open_engine
 
     engine = open_engine(deployment.database_url, connect_seconds=60, request_seconds=300)
-    address = _refused_address(engine)
     try:
-        if address:
-            print(f"Opening the firewall of {deployment.sql_server} for {address} meanwhile.")
-            _firewall(
-                deployment, "create", "--start-ip-address", address, "--end-ip-address", address
-            )
+        address = _refused_address(engine)
+        if address is None:
+            yield engine
+            return
+        with _firewall_open(deployment, address):
             _wait_until_let_in(engine)
-        yield engine
+            yield engine
     finally:
         engine.dispose()
-        if address:
-            _firewall(deployment, "delete")
+
+
+@contextmanager
+def _firewall_open(deployment: Deployment, address: str) -> Iterator[None]:
+    print(f"Opening the firewall of {deployment.sql_server} for {address} meanwhile.")
+    _firewall(deployment, "create", "--start-ip-address", address, "--end-ip-address", address)
+    try:
+        yield
+    finally:
+        _firewall(deployment, "delete")
 
 
 def _refused_address(engine: Engine) -> str | None:
