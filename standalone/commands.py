@@ -38,9 +38,9 @@ def catcher(_: Namespace) -> int:
     folder = settings().data / "mail"
     server = Catcher(folder, port)
     server.start()
-    print(f"Catching mail at {LOOPBACK}:{port}; emails land in {folder}", flush=True)
     # `func start` beside it finds an account to send with.
     open_database(application(), server)
+    print(f"Catching mail at {LOOPBACK}:{port}; emails land in {folder}", flush=True)
     signal.wait()
     server.stop()
     return 0
