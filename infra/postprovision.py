@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from uuid import UUID
 
 from shared.errors import RowpostError
+from shared.security.logins import FIRST_ADMIN, FIRST_PASSWORD_SECRET
 
 if TYPE_CHECKING:
     from azure.keyvault.secrets import SecretClient
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ADMIN_PASSWORD_SECRET = "rowpost-admin-password"
 FIREWALL_RULE = "rowpost-deployment"
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -105,9 +105,9 @@ def prepare_vault(deployment: Deployment) -> None:
     vault = SecretClient(deployment.vault_uri, DefaultAzureCredential())
     if put_first_password(vault):
         name = deployment.vault_uri.removeprefix("https://").partition(".")[0]
-        print("The first admin's name is `admin`. The password:")
+        print(f"The first admin's name is `{FIRST_ADMIN}`. The password:")
         print(
-            f"  az keyvault secret show --vault-name {name} --name {ADMIN_PASSWORD_SECRET}"
+            f"  az keyvault secret show --vault-name {name} --name {FIRST_PASSWORD_SECRET}"
             " --query value --output tsv"
         )
 
@@ -117,10 +117,10 @@ def put_first_password(vault: SecretClient, pause: Callable[[float], object] = t
     from azure.core.exceptions import ResourceExistsError
 
     def put() -> bool:
-        if next(iter(vault.list_properties_of_secret_versions(ADMIN_PASSWORD_SECRET)), None):
+        if next(iter(vault.list_properties_of_secret_versions(FIRST_PASSWORD_SECRET)), None):
             return False
         try:
-            vault.set_secret(ADMIN_PASSWORD_SECRET, secrets.token_urlsafe(_PASSWORD_BYTES))
+            vault.set_secret(FIRST_PASSWORD_SECRET, secrets.token_urlsafe(_PASSWORD_BYTES))
         except ResourceExistsError:
             return False
         return True
@@ -200,7 +200,7 @@ def reachable(deployment: Deployment) -> Iterator[Engine]:
         if address is None:
             yield engine
             return
-        with _firewall_open(deployment, address):
+        with firewall_open(deployment, address):
             _wait_until_let_in(engine)
             yield engine
     finally:
@@ -208,7 +208,8 @@ def reachable(deployment: Deployment) -> Iterator[Engine]:
 
 
 @contextmanager
-def _firewall_open(deployment: Deployment, address: str) -> Iterator[None]:
+def firewall_open(deployment: Deployment, address: str) -> Iterator[None]:
+    """A rule of the SQL server for this address, gone afterwards whatever happens."""
     print(f"Opening the firewall of {deployment.sql_server} for {address} meanwhile.")
     _firewall(deployment, "create", "--start-ip-address", address, "--end-ip-address", address)
     try:

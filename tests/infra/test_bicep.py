@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import azure.functions as func
 import pytest
 
+from functions import timers
 from shared.settings import Settings
 from tests.infra import checks
 from tests.infra.bicep import Bicep, members, string, text, walk
@@ -154,8 +156,8 @@ def test_storage_takes_no_keys_and_vault_and_database_no_passwords() -> None:
 
 
 def test_the_always_ready_instance_is_one_of_a_function_that_there_is() -> None:
-    from function_app import app
-
+    app = func.FunctionApp()
+    app.register_functions(timers.blueprint)
     functions = {function.get_function_name() for function in app.get_functions()}
     kept_ready = [each for each in APP.strings if each.startswith("function:")]
 
@@ -226,3 +228,11 @@ def test_an_alert_asks_for_what_is_reported(name: str) -> None:
 
     assert _metrics_in(query) <= METRICS
     assert "Value = " in query
+
+
+def test_the_alert_about_paused_accounts_looks_for_the_words_of_the_log() -> None:
+    """One is in Kusto, the other in Python: nothing else holds them together."""
+    drain = (ROOT / "shared" / "delivery" / "drain.py").read_text("utf-8")
+
+    assert "account %s rests: %s" in drain
+    assert all(f'has "{word}"' in _alerts()["account-paused"] for word in ("account", "rests"))

@@ -21,14 +21,14 @@ import pytest
 from azure.keyvault.secrets import SecretClient
 from sqlalchemy import make_url
 
-from infra.postprovision import ADMIN_PASSWORD_SECRET, put_first_password
+from infra.postprovision import put_first_password
 from shared.configuration.key_vault import KeyVaultSecretStore
 from shared.database.database import Database
 from shared.database.engine import open_engine, sqlite_url
 from shared.database.entra import asks_for_token
 from shared.database.odbc import connection_string
 from shared.delivery.accounts import ensure_catcher
-from shared.security import logins
+from shared.security.logins import FIRST_ADMIN, FIRST_PASSWORD_SECRET
 from standalone.catcher import Catcher
 from tests.infra import checks
 from tests.infra.azure import CLIENT_ID, STORAGE_ACCOUNT, Azure, azure
@@ -91,9 +91,9 @@ class Deployed:
 
     def admin(self) -> str:
         """A token, by the password that the deployment has put into the vault."""
-        password = self.azure.vault.value(ADMIN_PASSWORD_SECRET)
+        password = self.azure.vault.value(FIRST_PASSWORD_SECRET)
         answer = self.service.post(
-            "/api/authenticate", {"username": logins.FIRST_ADMIN, "password": password}
+            "/api/authenticate", {"username": FIRST_ADMIN, "password": password}
         )
         assert answer.status == 200, (answer, self.service.written())
         return str(answer.json["token"])
@@ -184,7 +184,7 @@ def test_nothing_secret_lies_on_the_instance(deployed: Deployed) -> None:
     deployed.admin()
 
     assert not list(deployed.service.folder.parent.rglob("secrets"))
-    assert deployed.azure.vault.value(ADMIN_PASSWORD_SECRET) not in deployed.service.written()
+    assert deployed.azure.vault.value(FIRST_PASSWORD_SECRET) not in deployed.service.written()
     assert "First login" not in deployed.service.written()
 
 
@@ -194,12 +194,11 @@ def _client(vault: KeyVault) -> SecretClient:
 
 def test_a_second_deployment_leaves_the_first_password_as_it_is(key_vault: KeyVault) -> None:
     assert put_first_password(_client(key_vault))
-    password = key_vault.value(ADMIN_PASSWORD_SECRET)
+    password = key_vault.value(FIRST_PASSWORD_SECRET)
 
     assert not put_first_password(_client(key_vault))
 
-    assert key_vault.value(ADMIN_PASSWORD_SECRET) == password
-    assert ADMIN_PASSWORD_SECRET == logins.FIRST_PASSWORD_SECRET
+    assert key_vault.value(FIRST_PASSWORD_SECRET) == password
 
 
 @pytest.mark.parametrize("what", ["disabled", "deleted"])
@@ -208,15 +207,15 @@ def test_a_first_password_that_somebody_has_put_away_is_not_made_anew(
 ) -> None:
     put_first_password(_client(key_vault))
     if what == "disabled":
-        key_vault.disabled.add(ADMIN_PASSWORD_SECRET)
+        key_vault.disabled.add(FIRST_PASSWORD_SECRET)
     else:
         KeyVaultSecretStore(_client(key_vault).vault_url, StaticCredential()).delete(
-            ADMIN_PASSWORD_SECRET
+            FIRST_PASSWORD_SECRET
         )
 
     assert not put_first_password(_client(key_vault))
 
-    assert what == "disabled" or ADMIN_PASSWORD_SECRET not in key_vault.secrets
+    assert what == "disabled" or FIRST_PASSWORD_SECRET not in key_vault.secrets
 
 
 def test_a_role_that_has_just_been_given_is_waited_for(key_vault: KeyVault) -> None:

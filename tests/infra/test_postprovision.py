@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -10,10 +14,12 @@ from sqlalchemy import make_url
 from infra.postprovision import (
     CannotPrepare,
     Deployment,
+    firewall_open,
     refused_address,
     user_statements,
 )
 from shared.database.entra import asks_for_token
+from tests.support.tools import ROOT
 
 CLIENT = UUID("01234567-89ab-cdef-0123-456789abcdef")
 ENVIRONMENT = {
@@ -72,3 +78,63 @@ def test_the_address_that_the_firewall_refuses_is_read_from_its_words() -> None:
 
     assert refused_address(words) == "203.0.113.7"
     assert refused_address("Login failed for user '<token-identified principal>'.") is None
+
+
+@pytest.fixture
+def az(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stand-in for the Azure CLI that writes down what it is asked for."""
+    asked = tmp_path / "asked"
+    program = tmp_path / "az"
+    program.write_text(f'#!/bin/sh\necho "$@" >>{asked}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return asked
+
+
+def test_the_firewall_is_open_only_as_long_as_it_has_to_be(az: Path) -> None:
+    deployment = Deployment.from_environment(ENVIRONMENT)
+    rule = "--resource-group rg-mail --server sql-rowpost --name rowpost-deployment"
+
+    def fails_in_between() -> None:
+        with firewall_open(deployment, "203.0.113.7"):
+            asked.append(az.read_text())
+            raise ZeroDivisionError
+
+    asked: list[str] = []
+    with pytest.raises(ZeroDivisionError):
+        fails_in_between()
+
+    addresses = "--start-ip-address 203.0.113.7 --end-ip-address 203.0.113.7"
+    assert asked == [f"sql server firewall-rule create {rule} {addresses} --output none\n"]
+    assert az.read_text().splitlines()[1:] == [
+        f"sql server firewall-rule delete {rule} --output none"
+    ]
+
+
+def test_without_the_azure_cli_somebody_is_told_to_open_the_firewall(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    deployment = Deployment.from_environment(ENVIRONMENT)
+
+    with (
+        pytest.raises(CannotPrepare, match="install the Azure CLI"),
+        firewall_open(deployment, "203.0.113.7"),
+    ):
+        pytest.fail("nothing was opened")
+
+
+def test_run_by_hand_it_says_in_one_line_how_to_run_it() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.postprovision"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    assert "azd hooks run postprovision" in done.stderr
+    assert done.stderr.count("\n") == 1
