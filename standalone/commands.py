@@ -26,7 +26,9 @@ def run(arguments: Namespace) -> int:
 
 def catcher(_: Namespace) -> int:
     """Run the mail catcher alone until it is told to stop."""
+    from shared.application import application
     from standalone.catcher import LOOPBACK, Catcher
+    from standalone.run import open_database
     from standalone.shutdown import StopSignal
 
     port = settings().catcher_port
@@ -36,6 +38,8 @@ def catcher(_: Namespace) -> int:
     folder = settings().data / "mail"
     server = Catcher(folder, port)
     server.start()
+    # `func start` beside it finds an account to send with.
+    open_database(application(), server)
     print(f"Catching mail at {LOOPBACK}:{port}; emails land in {folder}", flush=True)
     signal.wait()
     server.stop()

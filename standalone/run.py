@@ -44,7 +44,7 @@ def run(root: Path) -> int:
     if catcher:
         catcher.start()
     password = joined.logins.ensure_first_admin(chosen.admin_username, None)
-    _open_database(joined, catcher)
+    open_database(joined, catcher)
     host.start()
     _greet(host, chosen, joined, catcher, password)
     if log_file:
@@ -102,7 +102,7 @@ def _next_token(tokens: InProcessTokens) -> NextBody:
     return next_token
 
 
-def _open_database(joined: Application, catcher: Catcher | None) -> None:
+def open_database(joined: Application, catcher: Catcher | None) -> None:
     """Open it, with the catcher as the account of a fresh one on this machine.
 
     A database that is away does not keep the service from answering why.

@@ -176,6 +176,27 @@ def test_a_schema_that_is_behind_is_told_when_it_may_not_be_changed(fresh: Engin
     migrations.require_current(fresh)
 
 
+def test_a_schema_that_is_not_at_its_last_version_is_behind(fresh: Engine) -> None:
+    migrations.upgrade(fresh)
+    execute(fresh, f"UPDATE {migrations.VERSION_TABLE} SET version_num = '0001'")
+
+    with pytest.raises(SchemaBehind):
+        migrations.require_current(fresh)
+
+
+def test_the_schema_of_a_newer_version_serves_as_it_is(fresh: Engine) -> None:
+    """While a deployment is on its way, and when it is taken back."""
+    migrations.upgrade(fresh)
+    execute(fresh, f"UPDATE {migrations.VERSION_TABLE} SET version_num = '9999'")
+
+    migrations.require_current(fresh)
+    migrations.upgrade(fresh)
+
+    with fresh.connect() as connection:
+        question = text(f"SELECT version_num FROM {migrations.VERSION_TABLE}")
+        assert connection.scalar(question) == "9999"
+
+
 def test_an_adopted_database_with_emails_in_it_is_stopped(seeded: Engine) -> None:
     """So that nobody mails the whole past by accident."""
     execute(seeded, OLD_ACCOUNT, *[OLD_INSERT] * 3)

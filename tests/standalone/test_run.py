@@ -177,6 +177,33 @@ def test_the_catcher_runs_alone(tmp_path: Path) -> None:
     assert file.read_bytes() == b"Subject: x\r\n\r\ntext\r\n"
 
 
+def test_a_fresh_database_sends_through_the_catcher_that_runs_alone(
+    tmp_path: Path, standalone: Launch
+) -> None:
+    """As under `func start`, where the app itself brings no mail server along."""
+    port = free_port()
+    with subprocess.Popen(
+        [sys.executable, "-m", "standalone", "catcher"],
+        cwd=ROOT,
+        env=environment(tmp_path, {"ROWPOST_CATCHER_PORT": str(port)}),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert f"127.0.0.1:{port}" in process.stdout.readline()
+            service = standalone(ROWPOST_CATCHER_PORT="off")
+            added = command(
+                tmp_path, "send", "--to", "b@example.com", "--subject", "x", "--body", "text"
+            )
+            assert added.returncode == 0, added.stderr
+            forced = service.post("/api/email-force-process", token=service.login())
+            assert forced.json["sent"] == 1
+            assert len(service.wait_for_mail(1)) == 1
+        finally:
+            process.kill()
+
+
 def test_a_catcher_that_is_off_is_said_in_one_line(tmp_path: Path) -> None:
     outcome = command(tmp_path, "catcher", ROWPOST_CATCHER_PORT="off")
     assert outcome.returncode == 1

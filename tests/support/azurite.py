@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO
 
 import pytest
@@ -25,18 +27,29 @@ def azurite() -> Iterator[str]:
 
     Tests share it: each names its own queues and containers.
     """
+    with running_azurite() as addresses:
+        yield _connection_string(addresses)
+
+
+@contextmanager
+def running_azurite(*options: str, accounts: str | None = None) -> Iterator[dict[str, str]]:
+    """Azurite with further command-line options; the addresses of `Blob`, `Queue` and `Table`.
+
+    `accounts`: others than the usual one, as `name:key`.
+    """
     command = [program("node"), str(installed(AZURITE)), "--inMemoryPersistence", "--silent"]
     command += ["--blobPort", "0", "--queuePort", "0", "--tablePort", "0"]
     # The storage SDKs are often newer than the newest API version that Azurite knows.
-    command += ["--skipApiVersionCheck", "--disableTelemetry"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    command += ["--skipApiVersionCheck", "--disableTelemetry", *options]
+    environment = {**os.environ, **({"AZURITE_ACCOUNTS": accounts} if accounts else {})}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         too_long = threading.Timer(START_SECONDS, process.kill)
         too_long.start()
         try:
             assert process.stdout is not None
             addresses = _addresses(process.stdout)
             too_long.cancel()
-            yield _connection_string(addresses)
+            yield addresses
         finally:
             too_long.cancel()
             process.kill()

@@ -172,6 +172,8 @@ class KeyVault:
                     return self._list(query)
                 case _, [_, name, *_] if not _SECRETS_NAME.fullmatch(name):
                     return error(400, "BadParameter")
+                case "GET", ["secrets", name, "versions"]:
+                    return self._versions(name)
                 case "PUT", ["secrets", name]:
                     return self._set(name, json.loads(body))
                 case "GET", ["secrets", name]:
@@ -193,6 +195,12 @@ class KeyVault:
             item["id"] = f"https://{NAME}/secrets/{name}"
         more = f"https://{NAME}/secrets?api-version=7.6&$skiptoken={skip + PAGE}"
         return 200, {"value": items, "nextLink": more if skip + PAGE < len(names) else None}
+
+    def _versions(self, name: str) -> tuple[int, Any]:
+        items = [version.bundle(name) for version in self.secrets.get(name, [])]
+        for item in items:
+            del item["value"]
+        return 200, {"value": items, "nextLink": None}
 
     def _set(self, name: str, content: dict[str, Any]) -> tuple[int, Any]:
         if name in self.deleted:

@@ -293,8 +293,10 @@ def tls_files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
     return make_tls_files(tmp_path_factory.mktemp("tls"))
 
 
-def make_tls_files(folder: Path, name: str = "localhost", address: str = HOST) -> TlsFiles:
-    """An authority of its own, and a certificate that it has signed for this name and address."""
+def make_tls_files(
+    folder: Path, name: str = "localhost", address: str = HOST, *further_names: str
+) -> TlsFiles:
+    """An authority of its own, and a certificate that it has signed for the names and address."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -325,7 +327,8 @@ def make_tls_files(folder: Path, name: str = "localhost", address: str = HOST) -
         .add_extension(signs, critical=True)
         .sign(authority_key, hashes.SHA256())
     )
-    names = [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address(address))]
+    dns_names = [x509.DNSName(each) for each in (name, *further_names)]
+    names = [*dns_names, x509.IPAddress(ipaddress.ip_address(address))]
     server = (
         certificate(name, "Test authority", key, authority_key)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)

@@ -22,10 +22,21 @@ _LOCK_MILLISECONDS = 120_000
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether the schema is the one this version needs: one row is read."""
+    """Whether the schema has what this version needs: one row is read.
+
+    That of a newer version has: migrations only add. So the former version goes on working while
+    a deployment is on its way, and when it is taken back.
+    """
     if not inspect(connection).has_table(VERSION_TABLE):
         return False
-    return bool(connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}")) == HEAD)
+    version = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
+    return version is not None and (version == HEAD or version not in _own_versions())
+
+
+def _own_versions() -> set[str]:
+    """Of the migrations that this version of Rowpost knows."""
+    folder = Path(__file__).parent / "versions"
+    return {file.name.partition("_")[0] for file in folder.glob("[0-9]*.py")}
 
 
 def upgrade(engine: Engine) -> None:

@@ -1,0 +1,11 @@
+-- Rowpost's database, and a login that owns this database and nothing else. Does no harm twice.
+:On Error exit
+IF DB_ID(N'rowpost') IS NULL CREATE DATABASE rowpost;
+GO
+IF SUSER_ID(N'rowpost') IS NULL
+    CREATE LOGIN rowpost WITH PASSWORD = N'$(ROWPOST_DATABASE_PASSWORD)', DEFAULT_DATABASE = rowpost;
+GO
+USE rowpost;
+IF DATABASE_PRINCIPAL_ID(N'rowpost') IS NULL CREATE USER rowpost FOR LOGIN rowpost;
+ALTER ROLE db_owner ADD MEMBER rowpost;
+GO

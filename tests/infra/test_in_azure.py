@@ -1,0 +1,232 @@
+"""The app runs with the settings that the Bicep sets, and no others.
+
+Its identity, vault and storage answer under their own names (tests/infra/azure.py). The database
+is the exception: no SQL Server is at hand, so a SQLite file takes its place.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+from azure.keyvault.secrets import SecretClient
+from sqlalchemy import make_url
+
+from infra.postprovision import put_first_password
+from shared.configuration.key_vault import KeyVaultSecretStore
+from shared.database.database import Database
+from shared.database.engine import open_engine, sqlite_url
+from shared.database.entra import asks_for_token
+from shared.database.odbc import connection_string
+from shared.delivery.accounts import ensure_catcher
+from shared.security.logins import FIRST_ADMIN, FIRST_PASSWORD_SECRET
+from standalone.catcher import Catcher
+from tests.infra import checks
+from tests.infra.azure import CLIENT_ID, STORAGE_ACCOUNT, Azure, azure
+from tests.infra.bicep import Bicep, text
+from tests.infra.image import Image
+from tests.support import key_vault
+from tests.support.key_vault import KeyVault, StaticCredential
+from tests.support.standalone import Standalone, wait_until
+from tests.support.tools import ROOT, free_port
+
+APP = Bicep.read(ROOT / "infra" / "modules" / "app.bicep")
+TELEMETRY_NOWHERE = "InstrumentationKey=00000000-0000-0000-0000-000000000000"
+OF_THE_DEPLOYMENT = {
+    "storageAccountName": STORAGE_ACCOUNT,
+    "identityClientId": CLIENT_ID,
+    "vaultUri": key_vault.ADDRESS,
+    "sqlServer": "sql-rowpost.database.windows.net",
+    "sqlDatabase": "rowpost",
+    "string(httpConcurrency)": "16",
+    "insights.properties.ConnectionString": TELEMETRY_NOWHERE,
+}
+
+# One of the test processes runs them all, so that Azure starts once.
+pytestmark = pytest.mark.xdist_group("in azure")
+
+_INTERPOLATED = re.compile(r"\$\{([^}]+)\}")
+
+
+def bicep_settings() -> dict[str, str]:
+    """The app's settings as a deployment would have them."""
+    found = {}
+    for name, node in checks.app_settings(APP).items():
+        written = text(node)
+        if node.type == "string":
+            parts = _INTERPOLATED.sub(lambda part: OF_THE_DEPLOYMENT[part[1]], written[1:-1])
+            found[name] = parts
+        else:
+            found[name] = OF_THE_DEPLOYMENT[written]
+    return found
+
+
+def test_the_database_is_opened_with_the_identity_and_encrypted() -> None:
+    address = make_url(bicep_settings()["DATABASE_URL"])
+    assert asks_for_token(address)
+    assert address.username == CLIENT_ID
+
+    said = connection_string(address, "ODBC Driver 18 for SQL Server", by_token=True)
+
+    assert "server={sql-rowpost.database.windows.net,1433}" in said.lower()
+    assert "encrypt={yes}" in said.lower()
+    assert "trust" not in said.lower()
+    assert CLIENT_ID not in said
+
+
+@dataclass(frozen=True)
+class Deployed:
+    service: Standalone
+    azure: Azure
+    catcher: Catcher
+
+    def admin(self) -> str:
+        """A token, by the password that the deployment has put into the vault."""
+        password = self.azure.vault.value(FIRST_PASSWORD_SECRET)
+        answer = self.service.post(
+            "/api/authenticate", {"username": FIRST_ADMIN, "password": password}
+        )
+        assert answer.status == 200, (answer, self.service.written())
+        return str(answer.json["token"])
+
+
+@pytest.fixture(scope="module")
+def deployed(tmp_path_factory: pytest.TempPathFactory, migrated_file: Path) -> Iterator[Deployed]:
+    folder = tmp_path_factory.mktemp("azure")
+    data = folder / "data"
+    data.mkdir()
+    database = Path(shutil.copy(migrated_file, folder / "rowpost.db"))
+    catcher = Catcher(data / "mail", 0)
+    catcher.start()
+    with closing(Database(open_engine(sqlite_url(database)))) as opened:
+        opened.run(partial(ensure_catcher, port=catcher.port))
+    with azure(folder) as here, pytest.MonkeyPatch.context() as patch:
+        for name, value in here.vault.environment().items():
+            patch.setenv(name, value)
+        with SecretClient(key_vault.ADDRESS, StaticCredential()) as client:
+            assert put_first_password(client)
+        settings = {**bicep_settings(), "DATABASE_URL": sqlite_url(database)}
+        # Where this machine differs from Azure's: a free port, and no mail server of its own.
+        local = {"ROWPOST_PORT": str(free_port()), "ROWPOST_CATCHER_PORT": "off"}
+        service = _start(folder, {**here.environment(), **settings, **local})
+        try:
+            wait_until(lambda: _answers(service), 60, "the service")
+            yield Deployed(service, here, catcher)
+        finally:
+            service.kill()
+            catcher.stop()
+
+
+def _start(folder: Path, environment: dict[str, str]) -> Standalone:
+    output = folder / "standalone.log"
+    work = folder / "app"
+    work.mkdir()
+    Image.read().lay_out(work)
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "standalone"],
+            cwd=work,
+            env={"PATH": os.environ["PATH"], **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    return Standalone(folder / "data", environment, process, output)
+
+
+def _answers(service: Standalone) -> bool:
+    assert service.process.poll() is None, service.written()
+    try:
+        return service.get("/health").status == 200
+    except OSError:
+        return False
+
+
+def test_it_is_well_and_knows_its_vault_and_its_storage(deployed: Deployed) -> None:
+    health = deployed.service.get("/api/health", token=deployed.admin()).json
+
+    assert health["secretStore"] == {"kind": "Key Vault", "problem": None}
+    assert health["storage"] == {"kind": "Azure Storage", "problem": None}
+    assert health["database"]["connected"]
+    assert health["database"]["source"] == "DATABASE_URL"
+
+
+def test_an_email_goes_by_way_of_the_storage_queue(deployed: Deployed) -> None:
+    stored = deployed.service.post(
+        "/api/emails",
+        {"subject": "From Azure", "recipients": ["ann@example.com"], "text_content": "Hi Ann"},
+        token=deployed.admin(),
+    )
+
+    assert stored.status == 202, stored
+    (email,) = deployed.service.wait_for_mail(1)
+    assert email["Subject"] == "From Azure"
+    assert f"{STORAGE_ACCOUNT}.queue.core.windows.net" in deployed.azure.reached
+
+
+def test_all_tokens_are_those_of_the_one_identity(deployed: Deployed) -> None:
+    deployed.admin()
+
+    assert deployed.azure.identities == {CLIENT_ID}
+    assert all(name.endswith((".azure.net", ".windows.net")) for name in deployed.azure.reached)
+
+
+def test_nothing_secret_lies_on_the_instance(deployed: Deployed) -> None:
+    deployed.admin()
+
+    assert not list(deployed.service.folder.parent.rglob("secrets"))
+    assert deployed.azure.vault.value(FIRST_PASSWORD_SECRET) not in deployed.service.written()
+    assert "First login" not in deployed.service.written()
+
+
+def _client(vault: KeyVault) -> SecretClient:
+    return SecretClient(key_vault.ADDRESS, StaticCredential(), retry_total=0)
+
+
+def test_a_second_deployment_leaves_the_first_password_as_it_is(key_vault: KeyVault) -> None:
+    assert put_first_password(_client(key_vault))
+    password = key_vault.value(FIRST_PASSWORD_SECRET)
+
+    assert not put_first_password(_client(key_vault))
+
+    assert key_vault.value(FIRST_PASSWORD_SECRET) == password
+
+
+@pytest.mark.parametrize("what", ["disabled", "deleted"])
+def test_a_first_password_that_somebody_has_put_away_is_not_made_anew(
+    key_vault: KeyVault, what: str
+) -> None:
+    put_first_password(_client(key_vault))
+    if what == "disabled":
+        key_vault.disabled.add(FIRST_PASSWORD_SECRET)
+    else:
+        KeyVaultSecretStore(_client(key_vault).vault_url, StaticCredential()).delete(
+            FIRST_PASSWORD_SECRET
+        )
+
+    assert not put_first_password(_client(key_vault))
+
+    assert what == "disabled" or FIRST_PASSWORD_SECRET not in key_vault.secrets
+
+
+def test_a_role_that_has_just_been_given_is_waited_for(key_vault: KeyVault) -> None:
+    waits: list[float] = []
+
+    def pause(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            key_vault.refusal = None
+
+    with key_vault.refusing(403):
+        assert put_first_password(_client(key_vault), pause)
+
+    assert len(waits) == 3

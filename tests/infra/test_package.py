@@ -1,0 +1,52 @@
+"""What `azd deploy` uploads, as `.funcignore` says, is the app and nothing beside it."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.support.tools import ROOT
+
+NEEDED = {"function_app.py", "functions", "host.json", "requirements.txt", "shared"}
+NOT_DEPLOYED = {"bench", "docs", "infra", "standalone", "tests", "tools", "compose.yaml"}
+
+
+def uploaded() -> set[str]:
+    """Names at the top of the project that git knows and `.funcignore` does not name."""
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    lines = (ROOT / ".funcignore").read_text("utf-8").splitlines()
+    ignored = [line.rstrip("/") for line in lines if line and line[0] != "#"]
+    tops = {name.partition("/")[0] for name in listed}
+    return {top for top in tops if not any(fnmatch.fnmatch(top, each) for each in ignored)}
+
+
+def test_the_app_is_uploaded_and_what_surrounds_it_is_not() -> None:
+    assert uploaded() >= NEEDED
+    assert not uploaded() & NOT_DEPLOYED
+
+
+def test_what_is_uploaded_is_enough_to_import_the_app(tmp_path: Path) -> None:
+    for name in uploaded():
+        if (ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+        else:
+            shutil.copy(ROOT / name, tmp_path / name)
+
+    done = subprocess.run(
+        [sys.executable, "-c", "import function_app, shared.application, shared.delivery.drain"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 0, done.stderr
