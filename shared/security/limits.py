@@ -27,9 +27,10 @@ from shared.security.request_counts import Portion, add, remove_ended
 
 log = logging.getLogger("rowpost.limits")
 
+WRITE_SECONDS = 1.0
+
 _CALLERS_REMEMBERED = 10_000
 _WRITTEN_AT_ONCE = 500
-_WRITE_SECONDS = 1.0
 _REST_SECONDS = 10.0
 _REMOVE_SECONDS = 60.0
 _TRY_SECONDS = 5.0
@@ -77,10 +78,13 @@ class RequestLimits:
         database: Callable[[], Database],
         pseudonyms: Pseudonyms,
         clock: Callable[[], float] = time.time,
+        write_seconds: float | None = WRITE_SECONDS,
     ) -> None:
+        """`write_seconds`: how often what was counted is written; None: only when told to."""
         self._database = database
         self._pseudonyms = pseudonyms
         self._clock = clock
+        self._write_seconds = write_seconds
         self._lock = threading.Lock()
         self._windows: OrderedDict[_Key, _Window] = OrderedDict()
         self._unwritten: set[_Key] = set()
@@ -106,7 +110,7 @@ class RequestLimits:
                 self._unwritten.add((caller, limit))
                 if window.unwritten * 10 >= limit.count:
                     self._hurry.set()
-            if self._writer is None:
+            if self._writer is None and self._write_seconds is not None:
                 self._writer = self._start()
         self._work.set()
 
@@ -130,10 +134,12 @@ class RequestLimits:
             database.run(remove_ended, seconds=_TRY_SECONDS)
 
     def close(self) -> None:
-        """Stop writing, without waiting."""
+        """Write nothing more; a write that is under way is waited for, some seconds at most."""
         self._closed.set()
         self._work.set()
         self._hurry.set()
+        if self._writer is not None:
+            self._writer.join(_TRY_SECONDS)
 
     def _window(self, caller: str, limit: Limit, now: float) -> _Window:
         key = (caller, limit)
@@ -179,10 +185,11 @@ class RequestLimits:
     def _write_on(self) -> None:
         while not self._closed.is_set():
             self._work.wait()
-            self._hurry.wait(_WRITE_SECONDS)
+            self._hurry.wait(self._write_seconds)
             self._work.clear()
             self._hurry.clear()
-            self._write_if_possible()
+            if not self._closed.is_set():
+                self._write_if_possible()
             if self._unwritten:
                 self._work.set()
 

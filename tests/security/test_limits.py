@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -37,21 +36,11 @@ def pseudonyms(tmp_path: Path) -> Pseudonyms:
 
 
 @pytest.fixture
-def instances(
-    database: Database, pseudonyms: Pseudonyms, clock: Clock
-) -> Iterator[list[RequestLimits]]:
+def instances(database: Database, pseudonyms: Pseudonyms, clock: Clock) -> list[RequestLimits]:
     """Three instances on one database, which write when they are told to."""
-    made = [Quiet(lambda: database, pseudonyms, clock) for _ in range(3)]
-    yield list(made)
-    for each in made:
-        each.close()
-
-
-class Quiet(RequestLimits):
-    """Leaves the writing to the test, so that it knows what has been written."""
-
-    def _start(self) -> threading.Thread:
-        return threading.current_thread()
+    return [
+        RequestLimits(lambda: database, pseudonyms, clock, write_seconds=None) for _ in range(3)
+    ]
 
 
 def take(limits: RequestLimits, times: int, caller: str = "ann") -> int:
@@ -179,7 +168,7 @@ def test_what_was_not_written_is_written_when_the_database_is_back(
             raise DatabaseUnreachable("away")
         return database
 
-    limits = Quiet(sometimes, pseudonyms, clock)
+    limits = RequestLimits(sometimes, pseudonyms, clock, write_seconds=None)
     assert take(limits, 30) == 20
     with pytest.raises(DatabaseUnreachable):
         limits.write()
@@ -210,15 +199,14 @@ def test_a_database_that_hangs_keeps_no_request_waiting(
     began = time.monotonic()
     assert take(limits, 30) == 15
     assert time.monotonic() - began < 1
-    limits.close()
     let_go.set()
+    limits.close()
 
 
 def test_a_tenth_of_a_limit_is_written_without_waiting_for_the_second_to_end(
-    database: Database, pseudonyms: Pseudonyms, monkeypatch: pytest.MonkeyPatch
+    database: Database, pseudonyms: Pseudonyms
 ) -> None:
-    monkeypatch.setattr(module, "_WRITE_SECONDS", 3600.0)
-    limits = RequestLimits(lambda: database, pseudonyms)
+    limits = RequestLimits(lambda: database, pseudonyms, write_seconds=3600)
     limits.count("ann", MINUTE)
     assert rows(database) == []
 
