@@ -14,9 +14,13 @@ from shared.api.errors import ApiError
 from shared.api.models import Answer, Input, Timestamp, example
 from shared.application import application
 from shared.security import passwords, tokens
+from shared.security.limits import Limit
 from shared.security.roles import Role
 
 routes = Routes()
+
+# A password costs us 0.2 s to check, whoever asks.
+_LOGINS = Limit(300, 60)
 
 
 # 72 bytes in UTF-8, in the words that a JSON Schema has.
@@ -72,7 +76,7 @@ class LoggedOut(Answer):
     message: str = "You are logged out everywhere."
 
 
-@routes.post("api/authenticate", who=Who.ANYONE, errors={401})
+@routes.post("api/authenticate", who=Who.ANYONE, errors={401}, limits=(_LOGINS,))
 def log_in(request: Request[Credentials]) -> LoggedIn:
     """Exchange a user name and a password for a token that is good for 8 hours."""
     username, origin = request.body.username, request.caller.origin

@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     most_attached_mb: int = Field(25, alias="ROWPOST_MOST_ATTACHED_MB", ge=1, le=100)
     resend_unknown: Literal["on", "off"] = Field("off", alias="ROWPOST_RESEND_UNKNOWN")
     request_limits: Literal["on", "off"] = Field("on", alias="ROWPOST_REQUEST_LIMITS")
+    anonymous_requests: int = Field(1_200, alias="ROWPOST_ANONYMOUS_REQUESTS", ge=1)
+    user_requests: int = Field(60_000, alias="ROWPOST_USER_REQUESTS", ge=1)
     log_addresses: Literal["on", "off"] = Field("off", alias="ROWPOST_LOG_ADDRESSES")
 
     @field_validator("catcher_port", mode="before")

@@ -9,12 +9,6 @@ from shared.security.limits import Limit
 Limits = tuple[Limit, ...] | None
 """An endpoint's own limits, counted apart; None: those that all others share; (): no limit."""
 
-BY_ADDRESS = (Limit(60, 60),)
-"""Without a login: 60 requests a minute from an address."""
-
-BY_USER = (Limit(600, 60),)
-"""With a login: 600 requests a minute of a user."""
-
 
 def count_request(caller: Caller, endpoint: str, limits: Limits) -> None:
     """Count a request of `endpoint`. Raises TooManyRequests."""
@@ -23,6 +17,12 @@ def count_request(caller: Caller, endpoint: str, limits: Limits) -> None:
         return
     who = f"user {caller.username}" if caller.username else f"address {caller.origin}"
     if limits is None:
-        counting.count(who, BY_USER if caller.username else BY_ADDRESS)
+        counting.count(who, (_shared_limit(caller),))
     else:
         counting.count(f"{endpoint} {who}", limits)
+
+
+def _shared_limit(caller: Caller) -> Limit:
+    settings = application().settings
+    a_minute = settings.user_requests if caller.username else settings.anonymous_requests
+    return Limit(a_minute, 60)

@@ -51,7 +51,14 @@ def never_refuse(request: Request) -> Nothing:
 
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Application]:
-    app = Application(Settings(ROWPOST_DATA=tmp_path, ROWPOST_REQUEST_LIMITS="on"))
+    app = Application(
+        Settings(
+            ROWPOST_DATA=tmp_path,
+            ROWPOST_REQUEST_LIMITS="on",
+            ROWPOST_ANONYMOUS_REQUESTS=60,
+            ROWPOST_USER_REQUESTS=600,
+        )
+    )
     app.logins = Logins(app.secrets, cost=4)
     use(app)
     yield app

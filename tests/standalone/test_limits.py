@@ -16,7 +16,8 @@ FAILURES = 5
 @pytest.fixture
 def both(standalone: Launch) -> tuple[Standalone, Standalone]:
     """Two services on one data folder."""
-    return standalone(ROWPOST_REQUEST_LIMITS="on"), standalone(ROWPOST_REQUEST_LIMITS="on")
+    limits = {"ROWPOST_REQUEST_LIMITS": "on", "ROWPOST_ANONYMOUS_REQUESTS": "60"}
+    return standalone(**limits), standalone(**limits)
 
 
 def guess(service: Standalone, password: str = "wrong") -> Answer:
