@@ -9,6 +9,7 @@ from typing import Any
 
 from azure.functions.timer import TimerRequest
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
@@ -29,6 +30,22 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 # A storage queue's message is no longer than this either.
 _INPUT_LIMIT = 64 * 1024
 _INPUT_SECONDS = 30.0
+
+
+_REFUSALS = {
+    400: ("malformed_input", 'Send {"input": "..."} as JSON, the input being text.'),
+    404: ("not_found", "There is no such function or path: see GET /admin/host/status."),
+    405: ("method_not_allowed", "This path knows other methods: see Allow."),
+    413: ("body_too_large", f"The body may have {_INPUT_LIMIT} bytes at most: send a shorter one."),
+}
+
+
+def refusal(request: Request, error: Exception) -> Response:
+    """A refusal of these endpoints in the form that all errors have."""
+    assert isinstance(error, HTTPException)
+    code, message = _REFUSALS.get(error.status_code, ("refused", "This request is refused."))
+    said = ApiError(error.status_code, code, message, headers=dict(error.headers or {}))
+    return from_function(said.to_response(getattr(request.state, "request_id", None)))
 
 
 class Admin:
@@ -57,13 +74,13 @@ class Admin:
             return refusal
         function = self._functions.triggered(request.path_params["name"])
         if function is None:
-            return Response(status_code=404)
+            raise HTTPException(404)
         try:
             text = await _input(request)
         except ValueError:
-            return Response(status_code=400)
+            raise HTTPException(400) from None
         except BodyTooLarge:
-            return Response(status_code=413, headers={"Connection": "close"})
+            raise HTTPException(413, headers={"Connection": "close"}) from None
         message: object = TimerRequest(past_due=False)
         if isinstance(function, QueueFunction):
             message = queue_message(text)
@@ -95,7 +112,10 @@ def _route(path: str, endpoint: Endpoint, *methods: str) -> Route:
         request.state.request_id = new_request_id()
         with logs.request(request.state.request_id):
             began = time.monotonic()
-            response = await endpoint(request)
+            try:
+                response = await endpoint(request)
+            except HTTPException as error:
+                response = refusal(request, error)
             log_answer(request.method, f"admin{path}", response.status_code, began)
         return response
 

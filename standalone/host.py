@@ -11,11 +11,12 @@ from threading import Event
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from shared.errors import RowpostError
-from standalone.admin import Admin, Gate
+from standalone.admin import Admin, Gate, refusal
 from standalone.host_json import Cors, HostJson
 from standalone.http import BodyRules, HttpFunctions, OwnLimit, no_own_limit
 from standalone.index import FunctionIndex, QueueFunction
@@ -131,7 +132,11 @@ def _web_app(functions: FunctionIndex, options: HostOptions, invocations: Invoca
     bodies = BodyRules(options.body_limit, options.own_limit, options.idle_seconds)
     answers = HttpFunctions(router, invocations, bodies)
     admin = Admin(functions, invocations, options.require_admin)
-    app = Starlette(routes=[admin.routes()], middleware=_cors(options.cors))
+    app = Starlette(
+        routes=[admin.routes()],
+        middleware=_cors(options.cors),
+        exception_handlers={HTTPException: refusal},
+    )
     # Not a route of its own: no pattern takes a path with a line break in it.
     app.router.default = answers
     app.router.redirect_slashes = False

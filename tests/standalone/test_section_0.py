@@ -349,3 +349,22 @@ def test_a_mail_server_that_is_away_is_told_in_the_answer(
 @pytest.mark.parametrize("path", ["/", "/api", "/api/nothing", "/API/../etc/passwd", "/api/%00"])
 def test_an_unknown_path_is_answered_as_every_error(service: Standalone, path: str) -> None:
     refused(service.get(path), 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/admin/functions/queue_timer", 405),
+        ("GET", "/admin/nothing", 404),
+        ("POST", "/admin/functions/nothing", 404),
+        ("POST", "/admin/functions/queue_timer", 401),
+    ],
+)
+def test_so_are_the_paths_of_the_host(
+    service: Standalone, token_of: dict[Role, str], method: str, path: str, status: int
+) -> None:
+    token = None if status == 401 else token_of[Role.ADMIN]
+
+    answer = service.request(method, path, {} if method == "POST" else None, token=token)
+
+    refused(answer, status)
