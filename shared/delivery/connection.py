@@ -293,6 +293,9 @@ class Connection:
         except ConnectionLost:
             self._return(email)
             raise
+        except Exception as error:
+            log.exception("email %d: its files", email.id, extra={"email": email.id})
+            self._fail(email, f"its files could not be read ({type(error).__name__})")
         finally:
             if trip is None:
                 self._parts.files.room.leave(room)

@@ -30,6 +30,8 @@ _RESULTS_ALONE_WAIT = 0.01
 _LEASE_SHARE_TO_MARK = 0.5
 _LEASE_SHARE_TO_SEND = 0.75
 
+_NO_END = (Outcome.RETRY, Outcome.POSTPONED)
+
 
 class Ticket:
     """One mark on its way. It is good only while enough of the lease is left."""
@@ -232,7 +234,7 @@ def _lease_clock() -> float:
 
 def _log(result: Result) -> None:
     log.log(
-        logging.INFO if result.outcome is Outcome.RETRY else logging.WARNING,
+        logging.INFO if result.outcome in _NO_END else logging.WARNING,
         "email %d: %s: %s",
         result.email_id,
         result.outcome,
