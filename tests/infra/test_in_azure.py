@@ -140,6 +140,32 @@ def _start(folder: Path, environment: dict[str, str]) -> Standalone:
     return Standalone(folder / "data", environment, process, output)
 
 
+def _files_are_kept(service: Standalone) -> str:
+    """What another process with the same settings reads back from the attachment store."""
+    there_and_back = """
+from datetime import UTC, datetime
+from shared.attachments.blobs import BlobStore
+from shared.attachments.names import new_key
+from shared.settings import settings
+
+store, key = BlobStore(settings()), new_key("invoice.pdf", datetime.now(UTC))
+store.check()
+store.write(key, [b"kept"])
+print(b"".join(store.read(key)).decode())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", there_and_back],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **service.settings},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
 def _answers(service: Standalone) -> bool:
     assert service.process.poll() is None, service.written()
     try:
@@ -165,6 +191,9 @@ def test_the_app_sends_and_keeps_nothing_secret_on_its_instance(deployed: Deploy
     (email,) = deployed.service.wait_for_mail(1)
     assert email["Subject"] == "From Azure"
     assert f"{STORAGE_ACCOUNT}.queue.core.windows.net" in deployed.azure.reached
+
+    assert _files_are_kept(deployed.service) == "kept"
+    assert f"{STORAGE_ACCOUNT}.blob.core.windows.net" in deployed.azure.reached
 
     assert deployed.azure.identities == {CLIENT_ID}, "all tokens are those of the one identity"
     assert all(name.endswith((".azure.net", ".windows.net")) for name in deployed.azure.reached)
