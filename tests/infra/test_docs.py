@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from functions.groups import GROUPS
+from shared.database.database import Database
 from shared.settings import Settings
 from tests.infra.bicep import Bicep, members, string
 from tests.support.tools import ROOT
@@ -93,3 +95,34 @@ def test_no_page_tells_of_one_machine(file: Path) -> None:
     text = file.read_text("utf-8")
 
     assert not re.search(r"/(?:root|home|Users|work|tmp)/", text)
+
+
+def blocks(file: Path, language: str) -> list[str]:
+    text = file.read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("file", PAGES, ids=page)
+def test_shell_lines_can_be_pasted(file: Path) -> None:
+    for block in blocks(file, "sh"):
+        read = subprocess.run(
+            ["bash", "-n"], input=block, capture_output=True, text=True, check=False
+        )
+        assert read.returncode == 0, (block, read.stderr)
+
+
+def test_the_sql_works_on_the_tables_as_they_are(sqlite_database: Database) -> None:
+    of_pages = [block for file in DOCS for block in blocks(file, "sql")]
+    of_shells = [
+        sql
+        for file in DOCS
+        for block in blocks(file, "sh")
+        for sql in re.findall(r"^(INSERT .*?)^GO$", block, re.MULTILINE | re.DOTALL)
+    ]
+    assert len(of_pages) >= 2
+    assert len(of_shells) == 1
+
+    for sql in [*of_pages, *of_shells]:
+        for statement in filter(None, map(str.strip, sql.split(";"))):
+            with sqlite_database.write() as connection:
+                connection.exec_driver_sql(statement)
