@@ -76,6 +76,8 @@ class AccountSettings:
         if (self.tenant_id is None) != (self.client_id is None):
             missing = "tenant_id" if self.tenant_id is None else "client_id"
             raise BadAccountValue(missing, "XOAUTH2 needs both tenant_id and client_id.")
+        if self.tenant_id is not None and self.username is None:
+            raise BadAccountValue("username", "XOAUTH2 needs the mailbox to send from.")
         if self.tenant_id is not None and self.tls is TlsMode.NONE:
             raise BadAccountValue("use_tls", "XOAUTH2 sends a token: it needs TLS.")
 
