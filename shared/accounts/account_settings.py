@@ -12,6 +12,7 @@ from sqlalchemy import Row
 from shared.accounts.errors import BadAccountValue
 from shared.accounts.presets import PresetName
 from shared.configuration.account_passwords import Binding
+from shared.database.widths import width
 from shared.delivery.accounts import (
     IMPLICIT_TLS_PORT,
     binding_of,
@@ -23,6 +24,8 @@ from shared.delivery.addresses import BadAddress, envelope_address, parse_recipi
 from shared.delivery.opening import TlsMode
 from shared.outbox.limits import Window, letters_of, windows_of
 
+_LINES = ("name", "email_address", "display_name", "smtp_host", "username")
+_LINE_WIDTH = 255
 _HOST = re.compile(r"[^\s/@\\?#]+")
 
 
@@ -71,11 +74,16 @@ class AccountSettings:
             envelope_address(mailbox.address)
         except (BadAddress, ValueError):
             raise BadAccountValue("email_address", "Give one email address.") from None
+        for name in _LINES:
+            if width(getattr(self, name) or "") > _LINE_WIDTH:
+                raise BadAccountValue(name, f"It is longer than {_LINE_WIDTH} characters.")
         if not _HOST.fullmatch(self.smtp_host):
             raise BadAccountValue("smtp_host", "Give a host's name or address, and only that.")
         if (self.tenant_id is None) != (self.client_id is None):
             missing = "tenant_id" if self.tenant_id is None else "client_id"
             raise BadAccountValue(missing, "XOAUTH2 needs both tenant_id and client_id.")
+        if self.tenant_id is not None and self.username is None:
+            raise BadAccountValue("username", "XOAUTH2 needs the mailbox to send from.")
         if self.tenant_id is not None and self.tls is TlsMode.NONE:
             raise BadAccountValue("use_tls", "XOAUTH2 sends a token: it needs TLS.")
 

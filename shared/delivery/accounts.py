@@ -12,6 +12,7 @@ from shared.configuration import account_passwords
 from shared.configuration.account_passwords import Binding, PasswordUnavailable
 from shared.configuration.secret_store import SecretStore, SecretStoreUnavailable
 from shared.database.tables import accounts
+from shared.delivery.access_tokens import AccessTokens, access_tokens
 from shared.delivery.addresses import BadAddress, Mailbox, parse_recipients
 from shared.delivery.session import Server, TlsMode
 from shared.errors import RowpostError
@@ -231,15 +232,28 @@ def server_of(row: Row[Any], secrets: SecretStore, settings: Settings) -> Server
     if not host:
         raise BadAccount("SMTPServer is empty")
     binding = binding_of(columns)
+    secret = _password(row, binding, secrets) if binding else None
+    tokens = _tokens(row, secret)
     return Server(
         host=host,
         port=row.SMTPPort or _DEFAULT_PORT,
         tls=tls_of(columns),
         username=binding.user if binding else None,
-        password=_password(row, binding, secrets) if binding else None,
+        password=None if tokens else secret,
         allow_plain_login=is_yes(row.Rowpost_PlainLogin),
         reply_timeout=float(settings.smtp_timeout),
+        tokens=tokens,
     )
+
+
+def _tokens(row: Row[Any], secret: str | None) -> AccessTokens | None:
+    """Where its access tokens come from, if it logs in by them."""
+    tenant, client = row.Rowpost_TenantId, row.Rowpost_ClientId
+    if not tenant and not client:
+        return None
+    if not (tenant and client and secret):
+        raise BadAccount("XOAUTH2 needs a user name, tenant, client and the client's secret")
+    return access_tokens(tenant, client, secret)
 
 
 def _password(row: Row[Any], binding: Binding, secrets: SecretStore) -> str | None:

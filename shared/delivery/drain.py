@@ -42,9 +42,10 @@ from shared.delivery.line import Line
 from shared.delivery.pauses import Pause, end_pause, pause, pauses, return_probe, take_probe
 from shared.delivery.pump import Pump
 from shared.delivery.quotas import Quotas
-from shared.delivery.ration import QuotaTaken, Take, claim_ration
+from shared.delivery.ration import QuotaTaken, Take
 from shared.delivery.recorder import Recorder
 from shared.delivery.retry import RetryPolicy, pause_seconds
+from shared.delivery.slot_keeper import SlotKeeper
 from shared.outbox.admit import admit, expire
 from shared.outbox.claim import (
     ClaimedEmail,
@@ -58,8 +59,6 @@ from shared.outbox.claim import (
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.give_back import release
 from shared.outbox.lease import Lease
-from shared.outbox.quota import release_all
-from shared.outbox.slots import renew_slots, return_all_slots, return_slot, take_slot
 from shared.outbox.states import BOTH_LANES, Lane
 
 log = logging.getLogger("rowpost.delivery")
@@ -151,6 +150,7 @@ class _Drain:
         self._lease = Lease.new(settings.lease_seconds)
         self._pump = Pump()
         self._quotas = Quotas(self._lease)
+        self._slots = SlotKeeper(self._lease, self._write)
         self._recorder = Recorder(self._database, self._lease, self._quotas, written)
         self._parts = Parts(
             self._database,
@@ -166,11 +166,10 @@ class _Drain:
         self._deadline = time.monotonic() + order.seconds
         self._service_stopped = False
         self._looked = _LONG_AGO
-        self._holds_slots = False
 
     def run(self) -> Drained:
         nothing_left = False
-        keeper = LeaseKeeper(self._database, self._lease, self._renew_slots)
+        keeper = LeaseKeeper(self._database, self._lease, self._slots.renew)
         with keeper, self._recording(), closing(self._pump):
             try:
                 if self._order.only is not None:
@@ -276,14 +275,13 @@ class _Drain:
         self, line: Line, take: Take, wanted: Wanted
     ) -> Sequence[ClaimedEmail | UnreadableEmail]:
         """Claim what the account's limits allow, and no more than one sender's share of them."""
-        limits = line.account.limits
-        most = limits.share - self._quotas.held(limits.account_id)
-        if most <= limits.share // 2:
+        most = self._quotas.spare_share(line.account.limits)
+        if not most:
             return ()
         wanted = replace(wanted, most=min(most, wanted.most))
         try:
             ration = self._write(
-                lambda connection: claim_ration(connection, take, wanted, self._lease, limits)
+                partial(self._quotas.claim, take=take, wanted=wanted, limits=line.account.limits)
             )
         except QuotaTaken:
             return ()
@@ -291,7 +289,7 @@ class _Drain:
             return ()
         if ration.opens_in is not None:
             line.rest(ration.opens_in)
-        self._quotas.note(ration.reserved, limits)
+        self._quotas.note(ration.reserved, line.account.limits)
         return ration.emails
 
     def _lanes(self) -> tuple[Lane, ...]:
@@ -322,7 +320,7 @@ class _Drain:
         accounts = (*book.usable, *stand_ins(book.usable, resting))
         self._let_stand_ins_go({_key(account) for account in accounts})
         lines = [self._line(account, resting.get(account.id)) for account in accounts]
-        self._return_spare_slots()
+        self._slots.return_spare(self._lines.values(), self._connected)
         return [line for line in lines if line is not None and not line.closed]
 
     def _let_stand_ins_go(self, wanted: Collection[_Key]) -> None:
@@ -334,6 +332,7 @@ class _Drain:
         """The account's line; none while it rests, unless it is up to us to try it."""
         line = self._lines.get(_key(account))
         if line is not None:
+            line.account = account
             if pause is not None and not line.probing:
                 self._close(line)
             return line
@@ -372,32 +371,10 @@ class _Drain:
             connection.start()
 
     def _may_connect(self, line: Line) -> bool:
-        """Whether the account allows one connection more; over all senders, where it says so."""
-        most = line.account.max_connections
-        if most is None or line.slots > self._connected(line):
-            return True
-        if not line.may_ask_for_slot:
-            return False
-        if self._write(lambda sql: take_slot(sql, line.account.id, most, self._lease)):
-            self._holds_slots = True
-            line.slots += 1
-            return True
-        line.refuse_slot()
-        return False
+        return self._slots.allows(line, self._connected(line))
 
     def _connected(self, line: Line) -> int:
         return sum(one.line is line and not one.ended for one in self._connections)
-
-    def _return_spare_slots(self) -> None:
-        """Those of lines with nothing to send: somebody else may want them."""
-        for line in self._lines.values():
-            while line.slots and line.idle and line.slots > self._connected(line):
-                line.slots -= 1
-                self._write(partial(return_slot, account_id=line.account.id, lease=self._lease))
-
-    def _renew_slots(self, connection: SqlConnection) -> None:
-        if self._holds_slots:
-            renew_slots(connection, self._lease)
 
     def _on_trouble(self, line: Line, trouble: Trouble) -> None:
         """The account can't be used: it rests for all senders, and its emails wait, unharmed."""
@@ -466,10 +443,8 @@ class _Drain:
 
     def _let_go(self, connection: SqlConnection) -> None:
         release(connection, self._lease)
-        if any(line.account.limits for line in self._lines.values()):
-            release_all(connection, self._lease)
-        if self._holds_slots:
-            return_all_slots(connection, self._lease)
+        self._quotas.release_all(connection)
+        self._slots.return_all(connection)
         return_probe(connection, self._lease.token)
 
     def _write(self, work: Callable[[SqlConnection], T]) -> T | None:

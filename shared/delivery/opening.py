@@ -14,6 +14,7 @@ from functools import lru_cache
 from time import monotonic
 from typing import TypeVar
 
+from shared.delivery.access_tokens import AccessTokens, TokenUnavailable
 from shared.delivery.reply import ProtocolError, Reply, Stage
 from shared.delivery.reply_reader import ReplyReader
 from shared.errors import RowpostError
@@ -42,6 +43,7 @@ class Server:
     reply_timeout: for the reply to the final dot.
     client_name: what EHLO says; this end's address where it is not given (RFC 5321 4.1.3).
     ca_file: certificates to trust in place of the system's.
+    tokens: log in by access token (XOAUTH2) instead of a password.
     """
 
     host: str
@@ -55,6 +57,7 @@ class Server:
     reply_timeout: float = 300
     client_name: str | None = None
     ca_file: str | None = None
+    tokens: AccessTokens | None = field(default=None, repr=False)
 
 
 class AccountFault(RowpostError):
@@ -126,7 +129,9 @@ class _Opening(smtplib.SMTP):
         if self._server.tls is TlsMode.STARTTLS:
             self._start_tls()
             self._introduce()
-        if self._server.username:
+        if self._server.username and self._server.tokens:
+            self._log_in_by_token(self._server.username, self._server.tokens)
+        elif self._server.username:
             self._log_in(self._server.username, self._server.password or "")
         return OpenConnection(self._socket, self._reader, self.esmtp_features)
 
@@ -159,7 +164,8 @@ class _Opening(smtplib.SMTP):
         return lines
 
     def _require_whole_login(self) -> None:
-        if bool(self._server.username) != bool(self._server.password):
+        secret = self._server.password or self._server.tokens
+        if bool(self._server.username) != bool(secret):
             missing = "password" if self._server.username else "user name"
             raise AccountFault(f"cannot log in: the account has no {missing}", Stage.LOGIN)
 
@@ -230,6 +236,29 @@ class _Opening(smtplib.SMTP):
             self.docmd(line)
             if not self._reply.intermediate:
                 return
+
+    def _log_in_by_token(self, username: str, tokens: AccessTokens) -> None:
+        """XOAUTH2; a token that the server refuses is replaced by a new one, once."""
+        self.stage = Stage.LOGIN
+        self._require_privacy()
+        if "XOAUTH2" not in self.esmtp_features.get("auth", "").upper().split():
+            raise AccountFault("cannot log in: the server does not offer XOAUTH2", self.stage)
+        try:
+            self._present(username, token := tokens.get())
+            if self._reply.permanent:
+                self._present(username, tokens.renew(token))
+        except TokenUnavailable as error:
+            raise AccountFault(
+                f"cannot log in: {error}", self.stage, login_refused=error.refused
+            ) from error
+        self._require_positive("login refused", login_refused=self._reply.permanent)
+
+    def _present(self, username: str, token: str) -> None:
+        initial = _base64(f"user={username}\x01auth=Bearer {token}\x01\x01")
+        self.docmd("AUTH", f"XOAUTH2 {initial}")
+        if self._reply.intermediate:  # The reasons; the refusal follows an empty line.
+            self.docmd("")
+        self._reply = _without(self._reply, initial, token)
 
     def _require_privacy(self) -> None:
         if self._server.tls is not TlsMode.NONE or self._server.allow_plain_login:

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection
 
+from shared.delivery.ration import Ration, Take, claim_ration
 from shared.outbox import quota
+from shared.outbox.claim import Wanted
 from shared.outbox.lease import Lease
 from shared.outbox.limits import Limits
 from shared.outbox.mark import Mark
@@ -23,13 +25,17 @@ class Quotas:
         self._lease = lease
         self._reserved: dict[int, Limits] = {}
         self._by_account: Counter[int] = Counter()
+        self._ever = False
 
-    def __bool__(self) -> bool:
-        return bool(self._reserved)
+    def spare_share(self, limits: Limits) -> int:
+        """How many emails more we may hold reserved; none while we hold half of our share."""
+        spare = limits.share - self._by_account[limits.account_id]
+        return spare if spare > limits.share // 2 else 0
 
-    def held(self, account_id: int) -> int:
-        """How many emails of this account have units reserved."""
-        return self._by_account[account_id]
+    def claim(self, connection: Connection, take: Take, wanted: Wanted, limits: Limits) -> Ration:
+        """Claim as much as the limits allow; to be noted when that is committed."""
+        self._ever = True
+        return claim_ration(connection, take, wanted, self._lease, limits)
 
     def note(self, ids: Iterable[int], limits: Limits) -> None:
         """These emails were claimed and have their units reserved."""
@@ -58,6 +64,11 @@ class Quotas:
         """These are ours no longer: what they have not spent is there for others."""
         if ids := self._limited(ended):
             quota.release(connection, ids, self._lease)
+
+    def release_all(self, connection: Connection) -> None:
+        """The end: nothing stays reserved, also of a claim whose commit looked like a failure."""
+        if self._ever:
+            quota.release_all(connection, self._lease)
 
     def forget(self, *several: Iterable[int]) -> None:
         """What was done with these has been committed."""

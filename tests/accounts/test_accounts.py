@@ -123,6 +123,7 @@ def test_an_account_that_is_not_there_is_not_found(ask: Ask, path: str) -> None:
     [
         ({"name": ""}, "name"),
         ({"name": "a\r\nb"}, "name"),
+        ({"name": "\N{ROCKET}" * 200}, "name"),
         ({"email_address": "no address"}, "email_address"),
         ({"email_address": "a@b.example; c@d.example"}, "email_address"),
         ({"smtp_host": None}, "smtp_host"),

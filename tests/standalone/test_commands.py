@@ -121,3 +121,21 @@ def test_a_command_that_is_none_shows_how_it_is_written(
     outcome = command(tmp_path, *arguments)
     assert outcome.returncode == 2
     assert "usage:" in outcome.stderr
+
+
+def test_plain_passwords_are_moved_and_named(tmp_path: Path) -> None:
+    assert "no plain password" in command(tmp_path, "move-passwords").stdout
+    execute(
+        tmp_path,
+        "INSERT INTO tbl_EMailParameters (SMTPServer, SMTPPort, SMTPAccountName, SMTPPassword, "
+        "SMTPMailId, SMTPSSLFlag, ParamCode) "
+        "VALUES ('mail.example', 587, 'shop', 'plain words', 's@b.example', 'Y', 'SHOP')",
+    )
+
+    outcome = command(tmp_path, "move-passwords")
+
+    assert outcome.stdout.splitlines() == ["moved    SHOP", "1 moved."]
+    ((reference,),) = select(
+        tmp_path, "SELECT SMTPPassword FROM tbl_EMailParameters WHERE ParamCode = 'SHOP'"
+    )
+    assert str(reference).startswith("secret:smtp-shop-")

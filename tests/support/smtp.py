@@ -157,6 +157,8 @@ class SmtpServer:
     size_limit: int | None = None
     login: tuple[str, str] | None = None
     login_methods: str = "PLAIN LOGIN"
+    access_tokens: set[str] = field(default_factory=set)
+    """Good for the user of `login`, by XOAUTH2."""
     tls: TlsFiles | None = None
     implicit_tls: bool = False
     log: Path | None = None
@@ -454,6 +456,9 @@ class _Conversation:
         if wanted is not None:
             self._authenticated = self._do(wanted, b"235 2.7.0 welcome")
             return
+        if method.upper() == "XOAUTH2":
+            self._by_token(initial)
+            return
         try:
             given = self._plain(initial) if method.upper() == "PLAIN" else self._login()
         except (binascii.Error, ValueError):
@@ -462,6 +467,17 @@ class _Conversation:
         self._authenticated = given == self._server.login
         refused = b"535 5.7.8 authentication credentials invalid"
         self._answers.append(b"235 2.7.0 welcome" if self._authenticated else refused)
+
+    def _by_token(self, initial: str) -> None:
+        user, _, rest = _decoded(initial).removeprefix("user=").partition("\x01auth=Bearer ")
+        token, _, end = rest.partition("\x01")
+        is_known = self._server.login is not None and user == self._server.login[0]
+        if is_known and end == "\x01" and token in self._server.access_tokens:
+            self._authenticated = True
+            self._answers.append(b"235 2.7.0 Authentication successful")
+            return
+        assert self._ask('{"status":"400","schemes":"Bearer"}') == ""
+        self._answers.append(b"535 5.7.3 Authentication unsuccessful")
 
     def _plain(self, initial: str) -> tuple[str, str]:
         answer = _decoded(initial) if initial else self._ask("")
