@@ -264,7 +264,7 @@ def _submission(request: Request[EmailToSend], email: EmailToSend) -> Submission
         subject=email.subject,
         html=email.html_content,
         text=email.text_content,
-        account=email.smtp_config_id,
+        account=_account(request.caller, email.smtp_config_id),
         reply_to=email.reply_to,
         headers=email.headers,
         priority=email.priority,
@@ -276,6 +276,18 @@ def _submission(request: Request[EmailToSend], email: EmailToSend) -> Submission
         stored_by=request.caller.identity,
         request_id=request.id,
     )
+
+
+def _account(caller: Caller, wanted: int | None) -> int | None:
+    """The account to send with: a key has its own. Raises ApiError 422 for another one."""
+    if caller.key is None:
+        return wanted
+    if wanted not in (None, caller.key.account_id):
+        message = "Your key sends over its own account only: leave smtp_config_id out."
+        raise ApiError(
+            422, "validation_failed", message, errors=(FieldError("smtp_config_id", message),)
+        )
+    return caller.key.account_id
 
 
 def _only_of(caller: Caller) -> str | None:

@@ -10,6 +10,8 @@ from functions import (
     dashboard,
     docs,
     emails,
+    keyed_sending,
+    keys,
     login,
     operations,
     sending,
@@ -29,6 +31,7 @@ class Group(Protocol):
 GROUPS: tuple[Group, ...] = (
     docs,
     login,
+    keys,
     configuration,
     service,
     dashboard,
@@ -36,4 +39,5 @@ GROUPS: tuple[Group, ...] = (
     sending,
     accounts,
     emails,
+    keyed_sending,
 )

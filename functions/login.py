@@ -97,13 +97,19 @@ def log_in(request: Request[Credentials]) -> LoggedIn:
 
 @routes.get("api/authenticate", who=Who.ANY_LOGIN)
 def who_am_i(request: Request) -> Known:
-    """Say whose token this is, if it is still good."""
+    """Say whose token or key this is, if it is still good."""
     return Known(user=_user(request.caller))
 
 
 @routes.delete("api/authenticate", who=Who.ANY_LOGIN)
 def log_out(request: Request) -> LoggedOut:
     """End all sessions of the token's user, on every instance within a minute."""
+    if request.caller.key is not None:
+        raise ApiError(
+            403,
+            "forbidden",
+            "A key has no session to end: an admin revokes it with DELETE /api/keys/{id}.",
+        )
     application().logins.end_sessions(request.caller.username)
     return LoggedOut()
 

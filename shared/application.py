@@ -18,6 +18,7 @@ from shared.database.brief import BriefCalls
 from shared.database.database import Database
 from shared.database.engine import open_engine, sql_server_url, sqlite_url
 from shared.database.errors import unreachable
+from shared.security.keys import Keys
 from shared.security.limits import RequestLimits
 from shared.security.lockout import Lockout, LockoutEverywhere, LockoutInMemory
 from shared.security.logins import FIRST_PASSWORD_SECRET, Logins
@@ -92,6 +93,10 @@ class Application:
         if self.settings.request_limits == "off":
             return None
         return RequestLimits(self.database, self.pseudonyms)
+
+    @cached_property
+    def keys(self) -> Keys:
+        return Keys(self.database, self.pseudonyms)
 
     @cached_property
     def tokens(self) -> TokenQueue:

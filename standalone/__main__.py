@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shared.errors import RowpostError
+from shared.security.roles import Role
 from shared.settings import read_local_settings
 from standalone import commands
 
@@ -70,6 +71,23 @@ def _parser() -> argparse.ArgumentParser:
         "move-passwords", help="move plain passwords from the accounts table into the secret store"
     )
     passwords.set_defaults(command=commands.move_passwords)
+
+    imported = choices.add_parser("import-keys", help="take over key,email,app_password from CSV")
+    imported.add_argument("file", type=Path, metavar="FILE")
+    imported.set_defaults(command=commands.import_keys)
+
+    make_key = choices.add_parser("make-key", help="make a key for a program and print it, once")
+    make_key.add_argument("name", help="what it is for")
+    make_key.add_argument("--account", type=int, required=True, metavar="ID", help="its account")
+    make_key.add_argument("--role", choices=list(Role), default=Role.SERVICE, type=Role)
+    make_key.set_defaults(command=commands.make_key)
+
+    keys = choices.add_parser("keys", help="list the keys")
+    keys.set_defaults(command=commands.keys)
+
+    revoke_key = choices.add_parser("revoke-key", help="end a key")
+    revoke_key.add_argument("id", type=int)
+    revoke_key.set_defaults(command=commands.revoke_key)
     return parser
 
 

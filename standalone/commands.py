@@ -8,6 +8,8 @@ from pathlib import Path
 from shared.errors import RowpostError
 from shared.settings import settings
 
+_KEYS_AT_ONCE = 500
+
 
 class CannotRead(RowpostError):
     """A file that was named on the command line."""
@@ -124,6 +126,60 @@ def move_passwords(_: Namespace) -> int:
     for code in moved:
         print(f"moved    {code or '(without a code)'}")
     print("The table holds no plain password." if not moved else f"{len(moved)} moved.")
+    return 0
+
+
+def import_keys(arguments: Namespace) -> int:
+    """Take over the keys of an older service, with their Gmail accounts."""
+    from shared.application import application
+    from shared.key_file import read_key_file
+    from shared.key_import import SHORT_CHARACTERS, import_keys
+
+    lines = read_key_file(_read(arguments.file))
+    imported = import_keys(application(), lines)
+    print(
+        f"Keys: {imported.keys} made, {len(lines) - imported.keys} were there. "
+        f"Accounts: {imported.accounts} made, {imported.passwords} with a new password."
+    )
+    short = [str(one.line) for one in lines if len(one.key) < SHORT_CHARACTERS]
+    if short:
+        print(
+            f"Short keys may be guessed (line {', '.join(short[:10])}): make-key makes better ones."
+        )
+    return 0
+
+
+def make_key(arguments: Namespace) -> int:
+    """Make a key and print it, this once."""
+    from shared.application import application
+    from shared.security.roles import Role
+
+    key = application().keys.make(
+        arguments.name, arguments.account, Role(arguments.role), "command"
+    )
+    print(key.text)
+    return 0
+
+
+def keys(_: Namespace) -> int:
+    """List the keys by number."""
+    from shared.application import application
+
+    after = 0
+    while page := application().keys.page(after, _KEYS_AT_ONCE):
+        for one in page:
+            state = f"revoked {one.revoked_at:%Y-%m-%d}" if one.revoked_at else "good"
+            print(f"{one.id:4} {state:18} {one.role:8} account {one.account_id:<4} {one.name}")
+        after = page[-1].id
+    return 0
+
+
+def revoke_key(arguments: Namespace) -> int:
+    """End a key."""
+    from shared.application import application
+
+    application().keys.revoke(arguments.id)
+    print(f"Key {arguments.id} is revoked: within 30 seconds it opens nothing.")
     return 0
 
 

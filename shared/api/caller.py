@@ -1,4 +1,4 @@
-"""Who is calling: the address a request comes from, and the login that its token proves."""
+"""Who is calling: the address a request comes from, and the login or key that it proves."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from shared.api.errors import ApiError, as_api_error
 from shared.application import application
 from shared.errors import RowpostError
 from shared.security import tokens
+from shared.security.kept_keys import Key
 from shared.security.roles import Role, includes
+from shared.security.tokens import InvalidToken
 from shared.settings import settings
 
 PEER_HEADER = "x-rowpost-peer"
@@ -24,15 +26,21 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="rowpost"'}
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Where a request comes from, and for whom; without a login `username` and `role` are empty."""
+    """Where a request comes from, and for whom; without a login `username` and `role` are empty.
+
+    `key`: what was shown in place of a login's token.
+    """
 
     address: str
     username: str = ""
     role: Role | None = None
+    key: Key | None = None
 
     @property
     def identity(self) -> str:
-        """By what the caller is known again: the login, or an address without one."""
+        """By what the caller is known again: the key, the login, or an address without one."""
+        if self.key is not None:
+            return self.key.identity
         return f"login:{self.username}" if self.username else f"address:{self.address}"
 
     @property
@@ -55,13 +63,32 @@ def caller_address(headers: Mapping[str, str]) -> str:
 
 
 def authenticate(headers: Mapping[str, str]) -> Caller:
-    """The caller whose token is in `Authorization: Bearer` (RFC 6750).
+    """The caller whose token or key is in `Authorization: Bearer` (RFC 6750).
 
-    Raises ApiError 401 without one, and InvalidToken for one that proves nothing (any more).
+    Raises ApiError 401 without one, and InvalidToken for one that proves nothing (any more). Keys
+    are in the database: DatabaseUnreachable while it is away.
     """
     token, rowpost = _bearer_token(headers), application()
+    if not tokens.looks_like_one(token):
+        return _with_key(rowpost.keys.verify(token), caller_address(headers))
     login = tokens.verify(rowpost.signing, rowpost.logins, token, datetime.now(UTC))
     return Caller(caller_address(headers), login.username, login.role)
+
+
+def holder_of(key: str, address: str) -> Caller:
+    """The caller at this address who has shown the key in a field of its own.
+
+    Raises ApiError 401 for one that is wrong or revoked, and DatabaseUnreachable.
+    """
+    try:
+        return _with_key(application().keys.verify(key), address)
+    except InvalidToken:
+        raise ApiError(
+            401,
+            "wrong_key",
+            "The key is wrong or revoked: ask your administrator for one.",
+            headers=_CHALLENGE,
+        ) from None
 
 
 def require(caller: Caller, role: Role) -> None:
@@ -70,7 +97,7 @@ def require(caller: Caller, role: Role) -> None:
         raise ApiError(
             403,
             "forbidden",
-            f"Your login may not do this: log in as one with the role {role.value}.",
+            f"Your login or key may not do this: use one with the role {role.value}.",
         )
 
 
@@ -82,13 +109,18 @@ def require_admin(headers: Mapping[str, str]) -> None:
         raise as_api_error(error) from error
 
 
+def _with_key(key: Key, address: str) -> Caller:
+    return Caller(address, key.identity, key.role, key)
+
+
 def _bearer_token(headers: Mapping[str, str]) -> str:
     scheme, _, token = headers.get("authorization", "").strip().partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise ApiError(
             401,
             "authentication_required",
-            "Log in at POST /api/authenticate and send its token as Authorization: Bearer.",
+            "Log in at POST /api/authenticate and send its token, or send a key, as "
+            "Authorization: Bearer.",
             headers=_CHALLENGE,
         )
     return token.strip()

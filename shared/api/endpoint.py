@@ -32,11 +32,11 @@ from typing_extensions import TypeVar as TypeVarWithDefault
 from shared import logs
 from shared.api.access_log import log_answer
 from shared.api.body import MEGABYTE, parse_body, refuse_oversized, validated
-from shared.api.caller import Caller, authenticate, caller_address, require
+from shared.api.caller import Caller, authenticate, caller_address, holder_of, require
 from shared.api.errors import EVERY_ANSWER, ApiError, as_api_error, new_request_id
 from shared.api.idempotency import Once, earlier_answer, once_of
 from shared.api.limits import Limits, count_request
-from shared.api.models import Answer, Input
+from shared.api.models import Answer, Input, KeyedInput
 from shared.outbox.kept_answers import AlreadyKept
 from shared.security.roles import Role
 from shared.security.tokens import InvalidToken
@@ -55,6 +55,8 @@ class Who(Enum):
 
     ANYONE = auto()
     ANY_LOGIN = auto()
+    KEY_IN_BODY = auto()
+    """Whoever may send, by the key that a KeyedInput holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,13 +263,18 @@ def _carry_out(operation: Operation, request: Request[Any, Any]) -> Answer:
 
 
 def _let_in(operation: Operation, req: func.HttpRequest, request_id: str) -> Request[Any, Any]:
-    caller = _admit(operation, req.headers)
+    by_body = operation.who is Who.KEY_IN_BODY
+    caller = None if by_body else _admit(operation, req.headers)
     if operation.method in WITH_BODY:
         refuse_oversized(req.headers, req.get_body(), operation.body_limit)
+    if caller is None:
+        caller, body = _admit_holder(operation, req)
+    else:
+        body = _body(operation.body, req)
     return Request(
         id=request_id,
         caller=caller,
-        body=_body(operation.body, req),
+        body=body,
         query=validated(operation.query, req.params) if operation.query else None,
         path=req.route_params,
         headers=req.headers,
@@ -290,6 +297,22 @@ def _admit(operation: Operation, headers: Mapping[str, str]) -> Caller:
     if isinstance(operation.who, Role):
         require(caller, operation.who)
     return caller
+
+
+def _admit_holder(operation: Operation, req: func.HttpRequest) -> tuple[Caller, Input | None]:
+    """The holder of the key in the body, and the body; else as `_admit`."""
+    anyone = Caller(address=caller_address(req.headers))
+    endpoint = f"{operation.method} {operation.path}"
+    try:
+        body = _body(operation.body, req)
+        assert isinstance(body, KeyedInput), "it is declared with the model of its body"
+        caller = holder_of(body.key, anyone.address)
+    except ApiError:
+        count_request(anyone, endpoint, operation.limits)
+        raise
+    count_request(caller, endpoint, operation.limits)
+    require(caller, Role.SERVICE)
+    return caller, body
 
 
 def _body(model: type[Input] | None, req: func.HttpRequest) -> Input | None:

@@ -33,6 +33,7 @@ from shared.outbox.decide import ContentRemoved, NotEnded, NotWaiting
 from shared.outbox.kept_answers import AlreadyKept
 from shared.outbox.loose_files import FileNotKept
 from shared.outbox.resolve import EmailNotFound, NotUnknown
+from shared.security.kept_keys import AccountUnknown, KeyNotFound
 from shared.security.limits import TooManyRequests
 from shared.security.lockout import LockedOut
 from shared.security.logins import LoginTaken
@@ -131,6 +132,10 @@ def as_api_error(error: Exception) -> ApiError:
             return error
         case InvalidToken():
             return ApiError(401, "invalid_token", str(error), headers=_INVALID_TOKEN)
+        case KeyNotFound():
+            return ApiError(404, "key_not_found", str(error))
+        case AccountUnknown():
+            return _invalid("smtp_config_id", str(error))
         case LockedOut():
             return ApiError(
                 429, "locked_out", str(error), headers={"Retry-After": str(error.retry_after)}

@@ -9,6 +9,8 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PrivateAttr, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
+from shared.security.keys import LONGEST_CHARACTERS
+
 Timestamp = Annotated[
     datetime,
     PlainSerializer(
@@ -97,6 +99,17 @@ class SnakeInput(Input):
     """An input whose names are snake_case on the wire."""
 
     model_config = ConfigDict(alias_generator=None)
+
+
+class KeyedInput(SnakeInput):
+    """A body with the caller's key in it."""
+
+    key: str = Field(min_length=1, max_length=LONGEST_CHARACTERS, repr=False)
+
+    def fingerprint(self) -> bytes:
+        """Without the key: it says who is asking, and a hash of it would let guesses be tried."""
+        said = self.model_dump(mode="json", exclude={"key"})
+        return json.dumps(said, sort_keys=True).encode("ascii")
 
 
 class SnakeAnswer(Answer):

@@ -193,7 +193,7 @@ def _operation(operation: Operation, tag: str, schemas: _Schemas) -> spec.Operat
             **({"parameters": parameters} if parameters else {}),
             **body,
             "responses": _responses(operation, schemas),
-            "security": [] if operation.who is Who.ANYONE else [{_BEARER: []}],
+            "security": [{_BEARER: []}] if _by_header(operation.who) else [],
             **role,
         }
     )
@@ -206,10 +206,16 @@ def _description(operation: Operation) -> str:
     return "\n\n".join(filter(None, (further, once, _who(operation.who))))
 
 
+def _by_header(who: Role | Who) -> bool:
+    return who not in (Who.ANYONE, Who.KEY_IN_BODY)
+
+
 def _who(who: Role | Who) -> str:
     match who:
         case Who.ANYONE:
             return "Open to anyone."
+        case Who.KEY_IN_BODY:
+            return "Open to whoever may send, by the key in the body."
         case Who.ANY_LOGIN:
             return "Open to whoever is logged in."
         case _:
@@ -292,7 +298,7 @@ def _errors(operation: Operation) -> set[int]:
     errors = {429, 503, *operation.errors}
     if operation.who is not Who.ANYONE:
         errors |= {401}
-    if isinstance(operation.who, Role):
+    if isinstance(operation.who, Role) or operation.who is Who.KEY_IN_BODY:
         errors |= {403}
     if "{" in operation.path:
         errors |= {404}

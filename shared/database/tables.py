@@ -160,6 +160,9 @@ _filtered(
 _filtered(
     "IX_Rowpost_Unknown", emails.c.dd_srno, where=emails.c.dd_SendFlag == literal_column("'U'")
 )
+# Keyed sending: one email by its request, and the log of all requests.
+_filtered("IX_Rowpost_Request", emails.c.dd_RequestId, where=emails.c.dd_RequestId.is_not(None))
+_filtered("IX_Rowpost_Keyed", emails.c.dd_srno, where=emails.c.dd_Origin == literal_column("'key'"))
 
 accounts = Table(
     "tbl_EMailParameters",
@@ -366,6 +369,23 @@ slots = Table(
     Column("Until", UtcDateTime()),
 )
 
+keys = Table(
+    "Rowpost_Keys",
+    metadata,
+    Column("Id", Integer, primary_key=True, autoincrement=True),
+    Column("Name", Unicode(100), nullable=False),
+    Column("KeyHash", String(32), nullable=False),
+    Column("Role", String(10), nullable=False),
+    Column("AccountId", Integer, nullable=False),
+    Column("CreatedAt", UtcDateTime(), nullable=False, server_default=utc_now()),
+    Column("CreatedBy", Unicode(150)),
+    Column("RevokedAt", UtcDateTime()),
+    Column("LastUsedAt", UtcDateTime()),
+    UniqueConstraint("KeyHash", name="UQ_Rowpost_Keys"),
+    # A number that was a key's once never becomes another's.
+    sqlite_autoincrement=True,
+)
+
 __all__ = [
     "SEED_ACCOUNT_COLUMNS",
     "SEED_EMAIL_COLUMNS",
@@ -374,6 +394,7 @@ __all__ = [
     "attempts",
     "emails",
     "idempotency",
+    "keys",
     "login_failures",
     "loose_files",
     "metadata",

@@ -24,6 +24,8 @@ LIFETIME = timedelta(hours=8)
 LONGEST_CHARACTERS = 8 * 1024
 
 _KEY_BYTES = 32
+# A JSON object in base64url.
+_HEADER = "eyJ"
 # Instances' clocks differ by seconds: a token of one must be good on the next at once.
 _CLOCK_SKEW = timedelta(seconds=30)
 # What another instance has just changed is looked for at once, but not for each bad token.
@@ -34,7 +36,9 @@ class InvalidToken(RowpostError):
     """The token is not ours, no longer good, or damaged: log in again."""
 
     def __init__(self) -> None:
-        super().__init__("The token is not valid or has expired: log in again.")
+        super().__init__(
+            "The token is not valid or has expired: log in again. Of a key: it is wrong or revoked."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,11 @@ def issue(keys: SigningKeys, login: Login, now: datetime) -> IssuedToken:
     }
     token = jwt.encode(claims, signing.key, ALGORITHM, headers={"kid": signing.kid})
     return IssuedToken(token, datetime.fromtimestamp(expires, UTC))
+
+
+def looks_like_one(text: str) -> bool:
+    """Whether this is a token by its form, good or bad: header, claims and signature (RFC 7515)."""
+    return text.startswith(_HEADER) and text.count(".") == 2
 
 
 def verify(keys: SigningKeys, logins: Logins, token: str, now: datetime) -> Login:

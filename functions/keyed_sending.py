@@ -1,0 +1,173 @@
+"""Send an email with a key, ask what became of it, and see the log of such requests."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from shared import keyed_sending
+from shared.api.csv_table import csv_table
+from shared.api.endpoint import Request, Routes, Who
+from shared.api.errors import ApiError
+from shared.api.idempotency import answering
+from shared.api.models import Answer, File, Input, KeyedInput, SnakeAnswer, Timestamp, example
+from shared.application import application
+from shared.intake import Afterwards
+from shared.keyed_sending import KeyedEmail
+from shared.outbox import requests
+from shared.outbox.requests import LoggedRequest
+from shared.security.kept_keys import AccountUnknown
+from shared.security.roles import Role
+
+routes = Routes()
+
+_EXAMPLE_ID = "0b5c1a52-5f0e-4a4e-9d5e-3a8f5f1f8f0b"
+_EXAMPLE_ENTRY = {
+    "id": _EXAMPLE_ID,
+    "sender": "example@gmail.com",
+    "recipient": "user@example.com",
+    "date": "2026-11-21T16:14:34.000Z",
+    "status": "sent",
+}
+
+
+class EmailToSend(KeyedInput):
+    model_config = example(
+        subject="Welcome to Our Service",
+        recipient="user@example.com",
+        body="<h1>Hello!</h1> Thanks for joining us.",
+        is_html=True,
+        key="user1_key",
+    )
+
+    subject: str = Field(min_length=1, max_length=500)
+    recipient: str = Field(min_length=3, max_length=320)
+    body: str = Field(min_length=1, repr=False)
+    is_html: bool = False
+
+
+class EmailTaken(SnakeAnswer):
+    model_config = example(message="Email request is being processed", request_id=_EXAMPLE_ID)
+
+    http_status: ClassVar[int] = 202
+
+    message: str = "Email request is being processed"
+    request_id: str
+
+
+class EmailStatus(SnakeAnswer):
+    model_config = example(request_id=_EXAMPLE_ID, status="sent")
+
+    request_id: str
+    status: str
+
+
+class SendLogEntry(Answer):
+    model_config = example(**_EXAMPLE_ENTRY)
+
+    id: str
+    sender: str
+    recipient: str
+    date: Timestamp | None
+    status: str
+
+
+class SendLog(SnakeAnswer):
+    model_config = example(items=[_EXAMPLE_ENTRY], next_cursor=None)
+
+    items: list[SendLogEntry]
+    next_cursor: str | None
+
+
+class SendLogFile(File):
+    media_types: ClassVar[tuple[str, ...]] = ("text/csv",)
+
+
+class SendLogQuery(Input):
+    format: Literal["json", "csv"] = "json"
+    limit: int = Field(1_000, ge=1, le=10_000)
+    cursor: str | None = Field(None, pattern=r"^[0-9]{1,9}$")
+
+
+@routes.post("send-email", who=Who.KEY_IN_BODY, errors={409}, idempotent=True)
+def send_email(request: Request[EmailToSend]) -> EmailTaken:
+    """Send an email over the account of the key in the body, at once and at any hour."""
+    wanted, key = request.body, request.caller.key
+    assert key, "nobody is let in here without a key"
+    email = KeyedEmail(wanted.recipient, wanted.subject, wanted.body, wanted.is_html)
+
+    def keep(request_id: str) -> Afterwards | None:
+        return answering(request.once, lambda _: EmailTaken(request_id=request_id))
+
+    try:
+        return EmailTaken(request_id=keyed_sending.submit(application(), key, email, keep))
+    except AccountUnknown as error:
+        raise ApiError(409, "account_gone", str(error)) from None
+
+
+@routes.get("email-status/{request_id:guid}", who=Who.ANYONE, errors={404})
+def email_status(request: Request) -> EmailStatus:
+    """Say what became of an email, to whoever has the number of its request.
+
+    One of queued, sending, sent, and failed with the mail server's reply code and its class.
+    """
+    request_id = _guid(request.path["request_id"])
+    with application().database().read() as connection:
+        status = requests.find(connection, request_id)
+    if status is None:
+        raise _no_such_request()
+    return EmailStatus(request_id=request_id, status=status)
+
+
+@routes.get("api/send-log", who=Role.VIEWER)
+def send_log(request: Request[None, SendLogQuery]) -> SendLog | SendLogFile:
+    """List the requests of keyed sending, the latest first, as JSON or as CSV.
+
+    Of CSV the next page's cursor is in the header X-Next-Cursor.
+    """
+    query = request.query
+    before = None if query.cursor is None else int(query.cursor)
+    with application().database().read() as connection:
+        found = requests.page(connection, before, query.limit + 1)
+    entries = [_entry(one) for one in found[: query.limit]]
+    further = str(found[query.limit - 1].number) if len(found) > query.limit else None
+    if query.format == "json":
+        return SendLog(items=entries, next_cursor=further)
+    return _as_file(entries, further)
+
+
+def _as_file(entries: list[SendLogEntry], further: str | None) -> SendLogFile:
+    cells = [one.model_dump(mode="json") for one in entries]
+    file = SendLogFile(
+        content=csv_table(
+            tuple(SendLogEntry.model_fields),
+            [tuple(value or "" for value in row.values()) for row in cells],
+        ),
+        content_type="text/csv; charset=utf-8",
+    )
+    headers = {"Content-Disposition": 'attachment; filename="send-log.csv"'}
+    return file.with_headers(headers | ({"X-Next-Cursor": further} if further else {}))
+
+
+def _entry(one: LoggedRequest) -> SendLogEntry:
+    return SendLogEntry(
+        id=one.id, sender=one.sender, recipient=one.recipient, date=one.date, status=one.status
+    )
+
+
+def _guid(text: str) -> str:
+    """The number as it was given out: the host takes other ways to write a GUID as well."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise _no_such_request() from None
+
+
+def _no_such_request() -> ApiError:
+    return ApiError(
+        404,
+        "request_not_found",
+        "There is no such request: check the request_id that POST /send-email has answered.",
+    )

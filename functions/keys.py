@@ -1,0 +1,119 @@
+"""Keys for programs: made, listed and revoked by an admin."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from shared.api.endpoint import Request, Routes
+from shared.api.models import Answer, Input, SnakeAnswer, SnakeInput, Timestamp, example
+from shared.application import application
+from shared.security.kept_keys import NAME_WIDTH, KeptKey
+from shared.security.roles import Role
+
+routes = Routes()
+
+_LARGEST_NUMBER = 2**31 - 1
+_EXAMPLE_KEY = "rp_4Jf0sVtYb1wqE7n2Zk8mXcR5uHdA3gLp9TiOyCeNvQs"
+_EXAMPLE_DETAILS = {
+    "id": 1,
+    "name": "web shop",
+    "role": "service",
+    "smtp_config_id": 1,
+    "created_at": "2026-11-21T09:00:00.000Z",
+    "created_by": "login:admin",
+    "revoked_at": None,
+    "last_used_at": "2026-11-21T10:00:00.000Z",
+}
+
+
+class KeyToMake(SnakeInput):
+    model_config = example(name="web shop", smtp_config_id=1)
+
+    name: str = Field(min_length=1, max_length=NAME_WIDTH)
+    smtp_config_id: int = Field(ge=1, le=_LARGEST_NUMBER)
+    role: Role = Role.SERVICE
+
+
+class KeyMade(Answer):
+    """The key is shown this once."""
+
+    model_config = example(id=1, key=_EXAMPLE_KEY)
+
+    http_status: ClassVar[int] = 201
+
+    id: int
+    key: str = Field(repr=False)
+
+
+class KeyDetails(SnakeAnswer):
+    model_config = example(**_EXAMPLE_DETAILS)
+
+    id: int
+    name: str
+    role: Role
+    smtp_config_id: int
+    created_at: Timestamp
+    created_by: str | None
+    revoked_at: Timestamp | None
+    last_used_at: Timestamp | None
+
+
+class KeyPage(SnakeAnswer):
+    model_config = example(items=[_EXAMPLE_DETAILS], next_cursor=None)
+
+    items: list[KeyDetails]
+    next_cursor: str | None
+
+
+class KeyQuery(Input):
+    limit: int = Field(100, ge=1, le=500)
+    cursor: str = Field("0", pattern=r"^[0-9]{1,9}$")
+
+
+class KeyRevoked(Answer):
+    message: str = "The key is revoked: within 30 seconds it opens nothing, anywhere."
+    id: int
+
+
+@routes.post("api/keys", who=Role.ADMIN)
+def make_key(request: Request[KeyToMake]) -> KeyMade:
+    """Make a key for a program. Emails sent with it go over the account that it is bound to."""
+    wanted = request.body
+    made = application().keys.make(
+        wanted.name, wanted.smtp_config_id, wanted.role, request.caller.identity
+    )
+    return KeyMade(id=made.id, key=made.text)
+
+
+@routes.get("api/keys", who=Role.ADMIN)
+def list_keys(request: Request[None, KeyQuery]) -> KeyPage:
+    """List the keys, revoked ones too, without what would let anybody use them."""
+    limit = request.query.limit
+    found = application().keys.page(int(request.query.cursor), limit + 1)
+    return KeyPage(
+        items=[_details(one) for one in found[:limit]],
+        next_cursor=str(found[limit - 1].id) if len(found) > limit else None,
+    )
+
+
+@routes.delete("api/keys/{id:int}", who=Role.ADMIN, errors={404})
+def revoke_key(request: Request) -> KeyRevoked:
+    """Revoke a key, on every instance within 30 seconds."""
+    key_id = int(request.path["id"])
+    application().keys.revoke(key_id)
+    return KeyRevoked(id=key_id)
+
+
+def _details(kept: KeptKey) -> KeyDetails:
+    return KeyDetails(
+        id=kept.id,
+        name=kept.name,
+        role=Role(kept.role),
+        smtp_config_id=kept.account_id,
+        created_at=kept.created_at,
+        created_by=kept.created_by,
+        revoked_at=kept.revoked_at,
+        last_used_at=kept.last_used_at,
+    )

@@ -1,0 +1,148 @@
+"""What became of a keyed request, in the words of its answer; and the log of all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import event, insert, text
+
+from shared.application import Application
+from shared.database.database import Database
+from shared.database.tables import accounts, attempts
+from shared.intake import Origin
+from shared.outbox import requests
+from shared.outbox.add import NewEmail, add
+from shared.outbox.requests import status_of
+from shared.outbox.states import Flag
+from tests.support.database import change
+
+GUID = "0b5c1a52-5f0e-4a4e-9d5e-3a8f5f1f8f{:02}"
+
+
+def stored(application: Application, number: int = 0, **fields: Any) -> int:
+    """One more keyed email, or one of another origin."""
+    values: dict[str, Any] = {
+        "to": "user@example.com",
+        "subject": "Welcome",
+        "body": "never shown",
+        "account_code": "SHOP",
+        "origin": Origin.KEY.value,
+        "request_id": GUID.format(number),
+    }
+    email = NewEmail(**values | fields)
+    with application.database().write() as connection:
+        return add(connection, email)
+
+
+def attempted(database: Database, email_id: int, code: int | None, enhanced: str | None) -> None:
+    values = {"EmailId": email_id, "Outcome": "failed", "Code": code, "EnhancedCode": enhanced}
+    with database.write() as connection:
+        connection.execute(insert(attempts).values(values))
+
+
+@pytest.mark.parametrize(
+    ("flag", "code", "enhanced", "status"),
+    [
+        (Flag.WAITING, None, None, "queued"),
+        (Flag.WAITING, 451, "4.7.1", "queued"),
+        (Flag.PREPARING, None, None, "sending"),
+        (Flag.TRANSMITTING, None, None, "sending"),
+        (Flag.UNKNOWN, None, None, "sending"),
+        (Flag.SENT, 250, "2.0.0", "sent"),
+        (Flag.FAILED, 550, "5.1.1", "failed (550 5.1.1 permanent)"),
+        (Flag.FAILED, 554, None, "failed (554 permanent)"),
+        (Flag.FAILED, 451, "4.7.1", "failed (451 4.7.1 temporary)"),
+        (Flag.FAILED, None, None, "failed (no reply code)"),
+        (Flag.CANCELLED, None, None, "failed (cancelled)"),
+    ],
+)
+def test_the_states_of_the_queue_in_its_words(
+    flag: Flag, code: int | None, enhanced: str | None, status: str
+) -> None:
+    assert status_of(flag, code, enhanced) == status
+
+
+def test_the_last_attempt_is_the_one_that_counts(application: Application) -> None:
+    email_id = stored(application)
+    database = application.database()
+    attempted(database, email_id, 451, "4.3.0")
+    attempted(database, email_id, 550, "5.1.1")
+    change(database, email_id, dd_SendFlag="F")
+
+    with database.read() as connection:
+        status = requests.find(connection, GUID.format(0))
+
+    assert status == "failed (550 5.1.1 permanent)"
+
+
+def test_only_keyed_requests_are_found_by_their_number(application: Application) -> None:
+    stored(application, 1, origin=Origin.API.value)
+
+    with application.database().read() as connection:
+        assert requests.find(connection, GUID.format(1)) is None
+        assert requests.find(connection, GUID.format(2)) is None
+        assert requests.page(connection, None, 10) == []
+
+
+def test_the_log_has_the_latest_first_and_goes_on_below_a_number(application: Application) -> None:
+    with application.database().write() as connection:
+        connection.execute(
+            insert(accounts).values(SMTPServer="m", SMTPMailId="shop@example.com", ParamCode="SHOP")
+        )
+    numbers = [stored(application, number) for number in range(5)]
+    stored(application, 9, origin=Origin.API.value)
+    stored(application, 10, account_code="GONE")
+
+    with application.database().read() as connection:
+        gone, *latest = requests.page(connection, None, 3)
+        rest = requests.page(connection, latest[-1].number, 10)
+
+    assert gone.sender == "GONE"
+    assert [one.number for one in (*latest, *rest)] == numbers[::-1]
+    assert {(one.sender, one.recipient, one.status) for one in (*latest, *rest)} == {
+        ("shop@example.com", "user@example.com", "queued")
+    }
+
+
+def test_neither_reads_more_than_it_shows(application: Application) -> None:
+    database = application.database()
+    executed: list[tuple[str, Any]] = []
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        executed.append((statement, parameters))
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    with database.read() as connection:
+        requests.find(connection, GUID.format(0))
+        requests.page(connection, 7, 10)
+    event.remove(database.engine, "before_cursor_execute", note)
+
+    plans = []
+    with database.read() as connection:
+        for statement, parameters in executed:
+            if "Digital_Emaildetails" in statement:
+                plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                plans.append(" / ".join(str(row[3]) for row in plan))
+    one, log = plans
+    assert "IX_Rowpost_Request (dd_RequestId=?)" in one
+    assert "IX_Rowpost_Keyed" in log
+    assert "TEMP B-TREE" not in one + log
+    assert "SCAN" not in one + log.replace("SCAN CONSTANT ROW", "")
+
+
+def test_a_row_of_somebody_else_breaks_neither(application: Application) -> None:
+    with application.database().write() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO Digital_Emaildetails (dd_Origin, dd_SendFlag) "
+                "VALUES ('key', NULL), ('key', 'Z')"
+            )
+        )
+
+    with application.database().read() as connection:
+        found = requests.page(connection, None, 10)
+
+    assert [(one.id, one.sender, one.recipient, one.status) for one in found] == [
+        ("", "", "", "sending")
+    ] * 2
