@@ -6,7 +6,7 @@ import atexit
 import json
 import os
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -18,30 +18,12 @@ from shared.api.cursor import write_cursor
 from shared.outbox.search import Position
 from tests.fuzz.campaign import COUNTS_FILE
 
-_TIMES = {"send_at": "2100-01-01T00:00:00Z", "expires_at": "2100-01-02T00:00:00Z"}
-
 _counts: Counter[int] = Counter()
-
-
-@schemathesis.hook
-def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
-    """Times are related in a way that no JSON Schema can say: here to each other, and to now."""
-    if isinstance(case.body, dict):
-        for name, time in _TIMES.items():
-            if _is_time(case.body.get(name)):
-                case.body[name] = time
 
 
 @schemathesis.hook
 def after_call(context: HookContext, case: Case[Any], response: Response) -> None:
     _counts[response.status_code] += 1
-
-
-def _is_time(value: object) -> bool:
-    try:
-        return isinstance(value, str) and bool(datetime.fromisoformat(value))
-    except ValueError:
-        return False
 
 
 def _cursors() -> st.SearchStrategy[str | None]:
