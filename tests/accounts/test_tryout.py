@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from shared.accounts import tryout
-from shared.delivery import opening
 from tests.accounts.conftest import Ask
 from tests.support.queue import Queue
 from tests.support.smtp import Hang, SmtpServer, TlsFiles, refused_port
@@ -47,15 +46,10 @@ def test_each_step_is_told_and_nothing_is_sent(ask: Ask, smtp_server: Servers) -
     assert not any(line.startswith("MAIL") for _, line in server.commands)
 
 
-def test_tls_is_a_step_of_its_own(
-    ask: Ask, smtp_server: Servers, tls_files: TlsFiles, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(tls_files.authority))
-    opening._tls_context.cache_clear()
-    server = smtp_server(tls=tls_files, login=LOGIN)
+def test_tls_is_a_step_of_its_own(ask: Ask, smtp_server: Servers, trusted: TlsFiles) -> None:
+    server = smtp_server(tls=trusted, login=LOGIN)
 
     told = tried(ask, server, "hush", use_tls=True)
-    opening._tls_context.cache_clear()
 
     steps = [step["step"] for step in told["steps"]]
     assert steps == ["connect", "ehlo", "tls", "tls", "ehlo", "login", "noop", "quit"]

@@ -16,12 +16,10 @@ MAILBOX = "shop@contoso.example"
 
 
 @pytest.fixture(autouse=True)
-def login_service(tls_files: TlsFiles, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def login_service(trusted: TlsFiles, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The application's login service is a local one, whose certificate is trusted."""
-    for name in ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"):
-        monkeypatch.setenv(name, str(tls_files.authority))
     access_tokens.cache_clear()
-    with token_endpoint(tls_files) as endpoint:
+    with token_endpoint(trusted) as endpoint:
         monkeypatch.setenv("AZURE_AUTHORITY_HOST", endpoint.address)
         yield
     access_tokens.cache_clear()
