@@ -184,7 +184,7 @@ def judge(submission: Submission) -> NewEmail:
 def _write(application: Application, work: Callable[[Connection], T]) -> T:
     """In the database in use; should the queue have moved a moment ago, in the new one."""
     try:
-        return application.database().run(work)
+        return application.database().run_together(work)
     except DatabaseMoved:
         return moving.settled(application).run(work)
 
