@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from shared.database.errors import is_transient
+from shared.database.prepared import run_directly
 
 T = TypeVar("T")
 
@@ -22,7 +23,8 @@ MOST_AT_ONCE = 64
 
 
 class Together:
-    """Each caller's work has a savepoint of its own, so that one that fails takes only itself back.
+    """For SQLite. Each caller's work has a savepoint of its own: one that fails takes only itself
+    back.
 
     Whoever comes while a commit is under way waits for it; then one of them writes for all.
     """
@@ -69,10 +71,13 @@ class Together:
 
 def _tried(connection: Connection, work: Work) -> tuple[Any, Exception | None]:
     """What came of it; what may pass concerns the whole transaction, and is raised."""
+    run_directly(connection, "SAVEPOINT rowpost_one")
     try:
-        with connection.begin_nested():
-            return work(connection), None
+        answer = work(connection)
     except Exception as error:
         if isinstance(error, DBAPIError) and is_transient(error):
             raise
+        run_directly(connection, "ROLLBACK TO rowpost_one")
         return None, error
+    run_directly(connection, "RELEASE rowpost_one")
+    return answer, None
