@@ -14,7 +14,7 @@ from shared.api.caller import Caller
 from shared.api.cursor import PATTERN as CURSOR
 from shared.api.cursor import read_cursor, write_cursor
 from shared.api.endpoint import Request, Routes, Who
-from shared.api.errors import ApiError, as_api_error
+from shared.api.errors import ApiError, FieldError, as_api_error
 from shared.api.idempotency import answering
 from shared.api.models import Answer, SnakeAnswer, SnakeInput, Timestamp
 from shared.application import application

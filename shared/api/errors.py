@@ -142,7 +142,7 @@ def as_api_error(error: Exception) -> ApiError:
                 429, "locked_out", str(error), headers={"Retry-After": str(error.retry_after)}
             )
         case UnknownTemplate():
-            return _conflict("template_unknown", "template", str(error))
+            return _invalid("template", str(error))
         case intake.UnknownAccount():
             return _invalid("smtp_config_id", str(error))
         case intake.ExpiresTooSoon():

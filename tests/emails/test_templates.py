@@ -146,7 +146,7 @@ class TestByRest:
         [
             (("welcome", {}), 422, "variables.name"),
             (("order_confirmation", {"order_number": 1, "items": 5, "total": 1}), 422, "template"),
-            (("nothing", {}), 409, "template"),
+            (("nothing", {}), 422, "template"),
             (("../welcome", {}), 422, "template"),
         ],
     )
