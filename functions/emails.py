@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field, RootModel
+from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, RootModel
 
 from shared import intake
-from shared.api.body import MEGABYTE
+from shared.api.body import MEGABYTE, parse_body
 from shared.api.caller import Caller
 from shared.api.cursor import PATTERN as CURSOR
 from shared.api.cursor import read_cursor, write_cursor
 from shared.api.endpoint import Request, Routes, Who
-from shared.api.errors import ApiError, FieldError
+from shared.api.errors import ApiError, FieldError, as_api_error
 from shared.api.idempotency import answering
 from shared.api.models import Answer, SnakeAnswer, SnakeInput, Timestamp
 from shared.application import application
 from shared.delivery.accounts import Sender, sender_of
-from shared.intake import MOST_HEADERS, MOST_RECIPIENTS, Origin, Submission
+from shared.intake import MOST_HEADERS, MOST_RECIPIENTS, Origin, Stored, Submission
 from shared.outbox import decide, search
 from shared.outbox.resolve import Decision, resolve
 from shared.outbox.search import StoredEmail, Wish
@@ -28,10 +29,47 @@ from shared.security.roles import Role
 routes = Routes()
 
 BODY_LIMIT = 30 * MEGABYTE
+MOST_IN_A_BATCH = 500
 _LARGEST_NUMBER = 2**31 - 1
 _ONE_LINE = r"^[^\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]*$"
 _HEADER_NAME = "^(X-[A-Za-z0-9-]{1,70}|List-[A-Za-z0-9-]{1,70}|References|In-Reply-To)$"
 _CONTENT = ("html_content", "text_content")
+
+# As written by hand, and as a template that comes with Rowpost.
+_FORMS: list[JsonValue] = [
+    {
+        "required": ["subject", name],
+        "properties": {
+            "subject": {"type": "string"},
+            name: {"type": "string"},
+            "template": {"type": "null"},
+        },
+    }
+    for name in _CONTENT
+]
+_FORMS.append(
+    {
+        "required": ["template", "variables"],
+        "properties": {
+            "template": {"const": "welcome"},
+            "variables": {
+                "type": "object",
+                "required": ["name"],
+                "properties": {"name": {"type": "string"}, "link": {"type": "string"}},
+            },
+            **{name: {"type": "null"} for name in _CONTENT},
+        },
+    }
+)
+
+_EXAMPLE: JsonValue = {
+    "subject": "Test Email",
+    "recipients": ["recipient1@example.com", "recipient2@example.com"],
+    "html_content": "<html><body><h1>Hello!</h1></body></html>",
+    "cc": ["cc1@example.com"],
+    "bcc": ["bcc1@example.com"],
+    "priority": 1,
+}
 
 Address = Annotated[str, Field(min_length=1, max_length=700, json_schema_extra={"format": "email"})]
 """One address, which may come with a name: `Ann <ann@example.com>`."""
@@ -43,32 +81,24 @@ HeaderValue = Annotated[
 
 
 class EmailToSend(SnakeInput):
-    """An email to be sent; at least one of `html_content` and `text_content`."""
+    """An email to be sent: a subject and one of `html_content` and `text_content` at least, or else
+    a `template` with its `variables`."""
 
     model_config = ConfigDict(
         json_schema_extra={
-            "anyOf": [
-                {"required": [name], "properties": {name: {"type": "string"}}} for name in _CONTENT
-            ],
-            "examples": [
-                {
-                    "subject": "Test Email",
-                    "recipients": ["recipient1@example.com", "recipient2@example.com"],
-                    "html_content": "<html><body><h1>Hello!</h1></body></html>",
-                    "cc": ["cc1@example.com"],
-                    "bcc": ["bcc1@example.com"],
-                    "priority": 1,
-                }
-            ],
+            "anyOf": _FORMS,
+            "examples": [_EXAMPLE],
         }
     )
 
-    subject: Line = Field(max_length=500)
+    subject: Line | None = Field(None, max_length=500)
     recipients: list[Address] = Field(min_length=1, max_length=MOST_RECIPIENTS)
     cc: list[Address] = Field(default_factory=list, max_length=MOST_RECIPIENTS)
     bcc: list[Address] = Field(default_factory=list, max_length=MOST_RECIPIENTS)
     html_content: str | None = Field(None, repr=False)
     text_content: str | None = Field(None, repr=False)
+    template: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")] | None = None
+    variables: dict[str, JsonValue] = Field(default_factory=dict, repr=False)
     priority: int = Field(3, ge=1, le=5)
     smtp_config_id: int | None = Field(None, ge=1, le=_LARGEST_NUMBER)
     reply_to: Address | None = None
@@ -88,6 +118,32 @@ class EmailStored(SnakeAnswer):
 
     message: str = "Email created and queued successfully"
     email_id: int
+
+
+class Batch(SnakeInput):
+    """Emails, each as for `POST /api/emails`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"emails": [_EXAMPLE]}]})
+
+    emails: list[dict[str, JsonValue]] = Field(min_length=1, max_length=MOST_IN_A_BATCH)
+
+
+class BatchError(SnakeAnswer):
+    field: str
+    message: str
+
+
+class BatchResult(SnakeAnswer):
+    index: int
+    status: int
+    email_id: int | None = None
+    errors: tuple[BatchError, ...] = ()
+
+
+class BatchStored(SnakeAnswer):
+    http_status: ClassVar[int] = 207
+
+    results: list[BatchResult]
 
 
 class RefusedRecipient(SnakeAnswer):
@@ -186,6 +242,14 @@ def store_email(request: Request[EmailToSend]) -> EmailStored:
     return EmailStored(email_id=intake.store(application(), submission, keep))
 
 
+@routes.post("api/emails/batch", who=Role.SERVICE, body_limit=BODY_LIMIT, idempotent=True)
+def store_batch(request: Request[Batch]) -> BatchStored:
+    """Store up to 500 emails at once; each is answered for itself."""
+    submissions = [_submission_or_error(request, one) for one in request.body.emails]
+    keep = answering(request.once, _batch_stored)
+    return _batch_stored(intake.store_each(application(), submissions, keep))
+
+
 @routes.get("api/emails", who=Who.ANY_LOGIN)
 def list_emails(request: Request[None, EmailQuery]) -> EmailPage:
     """List emails, the latest first; a page may be short, the last has no next_cursor."""
@@ -257,12 +321,39 @@ def resolve_email(request: Request[Resolution]) -> EmailDecided:
     return EmailDecided(message="Email resolved", email_id=number, status=status)
 
 
-def _submission(request: Request[EmailToSend], email: EmailToSend) -> Submission:
+def _submission_or_error(
+    request: Request[Batch], written: dict[str, JsonValue]
+) -> Submission | ApiError:
+    try:
+        return _submission(request, parse_body(EmailToSend, {}, json.dumps(written).encode()))
+    except ApiError as error:
+        return error
+
+
+def _batch_stored(stored: list[Stored]) -> BatchStored:
+    return BatchStored(results=[_batch_result(*one) for one in enumerate(stored)])
+
+
+def _batch_result(index: int, stored: Stored) -> BatchResult:
+    if isinstance(stored, int):
+        return BatchResult(index=index, status=202, email_id=stored)
+    failure = as_api_error(stored)
+    errors = tuple(BatchError(field=one.field, message=one.message) for one in failure.errors)
+    return BatchResult(
+        index=index,
+        status=failure.status,
+        errors=errors or (BatchError(field="$", message=failure.message),),
+    )
+
+
+def _submission(request: Request[Any], email: EmailToSend) -> Submission:
     return Submission(
         recipients=email.recipients,
         cc=email.cc,
         bcc=email.bcc,
         subject=email.subject,
+        template=email.template,
+        variables=email.variables,
         html=email.html_content,
         text=email.text_content,
         account=_account(request.caller, email.smtp_config_id),

@@ -16,6 +16,7 @@ from functions import (
     operations,
     sending,
     service,
+    suppressions,
 )
 from shared.api.endpoint import Routes
 
@@ -39,5 +40,6 @@ GROUPS: tuple[Group, ...] = (
     sending,
     accounts,
     emails,
+    suppressions,
     keyed_sending,
 )

@@ -98,7 +98,7 @@ def send_email(request: Request[EmailToSend]) -> EmailTaken:
     assert key, "nobody is let in here without a key"
     email = KeyedEmail(wanted.recipient, wanted.subject, wanted.body, wanted.is_html)
 
-    def keep(request_id: str) -> Afterwards | None:
+    def keep(request_id: str) -> Afterwards[int] | None:
         return answering(request.once, lambda _: EmailTaken(request_id=request_id))
 
     try:

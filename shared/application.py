@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from shared import service
 from shared.background import Watch
-from shared.configuration.document import DatabaseAddress
+from shared.configuration.document import Configuration, DatabaseAddress
 from shared.configuration.live import LiveConfiguration
 from shared.configuration.secret_store import SecretDisabled
 from shared.database import migrations
@@ -55,6 +55,7 @@ class Application:
         self._secrets: SecretStore | None = None
         self._opening = threading.Lock()
         self._opened: tuple[_Wanted, Database] | None = None
+        self._asked_for: tuple[Configuration, _Wanted] | None = None
 
     @property
     def secrets(self) -> SecretStore:
@@ -192,12 +193,17 @@ class Application:
             service.status(connection)
 
     def _wanted(self) -> _Wanted:
-        limits = self.configuration.current().email
-        return _Wanted(
-            self.database_url(),
-            limits.db_connection_timeout / 1000,
-            limits.db_request_timeout / 1000,
-        )
+        """What the configuration asks for; worked out once for each version of it."""
+        configuration, asked_for = self.configuration.current(), self._asked_for
+        if asked_for is None or asked_for[0] is not configuration:
+            limits = configuration.email
+            wanted = _Wanted(
+                self.database_url(),
+                limits.db_connection_timeout / 1000,
+                limits.db_request_timeout / 1000,
+            )
+            self._asked_for = asked_for = (configuration, wanted)
+        return asked_for[1]
 
     def _open(self, wanted: _Wanted) -> Database:
         engine = open_engine(

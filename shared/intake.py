@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select
 
@@ -26,6 +26,7 @@ from shared.errors import RowpostError
 from shared.outbox.add import BadValue, DatabaseMoved, NewEmail, add, check
 from shared.outbox.recipients import Kind, KnownRecipient
 from shared.outbox.states import Lane
+from shared.templates import MissingVariable, TemplateRefused, render
 
 log = logging.getLogger("rowpost.intake")
 
@@ -69,7 +70,8 @@ class ExpiresTooSoon(RowpostError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
-    """An email as a way in has it. At least one recipient and one of `html` and `text`.
+    """An email as a way in has it. At least one recipient and one of `html` and `text`, or else
+    a template with its variables, which says all of `subject`, `html` and `text`.
 
     Each recipient is one mailbox, with or without a name; `reply_to` may be a list of them.
     `account` is an account's number or code, None the default one. Times are aware; None is at
@@ -77,7 +79,7 @@ class Submission:
     """
 
     recipients: Sequence[str]
-    subject: str
+    subject: str | None = None
     html: str | None = field(default=None, repr=False)
     text: str | None = field(default=None, repr=False)
     cc: Sequence[str] = ()
@@ -90,46 +92,89 @@ class Submission:
     send_at: datetime | None = None
     expires_at: datetime | None = None
     tags: Sequence[str] = ()
+    template: str | None = None
+    variables: Mapping[str, Any] = field(default_factory=dict, repr=False)
     origin: Origin
     stored_by: str | None = None
     request_id: str | None = None
 
 
-Afterwards = Callable[[Connection, list[int]], None]
-"""What is written in the transaction that stores the emails, once their numbers are known."""
+Stored = int | RowpostError
+"""What became of one of several emails: its number, or why it was not stored."""
+
+Afterwards = Callable[[Connection, list[T]], None]
+"""What is written in the transaction that stores the emails, once it is known what became of
+them."""
 
 
 def store(
-    application: Application, submission: Submission, afterwards: Afterwards | None = None
+    application: Application, submission: Submission, afterwards: Afterwards[int] | None = None
 ) -> int:
     """Store one email; answers its number. When this returns it is safe, and on its way.
 
-    Raises InvalidEmail, DatabaseUnreachable, or CommitUncertain.
+    Raises InvalidEmail, UnknownTemplate, UnknownAccount, ExpiresTooSoon, DatabaseUnreachable, or
+    CommitUncertain.
     """
-    return store_all(application, [submission], afterwards)[0]
+    email = judge(submission)
 
-
-def store_all(
-    application: Application,
-    submissions: Sequence[Submission],
-    afterwards: Afterwards | None = None,
-) -> list[int]:
-    """Store these emails, all of them or none; answers their numbers."""
-    judged = [judge(one) for one in submissions]
-
-    def write(connection: Connection) -> list[int]:
-        ids = [
-            add(connection, replace(email, account_code=_code(connection, one.account)))
-            for email, one in zip(judged, submissions, strict=True)
-        ]
+    def write(connection: Connection) -> int:
+        email_id = _add(connection, email, submission)
         if afterwards is not None:
-            afterwards(connection, ids)
-        return ids
+            afterwards(connection, [email_id])
+        return email_id
 
-    ids = _write(application, write)
-    if any(_is_due(one) for one in submissions):
+    email_id = _write(application, write)
+    if _is_due(submission):
         wake(application)
-    return ids
+    return email_id
+
+
+def store_each(
+    application: Application,
+    submissions: Sequence[Submission | RowpostError],
+    afterwards: Afterwards[Stored] | None = None,
+) -> list[Stored]:
+    """Store those of them that can be sent, together or none; answers what became of each.
+
+    What is an error already is answered as it is.
+    """
+    judged = [_judged(one) for one in submissions]
+
+    def write(connection: Connection) -> list[Stored]:
+        stored = [_added(connection, one) for one in judged]
+        if afterwards is not None:
+            afterwards(connection, stored)
+        return stored
+
+    stored = _write(application, write)
+    if any(isinstance(one, Submission) and _is_due(one) for one in submissions):
+        wake(application)
+    return stored
+
+
+_Judged = tuple[NewEmail, Submission] | RowpostError
+
+
+def _judged(submission: Submission | RowpostError) -> _Judged:
+    if isinstance(submission, RowpostError):
+        return submission
+    try:
+        return judge(submission), submission
+    except RowpostError as error:
+        return error
+
+
+def _added(connection: Connection, judged: _Judged) -> Stored:
+    if isinstance(judged, RowpostError):
+        return judged
+    try:
+        return _add(connection, *judged)
+    except UnknownAccount as error:
+        return error
+
+
+def _add(connection: Connection, email: NewEmail, submission: Submission) -> int:
+    return add(connection, replace(email, account_code=_code(connection, submission.account)))
 
 
 def wake(application: Application) -> None:
@@ -141,7 +186,12 @@ def wake(application: Application) -> None:
 
 
 def judge(submission: Submission) -> NewEmail:
-    """The email as the queue takes it, its account aside. Raises InvalidEmail."""
+    """The email as the queue takes it, its account aside.
+
+    Raises InvalidEmail, UnknownTemplate or ExpiresTooSoon.
+    """
+    if submission.template is not None:
+        submission = _from_template(submission, submission.template)
     faults: list[BadValue] = []
     to, cc, bcc = unique(
         _mailboxes("recipients", submission.recipients, faults),
@@ -158,7 +208,7 @@ def judge(submission: Submission) -> NewEmail:
         to=lists[0][0],
         cc=lists[1][0] or None,
         bcc=lists[2][0] or None,
-        subject=submission.subject,
+        subject=submission.subject or "",
         body=submission.html if submission.html is not None else submission.text or "",
         text_alternative=submission.text if submission.html is not None else None,
         is_html=submission.html is not None,
@@ -181,10 +231,26 @@ def judge(submission: Submission) -> NewEmail:
     return email
 
 
+def _from_template(submission: Submission, template: str) -> Submission:
+    """The submission with what its template says. Raises InvalidEmail or UnknownTemplate."""
+    if submission.html is not None or submission.text is not None:
+        raise InvalidEmail(BadValue("template", "says it all: leave html_content and the like out"))
+    try:
+        made = render(template, submission.variables)
+    except MissingVariable as error:
+        raise InvalidEmail(
+            BadValue(f"variables.{error.name}", "is missing: the template needs it")
+        ) from None
+    except TemplateRefused as error:
+        raise InvalidEmail(BadValue("template", f"can't be used so: {error}")) from None
+    subject = submission.subject or made.subject
+    return replace(submission, subject=subject, html=made.html, text=made.text)
+
+
 def _write(application: Application, work: Callable[[Connection], T]) -> T:
     """In the database in use; should the queue have moved a moment ago, in the new one."""
     try:
-        return application.database().run(work)
+        return application.database().run_together(work)
     except DatabaseMoved:
         return moving.settled(application).run(work)
 
@@ -229,13 +295,15 @@ def _mailboxes(name: str, entries: Sequence[str], faults: list[BadValue]) -> tup
 
 def _faults(submission: Submission) -> Iterable[BadValue]:
     number = len(submission.recipients) + len(submission.cc) + len(submission.bcc)
+    if submission.subject is None:
+        yield BadValue("subject", "is missing: give a subject or a template")
     if not submission.recipients:
         yield BadValue("recipients", "is empty: an email needs a recipient")
     if number > MOST_RECIPIENTS:
         yield BadValue("recipients", f"has more than {MOST_RECIPIENTS} addresses, with cc and bcc")
     if submission.html is None and submission.text is None:
         yield BadValue("html_content", "is missing: give html_content, text_content or a template")
-    for name, text in (("subject", submission.subject), *_tagged(submission.tags)):
+    for name, text in (("subject", submission.subject or ""), *_tagged(submission.tags)):
         if _UNPRINTABLE.search(text):
             yield BadValue(name, "holds a line break or another character that no line may hold")
     if _has_no_form(submission.html):

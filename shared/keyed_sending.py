@@ -34,7 +34,7 @@ def submit(
     application: Application,
     key: Key,
     email: KeyedEmail,
-    afterwards: Callable[[str], Afterwards | None],
+    afterwards: Callable[[str], Afterwards[int] | None],
 ) -> str:
     """Store the email; answers the request's number. When this returns it is safe, and on its way.
 

@@ -39,6 +39,7 @@ from shared.security.lockout import LockedOut
 from shared.security.logins import LoginTaken
 from shared.security.passwords import PasswordTooLong
 from shared.security.tokens import InvalidToken
+from shared.templates import UnknownTemplate
 
 EVERY_ANSWER = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -140,6 +141,8 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(
                 429, "locked_out", str(error), headers={"Retry-After": str(error.retry_after)}
             )
+        case UnknownTemplate():
+            return _invalid("template", str(error))
         case intake.UnknownAccount():
             return _invalid("smtp_config_id", str(error))
         case intake.ExpiresTooSoon():

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pydantic import ValidationError
 from sqlalchemy import Connection
@@ -28,6 +29,8 @@ from shared.outbox.kept_answers import (
     find_answer,
     keep_answer,
 )
+
+T = TypeVar("T")
 
 HEADER = "Idempotency-Key"
 LONGEST_KEY = 255
@@ -93,11 +96,11 @@ def earlier_answer(once: Once, kinds: Kinds) -> Answer | None:
     return _as_one_of(kinds[kept.status], kept.content).with_headers(REPLAYED)
 
 
-def answering(once: Once | None, answer: Callable[[list[int]], Answer]) -> Afterwards | None:
+def answering(once: Once | None, answer: Callable[[list[T]], Answer]) -> Afterwards[T] | None:
     """What `intake.store` is to write for a request with a key; `answer` of the emails' numbers."""
     if once is None:
         return None
-    return lambda connection, ids: once.keep(connection, answer(ids))
+    return lambda connection, stored: once.keep(connection, answer(stored))
 
 
 def _as_one_of(kinds: tuple[type[Answer], ...], content: str) -> Answer:

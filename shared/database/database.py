@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from shared.database.errors import CommitUncertain, DatabaseUnreachable, is_transient, unreachable
+from shared.database.together import Together
 
 T = TypeVar("T")
 
@@ -28,6 +29,7 @@ class Database:
         # SQLite has one writer. Waiting for our turn here costs microseconds, waiting in SQLite
         # its sleeps of growing length; and one connection keeps what it has read of the file.
         self._only_writer = Writer(engine) if self.is_sqlite else None
+        self._together = Together(self.run)
 
     @property
     def is_sqlite(self) -> bool:
@@ -77,6 +79,13 @@ class Database:
                     raise
             time.sleep(wait * random.uniform(0.5, 1))
             wait = min(wait * 2, _LONGEST_WAIT)
+
+    def run_together(self, work: Callable[[Connection], T]) -> T:
+        """As `run`; where there is one writer, the works of several callers share a commit.
+
+        `work` must not end the transaction, and may be done again as a whole.
+        """
+        return self._together.run(work) if self.is_sqlite else self.run(work)
 
     def close(self) -> None:
         """Close the pooled connections."""

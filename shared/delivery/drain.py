@@ -45,6 +45,7 @@ from shared.delivery.quotas import Quotas
 from shared.delivery.ration import QuotaTaken, Take
 from shared.delivery.recorder import Recorder
 from shared.delivery.retry import RetryPolicy, pause_seconds
+from shared.delivery.screen import screened
 from shared.delivery.slot_keeper import SlotKeeper
 from shared.outbox.admit import admit, expire
 from shared.outbox.claim import (
@@ -256,7 +257,7 @@ class _Drain:
         )
 
         def take_and_fetch(connection: SqlConnection) -> Sequence[ClaimedEmail | UnreadableEmail]:
-            return fetch(connection, take(connection, wanted, self._lease))
+            return screened(connection, fetch(connection, take(connection, wanted, self._lease)))
 
         if not lanes:
             return 0

@@ -50,7 +50,7 @@ def prepare(
         if recipient.state is RecipientState.PENDING
     )
     if not addressed:
-        raise BadEmail("it has no recipient")
+        raise BadEmail(_why_nobody(recipients))
     attachments = files if document is None else (Attachment(email.filename, document), *files)
     message = compose(_draft(email, body, account, recipients, attachments))
     sender = envelope_address(account.sender.address)
@@ -81,6 +81,11 @@ def recipients_of(email: ClaimedEmail) -> tuple[KnownRecipient, ...]:
             for mailbox in mailboxes
         ]
     )
+
+
+def _why_nobody(recipients: tuple[KnownRecipient, ...]) -> str:
+    refused = [f"{one.address}: {one.reply}" for one in recipients if one.reply]
+    return "; ".join(refused) or "it has no recipient"
 
 
 def _draft(

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from shared.delivery.bad_email import BadEmail
 from shared.delivery.prepare import recipients_of
+from shared.delivery.screen import screened
 from shared.errors import RowpostError
 from shared.outbox import quota
 from shared.outbox.claim import ClaimedEmail, UnreadableEmail, Wanted, fetch
@@ -58,7 +59,8 @@ def claim_ration(
     if (opens_at := limits.opens_at(used, minute)) is not None:
         return Ration(opens_in=_seconds(opens_at, time))
     for most in (min(wanted.most, limits.emails_left(used)), _LOOK_FURTHER):
-        emails = fetch(connection, take(connection, replace(wanted, most=most), lease))
+        claimed = fetch(connection, take(connection, replace(wanted, most=most), lease))
+        emails = screened(connection, claimed)
         fitting = _fitting(emails, used, limits, wanted.most)
         _keep(connection, fitting, emails, lease, limits, minute)
         if fitting.emails:

@@ -30,6 +30,9 @@ _WIDTHS = {
 _TAGS_WIDTH = 1100
 PRIORITIES = range(1, 6)
 
+_MOVED = select(service.c.MovedAt).where(service.c.Id == 1)
+_ADD = insert(emails).returning(emails.c.dd_srno)
+
 
 class BadValue(RowpostError):
     """A value does not fit the queue; `field` names it."""
@@ -86,9 +89,9 @@ def add(connection: Connection, email: NewEmail) -> int:
     FileNotKept when a file waited too long for its email.
     """
     check(email)
-    if connection.scalar(select(service.c.MovedAt).where(service.c.Id == 1)) is not None:
+    if connection.scalar(_MOVED) is not None:
         raise DatabaseMoved("the queue has moved to another database")
-    email_id = connection.scalar(insert(emails).returning(emails.c.dd_srno), _values(email))
+    email_id = connection.scalar(_ADD, _values(email))
     if email_id is None:
         raise LookupError("the database gave no number for the new row")
     if email.recipients:

@@ -29,6 +29,7 @@ from shared.outbox.lease import Lease
 from shared.outbox.recipients import KnownRecipient, write_recipients
 from shared.outbox.states import Flag
 from shared.outbox.statistics import Counted, count
+from shared.outbox.suppressions import suppress_refused
 
 REASON_WIDTH = 500
 
@@ -182,6 +183,7 @@ def _end(connection: Connection, result: Result, lease: Lease) -> bool:
         return False
     if result.recipients:
         write_recipients(connection, result.email_id, result.recipients)
+        suppress_refused(connection, result.email_id, result.recipients)
     return True
 
 

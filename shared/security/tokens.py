@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from pydantic import BaseModel, StrictInt, StrictStr, TypeAdapter
 
@@ -165,9 +166,15 @@ def _claims(keys: SigningKeys, token: str) -> _Claims:
         signing = keys.find(str(jwt.get_unverified_header(token).get("kid")))
         if signing is None:
             raise InvalidToken
-        return _Claims.model_validate(_decoded(token, signing))
+        return _signed_claims(token, signing)
     except (jwt.PyJWTError, ValueError, RecursionError):
         raise InvalidToken from None
+
+
+@lru_cache(maxsize=1024)
+def _signed_claims(token: str, signing: SigningKey) -> _Claims:
+    """A caller sends the same token with every request: its signature is verified once."""
+    return _Claims.model_validate(_decoded(token, signing))
 
 
 def _decoded(token: str, signing: SigningKey) -> dict[str, object]:

@@ -384,3 +384,47 @@ class TestDeciding:
         assert api.post(f"/api/emails/{number}/resolve", {"decision": "sent"}).status == 409
         assert api.post(f"/api/emails/{number}/resolve", {"decision": "maybe"}).status == 422
         assert api.post("/api/emails/99/resolve", {"decision": "sent"}).status == 404
+
+
+class TestBatches:
+    def test_each_email_of_a_batch_is_answered_for_itself(self, api: Api, queue: Database) -> None:
+        emails = [
+            email(),
+            email(recipients=["nobody"]),
+            email(priority="high"),
+            email(smtp_config_id=99),
+            email(template="welcome", variables={"name": "Ann"}),
+            {},
+            email(subject="The last"),
+        ]
+
+        reply = api.post("/api/emails/batch", {"emails": emails})
+
+        assert reply.status == 207
+        results = reply.json["results"]
+        assert [one["index"] for one in results] == list(range(7))
+        assert [one["status"] for one in results] == [202, 422, 422, 422, 422, 422, 202]
+        assert [one["email_id"] for one in results if one["status"] == 202] == [1, 2]
+        assert results[1]["errors"][0]["field"] == "recipients[0]"
+        assert results[2]["errors"][0]["field"] == "priority"
+        assert flags(queue) == "NN"
+
+    @pytest.mark.parametrize("number", [0, 501])
+    def test_a_batch_has_1_to_500_emails(self, api: Api, number: int) -> None:
+        assert api.post("/api/emails/batch", {"emails": [email()] * number}).status == 422
+
+    def test_a_batch_with_a_key_is_stored_once(self, api: Api, queue: Database) -> None:
+        batch = {"emails": [email(), email(recipients=["nobody"])] * 50}
+        headers = {"idempotency-key": "monday"}
+
+        first = api.post("/api/emails/batch", batch, headers=headers)
+        second = api.post("/api/emails/batch", batch, headers=headers)
+
+        assert (first.status, first.json) == (second.status, second.json)
+        assert second.headers["Idempotency-Replayed"] == "true"
+        assert flags(queue) == "N" * 50
+
+    def test_an_email_without_a_subject_names_it(self, api: Api) -> None:
+        nothing = {"recipients": ["ann@example.com"], "text_content": "Hi"}
+
+        assert api.post("/api/emails", nothing).json["errors"][0]["field"] == "subject"

@@ -1,0 +1,60 @@
+"""The suppression list: addresses that a mail server has refused for good."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from shared.api.endpoint import Request, Routes
+from shared.api.errors import ApiError
+from shared.api.models import SnakeAnswer, SnakeInput, Timestamp
+from shared.application import application
+from shared.outbox.suppressions import list_suppressions, remove_suppression
+from shared.security.roles import Role
+
+routes = Routes()
+
+
+class SuppressionQuery(SnakeInput):
+    cursor: str = Field("", max_length=320)
+    limit: int = Field(50, ge=1, le=500)
+
+
+class SuppressedAddress(SnakeAnswer):
+    address: str
+    reason: str
+    email_id: int | None
+    since: Timestamp
+    until: Timestamp
+
+
+class SuppressionPage(SnakeAnswer):
+    items: list[SuppressedAddress]
+    next_cursor: str | None
+
+
+class SuppressionRemoved(SnakeAnswer):
+    message: str = "Address removed from the suppression list"
+    address: str
+
+
+@routes.get("api/suppressions", who=Role.VIEWER)
+def suppressed_addresses(request: Request[None, SuppressionQuery]) -> SuppressionPage:
+    """List the addresses that get nothing for now, with the refusal that put them here."""
+    limit = request.query.limit
+    with application().database().read() as connection:
+        found = list_suppressions(connection, request.query.cursor, limit + 1)
+    return SuppressionPage(
+        items=[SuppressedAddress(**one._asdict()) for one in found[:limit]],
+        next_cursor=found[limit - 1].address if len(found) > limit else None,
+    )
+
+
+@routes.delete("api/suppressions/{address}", who=Role.OPERATOR, errors={404})
+def allow_address(request: Request) -> SuppressionRemoved:
+    """Let an address get emails again."""
+    address = request.path["address"]
+    if not application().database().run(lambda connection: remove_suppression(connection, address)):
+        raise ApiError(
+            404, "address_not_suppressed", "This address is not on the list: check its spelling."
+        )
+    return SuppressionRemoved(address=address)

@@ -1,0 +1,119 @@
+"""Addresses that a mail server has refused for good: they are spared for 30 days."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, delete, insert, literal_column, select, update
+
+from shared.database.tables import suppressions
+from shared.database.times import utc_now
+from shared.database.widths import cut
+from shared.outbox.recipients import KnownRecipient, RecipientState
+
+KEPT_SECONDS = 30 * 24 * 3600
+_BATCH = 500
+_REASON_WIDTH = 500
+# RFC 3463, 3.2: the recipient's address or system is wrong; X.1.7 and X.1.8 are about the sender's.
+_NO_SUCH_ADDRESS = re.compile(r"5\d\d 5\.1\.(?:0|1|2|3|6|10)\b")
+
+
+class Suppression(NamedTuple):
+    """An address that gets nothing until then, and the reply of the mail server that said why."""
+
+    address: str
+    reason: str
+    email_id: int | None
+    since: datetime
+    until: datetime
+
+
+_lasting = suppressions.c.Until > utc_now()
+_until = utc_now(literal_column(str(KEPT_SECONDS)))
+_COLUMNS = (
+    suppressions.c.Address,
+    suppressions.c.Reason,
+    suppressions.c.EmailId,
+    suppressions.c.Since,
+    suppressions.c.Until,
+)
+_THIS = suppressions.c.Address == bindparam("address")
+_AGAIN = (
+    update(suppressions)
+    .where(_THIS)
+    .values(
+        Reason=bindparam("reason"), EmailId=bindparam("email_id"), Since=utc_now(), Until=_until
+    )
+)
+_FIRST = insert(suppressions).values(
+    Address=bindparam("address"),
+    Reason=bindparam("reason"),
+    EmailId=bindparam("email_id"),
+    Until=_until,
+)
+_ANY = select(suppressions.c.Address).where(_lasting).order_by(suppressions.c.Until.desc()).limit(1)
+_AMONG = select(*_COLUMNS).where(
+    suppressions.c.Address.in_(bindparam("addresses", expanding=True)), _lasting
+)
+_FORGET = delete(suppressions).where(_THIS)
+_FORGET_OVER = delete(suppressions).where(
+    suppressions.c.Address.in_(
+        select(suppressions.c.Address).where(~_lasting).order_by(suppressions.c.Until).limit(_BATCH)
+    )
+)
+
+
+def suppress_refused(
+    connection: Connection, email_id: int, recipients: Iterable[KnownRecipient]
+) -> None:
+    """Spare those of an email's recipients whose address was refused for good (5.1.x)."""
+    for one in recipients:
+        if one.state is RecipientState.REFUSED and _NO_SUCH_ADDRESS.match(one.reply or ""):
+            reason = cut(one.reply or "", _REASON_WIDTH)
+            values = {"address": _key(one.address), "reason": reason, "email_id": email_id}
+            if not connection.execute(_AGAIN, values).rowcount:
+                connection.execute(_FIRST, values)
+
+
+def any_suppressed(connection: Connection) -> bool:
+    """Whether anybody is spared at all: nearly always the answer is no."""
+    return connection.scalar(_ANY) is not None
+
+
+def suppressed_among(connection: Connection, addresses: Sequence[str]) -> dict[str, Suppression]:
+    """Those of the addresses that are spared now, as they were given."""
+    keys = {_key(address): address for address in addresses}
+    found: dict[str, Suppression] = {}
+    names = list(keys)
+    for start in range(0, len(names), _BATCH):
+        rows = connection.execute(_AMONG, {"addresses": names[start : start + _BATCH]})
+        found.update((keys[row.Address], Suppression(*row)) for row in rows if row.Address in keys)
+    return found
+
+
+def list_suppressions(connection: Connection, after: str, limit: int) -> list[Suppression]:
+    """Up to `limit` addresses beyond this one, in the order of their letters."""
+    rows = connection.execute(
+        select(*_COLUMNS)
+        .where(_lasting, suppressions.c.Address > after)
+        .order_by(suppressions.c.Address)
+        .limit(limit)
+    )
+    return [Suppression(*row) for row in rows]
+
+
+def remove_suppression(connection: Connection, address: str) -> bool:
+    """Let the address get emails again; whether it was spared."""
+    return connection.execute(_FORGET, {"address": _key(address)}).rowcount > 0
+
+
+def forget_over(connection: Connection) -> int:
+    """Remove those whose time is over; one batch, answers how many."""
+    return connection.execute(_FORGET_OVER).rowcount
+
+
+def _key(address: str) -> str:
+    return address.strip().lower()

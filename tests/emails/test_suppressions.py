@@ -1,0 +1,127 @@
+"""Addresses that were refused for good are spared, visibly, until somebody or time lets them go."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+from sqlalchemy import literal, select, update
+
+from shared.database.database import Database
+from shared.database.tables import suppressions
+from shared.database.times import utc_now
+from shared.delivery.screen import screened
+from shared.outbox.claim import ClaimedEmail, fetch
+from shared.outbox.finish import Outcome, Result
+from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
+from shared.outbox.suppressions import forget_over, suppressed_among
+from tests.emails.conftest import Api
+from tests.outbox.sender import Sender
+from tests.support.database import insert_row
+
+REFUSED = "550 5.1.1 no such user"
+
+
+def refuse(queue: Database, address: str = "gone@example.com", reply: str = REFUSED) -> int:
+    """An email whose recipient is refused with this reply."""
+    number = insert_row(queue, dd_toEmailid=address)
+    sender = Sender(queue)
+    sender.claim()
+    known = KnownRecipient(Kind.TO, address, "", RecipientState.REFUSED, reply)
+    sender.finish(Result(number, Outcome.FAILED, "SHOP", reason=reply, recipients=(known,)))
+    return number
+
+
+def claimed(queue: Database, to: str) -> ClaimedEmail:
+    """An email to these, as a sender gets it."""
+    insert_row(queue, dd_toEmailid=to)
+    ids = Sender(queue).claim()
+    with queue.write() as connection:
+        (email,) = screened(connection, fetch(connection, ids))
+    assert isinstance(email, ClaimedEmail)
+    return email
+
+
+def test_who_was_refused_is_listed_for_30_days(api: Api, queue: Database) -> None:
+    number = refuse(queue, "Gone@Example.com")
+
+    (one,) = api.get("/api/suppressions").json["items"]
+
+    assert (one["address"], one["email_id"]) == ("gone@example.com", number)
+    assert one["reason"] == REFUSED
+    with queue.read() as connection:
+        row = connection.execute(select(suppressions)).one()
+    assert 29.9 < (row.Until - row.Since).total_seconds() / 86400 < 30.1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    ["550 5.7.1 spam", "550 no", "450 4.1.1 later", "553 5.1.8 bad sender", "552 5.2.2 full"],
+)
+def test_another_refusal_lists_nobody(api: Api, queue: Database, reply: str) -> None:
+    refuse(queue, reply=reply)
+
+    assert api.get("/api/suppressions").json == {"items": [], "next_cursor": None}
+
+
+def test_one_who_is_spared_does_not_hold_the_others(queue: Database) -> None:
+    refuse(queue)
+
+    email = claimed(queue, "ann@example.com, GONE@example.com")
+
+    states = {one.address: one.state for one in email.recipients}
+    assert states == {
+        "ann@example.com": RecipientState.PENDING,
+        "GONE@example.com": RecipientState.REFUSED,
+    }
+    assert "suppression list" in (email.recipients[1].reply or "")
+
+
+def test_an_email_to_others_is_left_as_it_is(queue: Database) -> None:
+    refuse(queue)
+
+    assert claimed(queue, "ann@example.com").recipients == ()
+
+
+def test_a_bad_list_is_left_to_whoever_composes_it(queue: Database) -> None:
+    refuse(queue)
+
+    assert claimed(queue, "nobody, gone@example.com").recipients == ()
+
+
+def test_after_its_time_and_after_a_removal_an_address_gets_emails_again(
+    api: Api, queue: Database
+) -> None:
+    refuse(queue)
+    refuse(queue, "old@example.com")
+    with queue.write() as connection:
+        old = update(suppressions).where(suppressions.c.Address == "old@example.com")
+        connection.execute(old.values(Until=utc_now(literal(-1.0))))
+
+    removed = api.delete("/api/suppressions/GONE@example.com")
+    again = api.delete("/api/suppressions/gone@example.com")
+
+    assert (removed.status, again.status) == (200, 404)
+    names = ["gone@example.com", "old@example.com"]
+    assert queue.run(partial(suppressed_among, addresses=names)) == {}
+    assert queue.run(forget_over) == 1
+
+
+def test_a_second_refusal_begins_the_30_days_anew(api: Api, queue: Database) -> None:
+    refuse(queue)
+    second = refuse(queue, reply="550 5.1.1 still no such user")
+
+    (one,) = api.get("/api/suppressions").json["items"]
+    assert (one["email_id"], one["reason"]) == (second, "550 5.1.1 still no such user")
+
+
+def test_the_list_has_pages(api: Api, queue: Database) -> None:
+    for name in "abcde":
+        refuse(queue, f"{name}@example.com")
+
+    first = api.get("/api/suppressions", limit="3").json
+    second = api.get("/api/suppressions", limit="3", cursor=first["next_cursor"]).json
+
+    listed = [one["address"][0] for one in first["items"] + second["items"]]
+    assert "".join(listed) == "abcde"
+    assert second["next_cursor"] is None
