@@ -14,11 +14,10 @@ from shared.api.errors import ApiError
 from shared.api.idempotency import answering
 from shared.api.models import Answer, File, Input, KeyedInput, SnakeAnswer, Timestamp, example
 from shared.application import application
-from shared.intake import Afterwards
+from shared.intake import Afterwards, UnknownAccount
 from shared.keyed_sending import KeyedEmail
 from shared.outbox import requests
 from shared.outbox.requests import LoggedRequest
-from shared.security.kept_keys import AccountUnknown
 from shared.security.roles import Role
 
 routes = Routes()
@@ -103,8 +102,12 @@ def send_email(request: Request[EmailToSend]) -> EmailTaken:
 
     try:
         return EmailTaken(request_id=keyed_sending.submit(application(), key, email, keep))
-    except AccountUnknown as error:
-        raise ApiError(409, "account_gone", str(error)) from None
+    except UnknownAccount:
+        raise ApiError(
+            409,
+            "account_gone",
+            "The account of this key is gone: ask your administrator for another key.",
+        ) from None
 
 
 @routes.get("email-status/{request_id:guid}", who=Who.ANYONE, errors={404})
@@ -145,7 +148,7 @@ def _as_file(entries: list[SendLogEntry], further: str | None) -> SendLogFile:
             tuple(SendLogEntry.model_fields),
             [tuple(value or "" for value in row.values()) for row in cells],
         ),
-        content_type="text/csv; charset=utf-8",
+        content_type="text/csv",
     )
     headers = {"Content-Disposition": 'attachment; filename="send-log.csv"'}
     return file.with_headers(headers | ({"X-Next-Cursor": further} if further else {}))

@@ -14,10 +14,9 @@ from shared import intake
 from shared.application import Application
 from shared.intake import Afterwards, InvalidEmail, Origin, Submission
 from shared.outbox.add import BadValue
-from shared.security.kept_keys import AccountUnknown, Key
+from shared.security.kept_keys import Key
 
 _OUR_NAMES = {"recipients[0]": "recipient", "html_content": "body", "text_content": "body"}
-_ACCOUNT = "smtp_config_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ def submit(
     """Store the email; answers the request's number. When this returns it is safe, and on its way.
 
     `afterwards`, of that number, is what else to write in the same transaction.
-    Raises InvalidEmail, and AccountUnknown where the key's account is no more.
+    Raises InvalidEmail, and UnknownAccount where the key's account is no more.
     """
     request_id = str(uuid.uuid4())
     submission = Submission(
@@ -55,15 +54,8 @@ def submit(
     try:
         intake.store(application, submission, afterwards(request_id))
     except InvalidEmail as error:
-        raise _in_our_names(error) from None
-    return request_id
-
-
-def _in_our_names(error: InvalidEmail) -> InvalidEmail | AccountUnknown:
-    if any(fault.field == _ACCOUNT for fault in error.faults):
-        return AccountUnknown(
-            "The account of this key is gone: ask your administrator for another key."
+        faults = (
+            BadValue(_OUR_NAMES.get(one.field, one.field), one.message) for one in error.faults
         )
-    return InvalidEmail(
-        *(BadValue(_OUR_NAMES.get(one.field, one.field), one.message) for one in error.faults)
-    )
+        raise InvalidEmail(*faults) from None
+    return request_id

@@ -63,7 +63,7 @@ def find(connection: Connection, request_id: str) -> str | None:
 def page(connection: Connection, before: int | None, limit: int) -> list[LoggedRequest]:
     """Up to `limit` requests whose emails have numbers below `before`, the latest first."""
     below = () if before is None else (emails.c.dd_srno < before,)
-    rows = connection.execute(_LOG.where(*below).limit(limit)).all()
+    rows = connection.execute(LOG.where(*below).limit(limit)).all()
     senders = _senders(connection) if rows else {}
     return [_logged(row, senders) for row in rows]
 
@@ -83,7 +83,7 @@ STATUS = (
     .select_from(_with_attempt)
     .where(emails.c.dd_RequestId == bindparam("request_id"), _is_keyed)
 )
-_LOG: Select[Any] = (
+LOG: Select[Any] = (
     select(
         emails.c.dd_srno,
         emails.c.dd_RequestId,

@@ -57,3 +57,28 @@ def test_setting_it_up_works_when_pasted(standalone: Launch) -> None:
     assert (health["status"], health["problems"]) == ("healthy", [])
     subjects = {str(mail["Subject"]) for mail in service.wait_for_mail(2)}
     assert "Your order" in subjects
+
+
+def test_sending_with_a_key_works_when_pasted(standalone: Launch) -> None:
+    program("curl")
+    service = standalone()
+    rowpost = next(line for line in commands_under("Set it up").splitlines() if "rowpost()" in line)
+    given = f"URL={service.base}\nTOKEN={service.login()}\n{rowpost}\n"
+
+    run = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", given + commands_under("Send with a key")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stderr
+    status, emails, header, line, *_, revoked = run.stdout.splitlines()
+    assert json.loads(status)["status"] in {"queued", "sending", "sent"}
+    assert [one["subject"] for one in json.loads(emails)["items"]] == ["Welcome"]
+    assert header == '"id","sender","recipient","date","status"'
+    assert '"ann@example.com"' in line
+    assert json.loads(revoked)["id"] == 1
+    (mail,) = service.wait_for_mail(1)
+    assert mail["To"] == "ann@example.com"

@@ -14,7 +14,8 @@ def t_sql(statement: ClauseElement) -> str:
     dialect = MSDialect_pyodbc(paramstyle="qmark")  # type: ignore[no-untyped-call]
     compiled = statement.compile(dialect=dialect)
     assert isinstance(compiled, SQLCompiler)
-    values = {name: 1 for name, bind in compiled.binds.items() if bind.required}
+    required = {name: bind for name, bind in compiled.binds.items() if bind.required}
+    values = {name: [1] if bind.expanding else 1 for name, bind in required.items()}
     text = compiled.construct_expanded_state(values).statement
     text = re.sub(r"[\[\]]", "", " ".join(text.split()))
     return re.sub(r"(Digital_Emaildetails|Rowpost_Limits|Rowpost_LoginFailures)\.", "", text)
