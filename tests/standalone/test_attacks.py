@@ -162,7 +162,7 @@ def test_a_body_that_is_nested_deep_is_malformed(
 
 
 @pytest.mark.parametrize(
-    "server", ["db;Driver=/tmp/x", "file:///etc/passwd", "x@y", "[::1]", "a b", "db?x=y"]
+    "server", ["db;Driver=evil.so", "file:///etc/passwd", "x@y", "[::1]", "a b", "db?x=y"]
 )
 def test_a_server_is_a_name_and_nothing_else(service: Standalone, token: str, server: str) -> None:
     body = {"server": server, "user": "a", "password": "b", "database": "c"}
