@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     retry_seconds: float = Field(60.0, alias="ROWPOST_RETRY_SECONDS", gt=0, le=86400)
     connections: int = Field(8, alias="ROWPOST_CONNECTIONS", ge=1, le=64)
     most_attached_mb: int = Field(25, alias="ROWPOST_MOST_ATTACHED_MB", ge=1, le=100)
+    keep_days: float | None = Field(None, alias="ROWPOST_KEEP_DAYS", gt=0, le=36_500)
+    keep_record_days: float | None = Field(None, alias="ROWPOST_KEEP_RECORD_DAYS", gt=0, le=36_500)
     resend_unknown: Literal["on", "off"] = Field("off", alias="ROWPOST_RESEND_UNKNOWN")
     request_limits: Literal["on", "off"] = Field("on", alias="ROWPOST_REQUEST_LIMITS")
     anonymous_requests: int = Field(1_200, alias="ROWPOST_ANONYMOUS_REQUESTS", ge=1)

@@ -21,6 +21,7 @@ from shared.outbox.rescue import Rescued, rescue
 from shared.outbox.resolve import Decision, resolve, unknown_ids
 from shared.outbox.states import BOTH_LANES, Lane
 from shared.schedule import closes_at, is_due
+from shared.upkeep import upkeep
 
 log = logging.getLogger("rowpost.delivery")
 
@@ -69,6 +70,7 @@ def tick(application: Application) -> TickResult:
         return TickResult(rescued, None, False)
     order = _order(application, state, now)
     drained = _drain(application, order)
+    upkeep(application)
     application.attachments.sweep()
     return TickResult(rescued, drained, Lane.SCHEDULED in order.lanes)
 

@@ -1,0 +1,117 @@
+"""Retention: what has ended long ago loses its content, and later its record.
+
+Only emails that Rowpost itself has ended carry the date that counts here: one that waits, is under
+way or unknown, or was ended by somebody else, is never touched.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    delete,
+    literal,
+    null,
+    select,
+    union_all,
+    update,
+)
+
+from shared.database.tables import attempts, emails, recipients, service
+from shared.database.times import utc_now
+from shared.outbox.attachments import release_attachments
+from shared.outbox.conditions import IDS, ended
+from shared.outbox.states import Flag
+
+_BATCH = 50
+_DAY_SECONDS = 24 * 3600
+# Longer than any transaction that ends emails: what it dates comes to light late.
+_SETTLES_AFTER_SECONDS = 3600
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_ENDED = (Flag.SENT, Flag.FAILED, Flag.CANCELLED)
+_before = utc_now(-bindparam("seconds"))
+_emptied_until = select(service.c.EmptiedUntil).where(service.c.Id == 1).scalar_subquery()
+
+_WITH_CONTENT = union_all(
+    *(
+        select(
+            select(emails.c.dd_srno)
+            .where(
+                ended(flag),
+                emails.c.dd_EndedDate >= bindparam("since"),
+                emails.c.dd_EndedDate < _before,
+                emails.c.dd_EmptiedDate.is_(None),
+            )
+            .order_by(emails.c.dd_EndedDate)
+            .limit(_BATCH)
+            .subquery()
+            .c.dd_srno
+        )
+        for flag in _ENDED
+    )
+)
+_WITH_RECORD = union_all(
+    *(
+        select(
+            select(emails.c.dd_srno)
+            .where(ended(flag), emails.c.dd_EndedDate < _before)
+            .order_by(emails.c.dd_EndedDate)
+            .limit(_BATCH)
+            .subquery()
+            .c.dd_srno
+        )
+        for flag in _ENDED
+    )
+)
+EMPTY = (
+    update(emails)
+    .where(emails.c.dd_srno.in_(IDS), ended(*_ENDED))
+    .values(
+        dd_bodyText="",
+        dd_TextAlternative=null(),
+        dd_document=null(),
+        dd_EmptiedDate=utc_now(),
+    )
+)
+_NOTE = (
+    update(service)
+    .where(service.c.Id == 1)
+    .values(EmptiedUntil=utc_now(-bindparam("seconds") - literal(_SETTLES_AFTER_SECONDS)))
+)
+_RECORD = (
+    delete(attempts).where(attempts.c.EmailId.in_(IDS)),
+    delete(recipients).where(recipients.c.EmailId.in_(IDS)),
+    delete(emails).where(emails.c.dd_srno.in_(IDS), ended(*_ENDED)),
+)
+
+
+def empty_old(connection: Connection, days: float) -> int:
+    """Remove body and document of emails that ended so many days ago; one small batch.
+
+    Answers how many it emptied. Their record stays, with the time in `dd_EmptiedDate`.
+    """
+    seconds = days * _DAY_SECONDS
+    since = connection.scalar(select(_emptied_until)) or _LONG_AGO
+    ids = list(connection.scalars(_WITH_CONTENT, {"seconds": seconds, "since": since}))
+    if not ids:
+        connection.execute(_NOTE, {"seconds": seconds})
+        return 0
+    connection.execute(EMPTY, {"ids": ids})
+    release_attachments(connection, ids)
+    return len(ids)
+
+
+def remove_old(connection: Connection, days: float) -> int:
+    """Remove all that is known of emails that ended so many days ago; one small batch.
+
+    Answers how many it removed.
+    """
+    ids = list(connection.scalars(_WITH_RECORD, {"seconds": days * _DAY_SECONDS}))
+    if ids:
+        release_attachments(connection, ids)
+        for statement in _RECORD:
+            connection.execute(statement, {"ids": ids})
+    return len(ids)

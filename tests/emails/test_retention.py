@@ -1,0 +1,131 @@
+"""What ended long ago loses its content and later its record; what has not ended stays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, literal, select, update
+
+from shared.application import Application
+from shared.database.database import Database
+from shared.database.tables import attempts, emails, recipients
+from shared.database.times import utc_now
+from shared.delivery import tick
+from shared.outbox.retention import empty_old, remove_old
+from shared.settings import Settings
+from shared.upkeep import upkeep
+from tests.emails.conftest import Api
+from tests.outbox.test_plans import on_emails, plan
+from tests.support.database import email_row, flags, insert_row
+
+DAY = 24 * 3600
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(ROWPOST_DATA=tmp_path, ROWPOST_KEEP_DAYS=30, ROWPOST_KEEP_RECORD_DAYS=365)
+
+
+def ended(queue: Database, flag: str, days: float | None) -> int:
+    """An email with a document that ended so many days ago, or (None) at nobody knows when."""
+    number = insert_row(queue, dd_SendFlag=flag, dd_document=b"%PDF", dd_filename="a.pdf")
+    if days is not None:
+        with queue.write() as connection:
+            connection.execute(
+                update(emails)
+                .where(emails.c.dd_srno == number)
+                .values(dd_EndedDate=utc_now(literal(-days * DAY)))
+            )
+            connection.execute(attempts.insert().values(EmailId=number, Outcome="sent"))
+            connection.execute(
+                recipients.insert().values(
+                    EmailId=number, Ordinal=0, Kind="to", Address="a@example.com", State="sent"
+                )
+            )
+    return number
+
+
+@pytest.mark.parametrize("flag", ["Y", "F", "C"])
+def test_content_goes_first_and_the_record_later(
+    app: Application, queue: Database, flag: str
+) -> None:
+    young, middle, old = (ended(queue, flag, days) for days in (29, 31, 366))
+
+    assert upkeep(app) == 2
+
+    assert flags(queue) == flag * 2
+    kept, emptied = email_row(queue, young), email_row(queue, middle)
+    assert (kept.dd_bodyText, kept.dd_document, kept.dd_EmptiedDate) == ("Hi Ann", b"%PDF", None)
+    assert (emptied.dd_bodyText, emptied.dd_document) == ("", None)
+    assert emptied.dd_EmptiedDate is not None
+    assert emptied.dd_subject == "Hello"
+    with queue.read() as connection:
+        for table in (attempts, recipients):
+            query = select(func.count()).select_from(table).where(table.c.EmailId == old)
+            assert connection.scalar(query) == 0
+
+
+@pytest.mark.parametrize("flag", ["N", "P", "T", "U"])
+def test_what_has_not_ended_stays_whatever_its_dates_say(
+    app: Application, queue: Database, flag: str
+) -> None:
+    number = ended(queue, flag, 1_000)
+
+    assert upkeep(app) == 0
+    assert email_row(queue, number).dd_bodyText == "Hi Ann"
+
+
+def test_what_somebody_else_ended_stays(app: Application, queue: Database) -> None:
+    ended(queue, "Y", None)
+
+    assert upkeep(app) == 0
+    assert flags(queue) == "Y"
+
+
+def test_without_a_setting_everything_stays(app: Application, queue: Database) -> None:
+    ended(queue, "Y", 1_000)
+    app.settings = app.settings.model_copy(update={"keep_days": None, "keep_record_days": None})
+
+    assert upkeep(app) == 0
+    assert flags(queue) == "Y"
+
+
+def test_a_tick_does_it_and_an_email_without_content_can_not_be_tried_again(
+    app: Application, api: Api, queue: Database
+) -> None:
+    number = ended(queue, "F", 31)
+
+    tick.tick(app)
+
+    shown = api.get(f"/api/emails/{number}").json
+    assert shown["content_removed_at"] is not None
+    assert api.post(f"/api/emails/{number}/retry").status == 409
+
+
+def test_many_go_in_small_batches_until_the_time_is_over(app: Application, queue: Database) -> None:
+    for _ in range(120):
+        ended(queue, "Y", 31)
+
+    with queue.write() as connection:
+        assert empty_old(connection, 30) == 50
+    assert upkeep(app, seconds=0) == 0
+    assert upkeep(app) == 70
+    assert upkeep(app) == 0
+
+
+def test_what_ended_meanwhile_is_found_after_a_look_that_found_nothing(
+    app: Application, queue: Database
+) -> None:
+    upkeep(app)
+    number = ended(queue, "Y", 30.02)
+
+    upkeep(app)
+
+    assert email_row(queue, number).dd_EmptiedDate is not None
+
+
+def test_it_reads_a_range_of_the_index_of_what_has_ended(sqlite_database: Database) -> None:
+    for work in (lambda c: empty_old(c, 30), lambda c: remove_old(c, 365)):
+        for step in on_emails(plan(sqlite_database, work)):
+            assert "IX_Rowpost_Ended (dd_SendFlag=? AND dd_EndedDate" in step, step
