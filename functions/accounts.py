@@ -187,13 +187,13 @@ def list_accounts(request: Request) -> AccountList:
     return AccountList(tuple(_account(one) for one in shown_accounts(application())))
 
 
-@routes.get("api/smtp-configs/{id}", who=Role.VIEWER, errors={404})
+@routes.get("api/smtp-configs/{id:int}", who=Role.VIEWER, errors={404})
 def get_account(request: Request) -> Account:
     """Show one account."""
     return _account(shown_account(application(), _id_in(request.path)))
 
 
-@routes.put("api/smtp-configs/{id}", who=Role.ADMIN, errors={404, 409})
+@routes.put("api/smtp-configs/{id:int}", who=Role.ADMIN, errors={404, 409})
 def change_account(request: Request[AccountChange]) -> Updated:
     """Change what is given. Another host, port, TLS mode or user needs the password again."""
     body = request.body
@@ -201,7 +201,7 @@ def change_account(request: Request[AccountChange]) -> Updated:
     return Updated()
 
 
-@routes.delete("api/smtp-configs/{id}", who=Role.ADMIN, errors={404})
+@routes.delete("api/smtp-configs/{id:int}", who=Role.ADMIN, errors={404})
 def delete_account(request: Request) -> Deleted:
     """Remove an account and its password. Emails that wait for it are held."""
     held = changes.remove(application(), _id_in(request.path))
@@ -211,7 +211,7 @@ def delete_account(request: Request) -> Deleted:
     return Deleted(message=message, held=held)
 
 
-@routes.post("api/smtp-configs/{id}/test", who=Role.ADMIN, errors={404})
+@routes.post("api/smtp-configs/{id:int}/test", who=Role.ADMIN, errors={404})
 def try_account(request: Request) -> Tried:
     """Connect and log in without sending, and say what the server answered at each step."""
     found = tryout.try_account(application(), _id_in(request.path))

@@ -32,6 +32,7 @@ _SCHEMAS = "#/components/schemas/"
 _BEARER = "bearer"
 _PATH_PARAMETER = re.compile(r"\{\*{0,2}(?P<name>\w+)(?P<constraint>:.+?)?\??\}(?=/|$)")
 _REGEX = re.compile(r":regex\((?P<pattern>.+)\)")
+_WORDS = re.compile(r":regex\(\^\((?P<words>(?:[\w|-]|\\\.)+)\)\$\)")
 _CONSTRAINED: Mapping[str, dict[str, Any]] = {
     ":int": {"type": "integer", "format": "int32"},
     ":long": {"type": "integer", "format": "int64"},
@@ -238,6 +239,8 @@ def _path_parameters(operation: Operation) -> list[spec.Parameter]:
 
 def _constrained(constraint: str) -> dict[str, Any]:
     """The schema of a path parameter with a route constraint of the Functions host."""
+    if words := _WORDS.fullmatch(constraint):
+        return {"type": "string", "enum": words["words"].replace("\\", "").split("|")}
     if regex := _REGEX.fullmatch(constraint):
         # The host wants braces and brackets doubled.
         return {"type": "string", "pattern": re.sub(r"([{}\[\]])\1", r"\1", regex["pattern"])}

@@ -49,7 +49,7 @@ def ask(app: Application) -> Ask:
         login = app.logins.find(user)
         assert login
         number, _, action = path.strip("/").partition("/")
-        route = _ROUTE + ("/{id}" if number else "") + (f"/{action}" if action else "")
+        route = _ROUTE + ("/{id:int}" if number else "") + (f"/{action}" if action else "")
         return client.request(
             method,
             f"{_ROUTE}{path}",

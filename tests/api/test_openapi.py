@@ -148,6 +148,14 @@ def small() -> Any:
         """
         raise AssertionError
 
+    @routes.get(
+        "api/things/{kind:regex(^(big|very-small|x\\.y)$)}/{code:regex(^[[a-z]]{{2}}$)}",
+        who=Role.VIEWER,
+    )
+    def list_things(request: Request) -> Found:
+        """List things of one kind."""
+        raise AssertionError
+
     @routes.delete("api/files/{*path}", who=Who.ANY_LOGIN)
     def remove_file(request: Request) -> Found:
         """Remove a file."""
@@ -165,6 +173,11 @@ def test_parameters_of_a_path_have_the_type_of_their_constraint(small: Any) -> N
         "number": {"type": "integer", "format": "int32"},
     }
     assert "404" in operation["responses"]
+    kinds = small["paths"]["/api/things/{kind}/{code}"]["get"]["parameters"]
+    assert [one["schema"] for one in kinds] == [
+        {"type": "string", "enum": ["big", "very-small", "x.y"]},
+        {"type": "string", "pattern": "^[a-z]{2}$"},
+    ]
     assert "/api/files/{path}" in small["paths"]
 
 
