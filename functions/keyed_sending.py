@@ -7,12 +7,22 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from functions.emails import Line
 from shared import keyed_sending
 from shared.api.csv_table import csv_table
 from shared.api.endpoint import Request, Routes, Who
 from shared.api.errors import ApiError
 from shared.api.idempotency import answering
-from shared.api.models import Answer, File, Input, KeyedInput, SnakeAnswer, Timestamp, example
+from shared.api.models import (
+    Answer,
+    EmailAddress,
+    File,
+    Input,
+    KeyedInput,
+    SnakeAnswer,
+    Timestamp,
+    example,
+)
 from shared.application import application
 from shared.intake import Afterwards, UnknownAccount
 from shared.keyed_sending import KeyedEmail
@@ -41,8 +51,8 @@ class EmailToSend(KeyedInput):
         key="user1_key",
     )
 
-    subject: str = Field(min_length=1, max_length=500)
-    recipient: str = Field(min_length=3, max_length=320)
+    subject: Line = Field(min_length=1, max_length=500)
+    recipient: EmailAddress
     body: str = Field(min_length=1, repr=False)
     is_html: bool = False
 
