@@ -179,7 +179,7 @@ def test_a_message_above_the_offered_size_is_not_even_tried(
 ) -> None:
     server = smtp_server(size_limit=10_000)
     queue.account(server)
-    (large,) = queue.add(dd_document=b"x" * 30_000_000, dd_filename="large.bin")
+    (large,) = queue.add(dd_document=b"x" * 3_000_000, dd_filename="large.bin")
     (small,) = queue.add()
 
     run(queue)
