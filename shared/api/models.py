@@ -29,10 +29,6 @@ EmailAddress = Annotated[
 """One address; `shared.delivery.addresses` judges its form."""
 
 
-NO_BREAK = "[^\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]"
-"""The pattern of a character that may stand in a line of text, for descriptions."""
-
-
 def example(**fields: Any) -> ConfigDict:
     """The configuration of a model whose description shows this JSON object as an example."""
     return ConfigDict(json_schema_extra={"examples": [fields]})

@@ -257,6 +257,8 @@ def _query_parameters(operation: Operation, schemas: _Schemas) -> list[spec.Para
                 "name": name,
                 "in": "query",
                 "required": name in query.get("required", ()),
+                # The host leaves out what is empty.
+                "allowEmptyValue": name not in query.get("required", ()),
                 **{key: field[key] for key in ("description",) if key in field},
                 "schema": _without_null(field),
             }

@@ -187,6 +187,7 @@ def test_a_query_is_written_out_and_knows_no_null(small: Any) -> None:
 
     assert query["status"]["schema"] == {"type": "string", "enum": ["sent", "failed"]}
     assert query["limit"]["description"] == "How many at most."
+    assert (query["limit"]["allowEmptyValue"], query["query"]["allowEmptyValue"]) == (True, False)
     assert query["limit"]["schema"]["maximum"] == 500
     assert [name for name in query if query[name]["required"]] == ["query"]
     assert "422" in operation["responses"]
