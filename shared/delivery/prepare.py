@@ -112,8 +112,9 @@ def _draft(
 
 
 def _sender(email: ClaimedEmail, account: Account) -> Mailbox:
-    """Who it is from: whom the row names, else the account."""
-    named = parse_recipients(email.sender)
+    """Who it is from: whom the row names, else the account. One that stands in for another sends
+    nothing in a name that is not its own."""
+    named = () if account.reply_to else parse_recipients(email.sender)
     return named[0] if named else account.sender
 
 
