@@ -34,7 +34,14 @@ from shared.delivery.addresses import BadAddress, Mailbox, parse_recipients
 from shared.delivery.at_once import Fate, fate_of, send_at_once
 from shared.delivery.tick import ServiceStopped
 from shared.errors import RowpostError
-from shared.intake import Afterwards, InvalidEmail, Origin, Submission
+from shared.intake import (
+    Afterwards,
+    ExpiresTooSoon,
+    InvalidEmail,
+    Origin,
+    Submission,
+    UnknownAccount,
+)
 from shared.outbox.confidential import withdraw
 from shared.outbox.kept_answers import AlreadyKept, KeptAnswer, keep_answer
 from shared.outbox.states import Flag
@@ -162,11 +169,9 @@ def take_event(application: Application, message: bytes) -> int | None:
 
     Raises BadEvent, CannotSend, DatabaseUnreachable, CommitUncertain, SecretStoreUnavailable.
     """
-    event, now = Event.read(message), datetime.now(UTC)
-    expires_at = min(event.timestamp, now) + timedelta(seconds=application.settings.reset_ttl)
-    if expires_at <= now:
-        log.warning("a %s of %s came too late to be sent", _EVENT, event.timestamp.isoformat())
-        return None
+    event = Event.read(message)
+    made_at = min(event.timestamp, datetime.now(UTC))
+    expires_at = made_at + timedelta(seconds=application.settings.reset_ttl)
     key = application.pseudonyms.of(_EVENT, event.email, event.code, event.timestamp.isoformat())
 
     def keep(connection: Connection, _: list[int]) -> None:
@@ -175,6 +180,9 @@ def take_event(application: Application, message: bytes) -> int | None:
     try:
         email_id = _store(application, ResetCode(event.email, event.code), expires_at, keep)
     except AlreadyKept:
+        return None
+    except ExpiresTooSoon:
+        log.warning("a %s of %s came too late to be sent", _EVENT, event.timestamp.isoformat())
         return None
     except InvalidEmail as error:
         raise BadEvent(str(error)) from None
@@ -234,12 +242,10 @@ def _store(
     )
     try:
         return intake.store(application, submission, afterwards, wakes=wakes)
-    except InvalidEmail as error:
-        if any(fault.field == "smtp_config_id" for fault in error.faults):
-            raise CannotSend(
-                "RESET_ACCOUNT names no account: set it to the code of one, or leave it out"
-            ) from None
-        raise
+    except UnknownAccount:
+        raise CannotSend(
+            "RESET_ACCOUNT names no account: set it to the code of one, or leave it out"
+        ) from None
 
 
 def _sender(application: Application) -> Mailbox | None:
@@ -254,7 +260,7 @@ def _sender(application: Application) -> Mailbox | None:
         return None
     with application.database().read() as connection:
         own = sender_of(connection, settings.reset_account)
-    return Mailbox(own.address, settings.sender_name) if own else None
+    return own.mailbox._replace(name=settings.sender_name) if own else None
 
 
 @lru_cache(maxsize=1)
