@@ -78,11 +78,12 @@ def _instant(value: object) -> datetime:
         raise ValueError("The time has to be a text like 2026-07-11T16:30:00.000Z.")
     try:
         instant = datetime.fromisoformat(value)
-    except ValueError:
+        in_utc = instant.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ValueError("The time is not ISO 8601, like 2026-07-11T16:30:00.000Z.") from None
     if instant.tzinfo is None:
         raise ValueError("The time names no time zone: end it with Z for UTC.")
-    return instant.astimezone(UTC)
+    return in_utc
 
 
 OneAddress = Annotated[
