@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 from azure.core.exceptions import ResourceNotFoundError
-from azure.storage.queue import QueueClient, TextBase64EncodePolicy
+from azure.storage.queue import QueueClient, TextBase64DecodePolicy, TextBase64EncodePolicy
 
 from standalone.host_json import QueueOptions
 from standalone.index import QueueFunction
@@ -48,8 +48,12 @@ def events(azurite: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[QueueClien
 
 
 def queue(azurite: str, name: str) -> QueueClient:
-    policy = TextBase64EncodePolicy()
-    return QueueClient.from_connection_string(azurite, name, message_encode_policy=policy)
+    return QueueClient.from_connection_string(
+        azurite,
+        name,
+        message_encode_policy=TextBase64EncodePolicy(),
+        message_decode_policy=TextBase64DecodePolicy(),
+    )
 
 
 def length(client: QueueClient) -> int:

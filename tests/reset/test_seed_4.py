@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -16,7 +17,7 @@ import pytest
 from azure.storage.queue import QueueClient, TextBase64EncodePolicy
 
 from tests.support.redis import RedisServer
-from tests.support.standalone import Launch, Standalone, wait_until
+from tests.support.standalone import Launch, Standalone, start, wait_until
 
 PATH = "/email-service/send-reset-code"
 REQUEST = {"email": "user@example.com", "code": "123456"}
@@ -156,12 +157,24 @@ def events(azurite: str) -> Iterator[QueueClient]:
         client.delete_queue()
 
 
-def test_an_event_that_comes_many_times_to_many_listeners_is_one_email(
-    standalone: Launch, redis_server: RedisServer, azurite: str, events: QueueClient
-) -> None:
+@pytest.fixture
+def three(
+    tmp_path: Path, redis_server: RedisServer, azurite: str, events: QueueClient
+) -> Iterator[list[Standalone]]:
+    """Three services over one database, all of them listening."""
     settings = {"REDIS_URL": redis_server.url, "AzureWebJobsStorage": azurite}
-    services = [standalone(**settings) for _ in range(3)]
-    redis_server.wait_for_listeners(CHANNEL, 3)
+    started = [start(tmp_path, f"{number}", settings) for number in range(3)]
+    try:
+        redis_server.wait_for_listeners(CHANNEL, 3)
+        yield started
+    finally:
+        for one in started:
+            one.kill()
+
+
+def test_an_event_that_comes_many_times_to_many_listeners_is_one_email(
+    three: list[Standalone], redis_server: RedisServer, events: QueueClient
+) -> None:
     same = event()
 
     for _ in range(20):
@@ -175,12 +188,12 @@ def test_an_event_that_comes_many_times_to_many_listeners_is_one_email(
 
     def handled() -> bool:
         waiting = events.get_queue_properties().approximate_message_count
-        return waiting == 0 and {"last@example.com", "queue@example.com"} <= set(codes(services[0]))
+        return waiting == 0 and {"last@example.com", "queue@example.com"} <= set(codes(three[0]))
 
     wait_until(handled, 30, "the last events")
-    everybody = sorted(codes(services[0]))
+    everybody = sorted(codes(three[0]))
     assert everybody == ["last@example.com", "queue@example.com", "recipient@example.com"]
-    for one in services:
+    for one in three:
         assert one.written().count("a password reset event is refused") == 2
         assert "654321" not in one.written()
         assert "123456" not in one.written()

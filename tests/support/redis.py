@@ -14,7 +14,7 @@ from redis.exceptions import ConnectionError as NotConnected
 from tests.support.standalone import wait_until
 from tests.support.tools import free_port, program
 
-START_SECONDS = 20
+START_SECONDS = 30
 
 
 class RedisServer:
