@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from typing import ClassVar, Literal
 
-from pydantic import ConfigDict
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.api.endpoint import Request, Routes, Who
 from shared.api.errors import ApiError, Failure, FieldError
 from shared.api.idempotency import Once
-from shared.api.models import Answer, Input
+from shared.api.models import Answer, Input, example
 from shared.application import application
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.at_once import Fate
@@ -28,15 +27,14 @@ _UNKNOWN = (
     "The code was handed over, but the mail server's answer is missing: it may arrive or not. "
     "Make another code if the first one does not come."
 )
+_RETRY_SECONDS = "60"
 _STOPPED = "The service is stopped: no code is sent until it is started."
 
 
 class ResetCodeToSend(Input):
     """Whom the code is for, and the code as it is to be shown to them."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"email": "user@example.com", "code": "123456"}]}
-    )
+    model_config = example(email="user@example.com", code="123456")
     missing_status: ClassVar[int] = 400
 
     email: OneAddress
@@ -48,12 +46,21 @@ class ResetCodeToSend(Input):
 
 
 class ResetCodeSent(Answer):
+    model_config = example(message="Password reset code sent successfully")
+
     message: str = "Password reset code sent successfully"
 
 
 class ResetCodeNotSent(Failure):
     """It was not sent, and will not be; or nobody knows (`outcome_unknown`)."""
 
+    model_config = example(
+        success=False,
+        code="not_sent",
+        message="The code was not sent, and will not be: 550 5.1.1 no such user.",
+        errors=[],
+        requestId="4c9af12e96ca4ec9972c99a244adf126",
+    )
     http_status: ClassVar[int] = 500
 
     code: Literal["not_sent", "outcome_unknown"]
@@ -70,7 +77,9 @@ def send_reset_code(request: Request[ResetCodeToSend]) -> ResetCodeSent | ResetC
     try:
         answer = _answer(send_now(application(), wanted, begin), request.id)
     except ServiceStopped:
-        raise ApiError(503, "service_stopped", _STOPPED) from None
+        raise ApiError(
+            503, "service_stopped", _STOPPED, headers={"Retry-After": _RETRY_SECONDS}
+        ) from None
     except CannotSend as error:
         log.error("reset codes can't be sent: %s", error)
         return _not_sent(

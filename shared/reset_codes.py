@@ -10,9 +10,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import (
     AfterValidator,
@@ -42,12 +40,11 @@ from shared.intake import (
     Submission,
     UnknownAccount,
 )
+from shared.outbox.add import BadValue
 from shared.outbox.confidential import withdraw
 from shared.outbox.kept_answers import AlreadyKept, KeptAnswer, keep_answer
 from shared.outbox.states import Flag
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
+from shared.templates import UnknownTemplate
 
 QUEUE_NAME = "password-reset-events"
 CHANNEL = "password_reset_events"
@@ -56,7 +53,7 @@ LONGEST_EVENT = 64 * 1024
 
 _SECONDS_TO_WITHDRAW = 2.0
 _PRIORITY = 1
-_TEMPLATE = Path(__file__).resolve().parent.parent / "templates" / "reset_code"
+_TEMPLATE = "reset_code"
 _EVENT = "password reset event"
 _RESTS = "its mail account can't be used just now; an operator finds the reason in GET /api/health"
 
@@ -135,7 +132,9 @@ class Event(BaseModel):
             raise BadEvent("; ".join(faults)) from None
 
 
-def send_now(application: Application, wanted: ResetCode, begin: Afterwards | None = None) -> Fate:
+def send_now(
+    application: Application, wanted: ResetCode, begin: Afterwards[int] | None = None
+) -> Fate:
     """Send the code while the caller waits, for 30 seconds at most; answers where its email stands.
 
     Never N or P: what was not sent by then is withdrawn, so that it cannot arrive later. One in T
@@ -222,17 +221,15 @@ def _store(
     application: Application,
     wanted: ResetCode,
     expires_at: datetime,
-    afterwards: Afterwards | None,
+    afterwards: Afterwards[int] | None,
     *,
     wakes: bool = True,
 ) -> int:
     settings = application.settings
-    page = {"code": wanted.code, "minutes": max(1, settings.reset_ttl // 60)}
     submission = Submission(
         recipients=[wanted.email],
-        subject=_templates().get_template("subject.txt").render(page),
-        html=_templates().get_template("body.html").render(page),
-        text=_templates().get_template("body.txt").render(page),
+        template=_TEMPLATE,
+        variables={"code": wanted.code, "minutes": max(1, settings.reset_ttl // 60)},
         account=settings.reset_account,
         sender=_sender(application),
         priority=_PRIORITY,
@@ -247,6 +244,14 @@ def _store(
         raise CannotSend(
             "RESET_ACCOUNT names no account: set it to the code of one, or leave it out"
         ) from None
+    except (UnknownTemplate, InvalidEmail) as error:
+        if isinstance(error, InvalidEmail) and all(_is_of_recipient(one) for one in error.faults):
+            raise
+        raise CannotSend(f"the template {_TEMPLATE} can't be used: {error}") from None
+
+
+def _is_of_recipient(fault: BadValue) -> bool:
+    return fault.field.startswith("recipients")
 
 
 def _sender(application: Application) -> Mailbox | None:
@@ -262,14 +267,3 @@ def _sender(application: Application) -> Mailbox | None:
     with application.database().read() as connection:
         own = sender_of(connection, settings.reset_account)
     return own.mailbox._replace(name=settings.sender_name) if own else None
-
-
-@lru_cache(maxsize=1)
-def _templates() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
-
-    return Environment(
-        loader=FileSystemLoader(_TEMPLATE),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-    )

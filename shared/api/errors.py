@@ -144,7 +144,7 @@ def as_api_error(error: Exception) -> ApiError:
         case AccountUnknown():
             return _invalid("smtp_config_id", str(error))
         case BadTrust():
-            return ApiError(503, "trust_misconfigured", _TRUST_MISCONFIGURED)
+            return _unavailable("trust_misconfigured", _TRUST_MISCONFIGURED)
         case KeysUnavailable():
             return _unavailable("keys_unavailable", str(error))
         case LockedOut():
