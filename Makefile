@@ -36,7 +36,8 @@ run: $(RUN)
 	.venv/bin/python -m standalone
 
 test: $(DEV) $(WORKER) $(NPM)
-	@tools/debian-packages libodbc.so.2=unixodbc smtp-sink=postfix chromium=chromium curl=curl sqlite3=sqlite3
+	@tools/debian-packages libodbc.so.2=unixodbc smtp-sink=postfix chromium=chromium curl=curl sqlite3=sqlite3 \
+		redis-server=redis-server
 	.venv/bin/python -m pytest -n $(WORKERS) --dist loadgroup --timeout 120 $(ARGS)
 
 lint: $(DEV)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import azure.functions as func
 
-from functions import timers, unknown
+from functions import events, timers, unknown
 from functions.groups import GROUPS
 from shared.logs import speak_through_the_functions_host
 from shared.settings import settings
@@ -16,4 +16,5 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 for group in GROUPS:
     app.register_functions(group.routes.blueprint)
 app.register_functions(timers.blueprint)
+app.register_functions(events.blueprint)
 app.register_functions(unknown.blueprint)

@@ -14,6 +14,7 @@ from functions import (
     keys,
     login,
     operations,
+    reset_codes,
     sending,
     service,
     suppressions,
@@ -42,4 +43,5 @@ GROUPS: tuple[Group, ...] = (
     emails,
     suppressions,
     keyed_sending,
+    reset_codes,
 )

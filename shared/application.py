@@ -18,6 +18,7 @@ from shared.database.brief import BriefCalls
 from shared.database.database import Database
 from shared.database.engine import open_engine, sql_server_url, sqlite_url
 from shared.database.errors import unreachable
+from shared.security.foreign_tokens import ForeignTokens
 from shared.security.keys import Keys
 from shared.security.limits import RequestLimits
 from shared.security.lockout import Lockout, LockoutEverywhere, LockoutInMemory
@@ -79,6 +80,10 @@ class Application:
     @cached_property
     def signing(self) -> SigningKeys:
         return SigningKeys(self.secrets)
+
+    @cached_property
+    def foreign_tokens(self) -> ForeignTokens:
+        return ForeignTokens(self.settings, self.secrets)
 
     @cached_property
     def pseudonyms(self) -> Pseudonyms:

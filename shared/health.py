@@ -54,6 +54,8 @@ class Health:
     storage: Literal["Azure Storage", "this process"]
     storage_problem: str | None
     accounts: Accounts | None
+    trust_problem: str | None = None
+    """What keeps tokens of another service, which the settings trust, from being accepted."""
 
     @property
     def status(self) -> Status:
@@ -80,6 +82,7 @@ class Health:
             "database": self.database_problem,
             "secret store": self.secrets_problem,
             "storage": self.storage_problem,
+            "trust in another service": self.trust_problem,
         }
         yield from (f"The {part}: {problem}" for part, problem in parts.items() if problem)
         if self.timer_is_stale:
@@ -114,6 +117,7 @@ class HealthCheck:
             storage="Azure Storage" if here.settings.has_storage else "this process",
             storage_problem=self._storage_problem(),
             accounts=self._accounts_if(overview is not None),
+            trust_problem=here.foreign_tokens.problem(),
         )
 
     def _look_at_database(self) -> tuple[Overview | None, str | None]:

@@ -74,8 +74,9 @@ class Submission:
     a template with its variables, which says all of `subject`, `html` and `text`.
 
     Each recipient is one mailbox, with or without a name; `reply_to` may be a list of them.
-    `account` is an account's number or code, None the default one. Times are aware; None is at
-    once, and never. `stored_by` is the caller, who may read it again.
+    `account` is an account's number or code, None the default one; `sender` is who it is from in
+    place of that. Times are aware; None is at once, and never. `stored_by` is the caller, who may
+    read it again.
     """
 
     recipients: Sequence[str]
@@ -86,6 +87,7 @@ class Submission:
     bcc: Sequence[str] = ()
     account: int | str | None = None
     reply_to: str | None = None
+    sender: Mailbox | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     priority: int = 3
     lane: Lane = Lane.IMMEDIATE
@@ -108,9 +110,15 @@ them."""
 
 
 def store(
-    application: Application, submission: Submission, afterwards: Afterwards[int] | None = None
+    application: Application,
+    submission: Submission,
+    afterwards: Afterwards[int] | None = None,
+    *,
+    wakes: bool = True,
 ) -> int:
     """Store one email; answers its number. When this returns it is safe, and on its way.
+
+    `wakes` False: the caller sends it at once himself.
 
     Raises InvalidEmail, UnknownTemplate, UnknownAccount, ExpiresTooSoon, DatabaseUnreachable, or
     CommitUncertain.
@@ -124,7 +132,7 @@ def store(
         return email_id
 
     email_id = _write(application, write)
-    if _is_due(submission):
+    if wakes and _is_due(submission):
         wake(application)
     return email_id
 
@@ -218,6 +226,7 @@ def judge(submission: Submission) -> NewEmail:
         expires_at=submission.expires_at,
         recipients=() if fits else _one_by_one(to, cc, bcc),
         reply_to=_reply_to(submission),
+        sender=_mailbox(submission.sender) if submission.sender else None,
         headers=tuple(submission.headers.items()),
         tags=tuple(submission.tags),
         origin=submission.origin.value,

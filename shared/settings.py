@@ -49,6 +49,17 @@ class Settings(BaseSettings):
     anonymous_requests: int = Field(1_200, alias="ROWPOST_ANONYMOUS_REQUESTS", ge=1)
     user_requests: int = Field(60_000, alias="ROWPOST_USER_REQUESTS", ge=1)
     log_addresses: Literal["on", "off"] = Field("off", alias="ROWPOST_LOG_ADDRESSES")
+    reset_account: str | None = Field(None, alias="RESET_ACCOUNT")
+    reset_ttl: int = Field(900, alias="ROWPOST_RESET_TTL", ge=30, le=86400)
+    sender_email: str | None = Field(None, alias="SENDER_EMAIL")
+    sender_name: str | None = Field(None, alias="SENDER_NAME")
+    redis_url: str | None = Field(None, alias="REDIS_URL", repr=False)
+    trust_issuer: str | None = Field(None, alias="ROWPOST_TRUST_ISSUER")
+    trust_audience: str | None = Field(None, alias="ROWPOST_TRUST_AUDIENCE")
+    trust_algorithm: str | None = Field(None, alias="ROWPOST_TRUST_ALGORITHM")
+    trust_secret: str | None = Field(None, alias="ROWPOST_TRUST_SECRET")
+    trust_jwks_url: str | None = Field(None, alias="ROWPOST_TRUST_JWKS_URL")
+    trust_claim: str = Field("role=service", alias="ROWPOST_TRUST_CLAIM")
 
     @field_validator("catcher_port", mode="before")
     @classmethod

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from functions.groups import GROUPS
+from shared import reset_codes
 from shared.api.caller import require_admin
 from shared.api.endpoint import function_name
 from shared.application import Application, application
@@ -24,6 +25,7 @@ from standalone.http import OwnLimit
 from standalone.index import FunctionIndex, index
 from standalone.log_place import open_log
 from standalone.queues import NextBody
+from standalone.redis_events import RedisEvents
 from standalone.shutdown import GRACE_SECONDS, StopSignal, exit_after
 
 log = logging.getLogger(__name__)
@@ -40,12 +42,15 @@ def run(root: Path) -> int:
     log_file = open_log(chosen)
     catcher = _catcher(chosen)
     joined = application()
+    events = _redis_events(joined)
     host = Host(_functions(), _options(root, chosen, joined), joined.stop)
     if catcher:
         catcher.start()
     password = joined.logins.ensure_first_admin(chosen.admin_username, None)
     open_database(joined, catcher)
     host.start()
+    if events:
+        events.start()
     _greet(host, chosen, joined, catcher, password)
     if log_file:
         print(f"Log: {log_file}", flush=True)
@@ -53,6 +58,8 @@ def run(root: Path) -> int:
     told = signal.wait(host.is_alive)
     exit_after(GRACE_SECONDS, host.running)
     host.stop(GRACE_SECONDS)
+    if events:
+        events.join(GRACE_SECONDS)
     if catcher:
         catcher.stop()
     joined.close()
@@ -67,6 +74,13 @@ def _functions() -> FunctionIndex:
 
 def _catcher(chosen: Settings) -> Catcher | None:
     return Catcher(chosen.data / "mail", chosen.catcher_port) if chosen.catcher_port else None
+
+
+def _redis_events(joined: Application) -> RedisEvents | None:
+    if joined.settings.redis_url is None:
+        return None
+    take = partial(reset_codes.take_published, joined)
+    return RedisEvents(joined.settings.redis_url, reset_codes.CHANNEL, take, joined.stop)
 
 
 def _options(root: Path, chosen: Settings, joined: Application) -> HostOptions:

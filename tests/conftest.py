@@ -23,6 +23,7 @@ pytest_plugins = [
     "tests.support.smtp",
     "tests.support.key_vault",
     "tests.support.standalone",
+    "tests.support.redis",
 ]
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)

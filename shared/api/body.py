@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from shared.api.errors import ApiError, FieldError
+from shared.api.models import Input
 
-M = TypeVar("M", bound=BaseModel)
+M = TypeVar("M", bound=Input)
 
 MEGABYTE = 1024 * 1024
 _ERRORS_SHOWN = 50
@@ -62,13 +63,13 @@ def parse_body(model: type[M], headers: Mapping[str, str], body: bytes) -> M:
     Raises 415 and 400 as `parse_json_object`, and 422 with an error for each wrong field.
     """
     value = parse_json_object(headers, body)
-    with _named_errors():
+    with _named_errors(model):
         return model.model_validate_json(to_json(value), strict=True)
 
 
 def validated(model: type[M], value: Mapping[str, Any]) -> M:
     """`value` as the model. Raises 422 with an error for each wrong field."""
-    with _named_errors():
+    with _named_errors(model):
         return model.model_validate(value)
 
 
@@ -79,13 +80,14 @@ def field_path(location: tuple[int | str, ...]) -> str:
 
 
 @contextmanager
-def _named_errors() -> Iterator[None]:
+def _named_errors(model: type[Input]) -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
+        missing = any(detail["type"] == "missing" for detail in details)
         raise ApiError(
-            422,
+            model.missing_status if missing else 422,
             "validation_failed",
             "Some values are missing or not acceptable: see errors.",
             errors=tuple(

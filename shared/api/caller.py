@@ -10,7 +10,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from shared.api.errors import ApiError, as_api_error
 from shared.application import application
 from shared.errors import RowpostError
-from shared.security import tokens
+from shared.security import foreign_tokens, tokens
 from shared.security.kept_keys import Key
 from shared.security.roles import Role, includes
 from shared.security.tokens import InvalidToken
@@ -28,19 +28,22 @@ _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="rowpost"'}
 class Caller:
     """Where a request comes from, and for whom; without a login `username` and `role` are empty.
 
-    `key`: what was shown in place of a login's token.
+    `key`: what was shown in place of a login's token. `trusted`: the token of another service was.
     """
 
     address: str
     username: str = ""
     role: Role | None = None
     key: Key | None = None
+    trusted: bool = False
 
     @property
     def identity(self) -> str:
         """By what the caller is known again: the key, the login, or an address without one."""
         if self.key is not None:
             return self.key.identity
+        if self.trusted:
+            return self.username
         return f"login:{self.username}" if self.username else f"address:{self.address}"
 
     @property
@@ -89,6 +92,18 @@ def holder_of(key: str, address: str) -> Caller:
             "The key is wrong or revoked: ask your administrator for one.",
             headers=_CHALLENGE,
         ) from None
+
+
+def authenticate_or_trust(headers: Mapping[str, str]) -> Caller:
+    """The same; or the bearer of a token of another service that the settings trust.
+
+    Raises what ForeignTokens.verify raises.
+    """
+    token = _bearer_token(headers)
+    if not foreign_tokens.is_foreign(token):
+        return authenticate(headers)
+    subject = application().foreign_tokens.verify(token, datetime.now(UTC))
+    return Caller(caller_address(headers), f"trusted:{subject}", trusted=True)
 
 
 def require(caller: Caller, role: Role) -> None:

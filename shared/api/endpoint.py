@@ -32,7 +32,14 @@ from typing_extensions import TypeVar as TypeVarWithDefault
 from shared import logs
 from shared.api.access_log import log_answer
 from shared.api.body import MEGABYTE, parse_body, refuse_oversized, validated
-from shared.api.caller import Caller, authenticate, caller_address, holder_of, require
+from shared.api.caller import (
+    Caller,
+    authenticate,
+    authenticate_or_trust,
+    caller_address,
+    holder_of,
+    require,
+)
 from shared.api.errors import EVERY_ANSWER, ApiError, as_api_error, new_request_id
 from shared.api.idempotency import Once, earlier_answer, once_of
 from shared.api.limits import Limits, count_request
@@ -57,6 +64,8 @@ class Who(Enum):
     ANY_LOGIN = auto()
     KEY_IN_BODY = auto()
     """Whoever may send, by the key that a KeyedInput holds."""
+    SERVICE_OR_TRUSTED = auto()
+    """The role `service`, or whoever has a token of the service that the settings trust."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,14 +298,22 @@ def _admit(operation: Operation, headers: Mapping[str, str]) -> Caller:
         count_request(anyone, endpoint, operation.limits)
         return anyone
     try:
-        caller = authenticate(headers)
+        caller = _authenticated(operation.who, headers)
     except (ApiError, InvalidToken):
         count_request(anyone, endpoint, operation.limits)
         raise
     count_request(caller, endpoint, operation.limits)
     if isinstance(operation.who, Role):
         require(caller, operation.who)
+    if operation.who is Who.SERVICE_OR_TRUSTED and not caller.trusted:
+        require(caller, Role.SERVICE)
     return caller
+
+
+def _authenticated(who: Role | Who, headers: Mapping[str, str]) -> Caller:
+    if who is Who.SERVICE_OR_TRUSTED:
+        return authenticate_or_trust(headers)
+    return authenticate(headers)
 
 
 def _admit_holder(operation: Operation, req: func.HttpRequest) -> tuple[Caller, Input | None]:

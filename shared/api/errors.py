@@ -33,6 +33,8 @@ from shared.outbox.decide import ContentRemoved, NotEnded, NotWaiting
 from shared.outbox.kept_answers import AlreadyKept
 from shared.outbox.loose_files import FileNotKept
 from shared.outbox.resolve import EmailNotFound, NotUnknown
+from shared.security.foreign_tokens import BadTrust
+from shared.security.jwks import KeysUnavailable
 from shared.security.kept_keys import AccountUnknown, KeyNotFound
 from shared.security.limits import TooManyRequests
 from shared.security.lockout import LockedOut
@@ -55,6 +57,10 @@ _NO_SUCH_EMAIL = "There is no email with this number that you may see: check the
 _UNCERTAIN = (
     "The database broke off in the middle: look whether the change was made, and if it was not, "
     "try again."
+)
+_TRUST_MISCONFIGURED = (
+    "Tokens of other services are switched on here, but not set up rightly. An administrator finds "
+    "the reason in GET /api/health."
 )
 _UNFORESEEN = (
     "Something went wrong inside Rowpost. Try again; if it stays, give the requestId to your "
@@ -137,6 +143,10 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(404, "key_not_found", str(error))
         case AccountUnknown():
             return _invalid("smtp_config_id", str(error))
+        case BadTrust():
+            return _unavailable("trust_misconfigured", _TRUST_MISCONFIGURED)
+        case KeysUnavailable():
+            return _unavailable("keys_unavailable", str(error))
         case LockedOut():
             return ApiError(
                 429, "locked_out", str(error), headers={"Retry-After": str(error.retry_after)}

@@ -49,6 +49,9 @@ class Input(BaseModel):
         hide_input_in_errors=True,
     )
 
+    missing_status: ClassVar[int] = 422
+    """What a request is answered in which a field is missing."""
+
     def fingerprint(self) -> bytes:
         """The same for requests that say the same, in whatever order. A model with files adds a
         hash of each of them."""

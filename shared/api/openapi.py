@@ -49,6 +49,7 @@ _ERRORS: Mapping[int, str] = {
     415: "The body is of another media type than the one that is asked for.",
     422: "Some values are missing or not acceptable; `errors` names each.",
     429: "Too many requests; `Retry-After` says when to try again.",
+    500: "It could not be done; `message` says why.",
     502: "The mail server refused; `message` has its own words.",
     503: "The database or the secret store is away.",
 }
@@ -219,6 +220,11 @@ def _who(who: Role | Who) -> str:
             return "Open to whoever may send, by the key in the body."
         case Who.ANY_LOGIN:
             return "Open to whoever is logged in."
+        case Who.SERVICE_OR_TRUSTED:
+            return (
+                "Needs the role `service`, or one that includes it, or a token of the service that "
+                "the settings trust."
+            )
         case _:
             return f"Needs the role `{who.value}`, or one that includes it."
 

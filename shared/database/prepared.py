@@ -32,13 +32,18 @@ class PreparedUpdate:
 
     def run(self, connection: Connection, ids: Sequence[int], **values: Any) -> set[int]:
         """Execute it for these ids, at least one, with the values of its other parameters."""
+        return {row[0] for row in self.rows(connection, ids, **values)}
+
+    def rows(
+        self, connection: Connection, ids: Sequence[int], **values: Any
+    ) -> Sequence[Sequence[Any]]:
+        """The same; answers all that it returns of the rows that it changed."""
         size = 1 << (len(ids) - 1).bit_length()
         key = (connection.dialect.name, size)
         if (text := self._texts.get(key)) is None:
             text = self._texts[key] = _Text(self.statement(size), connection.dialect)
         padded = [*ids, *(ids[-1],) * (size - len(ids))]
-        answer = run_directly(connection, text.sql, text.parameters(padded, values))
-        return {row[0] for row in answer.rows}
+        return run_directly(connection, text.sql, text.parameters(padded, values)).rows
 
 
 class PreparedStatement:

@@ -79,6 +79,8 @@ emails = Table(
     # Somebody had it sent again though it may have arrived.
     Column("dd_Uncertain", Bit),
     Column("dd_AttachmentCount", Integer),
+    # Who it is from, where that is not its account's own sender: a mailbox.
+    Column("dd_Sender", Unicode(500)),
     sqlite_autoincrement=True,
 )
 SEED_EMAIL_COLUMNS = 13

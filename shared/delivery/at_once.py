@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from shared.application import Application
 from shared.background import NoAnswerYet, Work
@@ -42,15 +42,20 @@ def send_at_once(application: Application, email_id: int, seconds: float) -> Fat
     work = Work(lambda: drain(application, order), f"email {email_id}", daemon=False)
     with suppress(NoAnswerYet):
         work.result(seconds)
-    while (fate := _fate(application, email_id)).is_open and time.monotonic() < deadline:
+    while (fate := _looked_up(application, email_id)).is_open and time.monotonic() < deadline:
         time.sleep(_LOOK_SECONDS)
     return fate
 
 
-def _fate(application: Application, email_id: int) -> Fate:
-    query = select(emails.c.dd_SendFlag, emails.c.dd_BounceReason)
+def _looked_up(application: Application, email_id: int) -> Fate:
     with application.database().read() as connection:
-        row = connection.execute(query.where(emails.c.dd_srno == email_id)).one_or_none()
+        return fate_of(connection, email_id)
+
+
+def fate_of(connection: Connection, email_id: int) -> Fate:
+    """Where this email stands now."""
+    query = select(emails.c.dd_SendFlag, emails.c.dd_BounceReason)
+    row = connection.execute(query.where(emails.c.dd_srno == email_id)).one_or_none()
     if row is None:
         return Fate(None, "its row is gone")
     return Fate(Flag(row.dd_SendFlag), row.dd_BounceReason)

@@ -53,7 +53,7 @@ def prepare(
         raise BadEmail(_why_nobody(recipients))
     attachments = files if document is None else (Attachment(email.filename, document), *files)
     message = compose(_draft(email, body, account, recipients, attachments))
-    sender = envelope_address(account.sender.address)
+    sender = envelope_address(_sender(email, account).address)
     addresses = [envelope_address(recipients[number].address) for number in addressed]
     envelope = Envelope(
         sender=sender.address,
@@ -97,7 +97,7 @@ def _draft(
 ) -> Draft:
     is_html = looks_like_html(body) if email.is_html is None else email.is_html
     return Draft(
-        sender=account.sender,
+        sender=_sender(email, account),
         to=_mailboxes(recipients, Kind.TO),
         cc=_mailboxes(recipients, Kind.CC),
         reply_to=parse_recipients(email.reply_to) or account.reply_to,
@@ -109,6 +109,13 @@ def _draft(
         date=datetime.now(UTC),
         headers=_headers(email.headers) if email.headers else (),
     )
+
+
+def _sender(email: ClaimedEmail, account: Account) -> Mailbox:
+    """Who it is from: whom the row names, else the account. One that stands in for another sends
+    nothing in a name that is not its own."""
+    named = () if account.reply_to else parse_recipients(email.sender)
+    return named[0] if named else account.sender
 
 
 def _headers(written: str) -> tuple[tuple[str, str], ...]:

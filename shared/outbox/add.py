@@ -23,6 +23,7 @@ _WIDTHS = {
     "filename": 255,
     "account_code": 50,
     "reply_to": 500,
+    "sender": 500,
     "origin": 20,
     "stored_by": 150,
     "request_id": 36,
@@ -53,9 +54,9 @@ class NewEmail:
 
     `priority` is 1 (first) to 5. `is_html` None: HTML if the body begins like a page. Times are
     aware; None is at once, and never. `recipients` instead of the lists where those are longer
-    than their columns. `headers` are further header fields. `origin` is the way it came in,
-    `stored_by` and `request_id` who stored it and with which request. `attachments`: files that
-    are kept for this email, beside its document.
+    than their columns. `headers` are further header fields, `sender` is a mailbox in place of the
+    account's own. `origin` is the way it came in, `stored_by` and `request_id` who stored it and
+    with which request. `attachments`: files that are kept for this email, beside its document.
     """
 
     to: str
@@ -74,6 +75,7 @@ class NewEmail:
     expires_at: datetime | None = None
     recipients: tuple[KnownRecipient, ...] = ()
     reply_to: str | None = None
+    sender: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
     tags: tuple[str, ...] = ()
     origin: str | None = None
@@ -142,6 +144,7 @@ def _values(email: NewEmail) -> dict[str, object]:
         "dd_SendAt": email.send_at,
         "dd_ExpiresAt": email.expires_at,
         "dd_ReplyTo": email.reply_to,
+        "dd_Sender": email.sender,
         "dd_Headers": json.dumps(dict(email.headers)) if email.headers else None,
         "dd_Tags": _tags(email),
         "dd_Origin": email.origin,

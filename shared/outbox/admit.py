@@ -21,6 +21,7 @@ from sqlalchemy import (
 from shared.database.tables import emails
 from shared.database.times import as_stored, utc_now
 from shared.outbox.conditions import flag_is
+from shared.outbox.confidential import empty_ended
 from shared.outbox.states import Flag, Lane
 
 _BATCH = 500
@@ -77,6 +78,7 @@ EXPIRE = (
         dd_EndedDate=utc_now(),
         dd_BounceReason="expired before it could be sent",
     )
+    .returning(emails.c.dd_srno)
 )
 
 
@@ -90,4 +92,6 @@ def admit(connection: Connection) -> int:
 
 def expire(connection: Connection) -> int:
     """Give up emails whose `dd_ExpiresAt` has passed; one batch, answers how many."""
-    return connection.execute(EXPIRE).rowcount
+    ids = list(connection.execute(EXPIRE).scalars())
+    empty_ended(connection, ids)
+    return len(ids)

@@ -86,6 +86,8 @@ class ClaimedEmail(NamedTuple):
     recipients: tuple[KnownRecipient, ...] = ()
     """Recipients who are known one by one; empty where the row's own lists say it all."""
     reply_to: str | None = None
+    sender: str | None = None
+    """A mailbox in place of the account's own."""
     headers: str | None = None
     """Further header fields, as a JSON object."""
     attachment_count: int = 0
@@ -185,6 +187,7 @@ _FETCH = (
         emails.c.dd_MessageId,
         emails.c.dd_RetryCount,
         emails.c.dd_ReplyTo,
+        emails.c.dd_Sender,
         emails.c.dd_Headers,
         emails.c.dd_AttachmentCount,
     )
@@ -329,7 +332,7 @@ def _row(connection: Connection, email_id: int) -> Row[Any] | UnreadableEmail:
 
 def _claimed(row: Any, recipients: tuple[KnownRecipient, ...]) -> ClaimedEmail:
     number, to, cc, bcc, subject, body, text, html, filename, size, message_id, *rest = row
-    retries, reply_to, headers, files = rest
+    retries, reply_to, sender, headers, files = rest
     return ClaimedEmail(
         number,
         _text(to),
@@ -345,6 +348,7 @@ def _claimed(row: Any, recipients: tuple[KnownRecipient, ...]) -> ClaimedEmail:
         retries if isinstance(retries, int) else 0,
         recipients,
         _text(reply_to),
+        _text(sender),
         _text(headers),
         files if isinstance(files, int) else 0,
     )

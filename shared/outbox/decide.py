@@ -18,6 +18,7 @@ from shared.database.tables import emails, recipients
 from shared.database.times import utc_now
 from shared.errors import RowpostError
 from shared.outbox.conditions import flag_is
+from shared.outbox.confidential import empty_ended
 from shared.outbox.recipients import RecipientState
 from shared.outbox.resolve import EmailNotFound
 from shared.outbox.states import Flag, Status, status_of
@@ -86,6 +87,7 @@ def cancel(connection: Connection, email_id: int) -> None:
             f"email {email_id} does not wait (it is {_state(connection, email_id)[0]}): "
             "only a waiting one can be cancelled"
         )
+    empty_ended(connection, [email_id])
 
 
 def try_again(connection: Connection, email_id: int) -> None:

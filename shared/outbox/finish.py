@@ -25,6 +25,7 @@ from shared.database.tables import attempts, emails
 from shared.database.times import utc_now
 from shared.database.widths import cut
 from shared.outbox.conditions import TOKEN, flag_is, held_by_us
+from shared.outbox.confidential import CONFIDENTIAL, settle
 from shared.outbox.lease import Lease
 from shared.outbox.recipients import KnownRecipient, write_recipients
 from shared.outbox.states import Flag
@@ -80,7 +81,7 @@ SENT = PreparedUpdate(
             dd_LeaseToken=null(),
             dd_LeaseUntil=null(),
         )
-        .returning(emails.c.dd_srno)
+        .returning(emails.c.dd_srno, emails.c.dd_Origin)
     )
 )
 
@@ -111,6 +112,7 @@ def _ending(flag: Flag, before: tuple[Flag, ...] = _OURS, **values: Any) -> Upda
             }
             | values
         )
+        .returning(emails.c.dd_srno, emails.c.dd_Origin)
     )
 
 
@@ -142,10 +144,12 @@ def finish(connection: Connection, results: Sequence[Result], lease: Lease) -> s
     comes after the lease ended still tells the truth: U becomes Y, N or F.
     """
     plain = [one for one in results if one.outcome is Outcome.SENT and not _special(one)]
-    finished = _sent(connection, plain, lease)
+    rows = list(_sent(connection, plain, lease))
     for one in results:
-        if (one.outcome is not Outcome.SENT or _special(one)) and _end(connection, one, lease):
-            finished.add(one.email_id)
+        if one.outcome is not Outcome.SENT or _special(one):
+            rows += _end(connection, one, lease)
+    settle(connection, [email_id for email_id, origin in rows if origin == CONFIDENTIAL])
+    finished = {email_id for email_id, _ in rows}
     _keep_attempts(
         connection,
         [
@@ -161,14 +165,18 @@ def _special(result: Result) -> bool:
     return bool(result.recipients or result.reason)
 
 
-def _sent(connection: Connection, results: Sequence[Result], lease: Lease) -> set[int]:
+_Rows = Sequence[Sequence[Any]]
+"""The number and the origin of emails that were still ours to write."""
+
+
+def _sent(connection: Connection, results: Sequence[Result], lease: Lease) -> _Rows:
     if not results:
-        return set()
+        return ()
     ids = [one.email_id for one in results]
-    return SENT.run(connection, ids, token=lease.token)
+    return SENT.rows(connection, ids, token=lease.token)
 
 
-def _end(connection: Connection, result: Result, lease: Lease) -> bool:
+def _end(connection: Connection, result: Result, lease: Lease) -> _Rows:
     values: dict[str, Any] = {
         "email_id": result.email_id,
         "token": lease.token,
@@ -179,12 +187,11 @@ def _end(connection: Connection, result: Result, lease: Lease) -> bool:
         values |= {"retries": int(result.uses_attempt), "wait": result.wait}
     elif result.outcome is Outcome.POSTPONED:
         values |= {"wait": result.wait}
-    if connection.execute(ENDINGS[result.outcome], values).rowcount != 1:
-        return False
-    if result.recipients:
+    rows = connection.execute(ENDINGS[result.outcome], values).all()
+    if rows and result.recipients:
         write_recipients(connection, result.email_id, result.recipients)
         suppress_refused(connection, result.email_id, result.recipients)
-    return True
+    return rows
 
 
 def _keep_attempts(connection: Connection, results: Sequence[Result]) -> None:

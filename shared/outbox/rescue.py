@@ -9,6 +9,7 @@ from sqlalchemy import Connection, case, func, literal_column, null, update
 from shared.database.tables import emails
 from shared.database.times import utc_now
 from shared.outbox.conditions import leased
+from shared.outbox.confidential import empty_ended
 from shared.outbox.quota import release_orphans
 from shared.outbox.states import Flag
 from shared.outbox.statistics import Counted, count
@@ -57,7 +58,7 @@ FROM_PREPARING = (
         dd_LeaseToken=null(),
         dd_LeaseUntil=null(),
     )
-    .returning(emails.c.dd_SendFlag)
+    .returning(emails.c.dd_srno, emails.c.dd_SendFlag)
 )
 
 
@@ -70,9 +71,10 @@ def rescue(connection: Connection) -> Rescued:
     a lease of ours belong to somebody else. What the dead have reserved of a quota is released.
     """
     unknown = connection.execute(TO_UNKNOWN).rowcount
-    flags = list(connection.execute(FROM_PREPARING).scalars())
-    failed = flags.count(Flag.FAILED)
-    numbers = {("", Counted.UNKNOWN): unknown, ("", Counted.FAILED): failed}
+    rows = connection.execute(FROM_PREPARING).all()
+    failed = [email_id for email_id, flag in rows if flag == Flag.FAILED]
+    empty_ended(connection, failed)
+    numbers = {("", Counted.UNKNOWN): unknown, ("", Counted.FAILED): len(failed)}
     count(connection, {key: number for key, number in numbers.items() if number})
     release_orphans(connection)
-    return Rescued(len(flags) - failed, failed, unknown)
+    return Rescued(len(rows) - len(failed), len(failed), unknown)

@@ -10,6 +10,7 @@ from shared.database.tables import emails
 from shared.database.times import utc_now
 from shared.errors import RowpostError
 from shared.outbox.conditions import flag_is
+from shared.outbox.confidential import empty_ended
 from shared.outbox.recipients import RecipientState, settle_attempted, somebody_pending
 from shared.outbox.states import Flag
 
@@ -76,6 +77,7 @@ def resolve(connection: Connection, email_id: int, decision: Decision) -> Flag:
     if connection.execute(statement, {"email_id": email_id}).rowcount != 1:
         raise _refusal(connection, email_id)
     settle_attempted(connection, [email_id], state)
+    empty_ended(connection, [email_id])
     return Flag.WAITING if again else Flag.SENT
 
 

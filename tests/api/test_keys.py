@@ -10,7 +10,7 @@ from sqlalchemy import insert
 
 from functions.groups import GROUPS
 from shared.api.caller import authenticate
-from shared.api.endpoint import Operation
+from shared.api.endpoint import Operation, Who
 from shared.application import Application
 from shared.database.errors import DatabaseUnreachable
 from shared.database.tables import accounts
@@ -168,7 +168,8 @@ def is_refused(client: Client, operation: Operation, key: str) -> bool:
 def is_open_to(role: Role, operation: Operation) -> bool:
     if named(operation) == "DELETE api/authenticate":  # A key has no session to end.
         return False
-    return not isinstance(operation.who, Role) or includes(role, operation.who)
+    who = Role.SERVICE if operation.who is Who.SERVICE_OR_TRUSTED else operation.who
+    return not isinstance(who, Role) or includes(role, who)
 
 
 def test_a_service_sees_only_what_it_stored_itself(

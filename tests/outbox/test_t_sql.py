@@ -8,6 +8,7 @@ import pytest
 
 from shared.outbox.admit import ADMIT, EXPIRE
 from shared.outbox.claim import claim_one_statement, claim_statement, suspects_statement
+from shared.outbox.confidential import EMPTY, TOO_LATE, WITHDRAW
 from shared.outbox.counts import gaps_between, held_statement
 from shared.outbox.finish import ENDINGS, SENT, Outcome
 from shared.outbox.give_back import GIVE_BACK, RELEASE
@@ -46,6 +47,9 @@ STATEMENTS = {
     "count as sent": COUNT_AS_SENT,
     "admit": ADMIT,
     "expire": EXPIRE,
+    "empty": EMPTY.statement(2),
+    "too late": TOO_LATE.statement(1),
+    "withdraw": WITHDRAW.statement(1),
     "open hour": OPEN,
     "reserve": RESERVE,
     "release quota": RELEASE_QUOTA,
@@ -108,7 +112,8 @@ def test_a_mark_checks_flag_token_and_lease_and_answers_what_it_marked() -> None
 def test_sent_is_written_for_many_at_once_under_the_fence() -> None:
     assert t_sql(STATEMENTS["sent"]) == (
         "UPDATE Digital_Emaildetails SET dd_SendFlag='Y', dd_SentDate=SYSUTCDATETIME(), "
-        f"dd_BounceReason=NULL, {NO_LEASE}, dd_EndedDate=SYSUTCDATETIME() OUTPUT inserted.dd_srno "
+        f"dd_BounceReason=NULL, {NO_LEASE}, dd_EndedDate=SYSUTCDATETIME() "
+        "OUTPUT inserted.dd_srno, inserted.dd_Origin "
         "WHERE dd_srno IN (?, ?) AND dd_LeaseToken = ? AND dd_SendFlag IN ('T', 'U')"
     )
 
@@ -139,6 +144,7 @@ def test_every_other_end_is_written_under_the_fence(
         f"dd_RetryCount=(coalesce(dd_RetryCount, ?) + ?),{sent} dd_BounceReason=?, "
         "dd_LastRetryDate=SYSUTCDATETIME(), "
         f"dd_NextAttemptDate={next_attempt}, dd_LeaseToken={token}, dd_LeaseUntil=NULL{ended} "
+        "OUTPUT inserted.dd_srno, inserted.dd_Origin "
         "WHERE dd_srno = ? AND dd_LeaseToken = ? AND dd_SendFlag IN ('P', 'T', 'U')"
     )
 
@@ -178,8 +184,31 @@ def test_a_rescue_gives_back_or_gives_up_what_was_prepared() -> None:
         f"dd_BounceReason=CASE WHEN {third} THEN ? ELSE dd_BounceReason END, "
         f"{NO_LEASE}, dd_LostLeases=(coalesce(dd_LostLeases, 0) + 1), "
         f"dd_EndedDate=CASE WHEN {third} THEN SYSUTCDATETIME() END "
-        "OUTPUT inserted.dd_SendFlag "
+        "OUTPUT inserted.dd_srno, inserted.dd_SendFlag "
         f"WHERE dd_SendFlag IN ('P', 'T') AND dd_SendFlag = 'P' AND {OVER}"
+    )
+
+
+def test_what_carries_a_code_is_emptied_once_it_has_ended() -> None:
+    assert t_sql(STATEMENTS["empty"]) == (
+        "UPDATE Digital_Emaildetails SET dd_bodyText=NULL, dd_TextAlternative=NULL, "
+        "dd_EmptiedDate=SYSUTCDATETIME() OUTPUT inserted.dd_srno "
+        "WHERE dd_srno IN (?, ?) AND dd_Origin = 'reset' AND dd_SendFlag IN ('Y', 'F', 'C')"
+    )
+
+
+def test_what_carries_a_code_is_cancelled_where_it_could_only_come_too_late() -> None:
+    cancels = (
+        "UPDATE Digital_Emaildetails SET dd_SendFlag='C', dd_NextAttemptDate=NULL, "
+        f"{NO_LEASE}, dd_EndedDate=SYSUTCDATETIME() OUTPUT inserted.dd_srno "
+        "WHERE dd_Origin = 'reset' AND "
+    )
+    assert t_sql(STATEMENTS["too late"]) == (
+        f"{cancels}dd_SendFlag = 'N' AND dd_srno IN (?) "
+        "AND dd_ExpiresAt <= coalesce(dd_NextAttemptDate, SYSUTCDATETIME())"
+    )
+    assert t_sql(STATEMENTS["withdraw"]) == (
+        f"{cancels}dd_SendFlag IN ('N', 'P') AND dd_srno IN (?)"
     )
 
 
@@ -265,7 +294,7 @@ def test_every_statement_keeps_to_what_is_safe_everywhere(name: str) -> None:
     text = t_sql(STATEMENTS[name])
 
     assert not re.search(r"MERGE|ROW_NUMBER|\bWITH \w+ AS|deleted\.|RETURNING|LIMIT", text)
-    assert not re.search(r"OUTPUT (?!inserted\.\w+ (WHERE|VALUES))", text)
+    assert not re.search(r"OUTPUT (?!inserted\.\w+(, inserted\.\w+)? (WHERE|VALUES))", text)
     assert not re.search(r"GETDATE|CURRENT_TIMESTAMP|strftime", text)
     assert "__" not in text
 
@@ -283,4 +312,4 @@ def test_no_parameter_stands_where_its_type_is_anybodys_guess(name: str) -> None
 def test_the_text_of_an_email_is_never_compared() -> None:
     """NTEXT can be neither compared nor sorted."""
     for name in STATEMENTS:
-        assert "dd_bodyText" not in t_sql(STATEMENTS[name])
+        assert "dd_bodyText" not in t_sql(STATEMENTS[name]).replace("SET dd_bodyText=NULL", "")

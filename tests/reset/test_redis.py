@@ -1,0 +1,95 @@
+"""The Redis channel: events are handed over one by one, and outages of Redis are outlived."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from standalone.redis_events import BadRedisAddress, RedisEvents
+from tests.support.redis import RedisServer
+from tests.support.standalone import wait_until
+
+CHANNEL = "password_reset_events"
+WAIT = 20
+
+Listen = Callable[[str], "queue.Queue[bytes]"]
+
+
+@pytest.fixture
+def listen() -> Iterator[Listen]:
+    stop, started = threading.Event(), list[RedisEvents]()
+
+    def listen(url: str) -> queue.Queue[bytes]:
+        taken: queue.Queue[bytes] = queue.Queue()
+        started.append(RedisEvents(url, CHANNEL, taken.put, stop))
+        started[-1].start()
+        return taken
+
+    yield listen
+    stop.set()
+    for one in started:
+        one.join(WAIT)
+
+
+def test_events_come_in_their_order(redis_server: RedisServer, listen: Listen) -> None:
+    taken = listen(redis_server.url)
+    redis_server.wait_for_listeners(CHANNEL, 1)
+
+    for number in range(100):
+        redis_server.client.publish(CHANNEL, f"event {number}")
+    redis_server.client.publish("another", "for others")
+
+    assert [taken.get(timeout=WAIT) for _ in range(100)] == [b"event %d" % n for n in range(100)]
+    assert taken.empty()
+
+
+def test_a_redis_that_was_away_is_listened_to_again(
+    redis_server: RedisServer, listen: Listen, caplog: pytest.LogCaptureFixture
+) -> None:
+    taken = listen(redis_server.url)
+    redis_server.wait_for_listeners(CHANNEL, 1)
+
+    redis_server.stop()
+    wait_until(lambda: caplog.text.count("does not answer") >= 2, WAIT, "two tries in vain")
+    redis_server.start()
+    redis_server.wait_for_listeners(CHANNEL, 1)
+    redis_server.client.publish(CHANNEL, "after the outage")
+
+    assert taken.get(timeout=WAIT) == b"after the outage"
+
+
+def test_a_connection_that_the_server_ends_is_made_again(
+    redis_server: RedisServer, listen: Listen
+) -> None:
+    taken = listen(redis_server.url)
+    redis_server.wait_for_listeners(CHANNEL, 1)
+
+    redis_server.client.client_kill_filter(_type="pubsub")
+    redis_server.wait_for_listeners(CHANNEL, 1)
+    redis_server.client.publish(CHANNEL, "still here")
+
+    assert taken.get(timeout=WAIT) == b"still here"
+
+
+def test_a_wrong_password_is_told_without_it(
+    redis_server: RedisServer, listen: Listen, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    redis_server.client.config_set("requirepass", "the right one")
+
+    listen(redis_server.url.replace("redis://", "redis://:secret-word@"))
+
+    wait_until(lambda: "AuthenticationError" in caplog.text, WAIT, "the refusal")
+    assert "secret-word" not in caplog.text
+
+
+@pytest.mark.parametrize("url", ["http://:secret-word@localhost", "localhost", "redis://h:port"])
+def test_an_address_that_is_none_is_refused_without_quoting_it(url: str) -> None:
+    with pytest.raises(BadRedisAddress, match="REDIS_URL") as refused:
+        RedisEvents(url, CHANNEL, print, threading.Event())
+
+    assert "secret-word" not in str(refused.value)
