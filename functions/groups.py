@@ -7,6 +7,7 @@ from typing import Protocol
 from functions import (
     accounts,
     configuration,
+    contact,
     dashboard,
     docs,
     emails,
@@ -42,4 +43,5 @@ GROUPS: tuple[Group, ...] = (
     emails,
     suppressions,
     keyed_sending,
+    contact,
 )

@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     request_limits: Literal["on", "off"] = Field("on", alias="ROWPOST_REQUEST_LIMITS")
     anonymous_requests: int = Field(1_200, alias="ROWPOST_ANONYMOUS_REQUESTS", ge=1)
     user_requests: int = Field(60_000, alias="ROWPOST_USER_REQUESTS", ge=1)
+    contact_email: str | None = Field(None, alias="CONTACT_EMAIL")
+    contact_account: str | None = Field(None, alias="CONTACT_ACCOUNT")
+    contact_file_mb: int = Field(10, alias="ROWPOST_CONTACT_FILE_MB", ge=1, le=25)
     log_addresses: Literal["on", "off"] = Field("off", alias="ROWPOST_LOG_ADDRESSES")
 
     @field_validator("catcher_port", mode="before")
