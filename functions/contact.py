@@ -10,7 +10,6 @@ from uuid import UUID
 from pydantic import Field
 
 from shared.api.body import MEGABYTE
-from shared.api.cursor import read_cursor, write_cursor
 from shared.api.endpoint import Request, Routes, Who
 from shared.api.form import FileField
 from shared.api.idempotency import answering
@@ -30,7 +29,6 @@ from shared.contact.errors import ContactNotFound
 from shared.contact.message import Words
 from shared.contact.states import ContactStatus
 from shared.contact.submit import Contact
-from shared.outbox.search import Position
 from shared.security.limits import Limit
 from shared.security.roles import Role, includes
 
@@ -173,7 +171,7 @@ class ContactPage(SnakeAnswer):
 class ContactQuery(SnakeInput):
     status: ContactStatus | None = None
     limit: int = Field(50, ge=1, le=500)
-    cursor: str | None = Field(None, pattern=r"^[0-9]{1,9}$")
+    cursor: str | None = Field(None, pattern=r"^[0-9]{0,10}$")
 
 
 @routes.post(
@@ -200,13 +198,12 @@ def list_contacts(request: Request[None, ContactQuery]) -> ContactPage | Contact
     with application().database().read() as connection:
         if not _may_read(request):
             return _counted(entries.counts(connection))
-        after = read_cursor(request.query.cursor)
-        page = entries.page(
-            connection, request.query.status, after.id if after else None, request.query.limit
-        )
-    further = None if page.after is None else Position(None, page.after)
+        query = request.query
+        after = int(query.cursor) if query.cursor else None
+        page = entries.page(connection, query.status, after, query.limit)
     return ContactPage(
-        items=[_details(one) for one in page.contacts], next_cursor=write_cursor(further)
+        items=[_details(one) for one in page.contacts],
+        next_cursor=None if page.after is None else str(page.after),
     )
 
 
