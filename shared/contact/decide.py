@@ -56,10 +56,7 @@ def delete(application: Application, contact_id: str) -> None:
     """Remove it with its email and its file. Raises ContactNotFound or NotAtRest."""
 
     def work(connection: Connection) -> list[str]:
-        email_id = entries.find(connection, contact_id).email_id
-        keys = removal.remove(connection, email_id)
-        entries.remove(connection, email_id)
-        return keys
+        return removal.remove(connection, entries.find(connection, contact_id).email_id)
 
     application.attachments.discard(application.database().run(work))
 

@@ -17,7 +17,6 @@ from sqlalchemy import (
     Row,
     Select,
     bindparam,
-    delete,
     func,
     insert,
     select,
@@ -92,11 +91,6 @@ def rewrite(connection: Connection, email_id: int, words: Words) -> None:
         .where(contacts.c.EmailId == email_id)
         .values(**_columns_of(words), ChangedAt=utc_now())
     )
-
-
-def remove(connection: Connection, email_id: int) -> None:
-    """Forget what a visitor wrote."""
-    connection.execute(delete(contacts).where(contacts.c.EmailId == email_id))
 
 
 def find(connection: Connection, contact_id: str) -> StoredContact:

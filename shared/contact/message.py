@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from shared.contact.errors import ContactNotSetUp
 from shared.delivery.addresses import BadAddress, Mailbox, parse_recipients
@@ -13,10 +10,7 @@ from shared.intake import InvalidEmail, Origin, Submission
 from shared.outbox.add import BadValue
 from shared.settings import Settings
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
-_TEMPLATE = Path(__file__).resolve().parents[2] / "templates" / "contact"
+_TEMPLATE = "contact"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +43,10 @@ def message_of(
 
     Raises ContactNotSetUp, and InvalidEmail where the visitor's address is none, or several.
     """
-    text = asdict(words) | {"attached": attached}
-    templates = _templates()
     return Submission(
         recipients=[support_address(settings)],
-        subject=templates.get_template("subject.txt").render(text),
-        html=templates.get_template("body.html").render(text),
-        text=templates.get_template("body.txt").render(text),
+        template=_TEMPLATE,
+        variables=asdict(words) | {"attached": attached},
         account=settings.contact_account,
         reply_to=_visitors_address(words.email),
         origin=Origin.CONTACT,
@@ -79,14 +70,3 @@ def _only_address(text: str) -> Mailbox:
     if len(mailboxes) != 1:
         raise BadAddress("give one email address")
     return mailboxes[0]
-
-
-@lru_cache(maxsize=1)
-def _templates() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(_TEMPLATE),
-        autoescape=lambda name: (name or "").endswith(".html"),
-        undefined=StrictUndefined,
-    )

@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select
 
 from shared.application import Application
 from shared.contact import decide, entries
@@ -14,6 +14,7 @@ from shared.contact.states import ContactStatus
 from shared.database.database import Database
 from shared.database.tables import attempts, contacts, recipients
 from shared.database.times import utc_now
+from shared.outbox.retention import empty_old, remove_old
 from shared.outbox.states import Flag
 from shared.security.roles import Role
 from tests.contact.conftest import PDF, WORDS, Files, Visitor, sent
@@ -346,3 +347,30 @@ class TestDeciding:
         assert flags(queue) == flag.value
         assert len(files()) == 1
         assert operator.get(path(written)).json["status"] == ContactStatus.PROCESSING
+
+
+class TestForgetting:
+    @pytest.fixture
+    def written(self, visitor: Visitor, queue: Database) -> str:
+        """Ended an hour ago."""
+        written = visitor.wrote(file=("a.pdf", PDF))
+        change(queue, 1, dd_SendFlag="Y", dd_EndedDate=utc_now(literal(-3600.0)))
+        return written
+
+    def test_what_was_written_goes_with_the_content(
+        self, written: str, viewer: Api, queue: Database
+    ) -> None:
+        assert queue.run(lambda connection: empty_old(connection, days=0.01)) == 1
+
+        shown = viewer.get(path(written)).json
+        assert (shown["message"], shown["file_path"]) == ("", None)
+        assert (shown["subject"], shown["status"]) == (WORDS["subject"], "Sent")
+
+    def test_who_wrote_goes_with_the_record(
+        self, written: str, viewer: Api, queue: Database
+    ) -> None:
+        assert queue.run(lambda connection: remove_old(connection, days=0.01)) == 1
+
+        assert viewer.get(path(written)).status == 404
+        with queue.read() as connection:
+            assert connection.scalar(select(func.count()).select_from(contacts)) == 0
