@@ -17,6 +17,7 @@ COPY function_app.py host.json ./
 COPY functions functions
 COPY shared shared
 COPY standalone standalone
+COPY templates templates
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -7,6 +7,7 @@ from typing import Protocol
 from functions import (
     accounts,
     configuration,
+    contact,
     dashboard,
     docs,
     emails,
@@ -44,4 +45,5 @@ GROUPS: tuple[Group, ...] = (
     suppressions,
     keyed_sending,
     reset_codes,
+    contact,
 )

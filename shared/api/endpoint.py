@@ -21,6 +21,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from types import NoneType
@@ -41,6 +42,7 @@ from shared.api.caller import (
     require,
 )
 from shared.api.errors import EVERY_ANSWER, ApiError, as_api_error, new_request_id
+from shared.api.form import FileField, Form, FormFile, FormLimits, is_form, parsed_form, pieces
 from shared.api.idempotency import Once, earlier_answer, once_of
 from shared.api.limits import Limits, count_request
 from shared.api.models import Answer, Input, KeyedInput
@@ -62,6 +64,8 @@ class Who(Enum):
 
     ANYONE = auto()
     ANY_LOGIN = auto()
+    LOGIN_OPTIONAL = auto()
+    """Anyone, who is somebody in particular where a token or key comes along."""
     KEY_IN_BODY = auto()
     """Whoever may send, by the key that a KeyedInput holds."""
     SERVICE_OR_TRUSTED = auto()
@@ -78,6 +82,8 @@ class Request(Generic[Body, Query]):
     query: Query
     path: Mapping[str, str]
     headers: Mapping[str, str]
+    file: FormFile | None = None
+    """What came in the form's file field; open until the answer is made."""
     once: Once | None = None
     """Set where the endpoint is idempotent and the caller has sent a key."""
 
@@ -98,6 +104,7 @@ class Operation:
     limits: Limits
     handler: Callable[[Request[Any, Any]], Answer]
     idempotent: bool = False
+    file: FileField | None = None
 
 
 class Routes:
@@ -128,13 +135,15 @@ class Routes:
         errors: Collection[int] = (),
         limits: Limits = None,
         idempotent: bool = False,
+        file: FileField | None = None,
     ) -> Callable[[H], H]:
         """Declare what POST of `path` does; `body_limit` in bytes.
 
         `idempotent`: a request that comes again with the same Idempotency-Key gets the first
-        answer again; see `shared.api.idempotency`.
+        answer again; see `shared.api.idempotency`. `file`: the body may also be a form
+        (multipart/form-data) with the model's fields and a file in this one.
         """
-        return self._declare("POST", path, who, body_limit, errors, limits, idempotent)
+        return self._declare("POST", path, who, body_limit, errors, limits, idempotent, file)
 
     def put(
         self,
@@ -144,9 +153,10 @@ class Routes:
         body_limit: int = MEGABYTE,
         errors: Collection[int] = (),
         limits: Limits = None,
+        file: FileField | None = None,
     ) -> Callable[[H], H]:
-        """Declare what PUT of `path` does; `body_limit` in bytes."""
-        return self._declare("PUT", path, who, body_limit, errors, limits)
+        """Declare what PUT of `path` does; `body_limit` in bytes, `file` as for POST."""
+        return self._declare("PUT", path, who, body_limit, errors, limits, file=file)
 
     def delete(
         self,
@@ -168,6 +178,7 @@ class Routes:
         errors: Collection[int],
         limits: Limits,
         idempotent: bool = False,
+        file: FileField | None = None,
     ) -> Callable[[H], H]:
         def declare(handler: H) -> H:
             hints = get_type_hints(handler)
@@ -185,6 +196,7 @@ class Routes:
                 limits=limits,
                 handler=handler,
                 idempotent=idempotent,
+                file=file,
             )
             self.operations.append(operation)
             self._operations_at(path)[method] = operation
@@ -249,8 +261,9 @@ def _respond(
             headers={"Allow": _allowed(operations)},
         )
     operation = operations[method]
-    request = _let_in(operation, req, request_id)
-    return _to_response(_carry_out(operation, request), request_id)
+    with ExitStack() as answering:
+        request = _let_in(operation, req, request_id, answering)
+        return _to_response(_carry_out(operation, request), request_id)
 
 
 def _carry_out(operation: Operation, request: Request[Any, Any]) -> Answer:
@@ -258,7 +271,7 @@ def _carry_out(operation: Operation, request: Request[Any, Any]) -> Answer:
     once = None
     if operation.idempotent:
         endpoint = f"{operation.method} {operation.path}"
-        once = once_of(request.headers, request.caller, endpoint, request.body)
+        once = once_of(request.headers, request.caller, endpoint, request.body, request.file)
     if once is None:
         return operation.handler(request)
     if (earlier := earlier_answer(once, operation.answers)) is not None:
@@ -271,13 +284,20 @@ def _carry_out(operation: Operation, request: Request[Any, Any]) -> Answer:
         return earlier
 
 
-def _let_in(operation: Operation, req: func.HttpRequest, request_id: str) -> Request[Any, Any]:
+def _let_in(
+    operation: Operation, req: func.HttpRequest, request_id: str, answering: ExitStack
+) -> Request[Any, Any]:
+    """The request with its parts checked; its file stays open while it is `answering`."""
     by_body = operation.who is Who.KEY_IN_BODY
     caller = None if by_body else _admit(operation, req.headers)
     if operation.method in WITH_BODY:
         refuse_oversized(req.headers, req.get_body(), operation.body_limit)
+    file = None
     if caller is None:
         caller, body = _admit_holder(operation, req)
+    elif operation.file and is_form(req.headers):
+        form = answering.enter_context(_form(operation.file, req))
+        body, file = _fields(operation.body, form), form.file
     else:
         body = _body(operation.body, req)
     return Request(
@@ -287,6 +307,7 @@ def _let_in(operation: Operation, req: func.HttpRequest, request_id: str) -> Req
         query=validated(operation.query, req.params) if operation.query else None,
         path=req.route_params,
         headers=req.headers,
+        file=file,
     )
 
 
@@ -294,7 +315,8 @@ def _admit(operation: Operation, headers: Mapping[str, str]) -> Caller:
     """The caller, who may call this, and not too often. One who proves nothing counts as anyone."""
     anyone = Caller(address=caller_address(headers))
     endpoint = f"{operation.method} {operation.path}"
-    if operation.who is Who.ANYONE:
+    nobody = operation.who is Who.LOGIN_OPTIONAL and not headers.get("authorization", "").strip()
+    if operation.who is Who.ANYONE or nobody:
         count_request(anyone, endpoint, operation.limits)
         return anyone
     try:
@@ -336,6 +358,15 @@ def _body(model: type[Input] | None, req: func.HttpRequest) -> Input | None:
     if model is None:
         return None
     return parse_body(model, req.headers, req.get_body())
+
+
+def _form(field: FileField, req: func.HttpRequest) -> AbstractContextManager[Form]:
+    limits = FormLimits(field.name, field.most())
+    return parsed_form(req.headers, pieces(req.get_body()), limits)
+
+
+def _fields(model: type[Input] | None, form: Form) -> Input | None:
+    return None if model is None else validated(model, form.fields)
 
 
 def _to_response(content: Answer, request_id: str) -> func.HttpResponse:

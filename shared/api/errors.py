@@ -17,6 +17,7 @@ from shared.attachments.refusal import ContentRefused, TypeRefused
 from shared.attachments.store import AttachmentStoreUnavailable
 from shared.configuration.live_document import DocumentUnreadable
 from shared.configuration.secret_store import SecretStoreUnavailable, SecretTooLarge
+from shared.contact.errors import ContactNotFound, ContactNotSetUp
 from shared.database.errors import (
     CommitUncertain,
     DatabaseUnreachable,
@@ -32,6 +33,7 @@ from shared.outbox.add import DatabaseMoved
 from shared.outbox.decide import ContentRemoved, NotEnded, NotWaiting
 from shared.outbox.kept_answers import AlreadyKept
 from shared.outbox.loose_files import FileNotKept
+from shared.outbox.removal import NotAtRest
 from shared.outbox.resolve import EmailNotFound, NotUnknown
 from shared.security.foreign_tokens import BadTrust
 from shared.security.jwks import KeysUnavailable
@@ -54,6 +56,7 @@ _NO_FILES = "Files cannot be stored just now. Try again in a moment."
 _MOVED = "The queue is moving to another database: try again in a moment."
 _STOPPED = "The service is stopped: start it with POST /api/service-control, then try again."
 _NO_SUCH_EMAIL = "There is no email with this number that you may see: check the number."
+_NO_SUCH_CONTACT = "Nothing has this id: check the one that POST /api/email/emails has answered."
 _UNCERTAIN = (
     "The database broke off in the middle: look whether the change was made, and if it was not, "
     "try again."
@@ -163,8 +166,12 @@ def as_api_error(error: Exception) -> ApiError:
             return _invalid_email(error)
         case EmailNotFound():
             return ApiError(404, "email_not_found", _NO_SUCH_EMAIL)
-        case NotWaiting() | NotEnded() | NotUnknown() | ContentRemoved():
+        case NotWaiting() | NotEnded() | NotUnknown() | ContentRemoved() | NotAtRest():
             return ApiError(409, "wrong_state", f"{error}.")
+        case ContactNotFound():
+            return ApiError(404, "contact_not_found", _NO_SUCH_CONTACT)
+        case ContactNotSetUp():
+            return ApiError(503, "contact_not_set_up", str(error))
         case TooManyRequests():
             return ApiError(
                 429,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
@@ -24,6 +25,19 @@ _PLAIN_ENCODINGS = (b"", b"7bit", b"8bit", b"binary")
 
 
 @dataclass(frozen=True, slots=True)
+class FileField:
+    """An endpoint's declaration: a file may come in the form field of this name.
+
+    `most`: its size in bytes, asked at each request. `content_types`: what it may be, for the
+    description.
+    """
+
+    name: str
+    most: Callable[[], int]
+    content_types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FormLimits:
     """What a form may hold: the one file's field and size, and the size of other fields, in
     bytes."""
@@ -41,6 +55,15 @@ class FormFile:
     content: BinaryIO = field(repr=False)
     size: int
 
+    def fingerprint(self) -> bytes:
+        """The same for files of the same name and content; the file stands at its beginning."""
+        whole = hashlib.sha256()
+        self.content.seek(0)
+        while piece := self.content.read(_PIECE):
+            whole.update(piece)
+        self.content.seek(0)
+        return whole.digest() + self.filename.encode()
+
 
 @dataclass(frozen=True, slots=True)
 class Form:
@@ -48,6 +71,12 @@ class Form:
 
     fields: Mapping[str, str] = field(repr=False)
     file: FormFile | None
+
+
+def is_form(headers: Mapping[str, str]) -> bool:
+    """Whether the body says that it is a form that may hold a file."""
+    media = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return media == "multipart/form-data"
 
 
 @contextmanager

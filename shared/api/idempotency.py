@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 
 from shared.api.caller import Caller
 from shared.api.errors import ApiError, FieldError
+from shared.api.form import FormFile
 from shared.api.models import Answer, Input
 from shared.application import application
 from shared.intake import Afterwards
@@ -63,7 +64,11 @@ class Once:
 
 
 def once_of(
-    headers: Mapping[str, str], caller: Caller, endpoint: str, body: Input | None
+    headers: Mapping[str, str],
+    caller: Caller,
+    endpoint: str,
+    body: Input | None,
+    file: FormFile | None = None,
 ) -> Once | None:
     """The request's key, if it has one. Raises ApiError 422 for one that is no key."""
     key = headers.get(HEADER.lower())
@@ -71,8 +76,8 @@ def once_of(
         return None
     if not key.strip() or len(key) > LONGEST_KEY:
         raise _refused(f"{HEADER} has 1 to {LONGEST_KEY} characters: choose another key.")
-    said = body.fingerprint() if body is not None else b""
-    return Once(_hash(caller.identity.encode(), key.encode()), _hash(endpoint.encode(), said))
+    said = [part.fingerprint() for part in (body, file) if part is not None]
+    return Once(_hash(caller.identity.encode(), key.encode()), _hash(endpoint.encode(), *said))
 
 
 def earlier_answer(once: Once, kinds: Kinds) -> Answer | None:

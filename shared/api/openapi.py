@@ -28,6 +28,7 @@ from shared.security.roles import Role
 API_VERSION = "0.1.0"
 
 _JSON = "application/json"
+_FORM = "multipart/form-data"
 _SCHEMAS = "#/components/schemas/"
 _BEARER = "bearer"
 _PATH_PARAMETER = re.compile(r"\{\*{0,2}(?P<name>\w+)(?P<constraint>:.+?)?\??\}(?=/|$)")
@@ -195,7 +196,7 @@ def _operation(operation: Operation, tag: str, schemas: _Schemas) -> spec.Operat
             **({"parameters": parameters} if parameters else {}),
             **body,
             "responses": _responses(operation, schemas),
-            "security": [{_BEARER: []}] if _by_header(operation.who) else [],
+            "security": _security(operation.who),
             **role,
         }
     )
@@ -208,8 +209,14 @@ def _description(operation: Operation) -> str:
     return "\n\n".join(filter(None, (further, once, _who(operation.who))))
 
 
-def _by_header(who: Role | Who) -> bool:
-    return who not in (Who.ANYONE, Who.KEY_IN_BODY)
+def _security(who: Role | Who) -> list[dict[str, list[str]]]:
+    match who:
+        case Who.ANYONE | Who.KEY_IN_BODY:
+            return []
+        case Who.LOGIN_OPTIONAL:
+            return [{}, {_BEARER: []}]
+        case _:
+            return [{_BEARER: []}]
 
 
 def _who(who: Role | Who) -> str:
@@ -218,6 +225,8 @@ def _who(who: Role | Who) -> str:
             return "Open to anyone."
         case Who.KEY_IN_BODY:
             return "Open to whoever may send, by the key in the body."
+        case Who.LOGIN_OPTIONAL:
+            return "Open to anyone; it shows more to whoever is logged in as a viewer."
         case Who.ANY_LOGIN:
             return "Open to whoever is logged in."
         case Who.SERVICE_OR_TRUSTED:
@@ -291,7 +300,29 @@ def _request_body(operation: Operation, schemas: _Schemas) -> spec.RequestBody:
     return spec.RequestBody.model_validate(
         {
             "required": any(field.is_required() for field in operation.body.model_fields.values()),
-            "content": {_JSON: _content([operation.body], schemas)},
+            "content": {
+                _JSON: _content([operation.body], schemas),
+                **({_FORM: _form(operation, schemas)} if operation.file else {}),
+            },
+        }
+    )
+
+
+def _form(operation: Operation, schemas: _Schemas) -> spec.MediaType:
+    """The same fields as parts of a form, with the file among them."""
+    assert operation.body
+    assert operation.file
+    model, file = schemas.definition(operation.body), operation.file
+    fields = {name: _without_null(field) for name, field in model["properties"].items()}
+    content = {"type": "string", "contentMediaType": "application/octet-stream"}
+    return spec.MediaType.model_validate(
+        {
+            "schema": {
+                "type": "object",
+                "properties": fields | {file.name: content},
+                "required": model.get("required", []),
+            },
+            "encoding": {file.name: {"contentType": ", ".join(file.content_types)}},
         }
     )
 

@@ -388,12 +388,31 @@ keys = Table(
     sqlite_autoincrement=True,
 )
 
+# What visitors wrote in the contact form; each became the email of this number.
+contacts = Table(
+    "Rowpost_Contacts",
+    metadata,
+    Column("EmailId", Integer, primary_key=True, autoincrement=False),
+    # The GUID by which its visitor knows it.
+    Column("Id", String(36), nullable=False),
+    Column("FullName", Unicode(400), nullable=False),
+    Column("Email", Unicode(640), nullable=False),
+    Column("Phone", Unicode(100)),
+    Column("JobProfession", Unicode(200)),
+    Column("Subject", Unicode(400), nullable=False),
+    Column("Message", AnyText, nullable=False),
+    Column("Filename", Unicode(510)),
+    Column("ChangedAt", UtcDateTime()),
+    UniqueConstraint("Id", name="UQ_Rowpost_Contacts"),
+)
+
 __all__ = [
     "SEED_ACCOUNT_COLUMNS",
     "SEED_EMAIL_COLUMNS",
     "accounts",
     "attachments",
     "attempts",
+    "contacts",
     "emails",
     "idempotency",
     "keys",

@@ -19,10 +19,11 @@ from sqlalchemy import (
     update,
 )
 
-from shared.database.tables import attempts, emails, recipients, service
+from shared.database.tables import contacts, emails, service
 from shared.database.times import utc_now
 from shared.outbox.attachments import release_attachments
 from shared.outbox.conditions import IDS, ended
+from shared.outbox.removal import forget
 from shared.outbox.states import Flag
 
 _BATCH = 50
@@ -81,11 +82,8 @@ _NOTE = (
     .where(service.c.Id == 1)
     .values(EmptiedUntil=utc_now(-bindparam("seconds") - literal(_SETTLES_AFTER_SECONDS)))
 )
-_RECORD = (
-    delete(attempts).where(attempts.c.EmailId.in_(IDS)),
-    delete(recipients).where(recipients.c.EmailId.in_(IDS)),
-    delete(emails).where(emails.c.dd_srno.in_(IDS), ended(*_ENDED)),
-)
+_EMPTY_CONTACT = update(contacts).where(contacts.c.EmailId.in_(IDS)).values(Message="")
+_RECORD = delete(emails).where(emails.c.dd_srno.in_(IDS), ended(*_ENDED))
 
 
 def empty_old(connection: Connection, days: float) -> int:
@@ -100,6 +98,7 @@ def empty_old(connection: Connection, days: float) -> int:
         connection.execute(_NOTE, {"seconds": seconds})
         return 0
     connection.execute(EMPTY, {"ids": ids})
+    connection.execute(_EMPTY_CONTACT, {"ids": ids})
     release_attachments(connection, ids)
     return len(ids)
 
@@ -112,6 +111,6 @@ def remove_old(connection: Connection, days: float) -> int:
     ids = list(connection.scalars(_WITH_RECORD, {"seconds": days * _DAY_SECONDS}))
     if ids:
         release_attachments(connection, ids)
-        for statement in _RECORD:
-            connection.execute(statement, {"ids": ids})
+        forget(connection, ids)
+        connection.execute(_RECORD, {"ids": ids})
     return len(ids)

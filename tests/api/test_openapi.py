@@ -15,6 +15,7 @@ from pydantic import Field
 from functions import docs
 from functions.groups import GROUPS
 from shared.api.endpoint import Operation, Request, Routes, Who
+from shared.api.form import FileField
 from shared.api.models import Answer, Input, example
 from shared.api.openapi import API_VERSION, Section, describe
 from shared.security.roles import Role
@@ -77,7 +78,8 @@ def test_every_operation_is_in_it_with_all_its_answers(document: Any, operation:
     }
     assert ("requestBody" in shown) is (operation.body is not None)
     without = operation.who in (Who.ANYONE, Who.KEY_IN_BODY)
-    assert shown["security"] == ([] if without else [{"bearer": []}])
+    optional = [{}] if operation.who is Who.LOGIN_OPTIONAL else []
+    assert shown["security"] == ([] if without else [*optional, {"bearer": []}])
     assert shown.get("x-required-role") == (
         operation.who.value if isinstance(operation.who, Role) else None
     )
@@ -112,7 +114,7 @@ def test_every_example_fits_its_own_schema(document: Any) -> None:
 @pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.body], ids=named)
 def test_an_example_of_a_body_is_taken_by_its_endpoint(document: Any, operation: Operation) -> None:
     assert operation.body
-    (content,) = described(document, operation)["requestBody"]["content"].values()
+    content = described(document, operation)["requestBody"]["content"]["application/json"]
     for shown in content.get("examples", {}).values():
         operation.body.model_validate_json(json.dumps(shown["value"]), strict=True)
 
@@ -121,6 +123,12 @@ class Search(Input):
     status: Literal["sent", "failed"] | None = None
     limit: int = Field(50, ge=1, le=500, description="How many at most.")
     query: str
+
+
+class Thing(Input):
+    name: str
+    photo: str | None = Field(None, description="Its name only.")
+    colour: str | None = Field(None, max_length=9)
 
 
 class Found(Answer):
@@ -159,6 +167,11 @@ def small() -> Any:
     @routes.delete("api/files/{*path}", who=Who.ANY_LOGIN)
     def remove_file(request: Request) -> Found:
         """Remove a file."""
+        raise AssertionError
+
+    @routes.post("api/things", who=Who.LOGIN_OPTIONAL, file=FileField("photo", int, ("image/png",)))
+    def add_thing(request: Request[Thing]) -> Found:
+        """Add a thing."""
         raise AssertionError
 
     return json.loads(describe([Section("things", "Things.", routes.operations)]))
@@ -214,3 +227,25 @@ def test_a_docstring_says_what_an_operation_does_and_who_may(small: Any) -> None
     assert operation["summary"] == "Find a part."
     assert operation["description"].startswith("Of a thing that is there.\n\n")
     assert "`viewer`" in operation["description"]
+
+
+def test_a_form_has_the_same_fields_without_null_and_the_file(small: Any) -> None:
+    content = small["paths"]["/api/things"]["post"]["requestBody"]["content"]
+
+    assert content["application/json"]["schema"] == {"$ref": "#/components/schemas/Thing"}
+    form = content["multipart/form-data"]
+    assert form["schema"]["required"] == ["name"]
+    assert form["schema"]["properties"] == {
+        "name": {"type": "string"},
+        "photo": {"type": "string", "contentMediaType": "application/octet-stream"},
+        "colour": {"type": "string", "maxLength": 9},
+    }
+    assert form["encoding"] == {"photo": {"contentType": "image/png"}}
+
+
+def test_an_optional_login_is_one_of_two_ways(small: Any) -> None:
+    operation = small["paths"]["/api/things"]["post"]
+
+    assert operation["security"] == [{}, {"bearer": []}]
+    assert "401" in operation["responses"]
+    assert "403" not in operation["responses"]

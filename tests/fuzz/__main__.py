@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.fuzz.campaign import SEED, Outcome, fuzz
+from tests.fuzz.campaign import SEED, SETTINGS, Outcome, fuzz
 from tests.support.standalone import Standalone, is_healthy, start
 
 ENOUGH_SUCCESS = 0.5
@@ -47,7 +47,7 @@ def main() -> int:
 
 @contextmanager
 def _service(folder: Path) -> Iterator[Standalone]:
-    service = start(folder, "fuzzed", {"ROWPOST_REQUEST_LIMITS": "off"})
+    service = start(folder, "fuzzed", SETTINGS)
     try:
         if not is_healthy(service):
             raise SystemExit(f"The service did not start:\n{service.written()}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.fuzz.campaign import fuzz
+from tests.fuzz.campaign import SETTINGS, fuzz
 from tests.support.standalone import Launch
 
 SECONDS = 12
@@ -13,7 +13,7 @@ SECONDS = 12
 def test_an_admin_who_sends_anything_finds_nothing_that_is_not_described(
     standalone: Launch, tmp_path: Path
 ) -> None:
-    service = standalone(ROWPOST_REQUEST_LIMITS="off")
+    service = standalone(**SETTINGS)
 
     outcome = fuzz(service.base, tmp_path, SECONDS, "all", service.login())
 

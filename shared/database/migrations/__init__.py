@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 VERSION_TABLE = "Rowpost_Migrations"
-HEAD = "0007"
+HEAD = "0008"
 _LOCK_MILLISECONDS = 120_000
 
 
