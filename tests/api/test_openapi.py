@@ -78,7 +78,7 @@ def test_every_operation_is_in_it_with_all_its_answers(document: Any, operation:
     }
     assert ("requestBody" in shown) is (operation.body is not None)
     without = operation.who in (Who.ANYONE, Who.KEY_IN_BODY)
-    optional = [{}] if operation.who is Who.LOGIN_OPTIONAL else []
+    optional: list[dict[str, list[str]]] = [{}] if operation.who is Who.LOGIN_OPTIONAL else []
     assert shown["security"] == ([] if without else [*optional, {"bearer": []}])
     assert shown.get("x-required-role") == (
         operation.who.value if isinstance(operation.who, Role) else None

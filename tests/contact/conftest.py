@@ -39,13 +39,13 @@ class Visitor:
     api: Api
 
     def writes(
-        self, file: tuple[str, bytes] | None = None, key: str | None = None, **fields: Any
+        self, file: tuple[str, bytes] | None = None, /, *, key: str | None = None, **fields: Any
     ) -> Reply:
         """Write with these fields in place of the usual ones, as JSON or, with a file, a form."""
         headers = {} if key is None else {"idempotency-key": key}
         return sent(self.api, "POST", "/api/email/emails", file, headers, fields)
 
-    def wrote(self, file: tuple[str, bytes] | None = None, **fields: Any) -> str:
+    def wrote(self, file: tuple[str, bytes] | None = None, /, **fields: Any) -> str:
         """The id of what was written."""
         reply = self.writes(file, **fields)
         assert reply.status == 201, reply.body

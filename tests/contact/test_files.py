@@ -18,7 +18,7 @@ from tests.support.forms import Part, form
 def test_a_file_is_kept_by_its_day_and_goes_with_the_email(
     visitor: Visitor, admin: Api, queue: Database, files: Files
 ) -> None:
-    written = visitor.wrote(file=("document.pdf", PDF))
+    written = visitor.wrote(("document.pdf", PDF))
 
     shown = admin.get(f"/api/email/emails/{written}").json
     assert (shown["file_attached"], shown["file_size"]) == ("document.pdf", len(PDF))
@@ -62,7 +62,7 @@ def test_what_is_not_on_the_list_or_not_what_it_says_is_refused_whole(
     status: int,
     code: str,
 ) -> None:
-    refused = visitor.writes(file=(name, content))
+    refused = visitor.writes((name, content))
 
     assert (refused.status, refused.json["code"]) == (status, code), refused.body
     assert flags(queue) == ""
@@ -72,7 +72,7 @@ def test_what_is_not_on_the_list_or_not_what_it_says_is_refused_whole(
 def test_a_zip_bomb_is_refused(visitor: Visitor, queue: Database, files: Files) -> None:
     bomb = packed_of(DOCX_PARTS | {"word/bomb.xml": bytes(50 * MEGABYTE)})
 
-    refused = visitor.writes(file=("report.docx", bomb))
+    refused = visitor.writes(("report.docx", bomb))
 
     assert (refused.status, refused.json["errors"][0]["field"]) == (422, "file_attached")
     assert flags(queue) == ""
@@ -92,7 +92,7 @@ def test_a_zip_bomb_is_refused(visitor: Visitor, queue: Database, files: Files) 
 def test_a_name_becomes_no_path(
     visitor: Visitor, admin: Api, files: Files, name: str, safe: str
 ) -> None:
-    written = visitor.wrote(file=(name, b"Hello"))
+    written = visitor.wrote((name, b"Hello"))
 
     shown = admin.get(f"/api/email/emails/{written}").json
     assert shown["file_attached"] == safe
@@ -108,8 +108,8 @@ def test_a_file_that_is_too_large_is_refused_while_it_is_read(
     app = make_app(CONTACT_EMAIL=SUPPORT, ROWPOST_CONTACT_FILE_MB=1)
     visitor = visitor_of(app, client)
 
-    fits = visitor.writes(file=("a.txt", b"x" * MEGABYTE))
-    refused = visitor.writes(file=("a.txt", b"x" * (MEGABYTE + 1)))
+    fits = visitor.writes(("a.txt", b"x" * MEGABYTE))
+    refused = visitor.writes(("a.txt", b"x" * (MEGABYTE + 1)))
 
     assert fits.status == 201
     assert (refused.status, refused.json["code"]) == (413, "file_too_large")
@@ -118,7 +118,7 @@ def test_a_file_that_is_too_large_is_refused_while_it_is_read(
 
 
 def test_ten_megabytes_are_the_limit_unless_a_setting_says_otherwise(visitor: Visitor) -> None:
-    refused = visitor.writes(file=("a.txt", b"x" * (10 * MEGABYTE + 1)))
+    refused = visitor.writes(("a.txt", b"x" * (10 * MEGABYTE + 1)))
 
     assert (refused.status, refused.json["code"]) == (413, "file_too_large")
     assert "10,485,760" in refused.json["message"]

@@ -206,7 +206,7 @@ class TestChanging:
     def test_without_a_file_the_former_one_stays(
         self, visitor: Visitor, operator: Api, queue: Database, files: Files
     ) -> None:
-        written = visitor.wrote(file=("a.pdf", PDF))
+        written = visitor.wrote(("a.pdf", PDF))
         before = files()
 
         changed = put(operator, written, subject="Other").json
@@ -218,7 +218,7 @@ class TestChanging:
     def test_another_file_takes_the_place_of_the_former_one(
         self, visitor: Visitor, operator: Api, queue: Database, files: Files
     ) -> None:
-        written = visitor.wrote(file=("a.pdf", PDF))
+        written = visitor.wrote(("a.pdf", PDF))
 
         changed = put(operator, written, file=("b.txt", b"Hello")).json
 
@@ -318,7 +318,7 @@ class TestDeciding:
     def test_what_is_deleted_leaves_nothing(
         self, visitor: Visitor, operator: Api, queue: Database, files: Files, flag: Flag
     ) -> None:
-        written = visitor.wrote(file=("a.pdf", PDF))
+        written = visitor.wrote(("a.pdf", PDF))
         other = visitor.wrote()
         change(queue, 1, dd_SendFlag=flag.value)
 
@@ -338,7 +338,7 @@ class TestDeciding:
     def test_what_is_on_its_way_or_undecided_is_not_deleted(
         self, visitor: Visitor, operator: Api, queue: Database, files: Files, flag: Flag
     ) -> None:
-        written = visitor.wrote(file=("a.pdf", PDF))
+        written = visitor.wrote(("a.pdf", PDF))
         change(queue, 1, dd_SendFlag=flag.value)
 
         refused = operator.delete(path(written))
@@ -353,7 +353,7 @@ class TestForgetting:
     @pytest.fixture
     def written(self, visitor: Visitor, queue: Database) -> str:
         """Ended an hour ago."""
-        written = visitor.wrote(file=("a.pdf", PDF))
+        written = visitor.wrote(("a.pdf", PDF))
         change(queue, 1, dd_SendFlag="Y", dd_EndedDate=utc_now(literal(-3600.0)))
         return written
 

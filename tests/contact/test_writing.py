@@ -171,7 +171,7 @@ def test_who_fills_the_hidden_field_is_answered_as_all_and_nothing_is_stored(
 
 
 def test_a_filled_hidden_field_keeps_no_file_either(visitor: Visitor, files: Files) -> None:
-    visitor.wrote(file=("a.pdf", b"%PDF-1.7"), website="x")
+    visitor.wrote(("a.pdf", b"%PDF-1.7"), website="x")
 
     assert files() == []
 
@@ -195,7 +195,7 @@ def test_an_account_that_is_not_there_is_no_fault_of_the_visitor(
 ) -> None:
     app = make_app(CONTACT_EMAIL=SUPPORT, CONTACT_ACCOUNT="GONE")
 
-    refused = visitor_of(app, client).writes(file=("a.txt", b"Hello"))
+    refused = visitor_of(app, client).writes(("a.txt", b"Hello"))
 
     assert (refused.status, refused.json["code"]) == (503, "contact_not_set_up")
     assert "CONTACT_ACCOUNT" in refused.json["message"]
@@ -203,10 +203,10 @@ def test_an_account_that_is_not_there_is_no_fault_of_the_visitor(
 
 
 def test_the_same_with_the_same_key_is_one_email(visitor: Visitor, queue: Database) -> None:
-    first = visitor.writes(file=("a.txt", b"Hello"), key="k")
-    again = visitor.writes(file=("a.txt", b"Hello"), key="k")
-    other_file = visitor.writes(file=("a.txt", b"Hallo"), key="k")
-    other_name = visitor.writes(file=("b.txt", b"Hello"), key="k")
+    first = visitor.writes(("a.txt", b"Hello"), key="k")
+    again = visitor.writes(("a.txt", b"Hello"), key="k")
+    other_file = visitor.writes(("a.txt", b"Hallo"), key="k")
+    other_name = visitor.writes(("b.txt", b"Hello"), key="k")
 
     assert (first.status, again.status, again.json) == (201, 201, first.json)
     assert again.headers["Idempotency-Replayed"] == "true"
@@ -220,7 +220,7 @@ def test_ten_at_the_same_time_with_one_key_are_one_email_and_one_file(
 ) -> None:
     with ThreadPoolExecutor(10) as threads:
         answers = list(
-            threads.map(lambda _: visitor.writes(file=("a.txt", b"Hello"), key="k"), range(10))
+            threads.map(lambda _: visitor.writes(("a.txt", b"Hello"), key="k"), range(10))
         )
 
     taken = [one for one in answers if one.status == 201]
