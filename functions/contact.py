@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -169,7 +169,8 @@ class ContactPage(SnakeAnswer):
 
 
 class ContactQuery(SnakeInput):
-    status: ContactStatus | None = None
+    # The host leaves out what is empty, so an empty status is none.
+    status: Literal["", "Pending", "Processing", "Sent", "Failed", "Cancelled"] = ""
     limit: int = Field(50, ge=1, le=500)
     cursor: str | None = Field(None, pattern=r"^[0-9]{0,10}$")
 
@@ -200,7 +201,8 @@ def list_contacts(request: Request[None, ContactQuery]) -> ContactPage | Contact
             return _counted(entries.counts(connection))
         query = request.query
         after = int(query.cursor) if query.cursor else None
-        page = entries.page(connection, query.status, after, query.limit)
+        status = ContactStatus(query.status) if query.status else None
+        page = entries.page(connection, status, after, query.limit)
     return ContactPage(
         items=[_details(one) for one in page.contacts],
         next_cursor=None if page.after is None else str(page.after),
