@@ -321,6 +321,8 @@ def _form(operation: Operation, schemas: _Schemas) -> spec.MediaType:
                 "type": "object",
                 "properties": fields | {file.name: content},
                 "required": model.get("required", []),
+                "additionalProperties": {"type": "string"},
+                "propertyNames": {"minLength": 1},
             },
             "encoding": {file.name: {"contentType": ", ".join(file.content_types)}},
         }

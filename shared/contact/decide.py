@@ -40,7 +40,8 @@ def change(application: Application, contact_id: str, words: Words, file: SentFi
             attachment=attachment,
         )
         former = application.database().run(work)
-    application.attachments.discard(former)
+    if former:
+        application.attachments.discard(former)
 
 
 def cancel(application: Application, contact_id: str) -> None:
@@ -58,7 +59,8 @@ def delete(application: Application, contact_id: str) -> None:
     def work(connection: Connection) -> list[str]:
         return removal.remove(connection, entries.find(connection, contact_id).email_id)
 
-    application.attachments.discard(application.database().run(work))
+    if keys := application.database().run(work):
+        application.attachments.discard(keys)
 
 
 def try_failed_again(application: Application) -> TriedAgain:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from pathlib import Path
 
 from tests.support.standalone import Launch
 from tests.support.tools import ROOT, program
@@ -82,3 +83,27 @@ def test_sending_with_a_key_works_when_pasted(standalone: Launch) -> None:
     assert json.loads(revoked)["id"] == 1
     (mail,) = service.wait_for_mail(1)
     assert mail["To"] == "ann@example.com"
+
+
+def test_the_contact_form_works_when_pasted(standalone: Launch, tmp_path: Path) -> None:
+    program("curl")
+    service = standalone(CONTACT_EMAIL="support@example.com")
+    rowpost = next(line for line in commands_under("Set it up").splitlines() if "rowpost()" in line)
+    given = f"URL={service.base}\nTOKEN={service.login()}\n{rowpost}\n"
+
+    run = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", given + commands_under("Contact form")],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=60,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stderr
+    taken, masked, shown, counted, retried = map(json.loads, run.stdout.splitlines())
+    assert taken["status"] == "Pending"
+    assert "message" not in masked
+    assert (shown["message"], shown["file_attached"]) == ("Please see the file.", "document.txt")
+    assert (counted["total"], retried["retried"]) == (2, 0)
+    assert len(service.wait_for_mail(2)) == 2
