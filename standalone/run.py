@@ -12,7 +12,7 @@ from functions.groups import GROUPS
 from shared import reset_codes
 from shared.api.caller import require_admin
 from shared.api.endpoint import function_name
-from shared.application import Application, application
+from shared.application import Application, use
 from shared.delivery.accounts import ensure_catcher
 from shared.delivery.tokens import QUEUE_NAME, InProcessTokens
 from shared.errors import RowpostError
@@ -30,6 +30,8 @@ from standalone.shutdown import GRACE_SECONDS, StopSignal, exit_after
 
 log = logging.getLogger(__name__)
 
+CAUGHT_SUPPORT_ADDRESS = "support@example.com"
+
 
 def run(root: Path) -> int:
     """Run the service of the project in folder `root`.
@@ -38,10 +40,11 @@ def run(root: Path) -> int:
     Raises RowpostError when the service cannot start.
     """
     signal = StopSignal()
-    chosen = settings()
+    chosen = _with_support_address(settings())
     log_file = open_log(chosen)
     catcher = _catcher(chosen)
-    joined = application()
+    joined = Application(chosen)
+    use(joined)
     events = _redis_events(joined)
     host = Host(_functions(), _options(root, chosen, joined), joined.stop)
     if catcher:
@@ -64,6 +67,13 @@ def run(root: Path) -> int:
         catcher.stop()
     joined.close()
     return 0 if told else 1
+
+
+def _with_support_address(chosen: Settings) -> Settings:
+    """On one machine with its mail catcher the contact form can be tried as it is."""
+    if chosen.contact_email or chosen.database_url or not chosen.catcher_port:
+        return chosen
+    return chosen.model_copy(update={"contact_email": CAUGHT_SUPPORT_ADDRESS})
 
 
 def _functions() -> FunctionIndex:

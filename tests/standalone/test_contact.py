@@ -168,3 +168,13 @@ def test_the_21st_in_a_minute_has_to_wait_whoever_reads_meanwhile(standalone: La
     assert refused.json["code"] == "too_many_requests"
     assert 0 < int(refused.headers["retry-after"]) <= 60
     assert service.get("/api/email/emails/statistics").status == 200
+
+
+def test_beside_the_mail_catcher_it_can_be_tried_as_it_is(standalone: Launch) -> None:
+    service = standalone()
+
+    answer = service.post("/api/email/emails", WORDS)
+
+    assert answer.status == 201, answer
+    (mail,) = service.wait_for_mail(1)
+    assert mail["To"] == "support@example.com"
