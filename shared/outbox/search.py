@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from shared.database.tables import attempts, emails
+from shared.outbox.attachments import StoredAttachment, attachments_of
 from shared.outbox.conditions import ended, flag_is, leased
 from shared.outbox.recipients import (
     Kind,
@@ -73,6 +74,7 @@ class StoredEmail:
     request_id: str | None
     recipients: tuple[KnownRecipient, ...] = ()
     """Those who are known one by one."""
+    attachments: tuple[StoredAttachment, ...] = ()
 
     @property
     def refused(self) -> tuple[KnownRecipient, ...]:
@@ -135,7 +137,9 @@ def find(connection: Connection, email_id: int, stored_by: str | None = None) ->
     ).one_or_none()
     if row is None:
         raise EmailNotFound(f"there is no email {email_id}")
-    return _email(row, known_recipients(connection, [email_id]).get(email_id, ()))
+    known = known_recipients(connection, [email_id]).get(email_id, ())
+    files = attachments_of(connection, [email_id]).get(email_id, ())
+    return _email(row, known, files)
 
 
 def attempts_at(connection: Connection, email_id: int) -> list[KeptAttempt]:
@@ -294,7 +298,11 @@ def _entries(text: str) -> list[str]:
     return [found for one in _ENTRY.findall(text) if (found := one.strip())]
 
 
-def _email(row: Any, known: tuple[KnownRecipient, ...] = ()) -> StoredEmail:
+def _email(
+    row: Any,
+    known: tuple[KnownRecipient, ...] = (),
+    files: tuple[StoredAttachment, ...] = (),
+) -> StoredEmail:
     return StoredEmail(
         id=row.dd_srno,
         status=status_of(row.dd_SendFlag, row.dd_RetryCount),
@@ -321,6 +329,7 @@ def _email(row: Any, known: tuple[KnownRecipient, ...] = ()) -> StoredEmail:
         origin=row.dd_Origin,
         request_id=row.dd_RequestId,
         recipients=known,
+        attachments=files,
     )
 
 
