@@ -17,10 +17,13 @@ from shared.api.endpoint import Request, Routes, Who
 from shared.api.errors import ApiError, FieldError, as_api_error
 from shared.api.idempotency import answering
 from shared.api.models import Answer, SnakeAnswer, SnakeInput, Timestamp
+from shared.api.octets import Base64
 from shared.application import application
+from shared.attachments.keeper import Upload
 from shared.delivery.accounts import Sender, sender_of
 from shared.intake import MOST_HEADERS, MOST_RECIPIENTS, Origin, Stored, Submission
 from shared.outbox import decide, search
+from shared.outbox.attachments import MOST_FILES
 from shared.outbox.resolve import Decision, resolve
 from shared.outbox.search import StoredEmail, Wish
 from shared.outbox.states import Lane, Status
@@ -28,12 +31,16 @@ from shared.security.roles import Role
 
 routes = Routes()
 
-BODY_LIMIT = 30 * MEGABYTE
+MOST_TEXT = 10 * MEGABYTE
 MOST_IN_A_BATCH = 500
 _LARGEST_NUMBER = 2**31 - 1
 _ONE_LINE = r"^[^\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]*$"
 _HEADER_NAME = "^(X-[A-Za-z0-9-]{1,70}|List-[A-Za-z0-9-]{1,70}|References|In-Reply-To)$"
 _CONTENT = ("html_content", "text_content")
+_TOKEN = "[A-Za-z0-9!#$&^_.+-]{1,100}"
+_PARAMETER = rf' *; *{_TOKEN}=({_TOKEN}|"[ !#-\[\]-~]{{1,100}}")'
+_CONTENT_TYPE = f"^{_TOKEN}/{_TOKEN}({_PARAMETER})*$"
+_CONTENT_ID = "^[!-;=?-~]{1,60}$"
 
 # As written by hand, and as a template that comes with Rowpost.
 _FORMS: list[JsonValue] = [
@@ -71,6 +78,25 @@ _EXAMPLE: JsonValue = {
     "priority": 1,
 }
 
+_PICTURE: JsonValue = {
+    "subject": "Your invoice",
+    "recipients": ["recipient1@example.com"],
+    "html_content": "<html><body><img src='cid:logo'><p>Your invoice.</p></body></html>",
+    "attachments": [
+        {
+            "filename": "invoice.txt",
+            "content_type": "text/plain",
+            "content_base64": "VG90YWw6IDEwLjAwIEVVUgo=",
+        },
+        {
+            "filename": "logo.gif",
+            "content_type": "image/gif",
+            "content_base64": "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7",
+            "content_id": "logo",
+        },
+    ],
+}
+
 Address = Annotated[str, Field(min_length=1, max_length=700, json_schema_extra={"format": "email"})]
 """One address, which may come with a name: `Ann <ann@example.com>`."""
 Line = Annotated[str, Field(pattern=_ONE_LINE)]
@@ -80,6 +106,18 @@ HeaderValue = Annotated[
 ]
 
 
+class AttachedFile(SnakeInput):
+    """A file that goes with an email; its name is made safe.
+
+    With a `content_id`, the HTML shows it where it says `cid:` and this name.
+    """
+
+    filename: str = Field(min_length=1, max_length=255)
+    content_type: Annotated[str, Field(max_length=255, pattern=_CONTENT_TYPE)] | None = None
+    content_base64: Base64 = Field(repr=False)
+    content_id: Annotated[str, Field(pattern=_CONTENT_ID)] | None = None
+
+
 class EmailToSend(SnakeInput):
     """An email to be sent: a subject and one of `html_content` and `text_content` at least, or else
     a `template` with its `variables`."""
@@ -87,7 +125,7 @@ class EmailToSend(SnakeInput):
     model_config = ConfigDict(
         json_schema_extra={
             "anyOf": _FORMS,
-            "examples": [_EXAMPLE],
+            "examples": [_EXAMPLE, _PICTURE],
         }
     )
 
@@ -111,6 +149,7 @@ class EmailToSend(SnakeInput):
     send_at: AwareDatetime | None = None
     expires_at: AwareDatetime | None = None
     tags: list[Tag] = Field(default_factory=list, max_length=10)
+    attachments: list[AttachedFile] = Field(default_factory=list, max_length=MOST_FILES)
 
 
 class EmailStored(SnakeAnswer):
@@ -151,6 +190,13 @@ class RefusedRecipient(SnakeAnswer):
     reply: str
 
 
+class StoredFile(SnakeAnswer):
+    filename: str
+    content_type: str | None
+    size: int
+    content_id: str | None
+
+
 class EmailDetails(SnakeAnswer):
     id: int
     subject: str
@@ -175,6 +221,7 @@ class EmailDetails(SnakeAnswer):
     content_removed_at: Timestamp | None
     error_message: str | None
     refused: list[RefusedRecipient]
+    attachments: list[StoredFile]
     message_id: str | None
     tags: list[str]
     origin: str | None
@@ -234,7 +281,13 @@ class EmailDecided(SnakeAnswer):
     status: Status
 
 
-@routes.post("api/emails", who=Role.SERVICE, body_limit=BODY_LIMIT, idempotent=True)
+def body_limit() -> int:
+    """Room for all that may be attached, in base64, and for the email itself."""
+    attached = application().settings.most_attached_mb * MEGABYTE
+    return MOST_TEXT + -(-attached // 3) * 4
+
+
+@routes.post("api/emails", who=Role.SERVICE, body_limit=body_limit, idempotent=True)
 def store_email(request: Request[EmailToSend]) -> EmailStored:
     """Store an email; it is on its way within a second while the service runs."""
     submission = _submission(request, request.body)
@@ -242,7 +295,7 @@ def store_email(request: Request[EmailToSend]) -> EmailStored:
     return EmailStored(email_id=intake.store(application(), submission, keep))
 
 
-@routes.post("api/emails/batch", who=Role.SERVICE, body_limit=BODY_LIMIT, idempotent=True)
+@routes.post("api/emails/batch", who=Role.SERVICE, body_limit=body_limit, idempotent=True)
 def store_batch(request: Request[Batch]) -> BatchStored:
     """Store up to 500 emails at once; each is answered for itself."""
     submissions = [_submission_or_error(request, one) for one in request.body.emails]
@@ -364,10 +417,15 @@ def _submission(request: Request[Any], email: EmailToSend) -> Submission:
         send_at=email.send_at,
         expires_at=email.expires_at,
         tags=email.tags,
+        attachments=[_upload(one) for one in email.attachments],
         origin=Origin.API,
         stored_by=request.caller.identity,
         request_id=request.id,
     )
+
+
+def _upload(file: AttachedFile) -> Upload:
+    return Upload(file.filename, [file.content_base64], file.content_type, file.content_id)
 
 
 def _account(caller: Caller, wanted: int | None) -> int | None:
@@ -430,6 +488,15 @@ def _details(email: StoredEmail, sender: Sender | None) -> EmailDetails:
         error_message=email.reason,
         refused=[
             RefusedRecipient(address=one.address, reply=one.reply or "") for one in email.refused
+        ],
+        attachments=[
+            StoredFile(
+                filename=one.filename,
+                content_type=one.content_type,
+                size=one.size,
+                content_id=one.content_id,
+            )
+            for one in email.attachments
         ],
         message_id=email.message_id,
         tags=list(email.tags),

@@ -18,12 +18,15 @@ from sqlalchemy import Connection, select
 
 from shared import moving
 from shared.application import Application
+from shared.attachments.keeper import Upload
+from shared.attachments.pending import PendingFiles, TooMuchAttached
 from shared.database.tables import accounts
 from shared.database.widths import width
 from shared.delivery.addresses import BadAddress, Mailbox, parse_recipients, unique
 from shared.delivery.tokens import DrainToken, TokenNotPut
 from shared.errors import RowpostError
 from shared.outbox.add import BadValue, DatabaseMoved, NewEmail, add, check
+from shared.outbox.attachments import MOST_FILES
 from shared.outbox.recipients import Kind, KnownRecipient
 from shared.outbox.states import Lane
 from shared.templates import MissingVariable, TemplateRefused, render
@@ -96,6 +99,7 @@ class Submission:
     tags: Sequence[str] = ()
     template: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    attachments: Sequence[Upload] = ()
     origin: Origin
     stored_by: str | None = None
     request_id: str | None = None
@@ -120,18 +124,21 @@ def store(
 
     `wakes` False: the caller sends it at once himself.
 
-    Raises InvalidEmail, UnknownTemplate, UnknownAccount, ExpiresTooSoon, DatabaseUnreachable, or
-    CommitUncertain.
+    Raises InvalidEmail, UnknownTemplate, UnknownAccount, ExpiresTooSoon, TooMuchAttached,
+    AttachmentStoreUnavailable, FileNotKept, DatabaseUnreachable, or CommitUncertain.
     """
-    email = judge(submission)
+    judged = judge(submission)
+    with _pending_files(application) as files:
+        email = replace(judged, attachments=files.keep(submission.attachments))
 
-    def write(connection: Connection) -> int:
-        email_id = _add(connection, email, submission)
-        if afterwards is not None:
-            afterwards(connection, [email_id])
-        return email_id
+        def write(connection: Connection) -> int:
+            email_id = _add(connection, email, submission)
+            if afterwards is not None:
+                afterwards(connection, [email_id])
+            return email_id
 
-    email_id = _write(application, write)
+        email_id = _write(application, write)
+        files.taken(email.attachments)
     if wakes and _is_due(submission):
         wake(application)
     return email_id
@@ -144,17 +151,22 @@ def store_each(
 ) -> list[Stored]:
     """Store those of them that can be sent, together or none; answers what became of each.
 
-    What is an error already is answered as it is.
+    What is an error already is answered as it is. Raises AttachmentStoreUnavailable, FileNotKept,
+    DatabaseUnreachable, or CommitUncertain.
     """
-    judged = [_judged(one) for one in submissions]
+    with _pending_files(application) as files:
+        judged = [_judged(one, files) for one in submissions]
 
-    def write(connection: Connection) -> list[Stored]:
-        stored = [_added(connection, one) for one in judged]
-        if afterwards is not None:
-            afterwards(connection, stored)
-        return stored
+        def write(connection: Connection) -> list[Stored]:
+            stored = [_added(connection, one) for one in judged]
+            if afterwards is not None:
+                afterwards(connection, stored)
+            return stored
 
-    stored = _write(application, write)
+        stored = _write(application, write)
+        for one, number in zip(judged, stored, strict=True):
+            if isinstance(one, tuple) and isinstance(number, int):
+                files.taken(one[0].attachments)
     if any(isinstance(one, Submission) and _is_due(one) for one in submissions):
         wake(application)
     return stored
@@ -163,13 +175,21 @@ def store_each(
 _Judged = tuple[NewEmail, Submission] | RowpostError
 
 
-def _judged(submission: Submission | RowpostError) -> _Judged:
+def _judged(submission: Submission | RowpostError, files: PendingFiles) -> _Judged:
     if isinstance(submission, RowpostError):
         return submission
     try:
-        return judge(submission), submission
+        email = judge(submission)
     except RowpostError as error:
         return error
+    try:
+        return replace(email, attachments=files.keep(submission.attachments)), submission
+    except TooMuchAttached as error:
+        return error
+
+
+def _pending_files(application: Application) -> PendingFiles:
+    return PendingFiles(lambda: application.attachments, application.settings.most_attached_mb)
 
 
 def _added(connection: Connection, judged: _Judged) -> Stored:
@@ -194,7 +214,7 @@ def wake(application: Application) -> None:
 
 
 def judge(submission: Submission) -> NewEmail:
-    """The email as the queue takes it, its account aside.
+    """The email as the queue takes it, its account and its files aside.
 
     Raises InvalidEmail, UnknownTemplate or ExpiresTooSoon.
     """
@@ -315,6 +335,8 @@ def _faults(submission: Submission) -> Iterable[BadValue]:
     for name, text in (("subject", submission.subject or ""), *_tagged(submission.tags)):
         if _UNPRINTABLE.search(text):
             yield BadValue(name, "holds a line break or another character that no line may hold")
+    if len(submission.attachments) > MOST_FILES:
+        yield BadValue("attachments", f"are more than {MOST_FILES}")
     if _has_no_form(submission.html):
         yield BadValue("html_content", "holds half a character (a lone surrogate)")
     if _has_no_form(submission.text):

@@ -111,7 +111,7 @@ def _options(root: Path, chosen: Settings, joined: Application) -> HostOptions:
 def _own_limits() -> OwnLimit:
     """What each endpoint has declared; a path that nothing answers takes no body."""
     declared = {
-        (function_name(operation.path), operation.method): operation.body_limit
+        (function_name(operation.path), operation.method): operation.most_in_body()
         for group in GROUPS
         for operation in group.routes.operations
     }

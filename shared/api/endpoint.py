@@ -56,6 +56,9 @@ Body = TypeVarWithDefault("Body", default=None)
 Query = TypeVarWithDefault("Query", default=None)
 H = TypeVar("H", bound=Callable[..., Answer])
 
+BodyLimit = int | Callable[[], int]
+"""In bytes; what a setting decides is asked for when a request comes."""
+
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -100,11 +103,15 @@ class Operation:
     answers: Mapping[int, tuple[type[Answer], ...]]
     errors: frozenset[int]
     summary: str
-    body_limit: int
+    body_limit: BodyLimit
     limits: Limits
     handler: Callable[[Request[Any, Any]], Answer]
     idempotent: bool = False
     file: FileField | None = None
+
+    def most_in_body(self) -> int:
+        """How many bytes a body may have."""
+        return self.body_limit if isinstance(self.body_limit, int) else self.body_limit()
 
 
 class Routes:
@@ -131,7 +138,7 @@ class Routes:
         path: str,
         *,
         who: Role | Who,
-        body_limit: int = MEGABYTE,
+        body_limit: BodyLimit = MEGABYTE,
         errors: Collection[int] = (),
         limits: Limits = None,
         idempotent: bool = False,
@@ -150,7 +157,7 @@ class Routes:
         path: str,
         *,
         who: Role | Who,
-        body_limit: int = MEGABYTE,
+        body_limit: BodyLimit = MEGABYTE,
         errors: Collection[int] = (),
         limits: Limits = None,
         file: FileField | None = None,
@@ -174,7 +181,7 @@ class Routes:
         method: str,
         path: str,
         who: Role | Who,
-        body_limit: int,
+        body_limit: BodyLimit,
         errors: Collection[int],
         limits: Limits,
         idempotent: bool = False,
@@ -291,7 +298,7 @@ def _let_in(
     by_body = operation.who is Who.KEY_IN_BODY
     caller = None if by_body else _admit(operation, req.headers)
     if operation.method in WITH_BODY:
-        refuse_oversized(req.headers, req.get_body(), operation.body_limit)
+        refuse_oversized(req.headers, req.get_body(), operation.most_in_body())
     file = None
     if caller is None:
         caller, body = _admit_holder(operation, req)

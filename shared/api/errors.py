@@ -13,6 +13,7 @@ from shared import intake
 from shared.accounts.errors import AccountNotFound, BadAccountValue, CodeTaken
 from shared.api.models import Answer, example
 from shared.attachments.keeper import FileTooLarge
+from shared.attachments.pending import TooMuchAttached
 from shared.attachments.refusal import ContentRefused, TypeRefused
 from shared.attachments.store import AttachmentStoreUnavailable
 from shared.configuration.live_document import DocumentUnreadable
@@ -181,6 +182,10 @@ def as_api_error(error: Exception) -> ApiError:
             )
         case FileTooLarge():
             return ApiError(413, "file_too_large", f"This cannot be sent: {error}.")
+        case TooMuchAttached():
+            return ApiError(
+                413, "file_too_large", str(error), errors=(FieldError("attachments", str(error)),)
+            )
         case TypeRefused():
             return ApiError(415, "file_type_refused", f"This cannot be sent: {error}.")
         case ContentRefused():

@@ -71,7 +71,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class utc_now(FunctionElement[datetime]):
-    """The database's clock, in UTC; with an argument, that many seconds from now."""
+    """The database's clock, in UTC; with an argument, that many seconds from now: up to 24 days."""
 
     type = UtcDateTime()
     inherit_cache = True
@@ -94,6 +94,32 @@ def _mssql_now(element: utc_now, compiler: SQLCompiler, **options: Any) -> str:
         return "SYSUTCDATETIME()"
     # The server infers the type of a parameter from its place: none is to be inferred here.
     return f"DATEADD(millisecond, CAST(1000 * CAST({shift} AS FLOAT) AS INT), SYSUTCDATETIME())"
+
+
+class in_days(FunctionElement[datetime]):
+    """The database's clock in so many days, in UTC; below nought, so many days ago.
+
+    For spans too long for utc_now: SQL Server counts them in minutes, as milliseconds beyond 24
+    days are no INT.
+    """
+
+    type = UtcDateTime()
+    inherit_cache = True
+    name = "in_days"
+
+    def __init__(self, days: ColumnElement[Any]) -> None:
+        super().__init__(days)
+
+
+@compiles(in_days, "sqlite")
+def _sqlite_in_days(element: in_days, compiler: SQLCompiler, **options: Any) -> str:
+    return f"{_SQLITE_CLOCK}, ({compiler.process(element.clauses, **options)}) || ' days')"
+
+
+@compiles(in_days, "mssql")
+def _mssql_in_days(element: in_days, compiler: SQLCompiler, **options: Any) -> str:
+    days = compiler.process(element.clauses, **options)
+    return f"DATEADD(minute, CAST(1440 * CAST({days} AS FLOAT) AS INT), SYSUTCDATETIME())"
 
 
 class as_stored(FunctionElement[datetime]):

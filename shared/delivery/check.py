@@ -35,7 +35,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]{1,300}@[!-;=?A-~]{1,300}>")
 _CONTENT_ID = re.compile(r"[!-;=?-~]{1,60}")
 _TOKEN = r"[A-Za-z0-9!#$&^_.+-]{1,100}"
-_CONTENT_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}(?:\s*;[ -~]{{0,300}})?")
+_CONTENT_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}(?: *;[ -~]{{0,300}})?")
 _HEADER_NAME = re.compile(r"[!-9;-~]{1,76}")
 _OWN_HEADERS = frozenset(
     {"auto-submitted", "bcc", "cc", "date", "from", "message-id", "mime-version", "received"}

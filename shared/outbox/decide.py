@@ -67,7 +67,7 @@ TRY_AGAIN = (
 FORGET_EXPIRY = (
     update(emails).where(_has_ended, emails.c.dd_ExpiresAt <= utc_now()).values(dd_ExpiresAt=null())
 )
-_ASK_AGAIN = (
+ASK_AGAIN = (
     update(recipients)
     .where(
         recipients.c.EmailId == bindparam("email_id"),
@@ -104,7 +104,7 @@ def try_again(connection: Connection, email_id: int) -> None:
             f"email {email_id} is {status}: only one that failed, or was cancelled by Rowpost, "
             "can be tried again"
         )
-    connection.execute(_ASK_AGAIN, {"email_id": email_id})
+    connection.execute(ASK_AGAIN, {"email_id": email_id})
 
 
 def _changes(connection: Connection, statement: Update, email_id: int) -> bool:

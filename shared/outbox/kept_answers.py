@@ -33,15 +33,15 @@ class KeptAnswer(NamedTuple):
 
 _too_old = idempotency.c.CreatedAt <= utc_now(literal_column(str(-KEPT_SECONDS)))
 _THIS = idempotency.c.Id == bindparam("id")
-_FIND = select(idempotency.c.Digest, idempotency.c.Status, idempotency.c.Answer).where(
+FIND = select(idempotency.c.Digest, idempotency.c.Status, idempotency.c.Answer).where(
     _THIS, ~_too_old
 )
-_FORGET_THIS = delete(idempotency).where(_THIS, _too_old)
-_KEEP = insert(idempotency)
-_COMPLETE = (
+FORGET_THIS = delete(idempotency).where(_THIS, _too_old)
+KEEP = insert(idempotency)
+COMPLETE = (
     update(idempotency).where(_THIS).values(Status=bindparam("status"), Answer=bindparam("content"))
 )
-_FORGET_OLD = delete(idempotency).where(
+FORGET_OLD = delete(idempotency).where(
     idempotency.c.Id.in_(
         select(idempotency.c.Id).where(_too_old).order_by(idempotency.c.CreatedAt).limit(_BATCH)
     )
@@ -50,25 +50,25 @@ _FORGET_OLD = delete(idempotency).where(
 
 def find_answer(connection: Connection, key: str) -> KeptAnswer | None:
     """What is kept under the key, if it is not older than a day."""
-    row = connection.execute(_FIND, {"id": key}).one_or_none()
+    row = connection.execute(FIND, {"id": key}).one_or_none()
     return None if row is None else KeptAnswer(*row)
 
 
 def keep_answer(connection: Connection, key: str, answer: KeptAnswer) -> None:
     """Keep it, as part of the caller's transaction. Raises AlreadyKept."""
-    connection.execute(_FORGET_THIS, {"id": key})
+    connection.execute(FORGET_THIS, {"id": key})
     values = {"Id": key, "Digest": answer.digest, "Status": answer.status, "Answer": answer.content}
     try:
-        connection.execute(_KEEP, values)
+        connection.execute(KEEP, values)
     except IntegrityError as error:
         raise AlreadyKept("another request with the same key was quicker") from error
 
 
 def complete_answer(connection: Connection, key: str, status: int, content: str) -> None:
     """Give a request that was at work its answer."""
-    connection.execute(_COMPLETE, {"id": key, "status": status, "content": content})
+    connection.execute(COMPLETE, {"id": key, "status": status, "content": content})
 
 
 def forget_old_answers(connection: Connection) -> int:
     """Remove answers older than a day; one batch, answers how many."""
-    return connection.execute(_FORGET_OLD).rowcount
+    return connection.execute(FORGET_OLD).rowcount

@@ -17,11 +17,11 @@ class NotAtRest(RowpostError):
     """An email can be removed while nobody is sending it and its outcome is known."""
 
 
-_REMOVE = delete(emails).where(
+REMOVE = delete(emails).where(
     emails.c.dd_srno == bindparam("email_id"),
     flag_is(Flag.WAITING, Flag.SENT, Flag.FAILED, Flag.CANCELLED),
 )
-_FORGET = tuple(
+FORGET = tuple(
     delete(table).where(table.c.EmailId.in_(IDS)) for table in (attempts, recipients, contacts)
 )
 
@@ -31,7 +31,7 @@ def remove(connection: Connection, email_id: int) -> list[str]:
 
     Raises NotAtRest.
     """
-    if connection.execute(_REMOVE, {"email_id": email_id}).rowcount != 1:
+    if connection.execute(REMOVE, {"email_id": email_id}).rowcount != 1:
         raise NotAtRest("this is being sent, or nobody has decided about its unknown outcome yet")
     keys = release_attachments(connection, [email_id])
     forget(connection, [email_id])
@@ -40,5 +40,5 @@ def remove(connection: Connection, email_id: int) -> list[str]:
 
 def forget(connection: Connection, ids: Sequence[int]) -> None:
     """Remove what is written down beside these emails, their files aside."""
-    for statement in _FORGET:
+    for statement in FORGET:
         connection.execute(statement, {"ids": ids})

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Connection,
     bindparam,
     delete,
-    literal,
     null,
     select,
     union_all,
@@ -20,30 +19,29 @@ from sqlalchemy import (
 )
 
 from shared.database.tables import contacts, emails, service
-from shared.database.times import utc_now
+from shared.database.times import in_days, utc_now
 from shared.outbox.attachments import release_attachments
 from shared.outbox.conditions import IDS, ended
 from shared.outbox.removal import forget
 from shared.outbox.states import Flag
 
 _BATCH = 50
-_DAY_SECONDS = 24 * 3600
-# Longer than any transaction that ends emails: what it dates comes to light late.
-_SETTLES_AFTER_SECONDS = 3600
+# An hour, longer than any transaction that ends emails: what it dates comes to light late.
+_SETTLES_AFTER_DAYS = 1 / 24
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _ENDED = (Flag.SENT, Flag.FAILED, Flag.CANCELLED)
-_before = utc_now(-bindparam("seconds"))
+_then = in_days(bindparam("days"))
 _emptied_until = select(service.c.EmptiedUntil).where(service.c.Id == 1).scalar_subquery()
 
-_WITH_CONTENT = union_all(
+WITH_CONTENT = union_all(
     *(
         select(
             select(emails.c.dd_srno)
             .where(
                 ended(flag),
                 emails.c.dd_EndedDate >= bindparam("since"),
-                emails.c.dd_EndedDate < _before,
+                emails.c.dd_EndedDate < _then,
                 emails.c.dd_EmptiedDate.is_(None),
             )
             .order_by(emails.c.dd_EndedDate)
@@ -54,11 +52,11 @@ _WITH_CONTENT = union_all(
         for flag in _ENDED
     )
 )
-_WITH_RECORD = union_all(
+WITH_RECORD = union_all(
     *(
         select(
             select(emails.c.dd_srno)
-            .where(ended(flag), emails.c.dd_EndedDate < _before)
+            .where(ended(flag), emails.c.dd_EndedDate < _then)
             .order_by(emails.c.dd_EndedDate)
             .limit(_BATCH)
             .subquery()
@@ -77,13 +75,9 @@ EMPTY = (
         dd_EmptiedDate=utc_now(),
     )
 )
-_NOTE = (
-    update(service)
-    .where(service.c.Id == 1)
-    .values(EmptiedUntil=utc_now(-bindparam("seconds") - literal(_SETTLES_AFTER_SECONDS)))
-)
-_EMPTY_CONTACT = update(contacts).where(contacts.c.EmailId.in_(IDS)).values(Message="")
-_RECORD = delete(emails).where(emails.c.dd_srno.in_(IDS), ended(*_ENDED))
+NOTE = update(service).where(service.c.Id == 1).values(EmptiedUntil=_then)
+EMPTY_CONTACT = update(contacts).where(contacts.c.EmailId.in_(IDS)).values(Message="")
+RECORD = delete(emails).where(emails.c.dd_srno.in_(IDS), ended(*_ENDED))
 
 
 def empty_old(connection: Connection, days: float) -> int:
@@ -91,14 +85,13 @@ def empty_old(connection: Connection, days: float) -> int:
 
     Answers how many it emptied. Their record stays, with the time in `dd_EmptiedDate`.
     """
-    seconds = days * _DAY_SECONDS
     since = connection.scalar(select(_emptied_until)) or _LONG_AGO
-    ids = list(connection.scalars(_WITH_CONTENT, {"seconds": seconds, "since": since}))
+    ids = list(connection.scalars(WITH_CONTENT, {"days": -days, "since": since}))
     if not ids:
-        connection.execute(_NOTE, {"seconds": seconds})
+        connection.execute(NOTE, {"days": -days - _SETTLES_AFTER_DAYS})
         return 0
     connection.execute(EMPTY, {"ids": ids})
-    connection.execute(_EMPTY_CONTACT, {"ids": ids})
+    connection.execute(EMPTY_CONTACT, {"ids": ids})
     release_attachments(connection, ids)
     return len(ids)
 
@@ -108,9 +101,9 @@ def remove_old(connection: Connection, days: float) -> int:
 
     Answers how many it removed.
     """
-    ids = list(connection.scalars(_WITH_RECORD, {"seconds": days * _DAY_SECONDS}))
+    ids = list(connection.scalars(WITH_RECORD, {"days": -days}))
     if ids:
         release_attachments(connection, ids)
         forget(connection, ids)
-        connection.execute(_RECORD, {"ids": ids})
+        connection.execute(RECORD, {"ids": ids})
     return len(ids)

@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from shared.database.tables import attempts, emails
+from shared.outbox.attachments import StoredAttachment, attachments_of
 from shared.outbox.conditions import ended, flag_is, leased
 from shared.outbox.recipients import (
     Kind,
@@ -73,6 +74,7 @@ class StoredEmail:
     request_id: str | None
     recipients: tuple[KnownRecipient, ...] = ()
     """Those who are known one by one."""
+    attachments: tuple[StoredAttachment, ...] = ()
 
     @property
     def refused(self) -> tuple[KnownRecipient, ...]:
@@ -135,31 +137,47 @@ def find(connection: Connection, email_id: int, stored_by: str | None = None) ->
     ).one_or_none()
     if row is None:
         raise EmailNotFound(f"there is no email {email_id}")
-    return _email(row, known_recipients(connection, [email_id]).get(email_id, ()))
+    known = known_recipients(connection, [email_id]).get(email_id, ())
+    files = attachments_of(connection, [email_id]).get(email_id, ())
+    return _email(row, known, files)
 
 
 def attempts_at(connection: Connection, email_id: int) -> list[KeptAttempt]:
     """The attempts at an email, the first one first, no more than 500."""
-    return [KeptAttempt(*row) for row in connection.execute(_ATTEMPTS, {"email_id": email_id})]
+    return [KeptAttempt(*row) for row in connection.execute(ATTEMPTS, {"email_id": email_id})]
 
 
 def page(connection: Connection, wish: Wish, after: Position | None, limit: int) -> Page:
     """Up to `limit` emails beyond the position, the latest first."""
-    filters = _filters(wish)
-    most = LOOKED_AT if filters else limit + 1
-    looked_at = _looked_at(wish, after).limit(most).subquery()
-    query = (
-        select(*_COLUMNS, looked_at.c.time)
-        .join_from(looked_at, emails, emails.c.dd_srno == looked_at.c.id)
-        .where(*filters)
-        .order_by(looked_at.c.time.desc(), looked_at.c.id.desc())
-        .limit(limit + 1)
-    )
-    rows = connection.execute(query).all()
+    rows = connection.execute(page_statement(wish, after, limit)).all()
     found = tuple([_email(row) for row in rows[:limit]])
     if len(rows) > limit:
         return Page(found, Position(rows[limit - 1].time, rows[limit - 1].dd_srno))
-    return Page(found, _end_of_look(connection, wish, after, most))
+    return Page(found, _end_of_look(connection, wish, after, _most_looked_at(wish, limit)))
+
+
+def page_statement(wish: Wish, after: Position | None, limit: int) -> Select[Any]:
+    """What reads a page, and one row more."""
+    looked_at = look(wish, after).limit(_most_looked_at(wish, limit)).subquery()
+    return (
+        select(*_COLUMNS, looked_at.c.time)
+        .join_from(looked_at, emails, emails.c.dd_srno == looked_at.c.id)
+        .where(*_filters(wish))
+        .order_by(looked_at.c.time.desc(), looked_at.c.id.desc())
+        .limit(limit + 1)
+    )
+
+
+def look(wish: Wish, after: Position | None) -> Select[Any]:
+    """Numbers and times beyond the position, in the order of one index."""
+    chosen = _RANGES[wish.status]
+    time = chosen.time
+    order = (chosen.number.desc(),) if time is None else (time.desc(), chosen.number.desc())
+    return (
+        select(emails.c.dd_srno.label("id"), (null() if time is None else time).label("time"))
+        .where(chosen.condition, *(() if after is None else (chosen.beyond(after),)))
+        .order_by(*order)
+    )
 
 
 _COLUMNS = (
@@ -188,7 +206,7 @@ _COLUMNS = (
     emails.c.dd_EndedDate,
     emails.c.dd_EmptiedDate,
 )
-_ATTEMPTS = (
+ATTEMPTS = (
     select(
         attempts.c.At,
         attempts.c.Account,
@@ -204,6 +222,8 @@ _ATTEMPTS = (
 )
 _ENTRY = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^;,])+')
 _LAST_NUMBER = 2**31 - 1
+# What LIKE does not take as it stands; on SQL Server [abc] is one letter of three.
+_LIKE = re.compile(r"[%_\[/]")
 
 
 class _Range(NamedTuple):
@@ -238,15 +258,8 @@ _RANGES: dict[Status | None, _Range] = {
 }
 
 
-def _looked_at(wish: Wish, after: Position | None) -> Select[Any]:
-    chosen = _RANGES[wish.status]
-    time = chosen.time
-    order = (chosen.number.desc(),) if time is None else (time.desc(), chosen.number.desc())
-    return (
-        select(emails.c.dd_srno.label("id"), (null() if time is None else time).label("time"))
-        .where(chosen.condition, *(() if after is None else (chosen.beyond(after),)))
-        .order_by(*order)
-    )
+def _most_looked_at(wish: Wish, limit: int) -> int:
+    return LOOKED_AT if _filters(wish) else limit + 1
 
 
 def _filters(wish: Wish) -> list[ColumnElement[bool]]:
@@ -254,10 +267,11 @@ def _filters(wish: Wish) -> list[ColumnElement[bool]]:
     if wish.status is Status.QUEUED:
         filters.append(func.coalesce(emails.c.dd_RetryCount, 0) == literal_column("0"))
     if wish.text:
+        pattern = "%" + _LIKE.sub(r"/\g<0>", wish.text) + "%"
         filters.append(
             or_(
                 *(
-                    column.contains(wish.text, autoescape=True)
+                    column.like(pattern, escape="/")
                     for column in (
                         emails.c.dd_subject,
                         emails.c.dd_toEmailid,
@@ -278,14 +292,14 @@ def _end_of_look(
     connection: Connection, wish: Wish, after: Position | None, looked_at: int
 ) -> Position | None:
     """Where to look on: at the last row looked at, at what has no time, or (None) nowhere."""
-    rest = _looked_at(wish, after).offset(looked_at - 1).limit(2)
+    rest = look(wish, after).offset(looked_at - 1).limit(2)
     rows: Sequence[Row[Any]] = connection.execute(rest).all()
     if len(rows) == 2:
         return Position(rows[0].time, rows[0].id)
     if after is None or after.time is None:
         return None
     timeless = Position(None, _LAST_NUMBER)
-    without = connection.execute(_looked_at(wish, timeless).limit(1)).first()
+    without = connection.execute(look(wish, timeless).limit(1)).first()
     return None if without is None else timeless
 
 
@@ -294,7 +308,11 @@ def _entries(text: str) -> list[str]:
     return [found for one in _ENTRY.findall(text) if (found := one.strip())]
 
 
-def _email(row: Any, known: tuple[KnownRecipient, ...] = ()) -> StoredEmail:
+def _email(
+    row: Any,
+    known: tuple[KnownRecipient, ...] = (),
+    files: tuple[StoredAttachment, ...] = (),
+) -> StoredEmail:
     return StoredEmail(
         id=row.dd_srno,
         status=status_of(row.dd_SendFlag, row.dd_RetryCount),
@@ -321,6 +339,7 @@ def _email(row: Any, known: tuple[KnownRecipient, ...] = ()) -> StoredEmail:
         origin=row.dd_Origin,
         request_id=row.dd_RequestId,
         recipients=known,
+        attachments=files,
     )
 
 

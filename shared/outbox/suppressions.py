@@ -5,16 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, literal_column, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    insert,
+    literal_column,
+    select,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
 
 from shared.database.tables import suppressions
-from shared.database.times import utc_now
+from shared.database.times import in_days, utc_now
 from shared.database.widths import cut
 from shared.outbox.recipients import KnownRecipient, RecipientState
 
-KEPT_SECONDS = 30 * 24 * 3600
+KEPT_DAYS = 30
 _BATCH = 500
 _REASON_WIDTH = 500
 # RFC 3463, 3.2: the recipient's address or system is wrong; X.1.7 and X.1.8 are about the sender's.
@@ -32,7 +42,7 @@ class Suppression(NamedTuple):
 
 
 _lasting = suppressions.c.Until > utc_now()
-_until = utc_now(literal_column(str(KEPT_SECONDS)))
+_until = in_days(literal_column(str(KEPT_DAYS)))
 _COLUMNS = (
     suppressions.c.Address,
     suppressions.c.Reason,
@@ -41,25 +51,25 @@ _COLUMNS = (
     suppressions.c.Until,
 )
 _THIS = suppressions.c.Address == bindparam("address")
-_AGAIN = (
+AGAIN = (
     update(suppressions)
     .where(_THIS)
     .values(
         Reason=bindparam("reason"), EmailId=bindparam("email_id"), Since=utc_now(), Until=_until
     )
 )
-_FIRST = insert(suppressions).values(
+FIRST = insert(suppressions).values(
     Address=bindparam("address"),
     Reason=bindparam("reason"),
     EmailId=bindparam("email_id"),
     Until=_until,
 )
-_ANY = select(suppressions.c.Address).where(_lasting).order_by(suppressions.c.Until.desc()).limit(1)
-_AMONG = select(*_COLUMNS).where(
+ANY = select(suppressions.c.Address).where(_lasting).order_by(suppressions.c.Until.desc()).limit(1)
+AMONG = select(*_COLUMNS).where(
     suppressions.c.Address.in_(bindparam("addresses", expanding=True)), _lasting
 )
-_FORGET = delete(suppressions).where(_THIS)
-_FORGET_OVER = delete(suppressions).where(
+FORGET = delete(suppressions).where(_THIS)
+FORGET_OVER = delete(suppressions).where(
     suppressions.c.Address.in_(
         select(suppressions.c.Address).where(~_lasting).order_by(suppressions.c.Until).limit(_BATCH)
     )
@@ -74,13 +84,13 @@ def suppress_refused(
         if one.state is RecipientState.REFUSED and _NO_SUCH_ADDRESS.match(one.reply or ""):
             reason = cut(one.reply or "", _REASON_WIDTH)
             values = {"address": _key(one.address), "reason": reason, "email_id": email_id}
-            if not connection.execute(_AGAIN, values).rowcount:
-                connection.execute(_FIRST, values)
+            if not connection.execute(AGAIN, values).rowcount:
+                _suppress_first(connection, values)
 
 
 def any_suppressed(connection: Connection) -> bool:
     """Whether anybody is spared at all: nearly always the answer is no."""
-    return connection.scalar(_ANY) is not None
+    return connection.scalar(ANY) is not None
 
 
 def suppressed_among(connection: Connection, addresses: Sequence[str]) -> dict[str, Suppression]:
@@ -89,30 +99,42 @@ def suppressed_among(connection: Connection, addresses: Sequence[str]) -> dict[s
     found: dict[str, Suppression] = {}
     names = list(keys)
     for start in range(0, len(names), _BATCH):
-        rows = connection.execute(_AMONG, {"addresses": names[start : start + _BATCH]})
+        rows = connection.execute(AMONG, {"addresses": names[start : start + _BATCH]})
         found.update((keys[row.Address], Suppression(*row)) for row in rows if row.Address in keys)
     return found
 
 
 def list_suppressions(connection: Connection, after: str, limit: int) -> list[Suppression]:
     """Up to `limit` addresses beyond this one, in the order of their letters."""
-    rows = connection.execute(
+    return [Suppression(*row) for row in connection.execute(list_statement(after, limit))]
+
+
+def list_statement(after: str, limit: int) -> Select[Any]:
+    """What reads the addresses beyond this one."""
+    return (
         select(*_COLUMNS)
         .where(_lasting, suppressions.c.Address > after)
         .order_by(suppressions.c.Address)
         .limit(limit)
     )
-    return [Suppression(*row) for row in rows]
 
 
 def remove_suppression(connection: Connection, address: str) -> bool:
     """Let the address get emails again; whether it was spared."""
-    return connection.execute(_FORGET, {"address": _key(address)}).rowcount > 0
+    return connection.execute(FORGET, {"address": _key(address)}).rowcount > 0
 
 
 def forget_over(connection: Connection) -> int:
     """Remove those whose time is over; one batch, answers how many."""
-    return connection.execute(_FORGET_OVER).rowcount
+    return connection.execute(FORGET_OVER).rowcount
+
+
+def _suppress_first(connection: Connection, values: dict[str, Any]) -> None:
+    try:
+        with connection.begin_nested():
+            connection.execute(FIRST, values)
+    except IntegrityError:
+        return  # Another sender was refused for the same address a moment ago.
 
 
 def _key(address: str) -> str:

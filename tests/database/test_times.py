@@ -10,8 +10,9 @@ from sqlalchemy.dialects import mssql
 
 from shared.database.database import Database
 from shared.database.tables import emails
-from shared.database.times import UtcDateTime, as_stored, this_hour, utc_now
+from shared.database.times import UtcDateTime, as_stored, in_days, this_hour, utc_now
 from tests.support.database import change, email_row, insert_row
+from tests.support.t_sql import t_sql
 
 KATHMANDU = timezone(timedelta(hours=5, minutes=45))
 
@@ -142,3 +143,18 @@ def test_sql_server_keeps_our_times_as_datetime2_and_the_original_ones_as_dateti
 
     assert UtcDateTime().compile(dialect=dialect) == "DATETIME2(3)"
     assert UtcDateTime(legacy=True).compile(dialect=dialect) == "DATETIME"
+
+
+@pytest.mark.parametrize("days", [30.0, -30.5, -36_500.0, 0.25])
+def test_so_many_days_from_now_may_be_a_century(database: Database, days: float) -> None:
+    with database.read() as connection:
+        now, then = connection.execute(select(utc_now(), in_days(literal(days)))).one()
+
+    assert abs(then - now - timedelta(days=days)) < timedelta(seconds=1)
+
+
+def test_sql_server_counts_days_in_minutes_as_milliseconds_are_too_many() -> None:
+    assert t_sql(select(in_days(literal(30.0)))) == (
+        "SELECT DATEADD(minute, CAST(1440 * CAST(? AS FLOAT) AS INT), SYSUTCDATETIME()) "
+        "AS in_days_1"
+    )

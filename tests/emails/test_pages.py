@@ -103,12 +103,16 @@ def test_text_is_looked_for_in_subject_and_recipients(api: Api, queue: Database)
         insert_row(queue, dd_subject="Your 100% order"),
         insert_row(queue, dd_toEmailid="zoe@example.com"),
         insert_row(queue, dd_ccEmailid="bob@example.com"),
+        insert_row(queue, dd_subject="[urgent] a/b_c"),
     ]
     insert_row(queue)
 
     assert walk(api, query="100%") == found[:1]
     assert walk(api, query="zoe@") == found[1:2]
-    assert walk(api, query="BOB") == found[2:]
+    assert walk(api, query="BOB") == found[2:3]
+    for wanted in ("[urgent]", "a/b_c", "b_c", "] a"):
+        assert walk(api, query=wanted) == found[3:]
+    assert walk(api, query="b_d") == walk(api, query="[u]") == []
     assert walk(api, query="nothing of the kind") == []
 
 

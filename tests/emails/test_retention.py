@@ -8,10 +8,12 @@ import pytest
 from sqlalchemy import func, literal, select, update
 
 from shared.application import Application
+from shared.attachments.store import AttachmentGone
 from shared.database.database import Database
 from shared.database.tables import attempts, emails, recipients
-from shared.database.times import utc_now
+from shared.database.times import in_days
 from shared.delivery import tick
+from shared.outbox.attachments import StoredAttachment, attachments_of
 from shared.outbox.retention import empty_old, remove_old
 from shared.settings import Settings
 from shared.upkeep import upkeep
@@ -19,24 +21,40 @@ from tests.emails.conftest import Api
 from tests.outbox.test_plans import on_emails, plan
 from tests.support.database import email_row, flags, insert_row
 
-DAY = 24 * 3600
-
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(ROWPOST_DATA=tmp_path, ROWPOST_KEEP_DAYS=30, ROWPOST_KEEP_RECORD_DAYS=365)
 
 
+FILE = {"filename": "a.txt", "content_type": "text/plain", "content_base64": "ZmlsZQ=="}
+
+
+def end(queue: Database, number: int, flag: str, days: float) -> None:
+    """Let the email have ended so, so many days ago."""
+    with queue.write() as connection:
+        connection.execute(
+            update(emails)
+            .where(emails.c.dd_srno == number)
+            .values(dd_SendFlag=flag, dd_EndedDate=in_days(literal(-days)))
+        )
+
+
+def send_with_file(api: Api) -> int:
+    return api.send(attachments=[FILE])
+
+
+def files_of(queue: Database, number: int) -> tuple[StoredAttachment, ...]:
+    with queue.read() as connection:
+        return attachments_of(connection, [number]).get(number, ())
+
+
 def ended(queue: Database, flag: str, days: float | None) -> int:
     """An email with a document that ended so many days ago, or (None) at nobody knows when."""
     number = insert_row(queue, dd_SendFlag=flag, dd_document=b"%PDF", dd_filename="a.pdf")
     if days is not None:
+        end(queue, number, flag, days)
         with queue.write() as connection:
-            connection.execute(
-                update(emails)
-                .where(emails.c.dd_srno == number)
-                .values(dd_EndedDate=utc_now(literal(-days * DAY)))
-            )
             connection.execute(attempts.insert().values(EmailId=number, Outcome="sent"))
             connection.execute(
                 recipients.insert().values(
@@ -101,6 +119,66 @@ def test_a_tick_does_it_and_an_email_without_content_can_not_be_tried_again(
     shown = api.get(f"/api/emails/{number}").json
     assert shown["content_removed_at"] is not None
     assert api.post(f"/api/emails/{number}/retry").status == 409
+
+
+@pytest.mark.parametrize("flag", ["Y", "F", "C"])
+@pytest.mark.parametrize(("days", "status"), [(31, 200), (366, 404)])
+def test_files_go_with_the_content_and_those_of_others_stay(
+    app: Application, api: Api, queue: Database, flag: str, days: int, status: int
+) -> None:
+    old, young, waiting = (send_with_file(api) for _ in range(3))
+    end(queue, old, flag, days)
+    end(queue, young, flag, 29)
+    (gone,) = files_of(queue, old)
+    stay = [*files_of(queue, young), *files_of(queue, waiting)]
+
+    assert upkeep(app) == 1
+    assert app.attachments.sweep() == 1
+
+    with pytest.raises(AttachmentGone):
+        next(app.attachments.store.read(gone.key))
+    assert [b"".join(app.attachments.store.read(one.key)) for one in stay] == [b"file"] * 2
+    shown = api.get(f"/api/emails/{old}")
+    assert shown.status == status
+    assert shown.json.get("attachments", []) == []
+    assert len(api.get(f"/api/emails/{young}").json["attachments"]) == 1
+
+
+def test_a_tick_deletes_the_files_of_what_is_old(
+    app: Application, api: Api, queue: Database
+) -> None:
+    number = send_with_file(api)
+    end(queue, number, "Y", 31)
+
+    tick.tick(app)
+
+    assert [one for one in (app.settings.data / "attachments").rglob("*") if one.is_file()] == []
+    assert files_of(queue, number) == ()
+
+
+@pytest.mark.parametrize("flag", ["N", "P", "T", "U"])
+def test_files_of_what_has_not_ended_stay_whatever_its_dates_say(
+    app: Application, api: Api, queue: Database, flag: str
+) -> None:
+    number = send_with_file(api)
+    end(queue, number, flag, 1_000)
+
+    assert upkeep(app) == 0
+    assert app.attachments.sweep() == 0
+    assert len(files_of(queue, number)) == 1
+
+
+def test_a_cancelled_email_that_is_tried_again_has_its_files(
+    app: Application, api: Api, queue: Database
+) -> None:
+    number = api.send(send_at="2100-01-01T00:00:00Z", attachments=[FILE])
+
+    assert api.post(f"/api/emails/{number}/cancel").status == 200
+    tick.tick(app)
+    assert api.post(f"/api/emails/{number}/retry").status == 200
+
+    (file,) = files_of(queue, number)
+    assert b"".join(app.attachments.store.read(file.key)) == b"file"
 
 
 def test_many_go_in_small_batches_until_the_time_is_over(app: Application, queue: Database) -> None:

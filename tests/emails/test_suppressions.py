@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 from sqlalchemy import literal, select, update
 
+from shared.application import Application
 from shared.database.database import Database
 from shared.database.tables import suppressions
 from shared.database.times import utc_now
+from shared.delivery import tick
 from shared.delivery.screen import screened
 from shared.outbox.claim import ClaimedEmail, fetch
 from shared.outbox.finish import Outcome, Result
@@ -18,6 +22,8 @@ from shared.outbox.suppressions import forget_over, suppressed_among
 from tests.emails.conftest import Api
 from tests.outbox.sender import Sender
 from tests.support.database import insert_row
+from tests.support.queue import Queue
+from tests.support.smtp import SmtpServer
 
 REFUSED = "550 5.1.1 no such user"
 
@@ -125,3 +131,88 @@ def test_the_list_has_pages(api: Api, queue: Database) -> None:
     listed = [one["address"][0] for one in first["items"] + second["items"]]
     assert "".join(listed) == "abcde"
     assert second["next_cursor"] is None
+
+
+BOTH = ["ann@example.com", "gone@example.com"]
+GONE = {"RCPT": {"gone@example.com": REFUSED.encode()}}
+Servers = Callable[..., SmtpServer]
+
+
+def tried(server: SmtpServer) -> list[str]:
+    """Whom the mail server was asked for, in order."""
+    return [line for _, line in server.commands if line.startswith("RCPT")]
+
+
+def test_a_refused_address_is_not_tried_again_and_the_other_recipient_gets_every_email(
+    app: Application, api: Api, smtp_server: Servers
+) -> None:
+    server = smtp_server(reactions=GONE)
+    Queue(app).account(server)
+
+    first = api.send(recipients=BOTH)
+    tick.force(app, 20)
+    second = api.send(recipients=["Ann <ann@example.com>"], bcc=["GONE@example.com"])
+    tick.force(app, 20)
+
+    assert [one.recipients for one in server.messages] == [("ann@example.com",)] * 2
+    assert sum("gone" in one.lower() for one in tried(server)) == 1
+    (refused,) = shown(api, first)["refused"]
+    assert refused == {"address": "gone@example.com", "reply": REFUSED}
+    (spared,) = shown(api, second)["refused"]
+    assert spared["address"] == "GONE@example.com"
+    assert spared["reply"].startswith("not tried: on the suppression list until ")
+    assert spared["reply"].endswith(f"({REFUSED})")
+    assert shown(api, second)["error_message"] == f"GONE@example.com: {spared['reply']}"
+    for number in (first, second):
+        assert shown(api, number)["status"] == "sent"
+        (attempt,) = api.get(f"/api/emails/{number}/attempts").json["items"]
+        assert (attempt["outcome"], attempt["code"]) == ("sent", 250)
+
+
+def test_an_email_to_a_spared_address_alone_fails_without_a_question(
+    app: Application, api: Api, smtp_server: Servers
+) -> None:
+    server = smtp_server(reactions=GONE)
+    Queue(app).account(server)
+    api.send(recipients=BOTH)
+    tick.force(app, 20)
+    asked = len(tried(server))
+
+    number = api.send(recipients=["gone@example.com"])
+    tick.force(app, 20)
+
+    assert len(tried(server)) == asked
+    assert shown(api, number)["status"] == "failed"
+    assert "suppression list" in shown(api, number)["error_message"]
+    (attempt,) = api.get(f"/api/emails/{number}/attempts").json["items"]
+    assert (attempt["outcome"], attempt["code"]) == ("failed", None)
+    assert "suppression list" in attempt["reply"]
+
+
+def test_an_address_that_was_taken_off_the_list_is_tried_again(
+    app: Application, api: Api, smtp_server: Servers
+) -> None:
+    server = smtp_server(reactions=GONE)
+    Queue(app).account(server)
+    api.send(recipients=BOTH)
+    tick.force(app, 20)
+    failed = api.send(recipients=["gone@example.com"])
+    tick.force(app, 20)
+
+    assert api.delete("/api/suppressions/gone@example.com").status == 200
+    server.reactions = {}
+    number = api.send(recipients=BOTH)
+    assert api.post(f"/api/emails/{failed}/retry").status == 200
+    tick.force(app, 20)
+
+    arrived = {one.recipients for one in server.messages[1:]}
+    assert arrived == {tuple(BOTH), ("gone@example.com",)}
+    assert shown(api, number)["refused"] == []
+    assert {shown(api, one)["status"] for one in (number, failed)} == {"sent"}
+    assert api.get("/api/suppressions").json["items"] == []
+
+
+def shown(api: Api, number: int) -> dict[str, Any]:
+    """The email as the API shows it."""
+    found: dict[str, Any] = api.get(f"/api/emails/{number}").json
+    return found

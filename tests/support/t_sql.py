@@ -12,6 +12,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 def t_sql(statement: ClauseElement) -> str:
     """The text that the driver is handed, on one line, less the brackets and the table's name."""
     dialect = MSDialect_pyodbc(paramstyle="qmark")  # type: ignore[no-untyped-call]
+    dialect._supports_offset_fetch = True  # As it finds on a server of 2012 or later.
     compiled = statement.compile(dialect=dialect)
     assert isinstance(compiled, SQLCompiler)
     required = {name: bind for name, bind in compiled.binds.items() if bind.required}

@@ -1,0 +1,184 @@
+"""The T-SQL of lists, decisions, kept answers, suppressions and retention, as pyodbc gets it."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import ClauseElement
+
+from shared.outbox import decide, kept_answers, removal, retention, search, suppressions
+from shared.outbox.search import Position, Wish, look, page_statement
+from shared.outbox.states import Status
+from tests.support.t_sql import t_sql
+
+HERE = Position(datetime(2026, 11, 21, tzinfo=UTC), 4711)
+TIMELESS = Position(None, 4711)
+STATUSES = (None, *Status)
+DAY_AGO = "DATEADD(millisecond, CAST(1000 * CAST(-86400 AS FLOAT) AS INT), SYSUTCDATETIME())"
+IN_30_DAYS = "DATEADD(minute, CAST(1440 * CAST(30 AS FLOAT) AS INT), SYSUTCDATETIME())"
+IN_DAYS = "DATEADD(minute, CAST(1440 * CAST(? AS FLOAT) AS INT), SYSUTCDATETIME())"
+HAS_ENDED = (
+    "WHERE dd_srno = ? AND (dd_SendFlag = 'F' OR dd_SendFlag = 'C' AND dd_EndedDate IS NOT NULL) "
+    "AND dd_EmptiedDate IS NULL"
+)
+IN_ANY_END = "dd_SendFlag IN ('Y', 'F', 'C')"
+
+STATEMENTS: dict[str, ClauseElement] = {
+    "cancel": decide.CANCEL,
+    "try again": decide.TRY_AGAIN,
+    "forget expiry": decide.FORGET_EXPIRY,
+    "ask again": decide.ASK_AGAIN,
+    "find answer": kept_answers.FIND,
+    "forget this answer": kept_answers.FORGET_THIS,
+    "keep answer": kept_answers.KEEP,
+    "complete answer": kept_answers.COMPLETE,
+    "forget old answers": kept_answers.FORGET_OLD,
+    "suppress again": suppressions.AGAIN,
+    "suppress": suppressions.FIRST,
+    "any suppressed": suppressions.ANY,
+    "suppressed among": suppressions.AMONG,
+    "suppressed list": suppressions.list_statement("a@example.com", 50),
+    "let go": suppressions.FORGET,
+    "forget suppressions": suppressions.FORGET_OVER,
+    "with content": retention.WITH_CONTENT,
+    "with record": retention.WITH_RECORD,
+    "empty": retention.EMPTY,
+    "empty contact": retention.EMPTY_CONTACT,
+    "note": retention.NOTE,
+    "remove old": retention.RECORD,
+    "remove": removal.REMOVE,
+    "attempts": search.ATTEMPTS,
+}
+STATEMENTS |= {f"forget {number}": one for number, one in enumerate(removal.FORGET)}
+LISTS: dict[str, ClauseElement] = {
+    f"{kind} of {status or 'all'} {name}": made
+    for status in STATUSES
+    for name, after in (("first", None), ("later", HERE), ("timeless", TIMELESS))
+    for kind, made in (
+        ("page", page_statement(Wish(status, "50% [off]", "login:shop"), after, 50)),
+        ("plain page", page_statement(Wish(status), after, 50)),
+        ("end", look(Wish(status), after).offset(4_999).limit(2)),
+    )
+}
+STATEMENTS |= LISTS
+
+
+def test_a_decision_names_the_state_that_it_is_about() -> None:
+    assert t_sql(STATEMENTS["cancel"]) == (
+        "UPDATE Digital_Emaildetails SET dd_SendFlag='C', dd_EndedDate=SYSUTCDATETIME() "
+        "WHERE dd_srno = ? AND dd_SendFlag = 'N'"
+    )
+    assert t_sql(STATEMENTS["try again"]) == (
+        "UPDATE Digital_Emaildetails SET dd_SendFlag='N', dd_RetryCount=0, dd_BounceReason=NULL, "
+        "dd_NextAttemptDate=NULL, dd_LeaseToken=NULL, dd_LostLeases=NULL, dd_EndedDate=NULL "
+        f"{HAS_ENDED}"
+    )
+    assert t_sql(STATEMENTS["forget expiry"]) == (
+        "UPDATE Digital_Emaildetails SET dd_ExpiresAt=NULL "
+        f"{HAS_ENDED} AND dd_ExpiresAt <= SYSUTCDATETIME()"
+    )
+
+
+def test_an_answer_is_kept_for_a_day_by_the_servers_clock() -> None:
+    table = "Rowpost_Idempotency"
+    assert t_sql(STATEMENTS["find answer"]) == (
+        f"SELECT {table}.Digest, {table}.Status, {table}.Answer FROM {table} "
+        f"WHERE {table}.Id = ? AND {table}.CreatedAt > {DAY_AGO}"
+    )
+    assert t_sql(STATEMENTS["forget old answers"]) == (
+        f"DELETE FROM {table} WHERE {table}.Id IN (SELECT TOP 500 {table}.Id FROM {table} "
+        f"WHERE {table}.CreatedAt <= {DAY_AGO} ORDER BY {table}.CreatedAt)"
+    )
+
+
+def test_an_address_is_spared_for_thirty_days() -> None:
+    table = "Rowpost_Suppressions"
+    assert t_sql(STATEMENTS["suppress again"]) == (
+        f"UPDATE {table} SET Reason=?, EmailId=?, Since=SYSUTCDATETIME(), Until={IN_30_DAYS} "
+        f"WHERE {table}.Address = ?"
+    )
+    assert t_sql(STATEMENTS["suppress"]) == (
+        f"INSERT INTO {table} (Address, Reason, EmailId, Until) VALUES (?, ?, ?, {IN_30_DAYS})"
+    )
+    assert t_sql(STATEMENTS["any suppressed"]) == (
+        f"SELECT TOP 1 {table}.Address FROM {table} WHERE {table}.Until > SYSUTCDATETIME() "
+        f"ORDER BY {table}.Until DESC"
+    )
+
+
+def test_what_is_old_is_read_state_by_state_from_the_index_of_what_has_ended() -> None:
+    old = " UNION ALL ".join(
+        f"SELECT anon_{number}.dd_srno FROM (SELECT TOP 50 dd_srno AS dd_srno "
+        f"FROM Digital_Emaildetails WHERE {IN_ANY_END} AND dd_SendFlag = '{flag}' "
+        f"AND dd_EndedDate < {IN_DAYS} ORDER BY dd_EndedDate) AS anon_{number}"
+        for number, flag in enumerate("YFC", 1)
+    )
+    assert t_sql(STATEMENTS["with record"]) == old
+    assert t_sql(STATEMENTS["with content"]) == old.replace(
+        "AND dd_EndedDate <", "AND dd_EndedDate >= ? AND dd_EndedDate <"
+    ).replace(f"{IN_DAYS} ORDER", f"{IN_DAYS} AND dd_EmptiedDate IS NULL ORDER")
+
+
+def test_only_what_has_ended_is_emptied_or_removed() -> None:
+    for name in ("empty", "remove old"):
+        assert f"WHERE dd_srno IN (?) AND {IN_ANY_END}" in t_sql(STATEMENTS[name])
+
+
+@pytest.mark.parametrize(("status", "letter"), [("sent", "Y"), ("failed", "F"), ("cancelled", "C")])
+def test_a_list_of_what_has_ended_goes_on_where_it_was(status: str, letter: str) -> None:
+    assert t_sql(look(Wish(Status(status)), HERE).limit(51)) == (
+        "SELECT TOP 51 dd_srno AS id, dd_EndedDate AS time FROM Digital_Emaildetails "
+        f"WHERE {IN_ANY_END} AND dd_SendFlag = '{letter}' "
+        "AND dd_EndedDate <= ? AND (dd_EndedDate < ? OR dd_srno < ?) "
+        "ORDER BY dd_EndedDate DESC, dd_srno DESC"
+    )
+
+
+def test_a_list_of_all_has_a_condition_that_the_server_knows() -> None:
+    assert t_sql(look(Wish(), None).limit(51)) == (
+        "SELECT TOP 51 dd_srno AS id, NULL AS time FROM Digital_Emaildetails "
+        "WHERE 1 = 1 ORDER BY dd_srno DESC"
+    )
+
+
+def test_a_search_looks_for_the_text_as_it_stands() -> None:
+    statement = page_statement(Wish(text="50% [o_f/f]"), None, 50)
+
+    assert t_sql(statement).count("LIKE ? ESCAPE '/'") == 4
+    assert "%50/% /[o/_f//f]%" in statement.compile().params.values()
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_every_statement_is_one_that_sql_server_takes(name: str) -> None:
+    text = t_sql(STATEMENTS[name])
+
+    assert not re.search(r"\bLIMIT\b|RETURNING|\bWITH \w+ AS|\b(true|false)\b|\|\|", text)
+    assert not re.search(r"\bIS (NOT )?[01?]|(WHERE|AND|OR|NOT) \(?\d+\b(?! =)", text)
+    assert not re.search(r"GETDATE|CURRENT_TIMESTAMP|strftime|__", text)
+    # A derived table is sorted only together with TOP, a page only together with ORDER BY.
+    for inner in re.findall(r"\((SELECT (?:[^()]|\([^()]*\))*)\)", text):
+        assert "ORDER BY" not in inner or inner.startswith("SELECT TOP"), inner
+    assert "OFFSET" not in text or re.search(r"ORDER BY .+ OFFSET ", text)
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_no_parameter_stands_where_its_type_is_anybodys_guess(name: str) -> None:
+    text = t_sql(STATEMENTS[name])
+
+    assert not re.search(r"\? *[=<>+*-]+ *\?|-\?|\? [<>+]|'[^']*' \+ \?", text)
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_milliseconds_are_counted_no_further_than_an_int_goes(name: str) -> None:
+    for seconds in re.findall(
+        r"millisecond, CAST\(1000 \* CAST\((-?[\d.]+) AS", t_sql(STATEMENTS[name])
+    ):
+        assert abs(float(seconds)) * 1000 < 2**31
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_the_text_of_an_email_is_never_read_compared_or_sorted(name: str) -> None:
+    """NTEXT can be neither compared nor sorted."""
+    assert not re.search(r"dd_bodyText(?!=)", t_sql(STATEMENTS[name]))
