@@ -7,13 +7,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
+from azure.core.exceptions import ResourceExistsError
 from azure.storage.queue import QueueClient, TextBase64EncodePolicy
 
 from tests.support.redis import RedisServer
@@ -152,7 +153,10 @@ def events(azurite: str) -> Iterator[QueueClient]:
         azurite, QUEUE, message_encode_policy=TextBase64EncodePolicy()
     )
     with client:
-        client.create_queue()
+        # A service that another test has just stopped may have made it.
+        with suppress(ResourceExistsError):
+            client.create_queue()
+        client.clear_messages()
         yield client
         client.delete_queue()
 

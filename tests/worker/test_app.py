@@ -107,12 +107,16 @@ def test_every_function_of_the_app_is_found_with_its_trigger(app: App) -> None:
     }
 
 
-def test_every_http_function_answers_in_json_to_whoever_calls(app: App) -> None:
+def test_every_http_function_answers_whoever_calls(app: App) -> None:
     for function in app.worker.functions.values():
-        if function.trigger["type"] == "httpTrigger":
+        # A path's values are the host's to find: here there are none.
+        if function.trigger["type"] == "httpTrigger" and "{" not in function.trigger["route"]:
             answer = app.worker.request(function.name, "GET", f"/{function.trigger['route']}")
             assert answer.status in {200, 401, 404, 405}, function.name
-            assert isinstance(answer.json, dict)
+            if answer.headers["content-type"] == "application/json":
+                assert isinstance(answer.json, dict)
+            else:
+                assert function.trigger["route"].startswith("api/docs")
 
 
 def test_health_says_healthy(app: App) -> None:
