@@ -8,6 +8,7 @@ import azure.functions as func
 
 from shared import reset_codes
 from shared.application import application
+from shared.telemetry.invocation import NO_HOST, invoked
 
 blueprint = func.Blueprint()
 
@@ -20,10 +21,11 @@ log = logging.getLogger("rowpost.reset")
     queue_name=reset_codes.QUEUE_NAME,
     connection="AzureWebJobsStorage",
 )
-def password_reset_event(message: func.QueueMessage) -> None:
+def password_reset_event(message: func.QueueMessage, context: func.Context = NO_HOST) -> None:
     """Have the code of an event sent. One that cannot be understood ends in the poison queue."""
-    try:
-        reset_codes.take_event(application(), message.get_body())
-    except reset_codes.BadEvent as error:
-        log.error("a message on %s is refused: %s", reset_codes.QUEUE_NAME, error)
-        raise
+    with invoked(context):
+        try:
+            reset_codes.take_event(application(), message.get_body())
+        except reset_codes.BadEvent as error:
+            log.error("a message on %s is refused: %s", reset_codes.QUEUE_NAME, error)
+            raise

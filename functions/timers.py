@@ -6,21 +6,24 @@ import azure.functions as func
 
 from shared.application import application
 from shared.delivery import tick
+from shared.telemetry.invocation import NO_HOST, invoked
 
 blueprint = func.Blueprint()
 
 
 @blueprint.function_name("queue_timer")
 @blueprint.timer_trigger(arg_name="timer", schedule="0 * * * * *", run_on_startup=False)
-def queue_timer(timer: func.TimerRequest) -> None:
+def queue_timer(timer: func.TimerRequest, context: func.Context = NO_HOST) -> None:
     """Rescue what a dead sender left behind, and send what is due."""
-    tick.tick(application())
+    with invoked(context):
+        tick.tick(application())
 
 
 @blueprint.function_name("drain")
 @blueprint.queue_trigger(
     arg_name="message", queue_name="drain-requests", connection="AzureWebJobsStorage"
 )
-def drain(message: func.QueueMessage) -> None:
+def drain(message: func.QueueMessage, context: func.Context = NO_HOST) -> None:
     """Send what is due in the lanes that the token names."""
-    tick.drain_token(application(), message.get_body().decode())
+    with invoked(context):
+        tick.drain_token(application(), message.get_body().decode())

@@ -6,6 +6,7 @@ import azure.functions as func
 
 from shared.api.endpoint import answered
 from shared.api.errors import ApiError
+from shared.telemetry.invocation import NO_HOST, invoked
 
 blueprint = func.Blueprint()
 
@@ -14,9 +15,10 @@ ROUTE = "{*path}"
 
 @blueprint.function_name("zz_unknown")
 @blueprint.route(ROUTE, auth_level=func.AuthLevel.ANONYMOUS)
-def unknown(req: func.HttpRequest) -> func.HttpResponse:
+def unknown(req: func.HttpRequest, context: func.Context = NO_HOST) -> func.HttpResponse:
     """Answer 404 in the form of every other error."""
-    return answered(req.method, ROUTE, _nothing)
+    with invoked(context):
+        return answered(req.method, ROUTE, _nothing)
 
 
 def _nothing(request_id: str) -> func.HttpResponse:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from shared.delivery.tokens import TokenQueue
     from shared.health import HealthCheck
     from shared.overview import Overview
+    from shared.telemetry.telemetry import Telemetry
 
 
 Source = Literal["configuration", "DATABASE_URL", "local file"]
@@ -121,6 +122,15 @@ class Application:
         folder = settings.data / "attachments"
         store = BlobStore(settings) if settings.has_storage else FolderStore(folder)
         return AttachmentKeeper(store, self.database, self.clock)
+
+    @cached_property
+    def telemetry(self) -> Telemetry | None:
+        """Where measures and traces go; None: nobody takes them."""
+        if not self.settings.has_telemetry:
+            return None
+        from shared.telemetry.telemetry import of_this_process
+
+        return of_this_process()
 
     @cached_property
     def overview(self) -> Watch[Overview]:

@@ -27,9 +27,10 @@ FIELDS = ("email", "account", "method", "route", "status", "durationMs")
 _LONGEST_MESSAGE = 4_000
 _LONGEST_FIELD = 500
 _LONGEST_TRACEBACK = 16_000
-_LIBRARIES = ("azure", "mail", "uvicorn", "alembic")
+_LIBRARIES = ("azure", "mail", "opentelemetry", "uvicorn", "alembic")
 _OURS = ("rowpost", "shared", "functions", "standalone")
 _HOST_HANDLER = "AsyncLoggingHandler"
+_TELEMETRY_HANDLER = "LoggingHandler"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 _belongs_to: ContextVar[tuple[tuple[str, str], ...]] = ContextVar("belongs_to", default=())
@@ -47,6 +48,11 @@ def run(kind: str) -> Iterator[None]:
     """What is logged inside belongs to one run of this kind: a tick, a drain."""
     with _belonging(("run", f"{kind}-{uuid.uuid4().hex[:12]}")):
         yield
+
+
+def ids() -> dict[str, str]:
+    """What belongs to the same request or run says so by these: `requestId`, `run`."""
+    return dict(_belongs_to.get())
 
 
 def in_this_context(work: Callable[[], T]) -> Callable[[], T]:
@@ -80,7 +86,7 @@ class JsonLines(_CleanLines):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": self._clean(_message(record), _LONGEST_MESSAGE),
-            **dict(_belongs_to.get()),
+            **ids(),
         }
         for name in FIELDS:
             if (value := record.__dict__.get(name)) is not None:
@@ -89,6 +95,17 @@ class JsonLines(_CleanLines):
             trace = self.formatException(record.exc_info)
             line["exception"] = self._clean(trace, _LONGEST_TRACEBACK, keep_end=True)
         return json.dumps(line)
+
+    def as_event(self, record: logging.LogRecord) -> logging.LogRecord:
+        """The same event, with what its line would say of it."""
+        line = json.loads(self.format(record))
+        kept = {name: line[name] for name in (*ids(), *FIELDS) if name in line}
+        if record.exc_info and (kind := record.exc_info[0]):
+            kept |= {"exception.type": kind.__name__, "exception.message": line["message"]}
+            kept |= {"exception.stacktrace": line["exception"]}
+        own = ("name", "levelno", "levelname", "created", "pathname", "lineno", "funcName")
+        said = {name: record.__dict__[name] for name in own}
+        return logging.makeLogRecord({**said, "msg": line["message"], **kept})
 
     def _field(self, value: object) -> str:
         return self._clean(str(value), _LONGEST_FIELD)
@@ -112,6 +129,24 @@ class HostLines(_CleanLines):
         if record.name.startswith(_OURS):
             return self._ours.format(record)
         return self._clean(super().format(record), _LONGEST_TRACEBACK)
+
+
+class CleanEvents(logging.Handler):
+    """Hands clean events on to a handler that writes no lines, but sends them as they are.
+
+    What it gets has our message, our fields and the ids, and no addresses in full.
+    """
+
+    def __init__(self, sends: logging.Handler) -> None:
+        super().__init__(sends.level)
+        self._sends = sends
+        self._lines = JsonLines()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._sends.handle(self._lines.as_event(record))
+
+    def flush(self) -> None:
+        self._sends.flush()
 
 
 def masked(text: str) -> str:
@@ -141,14 +176,19 @@ def write_to(*handlers: logging.Handler) -> None:
 
 
 def speak_through_the_functions_host(*, addresses: Callable[[], bool]) -> None:
-    """Give the handler that the Functions worker has put on the root logger our form.
+    """Give the handlers that the Functions worker has put on the root logger our form.
 
-    The handler, its level and where it leads stay the worker's. Elsewhere nothing is done.
+    One leads to the host, one, where telemetry is on, to Application Insights. Handlers, levels and
+    where they lead stay the worker's. Elsewhere nothing is done.
     """
-    for handler in logging.getLogger().handlers:
+    root = logging.getLogger()
+    for handler in tuple(root.handlers):
         if type(handler).__name__ == _HOST_HANDLER:
             handler.setFormatter(HostLines(addresses=addresses()))
             _quieten_libraries()
+        elif type(handler).__name__ == _TELEMETRY_HANDLER:
+            root.removeHandler(handler)
+            root.addHandler(CleanEvents(handler))
 
 
 def _quieten_libraries() -> None:

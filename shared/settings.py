@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 OFF = "off"
+_TRUE_FOR_THE_WORKER = ("true", "1", "t", "y", "yes")
 
 
 class Settings(BaseSettings):
@@ -51,6 +52,9 @@ class Settings(BaseSettings):
     contact_email: str | None = Field(None, alias="CONTACT_EMAIL")
     contact_account: str | None = Field(None, alias="CONTACT_ACCOUNT")
     contact_file_mb: int = Field(10, alias="ROWPOST_CONTACT_FILE_MB", ge=1, le=25)
+    insights: str | None = Field(None, alias="APPLICATIONINSIGHTS_CONNECTION_STRING", repr=False)
+    worker_telemetry: str | None = Field(None, alias="PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY")
+    metrics: Literal["token", "open", "off"] = Field("token", alias="ROWPOST_METRICS")
     log_addresses: Literal["on", "off"] = Field("off", alias="ROWPOST_LOG_ADDRESSES")
     reset_account: str | None = Field(None, alias="RESET_ACCOUNT")
     reset_ttl: int = Field(900, alias="ROWPOST_RESET_TTL", ge=30, le=86400)
@@ -73,6 +77,12 @@ class Settings(BaseSettings):
     def has_storage(self) -> bool:
         """Whether there is an Azure Storage account, by connection string or by identity."""
         return bool(self.storage or self.storage_account)
+
+    @property
+    def has_telemetry(self) -> bool:
+        """Whether the Functions worker has set up OpenTelemetry for Application Insights."""
+        asked_for = (self.worker_telemetry or "").strip().lower()
+        return bool(self.insights) and asked_for in _TRUE_FOR_THE_WORKER
 
     @field_validator("trusted_servers", mode="before")
     @classmethod

@@ -8,6 +8,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from threading import Event
+from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
@@ -28,6 +29,9 @@ from standalone.routing import Router
 from standalone.storage_queues import StorageQueue
 from standalone.timers import Timers
 
+if TYPE_CHECKING:
+    from standalone.metrics import Metrics
+
 _START_SECONDS = 10.0
 _CONNECTIONS = 1000
 
@@ -44,7 +48,7 @@ class HostOptions:
     `in_process` gives the next message of the queues named in it; every other queue function
     polls its Azure Storage queue, or rests when `storage` is false. `body_limit` bytes bound every
     body, `own_limit` those of one function; a client that is silent in the middle of its headers
-    or body for `idle_seconds` is given up.
+    or body for `idle_seconds` is given up. `metrics` are shown at their path.
     """
 
     require_admin: Gate
@@ -64,6 +68,7 @@ class HostOptions:
     )
     own_limit: OwnLimit = no_own_limit
     idle_seconds: float = 30.0
+    metrics: Metrics | None = None
 
 
 class Host:
@@ -133,7 +138,7 @@ def _web_app(functions: FunctionIndex, options: HostOptions, invocations: Invoca
     answers = HttpFunctions(router, invocations, bodies)
     admin = Admin(functions, invocations, options.require_admin)
     app = Starlette(
-        routes=[admin.routes()],
+        routes=[admin.routes(), *([options.metrics.route()] if options.metrics else [])],
         middleware=_cors(options.cors),
         exception_handlers={HTTPException: refusal},
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
 
 from functions.groups import GROUPS
 from shared import reset_codes
-from shared.api.caller import require_admin
+from shared.api.caller import require_admin, require_viewer
 from shared.api.endpoint import function_name
 from shared.application import Application, use
 from shared.delivery.accounts import ensure_catcher
@@ -27,6 +28,9 @@ from standalone.log_place import open_log
 from standalone.queues import NextBody
 from standalone.redis_events import RedisEvents
 from standalone.shutdown import GRACE_SECONDS, StopSignal, exit_after
+
+if TYPE_CHECKING:
+    from standalone.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +49,10 @@ def run(root: Path) -> int:
     catcher = _catcher(chosen)
     joined = Application(chosen)
     use(joined)
+    metrics = metrics_of(chosen)
+    joined.telemetry = metrics.telemetry if metrics else None
     events = _redis_events(joined)
-    host = Host(_functions(), _options(root, chosen, joined), joined.stop)
+    host = Host(_functions(), _options(root, chosen, joined, metrics), joined.stop)
     if catcher:
         catcher.start()
     password = joined.logins.ensure_first_admin(chosen.admin_username, None)
@@ -93,7 +99,18 @@ def _redis_events(joined: Application) -> RedisEvents | None:
     return RedisEvents(joined.settings.redis_url, reset_codes.CHANNEL, take, joined.stop)
 
 
-def _options(root: Path, chosen: Settings, joined: Application) -> HostOptions:
+def metrics_of(chosen: Settings) -> Metrics | None:
+    """What /metrics shows, and to whom; None: there is no such path."""
+    if chosen.metrics == "off":
+        return None
+    from standalone.metrics import anyone, metrics_for
+
+    return metrics_for(anyone if chosen.metrics == "open" else require_viewer)
+
+
+def _options(
+    root: Path, chosen: Settings, joined: Application, metrics: Metrics | None
+) -> HostOptions:
     tokens = joined.tokens
     local = tokens if isinstance(tokens, InProcessTokens) else None
     return HostOptions(
@@ -105,6 +122,7 @@ def _options(root: Path, chosen: Settings, joined: Application) -> HostOptions:
         storage=local is None,
         in_process={QUEUE_NAME: _next_token(local)} if local else {},
         own_limit=_own_limits(),
+        metrics=metrics,
     )
 
 

@@ -36,6 +36,11 @@ var settings = {
   APPLICATIONINSIGHTS_CONNECTION_STRING: insights.properties.ConnectionString
   APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
   PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY: 'true'
+  // Traces a second from one instance: more emails than that leave measures only.
+  OTEL_TRACES_SAMPLER: 'microsoft.rate_limited'
+  OTEL_TRACES_SAMPLER_ARG: '5'
+  // Rowpost traces what it does itself. The addresses that its libraries call name files and accounts.
+  OTEL_PYTHON_DISABLED_INSTRUMENTATIONS: 'azure_sdk,django,fastapi,flask,httpx,httpx2,psycopg2,requests,urllib,urllib3'
   // A thread for each request that the instance may be given; the default would be five.
   PYTHON_THREADPOOL_THREAD_COUNT: string(httpConcurrency)
   KEY_VAULT_URI: vaultUri

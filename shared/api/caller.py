@@ -118,8 +118,17 @@ def require(caller: Caller, role: Role) -> None:
 
 def require_admin(headers: Mapping[str, str]) -> None:
     """Raise ApiError unless the request carries an admin's token."""
+    _require_role(headers, Role.ADMIN)
+
+
+def require_viewer(headers: Mapping[str, str]) -> None:
+    """Raise ApiError unless the request carries a token or key that may read."""
+    _require_role(headers, Role.VIEWER)
+
+
+def _require_role(headers: Mapping[str, str], role: Role) -> None:
     try:
-        require(authenticate(headers), Role.ADMIN)
+        require(authenticate(headers), role)
     except RowpostError as error:
         raise as_api_error(error) from error
 

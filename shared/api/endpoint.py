@@ -49,6 +49,7 @@ from shared.api.models import Answer, Input, KeyedInput
 from shared.outbox.kept_answers import AlreadyKept
 from shared.security.roles import Role
 from shared.security.tokens import InvalidToken
+from shared.telemetry.invocation import NO_HOST, invoked
 
 log = logging.getLogger("rowpost.api")
 
@@ -218,10 +219,11 @@ class Routes:
         return self._paths[path]
 
     def _register(self, path: str, operations: Mapping[str, Operation]) -> None:
-        def dispatch(req: func.HttpRequest) -> func.HttpResponse:
-            return answered(
-                req.method, path, lambda request_id: _respond(operations, req, request_id)
-            )
+        def dispatch(req: func.HttpRequest, context: func.Context = NO_HOST) -> func.HttpResponse:
+            with invoked(context):
+                return answered(
+                    req.method, path, lambda request_id: _respond(operations, req, request_id)
+                )
 
         route = self.blueprint.route(path, auth_level=func.AuthLevel.ANONYMOUS)
         self.blueprint.function_name(function_name(path))(route(dispatch))

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from shared.attachments.store import AttachmentStoreUnavailable
 from shared.database.database import Database
@@ -44,6 +45,10 @@ from shared.outbox.claim import ClaimedEmail, read_body, read_document
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.mark import Mark
 
+if TYPE_CHECKING:
+    from shared.telemetry.spans import EmailSpans
+    from shared.telemetry.witness import Witness
+
 log = logging.getLogger("rowpost.delivery")
 
 _IDLE_SECONDS = 2.0
@@ -69,6 +74,7 @@ class Parts:
     policy: RetryPolicy
     on_trouble: Callable[[Line, Trouble], None]
     on_success: Callable[[Line], None]
+    witness: Witness | None = None
 
 
 class Connection:
@@ -116,6 +122,8 @@ class Connection:
 
     async def _guarded(self, trip: _Trip) -> None:
         """Carry it; a fault of our own ends the account's line, and never loses the email."""
+        if self._parts.witness is not None:
+            self._trace(self._parts.witness, trip)
         try:
             await self._carry(trip)
         except Exception as error:
@@ -131,6 +139,8 @@ class Connection:
             self._parts.on_trouble(self._line, Trouble(f"an error in Rowpost itself: {error!r}"))
         finally:
             self._parts.files.room.leave(trip.room)
+            if trip.spans is not None:
+                trip.spans.end()
 
     # An email's way, step by step.
 
@@ -139,6 +149,7 @@ class Connection:
         try:
             if (opened := await self._announce(trip)) is None or (session := self._session) is None:
                 return
+            trip.step("smtp message")
             await session.write_body(trip.prepared.content)
             marked = await self._mark(trip, opened)
             session.require_quiet()
@@ -146,7 +157,7 @@ class Connection:
             self._lost_before_the_dot(trip, str(error))
             return
         except BadEmail as error:
-            self._fail(trip.prepared.email, str(error))
+            trip.came_to(self._fail(trip.prepared.email, str(error)))
             return
         if marked:
             await self._transmit(session, trip, opened)
@@ -185,6 +196,7 @@ class Connection:
 
     async def _connect(self, trip: _Trip) -> SmtpSession | None:
         trip.written = False
+        trip.step("smtp connect")
         self._forget_session()
         try:
             self._session = await self._parts.pump.in_thread(
@@ -198,6 +210,7 @@ class Connection:
 
     async def _envelope(self, session: SmtpSession, trip: _Trip) -> Opened | None:
         """MAIL, RCPT, DATA; None when the server will not take the message."""
+        trip.step("smtp envelope")
         if not trip.written:
             await session.write_envelope(trip.prepared.envelope)
         trip.written = False
@@ -213,6 +226,7 @@ class Connection:
 
     async def _mark(self, trip: _Trip, opened: Opened) -> bool:
         """Whether the dot may be written. Meanwhile the next email is composed."""
+        trip.step("mark")
         ticket = self._parts.recorder.mark(
             Mark(trip.prepared.email.id, recipients_in_transit(trip.attempt, opened))
         )
@@ -222,6 +236,7 @@ class Connection:
     async def _transmit(self, session: SmtpSession, trip: _Trip, opened: Opened) -> None:
         """The final dot, and what the server says to it."""
         trip.dot_may_be_written = True
+        trip.step("smtp reply")
         try:
             following = await self._write_dot(session)
             reply = await session.read_final_reply()
@@ -331,17 +346,25 @@ class Connection:
 
     # Reporting.
 
+    def _trace(self, witness: Witness, trip: _Trip) -> None:
+        account, seconds = self._line.account, time.monotonic() - trip.started
+        email = trip.prepared.email
+        trip.spans = witness.email(email, account.code, account.server.host, seconds)
+
     def _record(self, trip: _Trip, result: Result) -> None:
+        trip.came_to(result)
         took = round((time.monotonic() - trip.started) * 1000)
         self._parts.recorder.finish(result._replace(duration_ms=took))
         self._line.done()
         if self._line.probing:
             self._parts.on_success(self._line)
 
-    def _fail(self, email: ClaimedEmail, reason: str) -> None:
+    def _fail(self, email: ClaimedEmail, reason: str) -> Result:
         code = self._line.account.code
-        self._parts.recorder.finish(Result(email.id, Outcome.FAILED, code, reason=reason))
+        result = Result(email.id, Outcome.FAILED, code, reason=reason)
+        self._parts.recorder.finish(result)
         self._line.done()
+        return result
 
     def _postpone(self, email: ClaimedEmail, reason: str) -> None:
         """Something that it needs is away for a moment: others go on."""
@@ -404,6 +427,18 @@ class _Trip:
     room: int = 0
     written: bool = False
     dot_may_be_written: bool = False
+    spans: EmailSpans | None = None
+    """Where this email leaves a trace."""
+
+    def step(self, name: str) -> None:
+        """The next step of its way begins."""
+        if self.spans is not None:
+            self.spans.step(name)
+
+    def came_to(self, result: Result) -> None:
+        """What becomes of it."""
+        if self.spans is not None:
+            self.spans.came_to(result)
 
 
 def _refused_unasked(trip: _Trip, session: SmtpSession) -> Result | None:

@@ -21,11 +21,11 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache, partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection as SqlConnection
 from sqlalchemy.exc import SQLAlchemyError
@@ -61,6 +61,9 @@ from shared.outbox.finish import Outcome, Result
 from shared.outbox.give_back import release
 from shared.outbox.lease import Lease
 from shared.outbox.states import BOTH_LANES, Lane
+
+if TYPE_CHECKING:
+    from shared.telemetry.witness import Witness
 
 log = logging.getLogger("rowpost.delivery")
 
@@ -152,7 +155,8 @@ class _Drain:
         self._pump = Pump()
         self._quotas = Quotas(self._lease)
         self._slots = SlotKeeper(self._lease, self._write)
-        self._recorder = Recorder(self._database, self._lease, self._quotas, written)
+        self._witness = _witness_of(application)
+        self._recorder = Recorder(self._database, self._lease, self._quotas, written, self._witness)
         self._parts = Parts(
             self._database,
             self._pump,
@@ -161,6 +165,7 @@ class _Drain:
             RetryPolicy(settings.max_retries, settings.retry_seconds),
             self._on_trouble,
             self._on_success,
+            self._witness,
         )
         self._lines: dict[_Key, Line] = {}
         self._connections: list[Connection] = []
@@ -169,6 +174,11 @@ class _Drain:
         self._looked = _LONG_AGO
 
     def run(self) -> Drained:
+        witness = self._witness
+        with witness.drain(self._order.lanes, self._recorder.written) if witness else nullcontext():
+            return self._run()
+
+    def _run(self) -> Drained:
         nothing_left = False
         keeper = LeaseKeeper(self._database, self._lease, self._slots.renew)
         with keeper, self._recording(), closing(self._pump):
@@ -265,6 +275,8 @@ class _Drain:
             emails = self._claim_ration(line, take, wanted)
         else:
             emails = self._write(take_and_fetch) or []
+        if self._witness is not None:
+            self._witness.claimed([one.id for one in emails])
         line.put([one for one in emails if isinstance(one, ClaimedEmail)])
         for one in emails:
             if isinstance(one, UnreadableEmail):
@@ -458,6 +470,14 @@ class _Drain:
         except (SQLAlchemyError, DatabaseUnreachable, CommitUncertain) as error:
             log.warning("a step of the drain could not be written: %s", type(error).__name__)
             return None
+
+
+def _witness_of(application: Application) -> Witness | None:
+    if application.telemetry is None:
+        return None
+    from shared.telemetry.witness import Witness
+
+    return Witness(application.telemetry, application.database())
 
 
 def _key(account: Account) -> _Key:

@@ -10,6 +10,7 @@ import logging
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
@@ -21,6 +22,9 @@ from shared.outbox.finish import Outcome, Result, finish
 from shared.outbox.give_back import give_back
 from shared.outbox.lease import Lease
 from shared.outbox.mark import Mark, mark
+
+if TYPE_CHECKING:
+    from shared.telemetry.witness import Witness
 
 log = logging.getLogger("rowpost.delivery")
 
@@ -100,7 +104,12 @@ class Recorder:
     """
 
     def __init__(
-        self, database: Database, lease: Lease, quotas: Quotas, written: Counter[Outcome]
+        self,
+        database: Database,
+        lease: Lease,
+        quotas: Quotas,
+        written: Counter[Outcome],
+        witness: Witness | None = None,
     ) -> None:
         self._writer = database.writer()
         self._lease = lease
@@ -110,6 +119,7 @@ class Recorder:
         self._not_before = 0.0
         self._give_up_at = float("inf")
         self.written = written
+        self._witness = witness
 
     def mark(self, mark: Mark) -> Ticket:
         """Ask for an email to be marked; its ticket says when, and whether."""
@@ -176,7 +186,10 @@ class Recorder:
         self._quotas.forget(marked, batch.ended)
         for ticket in batch.tickets:
             ticket.answer(ticket.mark.email_id in marked)
-        self.written.update(one.outcome for one in batch.results if one.email_id in finished)
+        ended = [one for one in batch.results if one.email_id in finished]
+        self.written.update([one.outcome for one in ended])
+        if self._witness is not None:
+            self._witness.recorded(ended, batch.returned)
 
     def _apply(self, connection: Connection, batch: _Batch) -> tuple[set[int], set[int]]:
         finished = finish(connection, batch.results, self._lease) if batch.results else set()

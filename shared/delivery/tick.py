@@ -64,6 +64,7 @@ def tick(application: Application) -> TickResult:
     database = moving.settled(application)
     database.run(service.record_tick)
     rescued = _rescue(application)
+    _measure(application)
     with database.read() as connection:
         state = service.status(connection)
     if not state.running:
@@ -109,9 +110,20 @@ def drain_token(application: Application, body: str) -> RunResult:
     return _result(application, _drain(application, order))
 
 
+def _measure(application: Application) -> None:
+    if application.telemetry is not None:
+        from shared.telemetry.look import look_at_queue
+
+        look_at_queue(application)
+
+
 def _rescue(application: Application) -> Rescued:
     rescued = application.database().run(rescue)
     if rescued != Rescued():
+        if application.telemetry is not None:
+            measures = application.telemetry.measures
+            measures.ended("", Outcome.FAILED, rescued.failed)
+            measures.ended("", Outcome.UNKNOWN, rescued.unknown)
         log.warning(
             "rescued: %d wait again, %d given up, %d with unknown outcome",
             rescued.given_back,

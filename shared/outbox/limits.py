@@ -94,6 +94,11 @@ class Limits:
         """How many emails, of one recipient each, may still be sent."""
         return max(0, min((limit - used.of(window) for window, limit in self._set()), default=0))
 
+    def usage(self, used: Units) -> float:
+        """How much of the fullest window is used: 0 is nothing, 1 all that may be sent."""
+        shares = (used.of(window) / limit if limit else 1.0 for window, limit in self._set())
+        return max(shares, default=0.0)
+
     def opens_at(self, used: Units, minute: int) -> datetime | None:
         """When the next email may be sent; None: now."""
         ends = [window.end(minute) for window, limit in self._set() if used.of(window) >= limit]

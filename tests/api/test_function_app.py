@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from functions import unknown
 from functions.groups import GROUPS
 from shared.api.endpoint import function_name
 from tests.support.api import Client
+from tests.support.application_insights import KEY
 
 ROOT = Path(__file__).parents[2]
 LAZY = (
@@ -25,6 +27,7 @@ LAZY = (
     "jwt",
     "bcrypt",
     "openapi_pydantic",
+    "opentelemetry",
 )
 IMPORT_SECONDS = 1.5
 LOAD = f"""
@@ -41,10 +44,25 @@ print(json.dumps({{"seconds": seconds, "functions": functions, "heavy": heavy}},
 """
 
 
+TELEMETRY_ON = {
+    "APPLICATIONINSIGHTS_CONNECTION_STRING": f"InstrumentationKey={KEY}",
+    "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "true",
+}
+
+
 @pytest.fixture(scope="module")
 def loaded() -> Any:
+    return _load({}, "")
+
+
+def _load(settings: dict[str, str], before: str) -> Any:
     run = subprocess.run(
-        [sys.executable, "-c", LOAD], cwd=ROOT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", before + LOAD],
+        cwd=ROOT,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
@@ -65,6 +83,21 @@ def test_every_function_is_there(loaded: Any) -> None:
 def test_loading_it_costs_little_and_leaves_what_is_heavy_for_later(loaded: Any) -> None:
     assert loaded["seconds"] < IMPORT_SECONDS
     assert loaded["heavy"] == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "before"),
+    [(TELEMETRY_ON, ""), ({}, "import sys; sys.modules['pyodbc'] = None")],
+    ids=["with telemetry on", "where pyodbc cannot be imported"],
+)
+def test_it_loads_as_fast_and_with_all_functions(
+    loaded: Any, settings: dict[str, str], before: str
+) -> None:
+    here = _load(settings, before)
+
+    assert here["seconds"] < IMPORT_SECONDS
+    assert set(here["functions"]) == set(loaded["functions"])
+    assert set(here["heavy"]) <= {"pyodbc"}
 
 
 def test_the_catch_all_is_tried_last(loaded: Any) -> None:

@@ -59,6 +59,9 @@ SETTINGS_OF_OTHERS = {
     "APPLICATIONINSIGHTS_CONNECTION_STRING": "the Functions host and the telemetry library",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "the same: by token, of which identity",
     "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY": "the Python worker: OpenTelemetry is on",
+    "OTEL_TRACES_SAMPLER": "azure-monitor-opentelemetry: how traces are left out",
+    "OTEL_TRACES_SAMPLER_ARG": "the same: how many a second are kept",
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "the same: libraries that are not traced",
     "PYTHON_THREADPOOL_THREAD_COUNT": "the Python worker: threads for what blocks",
 }
 

@@ -258,6 +258,60 @@ def test_under_the_functions_host_our_events_are_json_and_its_own_stay_as_they_a
     assert theirs == "Received for b***@example.com"
 
 
+class LoggingHandler(logging.Handler):
+    """Named as the one that sends to Application Insights; it keeps what it is to send."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.sent.append(record)
+
+
+@pytest.fixture
+def insights() -> Iterator[LoggingHandler]:
+    handler, root = LoggingHandler(), logging.getLogger()
+    before = list(root.handlers)
+    root.addHandler(handler)
+    yield handler
+    root.handlers[:] = before
+
+
+def test_what_is_sent_to_application_insights_is_as_clean_as_a_line_and_has_the_same_ids(
+    insights: LoggingHandler,
+) -> None:
+    logs.speak_through_the_functions_host(addresses=lambda: True)
+
+    with logs.request("abc"):
+        extra = {"email": 17, "account": "MAIN", "password": "hunter2"}
+        logging.getLogger("rowpost.delivery").error("to %s", "ann@example.com", extra=extra)
+
+    (event,) = insights.sent
+    assert event.getMessage() == "to a***@example.com"
+    assert (event.name, event.levelno) == ("rowpost.delivery", logging.ERROR)
+    told = {name: event.__dict__.get(name) for name in ("requestId", "email", "account")}
+    assert told == {"requestId": "abc", "email": 17, "account": "MAIN"}
+    assert "hunter2" not in str(event.__dict__)
+
+
+def test_an_exception_is_sent_with_its_kind_and_without_what_it_must_not_say(
+    insights: LoggingHandler,
+) -> None:
+    logs.speak_through_the_functions_host(addresses=lambda: False)
+
+    try:
+        raise ValueError("password=hunter2 of ann@example.com")
+    except ValueError:
+        logging.getLogger("rowpost.delivery").exception("it failed")
+
+    (event,) = insights.sent
+    assert event.exc_info is None
+    assert event.__dict__["exception.type"] == "ValueError"
+    assert "ValueError: password=*** of a***@example.com" in event.__dict__["exception.stacktrace"]
+    assert "hunter2" not in str(event.__dict__)
+
+
 def test_elsewhere_no_handler_is_touched() -> None:
     before = [handler.formatter for handler in logging.getLogger().handlers]
 

@@ -111,7 +111,8 @@ async def index(worker: ModuleType, folder: str) -> dict[str, Any]:
 
 
 async def invoke(worker: ModuleType, call: dict[str, Any]) -> dict[str, Any]:
-    """One invocation: `function`, `parameter`, its `input` and the trigger's `metadata`."""
+    """One invocation: `function`, `parameter`, its `input`, the trigger's `metadata`, and the
+    `trace` that it belongs to."""
     response = await worker.invocation_request(
         request(
             "invocation_request",
@@ -119,7 +120,7 @@ async def invoke(worker: ModuleType, call: dict[str, Any]) -> dict[str, Any]:
             function_id=call["function"],
             input_data=[Message(name=call["parameter"], data=typed(call["input"]))],
             trigger_metadata={key: typed(value) for key, value in call["metadata"].items()},
-            trace_context=Message(trace_parent="", trace_state="", attributes={}),
+            trace_context=Message(trace_parent=call["trace"], trace_state="", attributes={}),
             retry_context=Message(retry_count=0, max_retry_count=0, exception=None),
         )
     )

@@ -59,6 +59,8 @@ class Worker:
     process: subprocess.Popen[str]
     functions: Mapping[str, Function]
     error: str | None
+    trace_parent: str = ""
+    """The trace that the host counts its invocations to."""
 
     def request(
         self,
@@ -105,6 +107,7 @@ class Worker:
             "parameter": function.trigger["name"],
             "input": trigger,
             "metadata": metadata,
+            "trace": self.trace_parent,
         }
         assert self.process.stdin is not None
         self.process.stdin.write(json.dumps(call) + "\n")
