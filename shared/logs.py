@@ -178,17 +178,27 @@ def write_to(*handlers: logging.Handler) -> None:
 def speak_through_the_functions_host(*, addresses: Callable[[], bool]) -> None:
     """Give the handlers that the Functions worker has put on the root logger our form.
 
-    One leads to the host, one, where telemetry is on, to Application Insights. Handlers, levels and
-    where they lead stay the worker's. Elsewhere nothing is done.
+    One leads to the host, one, where telemetry is on, to Application Insights. The host would send
+    our events there a second time: then it gets none. Elsewhere nothing is done.
     """
     root = logging.getLogger()
-    for handler in tuple(root.handlers):
-        if type(handler).__name__ == _HOST_HANDLER:
-            handler.setFormatter(HostLines(addresses=addresses()))
-            _quieten_libraries()
-        elif type(handler).__name__ == _TELEMETRY_HANDLER:
-            root.removeHandler(handler)
-            root.addHandler(CleanEvents(handler))
+    to_host, to_insights = (
+        [one for one in root.handlers if type(one).__name__ == name]
+        for name in (_HOST_HANDLER, _TELEMETRY_HANDLER)
+    )
+    for handler in to_host:
+        handler.setFormatter(HostLines(addresses=addresses()))
+        if to_insights:
+            handler.addFilter(_is_not_ours)
+    for handler in to_insights:
+        root.removeHandler(handler)
+        root.addHandler(CleanEvents(handler))
+    if to_host or to_insights:
+        _quieten_libraries()
+
+
+def _is_not_ours(record: logging.LogRecord) -> bool:
+    return not record.name.startswith(_OURS)
 
 
 def _quieten_libraries() -> None:

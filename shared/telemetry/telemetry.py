@@ -6,6 +6,9 @@ azure-monitor-opentelemetry), on one machine `standalone` (for Prometheus), in a
 
 from __future__ import annotations
 
+from functools import cache
+from threading import Lock
+
 from opentelemetry import metrics, trace
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Tracer, TracerProvider
@@ -13,6 +16,7 @@ from opentelemetry.trace import Tracer, TracerProvider
 from shared.telemetry.measures import Measures
 
 _NAME = "rowpost"
+_making = Lock()
 
 
 class Telemetry:
@@ -24,5 +28,14 @@ class Telemetry:
 
 
 def of_this_process() -> Telemetry:
-    """To wherever this process's OpenTelemetry has been told to send."""
+    """To wherever this process's OpenTelemetry has been told to send.
+
+    One a process: of an instrument that is made twice only the first is read.
+    """
+    with _making:
+        return _made()
+
+
+@cache
+def _made() -> Telemetry:
     return Telemetry(metrics.get_meter_provider(), trace.get_tracer_provider())

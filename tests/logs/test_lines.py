@@ -295,6 +295,18 @@ def test_what_is_sent_to_application_insights_is_as_clean_as_a_line_and_has_the_
     assert "hunter2" not in str(event.__dict__)
 
 
+def test_what_is_sent_to_application_insights_does_not_go_there_by_way_of_the_host_again(
+    worker: AsyncLoggingHandler, insights: LoggingHandler
+) -> None:
+    logs.speak_through_the_functions_host(addresses=lambda: False)
+
+    logging.getLogger("rowpost.delivery").error("ours")
+    logging.getLogger("azure_functions_worker").error("theirs")
+
+    assert worker.stream.getvalue() == "theirs\n"
+    assert [one.getMessage() for one in insights.sent] == ["ours", "theirs"]
+
+
 def test_an_exception_is_sent_with_its_kind_and_without_what_it_must_not_say(
     insights: LoggingHandler,
 ) -> None:
