@@ -6,8 +6,9 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
-from tests.support.standalone import Launch
+from tests.support.standalone import Launch, Standalone
 from tests.support.tools import ROOT, program
 
 PASSWORD = "as make run shows it"
@@ -60,6 +61,37 @@ def test_setting_it_up_works_when_pasted(standalone: Launch) -> None:
     assert "Your order" in subjects
 
 
+def test_sending_over_the_api_works_when_pasted(standalone: Launch) -> None:
+    program("curl")
+    service = standalone()
+
+    taken, later, listed, attempts, cancelled = pasted(service, "Send over the API")
+
+    assert (taken["email_id"], later["email_id"]) == (1, 2)
+    assert [one["id"] for one in listed["items"]] == [2, 1]
+    assert {one["outcome"] for one in attempts["items"]} <= {"sent"}
+    assert cancelled["status"] == "cancelled"
+    (mail,) = service.wait_for_mail(1)
+    (note,) = mail.iter_attachments()
+    assert (note.get_filename(), note.get_content()) == ("note.txt", "Thank you!")
+
+
+def pasted(service: Standalone, heading: str, folder: Path | None = None) -> list[Any]:
+    """What the commands below a heading print, each line as JSON."""
+    rowpost = next(line for line in commands_under("Set it up").splitlines() if "rowpost()" in line)
+    given = f"URL={service.base}\nTOKEN={service.login()}\n{rowpost}\n"
+    run = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", given + commands_under(heading)],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
 def test_sending_with_a_key_works_when_pasted(standalone: Launch) -> None:
     program("curl")
     service = standalone()
@@ -88,20 +120,9 @@ def test_sending_with_a_key_works_when_pasted(standalone: Launch) -> None:
 def test_the_contact_form_works_when_pasted(standalone: Launch, tmp_path: Path) -> None:
     program("curl")
     service = standalone(CONTACT_EMAIL="support@example.com")
-    rowpost = next(line for line in commands_under("Set it up").splitlines() if "rowpost()" in line)
-    given = f"URL={service.base}\nTOKEN={service.login()}\n{rowpost}\n"
 
-    run = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", given + commands_under("Contact form")],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        timeout=60,
-        check=False,
-    )
+    taken, masked, shown, counted, retried = pasted(service, "Contact form", tmp_path)
 
-    assert run.returncode == 0, run.stderr
-    taken, masked, shown, counted, retried = map(json.loads, run.stdout.splitlines())
     assert taken["status"] == "Pending"
     assert "message" not in masked
     assert (shown["message"], shown["file_attached"]) == ("Please see the file.", "document.txt")
