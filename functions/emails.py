@@ -39,8 +39,8 @@ _HEADER_NAME = "^(X-[A-Za-z0-9-]{1,70}|List-[A-Za-z0-9-]{1,70}|References|In-Rep
 _CONTENT = ("html_content", "text_content")
 _TOKEN = "[A-Za-z0-9!#$&^_.+-]{1,100}"
 _PARAMETER = rf' *; *{_TOKEN}=({_TOKEN}|"[ !#-\[\]-~]{{1,100}}")'
-_CONTENT_TYPE = f"^{_TOKEN}/{_TOKEN}({_PARAMETER})*$"
-_CONTENT_ID = "^[!-;=?-~]{1,60}$"
+CONTENT_TYPE = f"^{_TOKEN}/{_TOKEN}({_PARAMETER})*$"
+CONTENT_ID = "^[!-;=?-~]{1,60}$"
 
 # As written by hand, and as a template that comes with Rowpost.
 _FORMS: list[JsonValue] = [
@@ -113,9 +113,9 @@ class AttachedFile(SnakeInput):
     """
 
     filename: str = Field(min_length=1, max_length=255)
-    content_type: Annotated[str, Field(max_length=255, pattern=_CONTENT_TYPE)] | None = None
+    content_type: Annotated[str, Field(max_length=255, pattern=CONTENT_TYPE)] | None = None
     content_base64: Base64 = Field(repr=False)
-    content_id: Annotated[str, Field(pattern=_CONTENT_ID)] | None = None
+    content_id: Annotated[str, Field(pattern=CONTENT_ID)] | None = None
 
 
 class EmailToSend(SnakeInput):

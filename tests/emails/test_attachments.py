@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from functions.emails import CONTENT_ID, CONTENT_TYPE
 from shared.application import Application
 from shared.attachments.folder import FolderStore
+from shared.attachments.names import safe_name
 from shared.database.database import Database
 from shared.database.tables import loose_files
+from shared.delivery.addresses import Mailbox
+from shared.delivery.compose import compose
+from shared.delivery.draft import Attachment, Draft
 from shared.outbox.attachments import attachments_of
 from shared.settings import Settings
 from tests.emails.conftest import Api, email
@@ -253,6 +262,35 @@ def test_the_content_of_a_file_is_in_no_error_and_in_no_repr(api: Api) -> None:
     assert reply.status == 422
     assert secret.encode() not in reply.body
     assert "secret" not in repr(AttachedFile(filename="a", content_base64=secret))
+
+
+@given(
+    content_type=st.from_regex(CONTENT_TYPE.strip("^$"), fullmatch=True).filter(
+        lambda kind: len(kind) < 256
+    ),
+    content_id=st.from_regex(CONTENT_ID.strip("^$"), fullmatch=True),
+    filename=st.text(min_size=1, max_size=255),
+)
+def test_every_file_that_is_taken_can_be_composed(
+    content_type: str, content_id: str, filename: str
+) -> None:
+    draft = Draft(
+        sender=Mailbox("shop@example.com"),
+        to=(Mailbox("ann@example.com"),),
+        message_id="<1@example.com>",
+        date=datetime(2026, 11, 21, tzinfo=UTC),
+        html="<p>Hi</p>",
+        attachments=(
+            Attachment(safe_name(filename), PDF, content_type),
+            Attachment(safe_name(filename), PDF, content_id=content_id),
+        ),
+    )
+
+    mail = message_from_bytes(compose(draft).content, policy=policy.default)
+
+    files = [one for one in mail.walk() if one.get_filename()]
+    assert [one.get_payload(decode=True) for one in files] == [PDF, PDF]
+    assert files[0]["Content-ID"] == f"<{content_id}>"
 
 
 def test_as_much_as_may_be_attached_arrives_as_it_was_sent(standalone: Launch) -> None:

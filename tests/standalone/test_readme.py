@@ -128,3 +128,28 @@ def test_the_contact_form_works_when_pasted(standalone: Launch, tmp_path: Path) 
     assert (shown["message"], shown["file_attached"]) == ("Please see the file.", "document.txt")
     assert (counted["total"], retried["retried"]) == (2, 0)
     assert len(service.wait_for_mail(2)) == 2
+
+
+def test_sending_files_works_when_pasted(standalone: Launch) -> None:
+    program("curl")
+    service = standalone()
+    rowpost = next(line for line in commands_under("Set it up").splitlines() if "rowpost()" in line)
+    given = f"URL={service.base}\nTOKEN={service.login()}\n{rowpost}\n"
+
+    run = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", given + commands_under("Send files along")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert run.returncode == 0, run.stderr
+    (mail,) = service.wait_for_mail(1)
+    (invoice,) = mail.iter_attachments()
+    assert invoice.get_payload(decode=True) == (ROOT / "LICENSE").read_bytes()
+    related = mail.get_body(("related",))
+    assert related is not None
+    _, logo = related.iter_parts()
+    assert (logo["Content-ID"], logo.get_filename()) == ("<logo>", "logo.gif")
