@@ -169,9 +169,9 @@ def test_an_account_without_limits_costs_no_statement(queue: Queue, smtp_server:
     assert not [one for one in statements if "Quotas" in one or "Reservations" in one]
 
 
-@pytest.mark.parametrize("step", ["claim", "mark"])
+@pytest.mark.parametrize(("step", "nth"), [("claim", 2), ("mark", 5)])
 def test_four_senders_of_whom_one_is_killed_keep_to_the_limit_and_use_it(
-    tmp_path: Path, smtp_server: Servers, step: str
+    tmp_path: Path, smtp_server: Servers, step: str, nth: int
 ) -> None:
     limit = 300
     queue = make_queue(settings_for(tmp_path))
@@ -179,7 +179,7 @@ def test_four_senders_of_whom_one_is_killed_keep_to_the_limit_and_use_it(
     queue.account(server, Rowpost_DayLimit=limit)
     queue.add(500)
 
-    victim = senders.start(tmp_path, step, 12)
+    victim = senders.start(tmp_path, step, nth)
     others = [senders.start(tmp_path) for _ in range(3)]
     try:
         victim.join(senders.LONGEST_SECONDS)
