@@ -100,7 +100,7 @@ def _draft(
         sender=_sender(email, account),
         to=_mailboxes(recipients, Kind.TO),
         cc=_mailboxes(recipients, Kind.CC),
-        reply_to=parse_recipients(email.reply_to) or account.reply_to,
+        reply_to=parse_recipients(email.reply_to) if email.reply_to else account.reply_to,
         subject=email.subject or "",
         text=email.text_alternative if is_html else body,
         html=body if is_html else None,
@@ -114,7 +114,9 @@ def _draft(
 def _sender(email: ClaimedEmail, account: Account) -> Mailbox:
     """Who it is from: whom the row names, else the account. One that stands in for another sends
     nothing in a name that is not its own."""
-    named = () if account.reply_to else parse_recipients(email.sender)
+    if not email.sender or account.reply_to:
+        return account.sender
+    named = parse_recipients(email.sender)
     return named[0] if named else account.sender
 
 

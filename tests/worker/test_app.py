@@ -38,7 +38,6 @@ BICEP_TELEMETRY = {
 }
 
 # One of the test processes runs them all, so that the worker starts once.
-pytestmark = pytest.mark.xdist_group("worker")
 
 
 @dataclass(frozen=True)
