@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     keep_record_days: float | None = Field(None, alias="ROWPOST_KEEP_RECORD_DAYS", gt=0, le=36_500)
     resend_unknown: Literal["on", "off"] = Field("off", alias="ROWPOST_RESEND_UNKNOWN")
     request_limits: Literal["on", "off"] = Field("on", alias="ROWPOST_REQUEST_LIMITS")
-    anonymous_requests: int = Field(1_200, alias="ROWPOST_ANONYMOUS_REQUESTS", ge=1)
+    anonymous_requests: int = Field(6_000, alias="ROWPOST_ANONYMOUS_REQUESTS", ge=1)
     user_requests: int = Field(60_000, alias="ROWPOST_USER_REQUESTS", ge=1)
     contact_email: str | None = Field(None, alias="CONTACT_EMAIL")
     contact_account: str | None = Field(None, alias="CONTACT_ACCOUNT")
