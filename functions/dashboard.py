@@ -11,7 +11,7 @@ from shared.database.place import place_of
 from shared.health import AWAY
 from shared.outbox.statistics import Counted
 from shared.overview import Overview
-from shared.schedule import is_open, next_run
+from shared.schedule import is_open
 from shared.security.roles import Role
 
 routes = Routes()
@@ -108,7 +108,7 @@ def _service(here: Application, overview: Overview | None) -> DashboardService:
     return DashboardService(
         status="running" if state.running else "stopped",
         last_run=state.last_run,
-        next_run=next_run(schedule, state.last_run, now) if state.running else None,
+        next_run=state.next_run(schedule, now),
         email_stats=EmailStats(total_processed=sent + failed, total_sent=sent, total_failed=failed),
         queue=DashboardQueue(
             waiting=overview.waiting,

@@ -13,7 +13,6 @@ from shared.api.endpoint import Request, Routes
 from shared.api.models import Answer, Input, Timestamp, example
 from shared.application import application
 from shared.outbox import counts
-from shared.schedule import next_run
 from shared.security.roles import Role
 
 routes = Routes()
@@ -117,11 +116,10 @@ def _stop(connection: Connection, by: str) -> Stopped:
 def _status(connection: Connection) -> ServiceStatus:
     state = service.status(connection)
     schedule = application().configuration.current().email.to_schedule()
-    now = application().clock()
     return ServiceStatus(
         status="running" if state.running else "stopped",
         started_at=state.started_at,
         last_activity=state.last_activity,
         last_run=state.last_run,
-        next_run=next_run(schedule, state.last_run, now) if state.running else None,
+        next_run=state.next_run(schedule, application().clock()),
     )

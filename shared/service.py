@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, case, func, select, update
 from shared.database.tables import service
 from shared.database.times import utc_now
 from shared.database.widths import cut
+from shared.schedule import Schedule, next_run
 
 RUNNING = "running"
 STOPPED = "stopped"
@@ -29,6 +30,10 @@ class ServiceState:
     """The queue lives in another database now."""
     runs: int
     """Scheduled runs so far: whoever takes the next one names the number that it saw."""
+
+    def next_run(self, schedule: Schedule, now: datetime) -> datetime | None:
+        """When the next scheduled run is expected; None while the service is stopped."""
+        return next_run(schedule, self.last_run, now) if self.running else None
 
 
 _the_row = service.c.Id == 1

@@ -50,10 +50,6 @@ class Reply:
         return self.code == 421
 
     @property
-    def transient(self) -> bool:
-        return 400 <= self.code < 500
-
-    @property
     def permanent(self) -> bool:
         return 500 <= self.code < 600
 

@@ -76,8 +76,8 @@ def test_sending_over_the_api_works_when_pasted(standalone: Launch) -> None:
     assert (note.get_filename(), note.get_content()) == ("note.txt", "Thank you!")
 
 
-def pasted(service: Standalone, heading: str, folder: Path | None = None) -> list[Any]:
-    """What the commands below a heading print, each line as JSON."""
+def lines_of(service: Standalone, heading: str, folder: Path = ROOT) -> list[str]:
+    """What the commands below a heading print, for somebody who is logged in."""
     rowpost = next(line for line in commands_under("Set it up").splitlines() if "rowpost()" in line)
     given = f"URL={service.base}\nTOKEN={service.login()}\n{rowpost}\n"
     run = subprocess.run(
@@ -89,25 +89,19 @@ def pasted(service: Standalone, heading: str, folder: Path | None = None) -> lis
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    return [json.loads(line) for line in run.stdout.splitlines()]
+    return run.stdout.splitlines()
+
+
+def pasted(service: Standalone, heading: str, folder: Path = ROOT) -> list[Any]:
+    """The same, each line being JSON."""
+    return [json.loads(line) for line in lines_of(service, heading, folder)]
 
 
 def test_sending_with_a_key_works_when_pasted(standalone: Launch) -> None:
     program("curl")
     service = standalone()
-    rowpost = next(line for line in commands_under("Set it up").splitlines() if "rowpost()" in line)
-    given = f"URL={service.base}\nTOKEN={service.login()}\n{rowpost}\n"
 
-    run = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", given + commands_under("Send with a key")],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-    assert run.returncode == 0, run.stderr
-    status, emails, header, line, *_, revoked = run.stdout.splitlines()
+    status, emails, header, line, *_, revoked = lines_of(service, "Send with a key")
     assert json.loads(status)["status"] in {"queued", "sending", "sent"}
     assert [one["subject"] for one in json.loads(emails)["items"]] == ["Welcome"]
     assert header == '"id","sender","recipient","date","status"'
@@ -133,19 +127,9 @@ def test_the_contact_form_works_when_pasted(standalone: Launch, tmp_path: Path) 
 def test_sending_files_works_when_pasted(standalone: Launch) -> None:
     program("curl")
     service = standalone()
-    rowpost = next(line for line in commands_under("Set it up").splitlines() if "rowpost()" in line)
-    given = f"URL={service.base}\nTOKEN={service.login()}\n{rowpost}\n"
 
-    run = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", given + commands_under("Send files along")],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    lines_of(service, "Send files along")
 
-    assert run.returncode == 0, run.stderr
     (mail,) = service.wait_for_mail(1)
     (invoice,) = mail.iter_attachments()
     assert invoice.get_payload(decode=True) == (ROOT / "LICENSE").read_bytes()
