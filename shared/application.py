@@ -14,7 +14,7 @@ from shared.configuration.document import Configuration, DatabaseAddress
 from shared.configuration.live import LiveConfiguration
 from shared.configuration.secret_store import SecretDisabled
 from shared.database import migrations
-from shared.database.brief import BriefCalls
+from shared.database.circuit_breaker import BriefCalls
 from shared.database.database import Database
 from shared.database.engine import open_engine, sql_server_url, sqlite_url
 from shared.database.errors import unreachable

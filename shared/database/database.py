@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from shared.database.errors import CommitUncertain, DatabaseUnreachable, is_transient, unreachable
-from shared.database.together import Together
+from shared.database.group_commit import Together
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from shared.database.brief import BriefCalls, NotNow
+from shared.database.circuit_breaker import BriefCalls, NotNow
 from shared.database.database import Database
 from shared.errors import RowpostError
 from shared.security import failed_logins

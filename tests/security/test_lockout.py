@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from shared.database.brief import BriefCalls
+from shared.database.circuit_breaker import BriefCalls
 from shared.database.database import Database
 from shared.database.errors import DatabaseUnreachable
 from shared.database.tables import login_failures
