@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, JsonValue, RootModel, SecretStr, model_validator
 
-from shared.accounts import changes, tryout
+from shared.accounts import admin, connection_test
 from shared.accounts.errors import AccountNotFound
 from shared.accounts.presets import PresetName
 from shared.accounts.shown import ShownAccount, shown_account, shown_accounts
@@ -160,7 +160,7 @@ class AccountList(RootModel[tuple[Account, ...]], _Answer):
 
 
 class TriedStep(_Answer):
-    step: tryout.StepName
+    step: connection_test.StepName
     success: bool
     answer: str | None
 
@@ -177,7 +177,7 @@ _SECRETS = frozenset({"password", "client_secret"})
 @routes.post("api/smtp-configs", who=Role.ADMIN, errors={409})
 def create_account(request: Request[NewAccount]) -> Created:
     """Add an account. Its password goes into the secret store and is never shown."""
-    number = changes.create(application(), request.body.given(), request.body.secret())
+    number = admin.create(application(), request.body.given(), request.body.secret())
     return Created(config_id=number)
 
 
@@ -197,14 +197,14 @@ def get_account(request: Request) -> Account:
 def change_account(request: Request[AccountChange]) -> Updated:
     """Change what is given. Another host, port, TLS mode or user needs the password again."""
     body = request.body
-    changes.change(application(), _id_in(request.path), body.given(), body.secret())
+    admin.change(application(), _id_in(request.path), body.given(), body.secret())
     return Updated()
 
 
 @routes.delete("api/smtp-configs/{id:int}", who=Role.ADMIN, errors={404})
 def delete_account(request: Request) -> Deleted:
     """Remove an account and its password. Emails that wait for it are held."""
-    held = changes.remove(application(), _id_in(request.path))
+    held = admin.remove(application(), _id_in(request.path))
     message = "SMTP configuration deleted successfully"
     if held:
         message += f". Emails that name no other account wait for one now: {held}"
@@ -214,7 +214,7 @@ def delete_account(request: Request) -> Deleted:
 @routes.post("api/smtp-configs/{id:int}/test", who=Role.ADMIN, errors={404})
 def try_account(request: Request) -> Tried:
     """Connect and log in without sending, and say what the server answered at each step."""
-    found = tryout.try_account(application(), _id_in(request.path))
+    found = connection_test.try_account(application(), _id_in(request.path))
     return Tried(
         success=found.success,
         message=found.message,

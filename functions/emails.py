@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, RootModel
 
 from shared import intake
+from shared.accounts.directory import Sender, sender_of
 from shared.api.body import MEGABYTE, parse_body
 from shared.api.caller import Caller
 from shared.api.cursor import PATTERN as CURSOR
@@ -20,7 +21,6 @@ from shared.api.models import Answer, SnakeAnswer, SnakeInput, Timestamp
 from shared.api.octets import Base64
 from shared.application import application
 from shared.attachments.keeper import Upload
-from shared.delivery.accounts import Sender, sender_of
 from shared.intake import MOST_HEADERS, MOST_RECIPIENTS, Origin, Stored, Submission
 from shared.outbox import decide, search
 from shared.outbox.attachments import MOST_FILES

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared.accounts.directory import load_accounts
 from shared.accounts.states import AccountState, account_states
 from shared.background import NoAnswerYet, Watch
 from shared.database import probe
 from shared.database.engine import driver_of
 from shared.database.errors import DatabaseUnreachable, SchemaBehind
-from shared.delivery.accounts import load_accounts
 from shared.errors import RowpostError
 from shared.overview import Overview
 

@@ -15,16 +15,16 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from shared.accounts import passwords
 from shared.accounts.account_settings import AccountSettings, settings_of
+from shared.accounts.directory import is_active, is_yes
+from shared.accounts.passwords import Binding, PasswordUnavailable
 from shared.accounts.presets import PresetName, preset
 from shared.accounts.wishes import new_settings
 from shared.application import Application
-from shared.configuration import account_passwords
-from shared.configuration.account_passwords import Binding, PasswordUnavailable
 from shared.configuration.secret_store import SecretStore
 from shared.database.errors import CommitUncertain
 from shared.database.tables import accounts
-from shared.delivery.accounts import is_active, is_yes
 from shared.errors import RowpostError
 from shared.key_file import BadKeyFile, KeyLine
 from shared.security import kept_keys
@@ -86,18 +86,18 @@ def import_keys(application: Application, lines: Sequence[KeyLine]) -> Imported:
 
 
 def _stored_password(secrets: SecretStore, row: Row[Any] | None) -> str | None:
-    if row is None or not account_passwords.is_reference(row.SMTPPassword or ""):
+    if row is None or not passwords.is_reference(row.SMTPPassword or ""):
         return None
     with suppress(PasswordUnavailable):
-        return account_passwords.resolve(secrets, row.SMTPPassword, _binding(settings_of(row)))
+        return passwords.resolve(secrets, row.SMTPPassword, _binding(settings_of(row)))
     return None
 
 
 def _keep(secrets: SecretStore, row: Row[Any] | None, one: KeyLine) -> str:
     """Store the password for the account that is there, or for the one to be made."""
     settings = _new_account(one.email, frozenset()) if row is None else settings_of(row)
-    name = account_passwords.new_name(settings.param_code)
-    return account_passwords.keep(secrets, name, one.app_password, _binding(settings))
+    name = passwords.new_name(settings.param_code)
+    return passwords.keep(secrets, name, one.app_password, _binding(settings))
 
 
 def _binding(settings: AccountSettings) -> Binding:
@@ -109,7 +109,7 @@ def _forget(secrets: SecretStore, references: Iterable[str]) -> None:
     """Secrets that nothing refers to do no harm: one that can't be deleted stays."""
     for reference in references:
         with suppress(RowpostError):
-            account_passwords.forget(secrets, reference)
+            passwords.forget(secrets, reference)
 
 
 # Accounts.

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from shared import service
-from shared.delivery.accounts import answered_codes
+from shared.accounts.directory import answered_codes
 from shared.outbox import counts
 from shared.outbox.counts import COUNT_LIMIT
 from shared.outbox.statistics import Counted, Totals

@@ -25,9 +25,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import intake, service
+from shared.accounts.directory import sender_of
 from shared.application import Application
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
-from shared.delivery.accounts import sender_of
 from shared.delivery.addresses import BadAddress, Mailbox, parse_recipients
 from shared.delivery.at_once import Fate, fate_of, send_at_once
 from shared.delivery.tick import ServiceStopped

@@ -9,17 +9,17 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from shared.accounts.errors import BadAccountValue
-from shared.accounts.presets import PresetName
-from shared.configuration.account_passwords import Binding
-from shared.database.widths import width
-from shared.delivery.accounts import (
+from shared.accounts.directory import (
     IMPLICIT_TLS_PORT,
     binding_of,
     is_active,
     is_yes,
     tls_of,
 )
+from shared.accounts.errors import BadAccountValue
+from shared.accounts.passwords import Binding
+from shared.accounts.presets import PresetName
+from shared.database.widths import width
 from shared.delivery.addresses import BadAddress, envelope_address, parse_recipients
 from shared.delivery.opening import TlsMode
 from shared.outbox.limits import Window, letters_of, windows_of

@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
+from shared.accounts import passwords
+from shared.accounts.directory import binding_of, has_plain_password
+from shared.accounts.passwords import Binding
 from shared.application import Application
-from shared.configuration import account_passwords
-from shared.configuration.account_passwords import Binding
 from shared.database.tables import accounts
-from shared.delivery.accounts import binding_of, has_plain_password
 
 
 def move_passwords(application: Application) -> list[str]:
@@ -31,13 +31,13 @@ def _move(application: Application, row: Row[Any]) -> bool:
     reference = _keep(application, row, binding) if binding else None
     moved = application.database().run(lambda connection: _refer(connection, row, reference))
     if not moved:
-        account_passwords.forget(application.secrets, reference)
+        passwords.forget(application.secrets, reference)
     return moved
 
 
 def _keep(application: Application, row: Row[Any], binding: Binding) -> str:
-    name = account_passwords.new_name(row.ParamCode or "")
-    return account_passwords.keep(application.secrets, name, row.SMTPPassword, binding)
+    name = passwords.new_name(row.ParamCode or "")
+    return passwords.keep(application.secrets, name, row.SMTPPassword, binding)
 
 
 def _refer(connection: Connection, row: Row[Any], reference: str | None) -> bool:

@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from shared.accounts.account_settings import AccountSettings, settings_of
+from shared.accounts.directory import load_accounts
 from shared.accounts.errors import AccountNotFound
 from shared.accounts.states import AccountState, account_states
 from shared.application import Application
 from shared.database.tables import accounts
-from shared.delivery.accounts import load_accounts
 from shared.outbox.statistics import SentSoFar, sent_by_account
 
 _ALL = select(accounts).order_by(accounts.c.Rowpost_Id)

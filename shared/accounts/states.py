@@ -8,9 +8,9 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from shared.delivery.accounts import Account, AccountBook
-from shared.delivery.fallback import stand_ins
-from shared.delivery.pauses import pauses
+from shared.accounts.directory import Account, AccountBook
+from shared.accounts.failover import stand_ins
+from shared.accounts.pauses import pauses
 from shared.outbox import quota
 from shared.outbox.limits import Units, minute_of
 

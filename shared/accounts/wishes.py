@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.accounts.account_settings import AccountSettings, code_from
+from shared.accounts.directory import IMPLICIT_TLS_PORT
 from shared.accounts.errors import BadAccountValue
 from shared.accounts.presets import Preset, preset
-from shared.delivery.accounts import IMPLICIT_TLS_PORT
 from shared.delivery.opening import TlsMode
 
 Given = Mapping[str, Any]

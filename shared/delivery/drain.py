@@ -31,15 +31,15 @@ from sqlalchemy import Connection as SqlConnection
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared import service
+from shared.accounts.directory import Account, load_accounts
+from shared.accounts.failover import stand_ins
+from shared.accounts.pauses import Pause, end_pause, pause, pauses, return_probe, take_probe
 from shared.application import Application
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
-from shared.delivery.accounts import Account, load_accounts
 from shared.delivery.attached_files import AttachedFiles
 from shared.delivery.connection import Connection, Parts, Trouble
-from shared.delivery.fallback import stand_ins
 from shared.delivery.lease_keeper import LeaseKeeper
 from shared.delivery.line import Line
-from shared.delivery.pauses import Pause, end_pause, pause, pauses, return_probe, take_probe
 from shared.delivery.pump import Pump
 from shared.delivery.quotas import Quotas
 from shared.delivery.ration import QuotaTaken, Take

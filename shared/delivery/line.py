@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 
-from shared.delivery.accounts import Account
+from shared.accounts.directory import Account
 from shared.delivery.pump import Signal
 from shared.outbox.claim import ClaimedEmail
 

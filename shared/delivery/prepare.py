@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from shared.delivery.accounts import Account
+from shared.accounts.directory import Account
 from shared.delivery.addresses import Mailbox, envelope_address, parse_recipients, unique
 from shared.delivery.bad_email import BadEmail
 from shared.delivery.compose import compose

@@ -7,8 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from shared.accounts.directory import Account, AccountBook, load_accounts
 from shared.application import Application
-from shared.delivery.accounts import Account, AccountBook, load_accounts
 from shared.delivery.addresses import Mailbox, envelope_address, parse_recipients
 from shared.delivery.bad_email import BadAddress
 from shared.delivery.compose import Draft, Message, compose

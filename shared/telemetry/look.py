@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.delivery.accounts import load_accounts
+from shared.accounts.directory import load_accounts
 from shared.errors import RowpostError
 from shared.outbox import quota
 from shared.outbox.limits import Units, minute_of

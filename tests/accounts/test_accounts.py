@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from shared.accounts.directory import AccountBook, load_accounts
 from shared.accounts.move_passwords import move_passwords
+from shared.accounts.pauses import pause, pauses
 from shared.application import Application
 from shared.database.tables import accounts
-from shared.delivery.accounts import AccountBook, load_accounts
-from shared.delivery.pauses import pause, pauses
 from tests.accounts.conftest import Ask
 from tests.support.queue import Queue
 

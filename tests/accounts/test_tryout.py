@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.accounts import tryout
+from shared.accounts import connection_test
 from tests.accounts.conftest import Ask
 from tests.support.queue import Queue
 from tests.support.smtp import Hang, SmtpServer, TlsFiles, refused_port

@@ -12,11 +12,11 @@ import pytest
 from sqlalchemy import update
 
 from shared import service
+from shared.accounts.pauses import pause
 from shared.application import Application, use
 from shared.database import tables
 from shared.database.database import Database
 from shared.delivery import tick
-from shared.delivery.pauses import pause
 from shared.settings import Settings
 from tests.support.api import Client
 from tests.support.queue import Queue

@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 
+from shared.accounts.directory import ensure_catcher
 from shared.application import Application
-from shared.delivery.accounts import ensure_catcher
 from shared.outbox.add import NewEmail, add
 from shared.outbox.states import Lane
 from standalone.catcher import Catcher

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.configuration.account_passwords import (
+from shared.accounts.passwords import (
     Binding,
     PasswordUnavailable,
     is_reference,

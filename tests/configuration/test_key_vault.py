@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.accounts import passwords
+from shared.accounts.passwords import Binding
 from shared.api.errors import as_api_error
-from shared.configuration import account_passwords
-from shared.configuration.account_passwords import Binding
 from shared.configuration.key_vault import (
     LONGEST_VALUE_BYTES,
     RECENT_SECONDS,
@@ -206,21 +206,21 @@ class TestOutages:
         store = vault_store(clock=clock)
         configuration = LiveConfiguration(store, clock=clock)
         binding = Binding("smtp.example.com", 587, "starttls", "orders")
-        reference = account_passwords.keep(store, "orders", "hush", binding)
+        reference = passwords.keep(store, "orders", "hush", binding)
         known = configuration.current()
         assert store.problem() is None
 
         with outage():
             clock.advance(3600)
             assert configuration.current() == known
-            assert account_passwords.resolve(store, reference, binding) == "hush"
+            assert passwords.resolve(store, reference, binding) == "hush"
             problem = store.problem()
 
         assert problem
         assert re.search(r"since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", problem)
         assert NAME not in problem
         clock.advance(3600)
-        assert account_passwords.resolve(store, reference, binding) == "hush"
+        assert passwords.resolve(store, reference, binding) == "hush"
         assert store.problem() is None
 
     def test_a_problem_lasts_since_it_began(self, key_vault: KeyVault) -> None:

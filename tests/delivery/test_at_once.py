@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from shared import service
+from shared.accounts.pauses import pause
 from shared.delivery.at_once import Fate, send_at_once
-from shared.delivery.pauses import pause
 from shared.outbox.states import Flag
 from tests.faults.senders import settings_for
 from tests.support.queue import Queue, make_queue

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from shared.accounts.pauses import end_pause, pause
 from shared.database.database import Database
 from shared.delivery.drain import Order, drain
-from shared.delivery.pauses import end_pause, pause
 from shared.outbox.lease import Lease
 from shared.outbox.resolve import Decision, resolve
 from shared.outbox.slots import renew_slots, return_all_slots, return_slot, take_slot

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import ClauseElement, Connection, literal, select, update
 from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 
+from shared.accounts import pauses
+from shared.accounts.pauses import Pause, end_pause, pause, take_probe
 from shared.database.database import Database
 from shared.database.tables import usage
 from shared.database.times import utc_now
-from shared.delivery import pauses
-from shared.delivery.pauses import Pause, end_pause, pause, take_probe
 
 ACCOUNT = 7
 REASON = "535 5.7.8 Authentication credentials invalid"

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
+from shared.accounts import passwords
+from shared.accounts.directory import load_accounts
+from shared.accounts.passwords import Binding, PasswordUnavailable
 from shared.application import Application
-from shared.configuration import account_passwords
-from shared.configuration.account_passwords import Binding, PasswordUnavailable
 from shared.database.tables import accounts, keys
-from shared.delivery.accounts import load_accounts
 from shared.delivery.session import TlsMode
 from shared.key_file import BadKeyFile, KeyLine
 from shared.key_import import Imported, import_keys
@@ -88,7 +88,7 @@ def test_a_password_goes_to_gmail_only(application: Application) -> None:
     (reference,) = application.secrets.names("smtp-")
 
     with pytest.raises(PasswordUnavailable):
-        account_passwords.resolve(
+        passwords.resolve(
             application.secrets,
             f"secret:{reference}",
             Binding("evil.example.com", 587, "starttls", FIRST.email),

@@ -16,8 +16,8 @@ import jwt
 import pytest
 
 from shared import reset_codes, service
+from shared.accounts.pauses import pause
 from shared.delivery import tick
-from shared.delivery.pauses import pause
 from shared.security.roles import Role
 from tests.reset.conftest import CODE, EMAIL, Begin
 from tests.support.smtp import After, Hang, SmtpServer

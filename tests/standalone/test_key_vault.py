@@ -7,8 +7,8 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
-from shared.configuration import account_passwords
-from shared.configuration.account_passwords import Binding
+from shared.accounts import passwords
+from shared.accounts.passwords import Binding
 from shared.configuration.document import Configuration, EmailSchedule
 from shared.configuration.live import SECRET_NAME, LiveConfiguration
 from shared.security import logins
@@ -74,7 +74,7 @@ def test_the_service_outlives_its_vault(
 def add_account(service: Standalone, server: SmtpServer) -> None:
     """An account whose password is in the vault."""
     binding = Binding("127.0.0.1", server.port, "none", LOGIN[0])
-    reference = account_passwords.keep(vault_store(), "orders", LOGIN[1], binding)
+    reference = passwords.keep(vault_store(), "orders", LOGIN[1], binding)
     with closing(sqlite3.connect(service.database)) as database, database:
         database.execute(
             "INSERT INTO tbl_EMailParameters (SMTPServer, SMTPPort, SMTPMailId, SMTPAccountName, "

@@ -12,17 +12,17 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from shared.accounts import passwords
 from shared.accounts.account_settings import AccountSettings, settings_of
+from shared.accounts.directory import answered_codes
 from shared.accounts.errors import AccountNotFound, BadAccountValue, CodeTaken
+from shared.accounts.passwords import same_connection
+from shared.accounts.pauses import end_pause
 from shared.accounts.wishes import Given, changed_settings, new_settings
 from shared.application import Application
-from shared.configuration import account_passwords
-from shared.configuration.account_passwords import same_connection
 from shared.configuration.secret_store import SecretStore, SecretStoreUnavailable
 from shared.database.errors import CommitUncertain
 from shared.database.tables import accounts, quotas, slots, usage
-from shared.delivery.accounts import answered_codes
-from shared.delivery.pauses import end_pause
 from shared.outbox.counts import waiting_for
 
 log = logging.getLogger("rowpost.accounts")
@@ -179,8 +179,8 @@ def _with_password(
     if password is not None:
         if settings.binding is None:
             raise BadAccountValue("username", "Give the user name that the password belongs to.")
-        name = account_passwords.new_name(settings.param_code)
-        reference = account_passwords.keep(application.secrets, name, password, settings.binding)
+        name = passwords.new_name(settings.param_code)
+        reference = passwords.keep(application.secrets, name, password, settings.binding)
     try:
         return application.database().run(lambda connection: write(connection, reference))
     except CommitUncertain:
@@ -211,6 +211,6 @@ def _unused(connection: Connection, reference: str | None) -> str | None:
 def _forget(secrets: SecretStore, reference: str | None) -> None:
     """A secret that nothing refers to does no harm, so a store that is away holds nobody up."""
     try:
-        account_passwords.forget(secrets, reference)
+        passwords.forget(secrets, reference)
     except SecretStoreUnavailable:
         log.warning("a password that is no longer used could not be deleted from the secret store")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
-from shared.delivery.accounts import Account
+from shared.accounts.directory import Account
 
 
 def stand_ins(accounts: Sequence[Account], resting: Collection[int]) -> Iterator[Account]:

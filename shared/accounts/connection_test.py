@@ -8,11 +8,11 @@ from typing import Literal
 
 from sqlalchemy import select
 
+from shared.accounts.directory import BadAccount, server_of
 from shared.accounts.errors import AccountNotFound
+from shared.accounts.passwords import PasswordUnavailable
 from shared.application import Application
-from shared.configuration.account_passwords import PasswordUnavailable
 from shared.database.tables import accounts
-from shared.delivery.accounts import BadAccount, server_of
 from shared.delivery.opening import AccountFault, Server, try_connection
 from shared.delivery.pump import Pump
 from shared.delivery.reply import Stage

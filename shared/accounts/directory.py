@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, RowMapping, func, insert, select, update
 
-from shared.configuration import account_passwords
-from shared.configuration.account_passwords import Binding, PasswordUnavailable
+from shared.accounts import passwords
+from shared.accounts.passwords import Binding, PasswordUnavailable
 from shared.configuration.secret_store import SecretStore, SecretStoreUnavailable
 from shared.database.tables import accounts
 from shared.delivery.access_tokens import AccessTokens, access_tokens
@@ -258,9 +258,9 @@ def _tokens(row: Row[Any], secret: str | None) -> AccessTokens | None:
 
 def _password(row: Row[Any], binding: Binding, secrets: SecretStore) -> str | None:
     stored: str | None = row.SMTPPassword or None
-    if stored is None or not account_passwords.is_reference(stored):
+    if stored is None or not passwords.is_reference(stored):
         return stored
-    return account_passwords.resolve(secrets, stored, binding)
+    return passwords.resolve(secrets, stored, binding)
 
 
 def _sender(row: Row[Any]) -> Mailbox:
@@ -294,4 +294,4 @@ def _plain_passwords(rows: Sequence[Row[Any]]) -> tuple[str, ...]:
 
 def has_plain_password(row: Row[Any]) -> bool:
     """Whether the account's password stands in the table itself."""
-    return bool(row.SMTPPassword) and not account_passwords.is_reference(row.SMTPPassword)
+    return bool(row.SMTPPassword) and not passwords.is_reference(row.SMTPPassword)
