@@ -15,7 +15,7 @@ from shared.api.endpoint import Request, Routes
 from shared.api.models import Answer, Input, Timestamp
 from shared.application import application
 from shared.delivery.opening import TlsMode
-from shared.outbox.limits import Window
+from shared.limits.sending_limits import Window
 from shared.security.roles import Role
 
 routes = Routes()

@@ -16,7 +16,7 @@ from shared.delivery.access_tokens import AccessTokens, access_tokens
 from shared.delivery.addresses import BadAddress, Mailbox, parse_recipients
 from shared.delivery.session import Server, TlsMode
 from shared.errors import RowpostError
-from shared.outbox.limits import Limits, windows_of
+from shared.limits.sending_limits import Limits, windows_of
 from shared.settings import Settings
 
 CATCHER = "CATCHER"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shared.delivery.opening import TlsMode
-from shared.outbox.limits import Window
+from shared.limits.sending_limits import Window
 
 
 class PresetName(StrEnum):

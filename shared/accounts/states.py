@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from shared.accounts.directory import Account, AccountBook
 from shared.accounts.failover import stand_ins
 from shared.accounts.pauses import pauses
-from shared.outbox import quota
-from shared.outbox.limits import Units, minute_of
+from shared.limits import reservations
+from shared.limits.sending_limits import Units, minute_of
 
 State = Literal["ready", "paused", "out_of_quota", "unusable"]
 
@@ -36,9 +36,9 @@ def account_states(connection: Connection, book: AccountBook) -> tuple[AccountSt
     """The state of each account in the book."""
     resting = pauses(connection)
     deputies = {one.stands_in_for: one.code for one in stand_ins(book.usable, resting)}
-    minute = minute_of(quota.now(connection))
+    minute = minute_of(reservations.now(connection))
     limited = [one.id for one in book.usable if one.limits]
-    used = quota.used(connection, limited, minute) if limited else {}
+    used = reservations.used(connection, limited, minute) if limited else {}
 
     def state(account: Account) -> AccountState:
         if (pause := resting.get(account.id)) is not None:

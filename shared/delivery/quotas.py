@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection
 
 from shared.delivery.ration import Ration, Take, claim_ration
-from shared.outbox import quota
+from shared.limits import reservations
+from shared.limits.sending_limits import Limits
 from shared.outbox.claim import Wanted
 from shared.outbox.lease import Lease
-from shared.outbox.limits import Limits
 from shared.outbox.mark import Mark
 
 
@@ -52,23 +52,23 @@ class Quotas:
         }
         if not limited:
             return list(marks)
-        refused = limited.keys() - quota.confirm(connection, limited, self._lease)
+        refused = limited.keys() - reservations.confirm(connection, limited, self._lease)
         return [one for one in marks if one.email_id not in refused]
 
     def spend(self, connection: Connection, marked: Iterable[int]) -> None:
         """These were marked: what they have reserved is used."""
         if ids := self._limited(marked):
-            quota.spend(connection, ids, self._lease)
+            reservations.spend(connection, ids, self._lease)
 
     def release(self, connection: Connection, ended: Iterable[int]) -> None:
         """These are ours no longer: what they have not spent is there for others."""
         if ids := self._limited(ended):
-            quota.release(connection, ids, self._lease)
+            reservations.release(connection, ids, self._lease)
 
     def release_all(self, connection: Connection) -> None:
         """The end: nothing stays reserved, also of a claim whose commit looked like a failure."""
         if self._ever:
-            quota.release_all(connection, self._lease)
+            reservations.release_all(connection, self._lease)
 
     def forget(self, *several: Iterable[int]) -> None:
         """What was done with these has been committed."""

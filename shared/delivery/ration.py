@@ -15,12 +15,12 @@ from shared.delivery.bad_email import BadEmail
 from shared.delivery.prepare import recipients_of
 from shared.delivery.screen import screened
 from shared.errors import RowpostError
-from shared.outbox import quota
+from shared.limits import reservations
+from shared.limits.reservations import Reservation
+from shared.limits.sending_limits import Limits, Units, minute_of
 from shared.outbox.claim import ClaimedEmail, UnreadableEmail, Wanted, fetch
 from shared.outbox.give_back import give_back
 from shared.outbox.lease import Lease
-from shared.outbox.limits import Limits, Units, minute_of
-from shared.outbox.quota import Reservation
 from shared.outbox.recipients import RecipientState
 
 Take = Callable[[Connection, Wanted, Lease], Sequence[int]]
@@ -51,11 +51,11 @@ def claim_ration(
     An email that does not fit waits, and a smaller one behind it may go. Raises QuotaTaken, with
     which the whole transaction is to be rolled back.
     """
-    time = quota.now(connection)
+    time = reservations.now(connection)
     minute = minute_of(time)
     if not limits.same_windows(minute, minute_of(time + _LAST_MOMENT)):
         return Ration(opens_in=_LAST_MOMENT.total_seconds())
-    used = quota.used(connection, [limits.account_id], minute)[limits.account_id]
+    used = reservations.used(connection, [limits.account_id], minute)[limits.account_id]
     if (opens_at := limits.opens_at(used, minute)) is not None:
         return Ration(opens_in=_seconds(opens_at, time))
     for most in (min(wanted.most, limits.emails_left(used)), _LOOK_FURTHER):
@@ -112,12 +112,12 @@ def _keep(
     total = Units()
     for _, units in fitting.units:
         total = total.plus(units)
-    if not quota.reserve(connection, limits, minute, total):
+    if not reservations.reserve(connection, limits, minute, total):
         raise QuotaTaken("the account's quota was used up by another sender")
     reserved = [
         Reservation(email_id, limits.account_id, minute, units) for email_id, units in fitting.units
     ]
-    quota.note(connection, reserved, lease)
+    reservations.note(connection, reserved, lease)
 
 
 def _recipients(email: ClaimedEmail) -> int:

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from sqlalchemy import Connection
 
 from shared.delivery.line import Line
+from shared.limits.connection_slots import renew_slots, return_all_slots, return_slot, take_slot
 from shared.outbox.lease import Lease
-from shared.outbox.slots import renew_slots, return_all_slots, return_slot, take_slot
 
 
 class Write(Protocol):

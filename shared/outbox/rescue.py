@@ -8,9 +8,9 @@ from sqlalchemy import Connection, case, func, literal_column, null, update
 
 from shared.database.tables import emails
 from shared.database.times import utc_now
+from shared.limits.reservations import release_orphans
 from shared.outbox.conditions import leased
 from shared.outbox.confidential import empty_ended
-from shared.outbox.quota import release_orphans
 from shared.outbox.states import Flag
 from shared.outbox.statistics import Counted, count
 

@@ -9,8 +9,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.accounts.directory import load_accounts
 from shared.errors import RowpostError
-from shared.outbox import quota
-from shared.outbox.limits import Units, minute_of
+from shared.limits import reservations
+from shared.limits.sending_limits import Units, minute_of
 from shared.telemetry.measures import QueueReading
 
 if TYPE_CHECKING:
@@ -44,6 +44,6 @@ def _usage(application: Application) -> dict[str, float]:
         limited = [one for one in book.usable if one.limits]
         if not limited:
             return {}
-        minute = minute_of(quota.now(connection))
-        used = quota.used(connection, [one.id for one in limited], minute)
+        minute = minute_of(reservations.now(connection))
+        used = reservations.used(connection, [one.id for one in limited], minute)
     return {one.code: one.limits.usage(used.get(one.id, Units())) for one in limited}

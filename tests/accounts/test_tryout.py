@@ -71,7 +71,7 @@ def test_the_step_that_fails_comes_last_with_the_servers_words(
 def test_a_server_that_is_not_there_and_one_that_says_nothing_are_told(
     ask: Ask, smtp_server: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tryout, "LONGEST_SECONDS", 0.5)
+    monkeypatch.setattr(connection_test, "LONGEST_SECONDS", 0.5)
     silent = smtp_server(reactions={"EHLO": Hang()})
 
     began = time.monotonic()

@@ -13,9 +13,9 @@ import pytest
 from shared.accounts.pauses import end_pause, pause
 from shared.database.database import Database
 from shared.delivery.drain import Order, drain
+from shared.limits.connection_slots import renew_slots, return_all_slots, return_slot, take_slot
 from shared.outbox.lease import Lease
 from shared.outbox.resolve import Decision, resolve
-from shared.outbox.slots import renew_slots, return_all_slots, return_slot, take_slot
 from tests.faults.senders import settings_for
 from tests.support.database import change
 from tests.support.queue import Queue, make_queue

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.outbox.limits import Limits, Units, Window, letters_of, minute_of, windows_of
+from shared.limits.sending_limits import Limits, Units, Window, letters_of, minute_of, windows_of
 
 NOON = minute_of(datetime(2026, 11, 21, 12, 34, 56, tzinfo=UTC))
 

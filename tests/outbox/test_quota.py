@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import Connection, func, select, update
 
 from shared.database.database import Database
-from shared.database.tables import emails, quotas, reservations
-from shared.outbox import quota
+from shared.database.tables import emails, quotas
+from shared.database.tables import reservations as reservation_rows
+from shared.limits import reservations
+from shared.limits.reservations import Reservation
+from shared.limits.sending_limits import Limits, Units, minute_of
 from shared.outbox.lease import Lease
-from shared.outbox.limits import Limits, Units, minute_of
-from shared.outbox.quota import Reservation
 from shared.outbox.rescue import rescue
 from tests.outbox.sender import Sender
 from tests.support.database import insert_rows, let_leases_run_out
@@ -24,26 +25,26 @@ ONE = Units(1, 1, 1)
 
 def now_minute(database: Database) -> int:
     with database.read() as connection:
-        return minute_of(quota.now(connection))
+        return minute_of(reservations.now(connection))
 
 
 def reserve(database: Database, limits: Limits, units: Units = ONE, minute: int = 0) -> bool:
     with database.write() as connection:
-        time = minute or minute_of(quota.now(connection))
-        return quota.reserve(connection, limits, time, units)
+        time = minute or minute_of(reservations.now(connection))
+        return reservations.reserve(connection, limits, time, units)
 
 
 def used(database: Database, account_id: int = 1, later: int = 0) -> Units:
     with database.read() as connection:
-        time = minute_of(quota.now(connection)) + later
-        return quota.used(connection, [account_id], time)[account_id]
+        time = minute_of(reservations.now(connection)) + later
+        return reservations.used(connection, [account_id], time)[account_id]
 
 
 def reserve_for(database: Database, lease: Lease, ids: Sequence[int], limits: Limits) -> None:
     with database.write() as connection:
-        minute = minute_of(quota.now(connection))
-        assert quota.reserve(connection, limits, minute, Units(*(3 * [len(ids)])))
-        quota.note(connection, [Reservation(one, 1, minute, ONE) for one in ids], lease)
+        minute = minute_of(reservations.now(connection))
+        assert reservations.reserve(connection, limits, minute, Units(*(3 * [len(ids)])))
+        reservations.note(connection, [Reservation(one, 1, minute, ONE) for one in ids], lease)
 
 
 def let_a_day_pass(database: Database) -> None:
@@ -55,7 +56,7 @@ def let_a_day_pass(database: Database) -> None:
 
 def reserved_rows(database: Database) -> int:
     with database.read() as connection:
-        return connection.scalar(select(func.count()).select_from(reservations)) or 0
+        return connection.scalar(select(func.count()).select_from(reservation_rows)) or 0
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,9 @@ def test_many_at_once_never_reserve_too_much(database: Database) -> None:
     limits, granted = Limits(1, day=50), []
 
     def take_one(connection: Connection) -> bool:
-        return quota.reserve(connection, limits, minute_of(quota.now(connection)), ONE)
+        return reservations.reserve(
+            connection, limits, minute_of(reservations.now(connection)), ONE
+        )
 
     def take() -> None:
         granted.extend([database.run(take_one) for _ in range(10)])
@@ -121,7 +124,7 @@ def test_what_is_released_can_be_reserved_again_and_once_only(database: Database
 
     for _ in range(2):
         with database.write() as connection:
-            quota.release(connection, [7, 8], LEASE)
+            reservations.release(connection, [7, 8], LEASE)
 
     assert used(database).day == 1
     assert reserve(database, limits, Units(2, 2, 2))
@@ -132,8 +135,8 @@ def test_what_is_spent_is_not_released(database: Database) -> None:
     reserve_for(database, LEASE, [7, 8], Limits(1, day=3))
 
     with database.write() as connection:
-        quota.spend(connection, [7], LEASE)
-        quota.release_all(connection, LEASE)
+        reservations.spend(connection, [7], LEASE)
+        reservations.release_all(connection, LEASE)
 
     assert used(database).day == 1
     assert reserved_rows(database) == 0
@@ -143,8 +146,8 @@ def test_nobody_releases_what_another_sender_has_reserved(database: Database) ->
     reserve_for(database, LEASE, [7], Limits(1, day=3))
 
     with database.write() as connection:
-        quota.release(connection, [7], Lease.new(60))
-        quota.release_all(connection, Lease.new(60))
+        reservations.release(connection, [7], Lease.new(60))
+        reservations.release_all(connection, Lease.new(60))
 
     assert used(database).day == 1
 
@@ -158,7 +161,7 @@ def test_what_was_reserved_in_a_former_window_is_released_from_that_one(
     reserve(database, limits)
 
     with database.write() as connection:
-        quota.release(connection, [7, 8], LEASE)
+        reservations.release(connection, [7, 8], LEASE)
 
     assert used(database) == ONE
 
@@ -172,7 +175,7 @@ def test_a_reservation_moves_along_into_the_window_in_which_it_is_spent(
     reserve(database, limits)
 
     with database.write() as connection:
-        confirmed = quota.confirm(connection, {7: limits, 8: limits, 9: limits}, LEASE)
+        confirmed = reservations.confirm(connection, {7: limits, 8: limits, 9: limits}, LEASE)
 
     assert len(confirmed) == 1
     assert confirmed < {7, 8}
@@ -190,7 +193,7 @@ def test_a_rescue_releases_what_the_dead_had_reserved_and_not_spent(database: Da
     reserve_for(database, alive.lease, others, limits)
     dead.mark(ids[0])
     with database.write() as connection:
-        quota.spend(connection, ids[:1], dead.lease)
+        reservations.spend(connection, ids[:1], dead.lease)
     let_leases_run_out(database)
     with database.write() as connection:
         connection.execute(

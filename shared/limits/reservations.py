@@ -28,9 +28,9 @@ from sqlalchemy.exc import IntegrityError
 
 from shared.database.tables import emails, quotas, reservations
 from shared.database.times import utc_now
+from shared.limits.sending_limits import Limits, Units, Window, minute_of
 from shared.outbox.conditions import IDS, TOKEN, flag_is
 from shared.outbox.lease import Lease
-from shared.outbox.limits import Limits, Units, Window, minute_of
 from shared.outbox.states import Flag
 
 # Between the mark and the moment when the mail server has the whole email.
