@@ -22,9 +22,9 @@ from shared.attachments.keeper import Upload
 from shared.attachments.pending import PendingFiles, TooMuchAttached
 from shared.database.tables import accounts
 from shared.database.widths import width
-from shared.delivery.addresses import BadAddress, Mailbox, parse_recipients, unique
 from shared.delivery.tokens import DrainToken, TokenNotPut
 from shared.errors import RowpostError
+from shared.mime.addresses import BadAddress, Mailbox, parse_recipients, unique
 from shared.outbox.add import BadValue, DatabaseMoved, NewEmail, add, check
 from shared.outbox.attachments import MOST_FILES
 from shared.outbox.recipients import Kind, KnownRecipient

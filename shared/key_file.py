@@ -11,8 +11,8 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from shared.delivery.addresses import BadAddress, parse_recipients
 from shared.errors import RowpostError
+from shared.mime.addresses import BadAddress, parse_recipients
 from shared.security.keys import LONGEST_CHARACTERS, is_possible
 
 COLUMNS = ("key", "email", "app_password")

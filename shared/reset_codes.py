@@ -28,7 +28,6 @@ from shared import intake, service
 from shared.accounts.directory import sender_of
 from shared.application import Application
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
-from shared.delivery.addresses import BadAddress, Mailbox, parse_recipients
 from shared.delivery.at_once import Fate, fate_of, send_at_once
 from shared.delivery.tick import ServiceStopped
 from shared.errors import RowpostError
@@ -40,6 +39,7 @@ from shared.intake import (
     Submission,
     UnknownAccount,
 )
+from shared.mime.addresses import BadAddress, Mailbox, parse_recipients
 from shared.outbox.add import BadValue
 from shared.outbox.confidential import withdraw
 from shared.outbox.kept_answers import AlreadyKept, KeptAnswer, keep_answer

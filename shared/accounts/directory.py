@@ -13,10 +13,10 @@ from shared.accounts.passwords import Binding, PasswordUnavailable
 from shared.configuration.secret_store import SecretStore, SecretStoreUnavailable
 from shared.database.tables import accounts
 from shared.delivery.access_tokens import AccessTokens, access_tokens
-from shared.delivery.addresses import BadAddress, Mailbox, parse_recipients
 from shared.delivery.session import Server, TlsMode
 from shared.errors import RowpostError
 from shared.limits.sending_limits import Limits, windows_of
+from shared.mime.addresses import BadAddress, Mailbox, parse_recipients
 from shared.settings import Settings
 
 CATCHER = "CATCHER"

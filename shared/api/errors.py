@@ -25,10 +25,10 @@ from shared.database.errors import (
     SchemaBehind,
     is_transient,
 )
-from shared.delivery.bad_email import BadAddress
 from shared.delivery.tick import ServiceStopped
 from shared.delivery.trial import AccountUnusable, TrialFailed, UnknownAccount
 from shared.errors import RowpostError
+from shared.mime.bad_email import BadAddress
 from shared.moving import PasswordNeeded, ServiceRuns, TargetUnreachable
 from shared.outbox.add import DatabaseMoved
 from shared.outbox.decide import ContentRemoved, NotEnded, NotWaiting

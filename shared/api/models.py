@@ -26,7 +26,7 @@ Timestamp = Annotated[
 EmailAddress = Annotated[
     str, Field(min_length=3, max_length=320, json_schema_extra={"format": "email"})
 ]
-"""One address; `shared.delivery.addresses` judges its form."""
+"""One address; `shared.mime.addresses` judges its form."""
 
 
 def example(**fields: Any) -> ConfigDict:

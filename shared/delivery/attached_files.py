@@ -12,9 +12,9 @@ import time
 from collections import deque
 
 from shared.attachments.store import AttachmentGone, AttachmentStore, AttachmentStoreUnavailable
-from shared.delivery.bad_email import BadEmail
-from shared.delivery.draft import Attachment
 from shared.delivery.pump import Pump, Signal
+from shared.mime.bad_email import BadEmail
+from shared.mime.message import Attachment
 from shared.outbox.attachments import StoredAttachment
 from shared.outbox.claim import ClaimedEmail
 

@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING
 from shared.attachments.store import AttachmentStoreUnavailable
 from shared.database.database import Database
 from shared.delivery.attached_files import AWAY_SECONDS, AttachedFiles, octets_of
-from shared.delivery.bad_email import BadEmail
-from shared.delivery.draft import Attachment
 from shared.delivery.line import Line
 from shared.delivery.outcome import (
     Attempt,
@@ -41,6 +39,8 @@ from shared.delivery.session import (
     SmtpSession,
     too_big,
 )
+from shared.mime.bad_email import BadEmail
+from shared.mime.message import Attachment
 from shared.outbox.claim import ClaimedEmail, read_body, read_document
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.mark import Mark

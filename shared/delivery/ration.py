@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from shared.delivery.bad_email import BadEmail
 from shared.delivery.prepare import recipients_of
 from shared.delivery.screen import screened
 from shared.errors import RowpostError
 from shared.limits import reservations
 from shared.limits.reservations import Reservation
 from shared.limits.sending_limits import Limits, Units, minute_of
+from shared.mime.bad_email import BadEmail
 from shared.outbox.claim import ClaimedEmail, UnreadableEmail, Wanted, fetch
 from shared.outbox.give_back import give_back
 from shared.outbox.lease import Lease

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from shared.delivery.addresses import envelope_address
-from shared.delivery.bad_email import BadEmail
 from shared.delivery.prepare import recipients_of
+from shared.mime.addresses import envelope_address
+from shared.mime.bad_email import BadEmail
 from shared.outbox.claim import ClaimedEmail, UnreadableEmail
 from shared.outbox.recipients import KnownRecipient, RecipientState
 from shared.outbox.suppressions import Suppression, any_suppressed, suppressed_among

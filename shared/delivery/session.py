@@ -18,7 +18,6 @@ from contextlib import suppress
 from time import monotonic
 from typing import NamedTuple
 
-from shared.delivery.bad_email import BadAddress, BadEmail
 from shared.delivery.opening import (
     AccountFault,
     OpenConnection,
@@ -29,6 +28,7 @@ from shared.delivery.opening import (
 from shared.delivery.reply import ProtocolError, Reply, Stage
 from shared.delivery.stream import Stream
 from shared.errors import RowpostError
+from shared.mime.bad_email import BadAddress, BadEmail
 
 __all__ = [
     "AccountFault",

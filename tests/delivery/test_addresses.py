@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.delivery.addresses import (
+from shared.mime.addresses import (
     BadAddress,
     EnvelopeAddress,
     Mailbox,
@@ -16,7 +16,7 @@ from shared.delivery.addresses import (
     parse_recipients,
     unique,
 )
-from shared.delivery.bad_email import BadEmail
+from shared.mime.bad_email import BadEmail
 
 
 @pytest.mark.parametrize("text", [None, "", "  ", ";", " ; ,, \r\n"])

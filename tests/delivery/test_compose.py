@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.delivery.addresses import Mailbox
-from shared.delivery.bad_email import BadEmail
-from shared.delivery.compose import Attachment, Draft, Message, compose, compose_with_library
+from shared.mime.addresses import Mailbox
+from shared.mime.bad_email import BadEmail
+from shared.mime.compose import Attachment, Draft, Message, compose, compose_with_library
 
 Composer = Callable[[Draft], Message]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.delivery.looks_like_html import looks_like_html
+from shared.mime.looks_like_html import looks_like_html
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from aiosmtpd.handlers import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.delivery.bad_email import BadAddress, BadEmail
 from shared.delivery.pump import carry_out
 from shared.delivery.reply import Stage
 from shared.delivery.session import (
@@ -27,6 +26,7 @@ from shared.delivery.session import (
     TlsMode,
     too_big,
 )
+from shared.mime.bad_email import BadAddress, BadEmail
 from tests.support.smtp import (
     AcceptAndDrop,
     AcceptAndHang,

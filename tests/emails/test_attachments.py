@@ -19,9 +19,9 @@ from shared.attachments.folder import FolderStore
 from shared.attachments.names import safe_name
 from shared.database.database import Database
 from shared.database.tables import loose_files
-from shared.delivery.addresses import Mailbox
-from shared.delivery.compose import compose
-from shared.delivery.draft import Attachment, Draft
+from shared.mime.addresses import Mailbox
+from shared.mime.compose import compose
+from shared.mime.message import Attachment, Draft
 from shared.outbox.attachments import attachments_of
 from shared.settings import Settings
 from tests.emails.conftest import Api, email

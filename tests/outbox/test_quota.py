@@ -50,7 +50,7 @@ def reserve_for(database: Database, lease: Lease, ids: Sequence[int], limits: Li
 def let_a_day_pass(database: Database) -> None:
     """All that was reserved or spent was so two days ago."""
     with database.write() as connection:
-        for table in (quotas, reservations):
+        for table in (quotas, reservation_rows):
             connection.execute(update(table).values(Minute=table.c.Minute - 2880))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from shared.delivery.addresses import Mailbox
+from shared.mime.addresses import Mailbox
 
 
 @dataclass(frozen=True, slots=True)

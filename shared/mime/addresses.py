@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from shared.delivery.bad_email import BadAddress
+from shared.mime.bad_email import BadAddress
 
 __all__ = [
     "BadAddress",

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from mimetypes import MimeTypes
 
-from shared.delivery.draft import Attachment
+from shared.mime.message import Attachment
 
 _UNKNOWN = "application/octet-stream"
 _ZIP = "application/zip"

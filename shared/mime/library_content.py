@@ -6,9 +6,9 @@ from email import policy
 from email.message import EmailMessage
 from typing import Any
 
-from shared.delivery import attachment_type
-from shared.delivery.draft import Attachment, Draft
-from shared.delivery.transfer_encoding import lines, text_encoding
+from shared.mime import attachment_type
+from shared.mime.message import Attachment, Draft
+from shared.mime.transfer_encoding import lines, text_encoding
 
 
 def library_content(draft: Draft) -> bytes:

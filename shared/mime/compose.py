@@ -14,13 +14,13 @@ from io import BytesIO
 from itertools import chain
 from urllib.parse import quote
 
-from shared.delivery import attachment_type
-from shared.delivery.bad_email import BadEmail
-from shared.delivery.check import check
-from shared.delivery.draft import Attachment, Draft, Message
-from shared.delivery.header import header
-from shared.delivery.library_content import library_content
-from shared.delivery.transfer_encoding import encode_base64, encode_text
+from shared.mime import attachment_type
+from shared.mime.bad_email import BadEmail
+from shared.mime.headers import header
+from shared.mime.library_content import library_content
+from shared.mime.message import Attachment, Draft, Message
+from shared.mime.transfer_encoding import encode_base64, encode_text
+from shared.mime.validate import check
 
 __all__ = ["Attachment", "BadEmail", "Draft", "Message", "compose", "compose_with_library"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from shared.delivery.bad_email import BadEmail
-from shared.delivery.draft import Attachment, Draft
+from shared.mime.bad_email import BadEmail
+from shared.mime.message import Attachment, Draft
 
 
 def check(draft: Draft) -> None:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 
-from shared.delivery.addresses import Mailbox, envelope_address
-from shared.delivery.draft import Draft
-from shared.delivery.encoded_words import LINE_BREAK, encoded_words, looks_encoded
+from shared.mime.addresses import Mailbox, envelope_address
+from shared.mime.encoded_words import LINE_BREAK, encoded_words, looks_encoded
+from shared.mime.message import Draft
 
 _WIDTH = 78
 _LONGEST_NAME = 60
