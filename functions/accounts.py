@@ -14,9 +14,9 @@ from shared.accounts.shown import ShownAccount, shown_account, shown_accounts
 from shared.api.endpoint import Request, Routes
 from shared.api.models import Answer, Input, Timestamp
 from shared.application import application
-from shared.delivery.opening import TlsMode
 from shared.limits.sending_limits import Window
 from shared.security.roles import Role
+from shared.smtp.opening import TlsMode
 
 routes = Routes()
 

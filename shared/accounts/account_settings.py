@@ -20,9 +20,9 @@ from shared.accounts.errors import BadAccountValue
 from shared.accounts.passwords import Binding
 from shared.accounts.presets import PresetName
 from shared.database.widths import width
-from shared.delivery.opening import TlsMode
 from shared.limits.sending_limits import Window, letters_of, windows_of
 from shared.mime.addresses import BadAddress, envelope_address, parse_recipients
+from shared.smtp.opening import TlsMode
 
 _LINES = ("name", "email_address", "display_name", "smtp_host", "username")
 _LINE_WIDTH = 255

@@ -13,9 +13,9 @@ from shared.accounts.errors import AccountNotFound
 from shared.accounts.passwords import PasswordUnavailable
 from shared.application import Application
 from shared.database.tables import accounts
-from shared.delivery.opening import AccountFault, Server, try_connection
-from shared.delivery.pump import Pump
-from shared.delivery.reply import Stage
+from shared.smtp.opening import AccountFault, Server, try_connection
+from shared.smtp.pump import Pump
+from shared.smtp.reply import Stage
 
 LONGEST_SECONDS = 30.0
 

@@ -12,12 +12,12 @@ from shared.accounts import passwords
 from shared.accounts.passwords import Binding, PasswordUnavailable
 from shared.configuration.secret_store import SecretStore, SecretStoreUnavailable
 from shared.database.tables import accounts
-from shared.delivery.access_tokens import AccessTokens, access_tokens
-from shared.delivery.session import Server, TlsMode
 from shared.errors import RowpostError
 from shared.limits.sending_limits import Limits, windows_of
 from shared.mime.addresses import BadAddress, Mailbox, parse_recipients
 from shared.settings import Settings
+from shared.smtp.connection import Server, TlsMode
+from shared.smtp.oauth import AccessTokens, access_tokens
 
 CATCHER = "CATCHER"
 NO_CODE: tuple[str | None, ...] = (None, "")

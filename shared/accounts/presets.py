@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from shared.delivery.opening import TlsMode
 from shared.limits.sending_limits import Window
+from shared.smtp.opening import TlsMode
 
 
 class PresetName(StrEnum):

@@ -9,7 +9,7 @@ from shared.accounts.account_settings import AccountSettings, code_from
 from shared.accounts.directory import IMPLICIT_TLS_PORT
 from shared.accounts.errors import BadAccountValue
 from shared.accounts.presets import Preset, preset
-from shared.delivery.opening import TlsMode
+from shared.smtp.opening import TlsMode
 
 Given = Mapping[str, Any]
 """Values by the names of AccountSettings' fields, and `use_tls` and `use_ssl`; only those given."""

@@ -12,11 +12,11 @@ import time
 from collections import deque
 
 from shared.attachments.store import AttachmentGone, AttachmentStore, AttachmentStoreUnavailable
-from shared.delivery.pump import Pump, Signal
 from shared.mime.bad_email import BadEmail
 from shared.mime.message import Attachment
 from shared.outbox.attachments import StoredAttachment
 from shared.outbox.claim import ClaimedEmail
+from shared.smtp.pump import Pump, Signal
 
 AWAY_SECONDS = 15.0
 """How long a store that did not answer is left alone, and the emails that need it wait."""

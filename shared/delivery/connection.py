@@ -29,21 +29,21 @@ from shared.delivery.outcome import (
     unknown,
 )
 from shared.delivery.prepare import Prepared, prepare
-from shared.delivery.pump import Pump, Task
 from shared.delivery.recorder import Recorder
 from shared.delivery.retry import RetryPolicy
-from shared.delivery.session import (
+from shared.mime.bad_email import BadEmail
+from shared.mime.message import Attachment
+from shared.outbox.claim import ClaimedEmail, read_body, read_document
+from shared.outbox.finish import Outcome, Result
+from shared.outbox.mark import Mark
+from shared.smtp.connection import (
     AccountFault,
     ConnectionLost,
     Opened,
     SmtpSession,
     too_big,
 )
-from shared.mime.bad_email import BadEmail
-from shared.mime.message import Attachment
-from shared.outbox.claim import ClaimedEmail, read_body, read_document
-from shared.outbox.finish import Outcome, Result
-from shared.outbox.mark import Mark
+from shared.smtp.pump import Pump, Task
 
 if TYPE_CHECKING:
     from shared.telemetry.spans import EmailSpans

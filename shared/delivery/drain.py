@@ -40,7 +40,6 @@ from shared.delivery.attached_files import AttachedFiles
 from shared.delivery.connection import Connection, Parts, Trouble
 from shared.delivery.lease_keeper import LeaseKeeper
 from shared.delivery.line import Line
-from shared.delivery.pump import Pump
 from shared.delivery.quotas import Quotas
 from shared.delivery.ration import QuotaTaken, Take
 from shared.delivery.recorder import Recorder
@@ -61,6 +60,7 @@ from shared.outbox.finish import Outcome, Result
 from shared.outbox.give_back import release
 from shared.outbox.lease import Lease
 from shared.outbox.states import BOTH_LANES, Lane
+from shared.smtp.pump import Pump
 
 if TYPE_CHECKING:
     from shared.telemetry.witness import Witness

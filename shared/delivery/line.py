@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from shared.accounts.directory import Account
-from shared.delivery.pump import Signal
 from shared.outbox.claim import ClaimedEmail
+from shared.smtp.pump import Signal
 
 FEWEST_AT_ONCE = 32
 MOST_AT_ONCE = 256

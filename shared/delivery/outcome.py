@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from shared.delivery.prepare import Prepared
-from shared.delivery.reply import Reply, Scope, Stage, Verdict, classify
 from shared.delivery.retry import RetryPolicy
-from shared.delivery.session import Opened
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.recipients import KnownRecipient, RecipientState
+from shared.smtp.connection import Opened
+from shared.smtp.reply import Reply, Scope, Stage, Verdict, classify
 
 
 @dataclass(frozen=True, slots=True)

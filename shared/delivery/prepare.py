@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from shared.accounts.directory import Account
-from shared.delivery.session import Envelope
 from shared.mime.addresses import Mailbox, envelope_address, parse_recipients, unique
 from shared.mime.bad_email import BadEmail
 from shared.mime.compose import compose
@@ -16,6 +15,7 @@ from shared.mime.looks_like_html import looks_like_html
 from shared.mime.message import Attachment, Draft
 from shared.outbox.claim import ClaimedEmail
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
+from shared.smtp.connection import Envelope
 
 
 @dataclass(frozen=True, slots=True)

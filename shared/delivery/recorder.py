@@ -16,12 +16,12 @@ from sqlalchemy import Connection
 
 from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable, is_transient
-from shared.delivery.pump import Signal
 from shared.delivery.quotas import Quotas
 from shared.outbox.finish import Outcome, Result, finish
 from shared.outbox.give_back import give_back
 from shared.outbox.lease import Lease
 from shared.outbox.mark import Mark, mark
+from shared.smtp.pump import Signal
 
 if TYPE_CHECKING:
     from shared.telemetry.witness import Witness

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 from shared.accounts.directory import Account, AccountBook, load_accounts
 from shared.application import Application
-from shared.delivery.pump import Pump
-from shared.delivery.session import AccountFault, ConnectionLost, Envelope, Server, SmtpSession
 from shared.errors import RowpostError
 from shared.mime.addresses import Mailbox, envelope_address, parse_recipients
 from shared.mime.bad_email import BadAddress
 from shared.mime.compose import Draft, Message, compose
+from shared.smtp.connection import AccountFault, ConnectionLost, Envelope, Server, SmtpSession
+from shared.smtp.pump import Pump
 
 LONGEST_SECONDS = 30.0
 _SUBJECT = "A test email from Rowpost"

@@ -11,10 +11,10 @@ import pytest
 
 from functions import accounts
 from shared.application import Application, use
-from shared.delivery import opening
 from shared.security import tokens
 from shared.security.logins import Logins
 from shared.settings import Settings
+from shared.smtp import opening
 from tests.support.api import Client, Reply
 from tests.support.queue import Queue
 from tests.support.smtp import TlsFiles

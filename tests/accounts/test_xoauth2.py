@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from shared.delivery.access_tokens import access_tokens
+from shared.smtp.oauth import access_tokens
 from tests.accounts.conftest import Ask
 from tests.support.smtp import SmtpServer, TlsFiles
 from tests.support.token_endpoint import CLIENT, SECRET, TENANT, token_endpoint

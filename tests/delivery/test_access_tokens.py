@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from shared.delivery.access_tokens import SCOPE, AccessTokens, TokenUnavailable
-from shared.delivery.opening import AccountFault, Server, TlsMode
-from shared.delivery.pump import carry_out
-from shared.delivery.session import SmtpSession
+from shared.smtp.connection import SmtpSession
+from shared.smtp.oauth import SCOPE, AccessTokens, TokenUnavailable
+from shared.smtp.opening import AccountFault, Server, TlsMode
+from shared.smtp.pump import carry_out
 from tests.support.smtp import SmtpServer, TlsFiles, refused_port
 from tests.support.token_endpoint import CLIENT, SECRET, TENANT, TokenEndpoint, token_endpoint
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.delivery.pump import READ, WRITE, Pump, Signal, carry_out, ready
+from shared.smtp.pump import READ, WRITE, Pump, Signal, carry_out, ready
 
 LONG = 10.0
 

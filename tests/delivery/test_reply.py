@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.delivery.reply import ProtocolError, Reply, Scope, Stage, Verdict, classify
+from shared.smtp.reply import ProtocolError, Reply, Scope, Stage, Verdict, classify
 
 ACCOUNT = Verdict(Scope.ACCOUNT, permanent=False)
 MESSAGE_LATER = Verdict(Scope.MESSAGE, permanent=False)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from shared.delivery.attached_files import Room
-from shared.delivery.pump import Pump, Task
+from shared.smtp.pump import Pump, Task
 
 
 @pytest.fixture

@@ -15,9 +15,8 @@ from aiosmtpd.handlers import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.delivery.pump import carry_out
-from shared.delivery.reply import Stage
-from shared.delivery.session import (
+from shared.mime.bad_email import BadAddress, BadEmail
+from shared.smtp.connection import (
     AccountFault,
     ConnectionLost,
     Envelope,
@@ -26,7 +25,8 @@ from shared.delivery.session import (
     TlsMode,
     too_big,
 )
-from shared.mime.bad_email import BadAddress, BadEmail
+from shared.smtp.pump import carry_out
+from shared.smtp.reply import Stage
 from tests.support.smtp import (
     AcceptAndDrop,
     AcceptAndHang,

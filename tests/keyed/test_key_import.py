@@ -12,10 +12,10 @@ from shared.accounts.directory import load_accounts
 from shared.accounts.passwords import Binding, PasswordUnavailable
 from shared.application import Application
 from shared.database.tables import accounts, keys
-from shared.delivery.session import TlsMode
 from shared.key_file import BadKeyFile, KeyLine
 from shared.key_import import Imported, import_keys
 from shared.security.roles import Role
+from shared.smtp.connection import TlsMode
 
 FIRST = KeyLine(2, "user1_key", "example1@gmail.com", "your_app_password")
 SECOND = KeyLine(3, "user2_key", "example2@gmail.com", "another_app_password")

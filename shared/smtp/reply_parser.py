@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.delivery.reply import ProtocolError
+from shared.smtp.reply import ProtocolError
 
 MOST_LINES = 100
 LONGEST_LINE = 8 * 1024

@@ -6,7 +6,7 @@ import socket
 import ssl
 from time import monotonic
 
-from shared.delivery.pump import READ, WRITE, ready
+from shared.smtp.pump import READ, WRITE, ready
 
 _CHUNK = 64 * 1024
 _NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)

@@ -14,10 +14,10 @@ from functools import lru_cache
 from time import monotonic
 from typing import TypeVar
 
-from shared.delivery.access_tokens import AccessTokens, TokenUnavailable
-from shared.delivery.reply import ProtocolError, Reply, Stage
-from shared.delivery.reply_reader import ReplyReader
 from shared.errors import RowpostError
+from shared.smtp.oauth import AccessTokens, TokenUnavailable
+from shared.smtp.reply import ProtocolError, Reply, Stage
+from shared.smtp.reply_parser import ReplyReader
 
 T = TypeVar("T")
 

@@ -18,17 +18,17 @@ from contextlib import suppress
 from time import monotonic
 from typing import NamedTuple
 
-from shared.delivery.opening import (
+from shared.errors import RowpostError
+from shared.mime.bad_email import BadAddress, BadEmail
+from shared.smtp.opening import (
     AccountFault,
     OpenConnection,
     Server,
     TlsMode,
     open_connection,
 )
-from shared.delivery.reply import ProtocolError, Reply, Stage
-from shared.delivery.stream import Stream
-from shared.errors import RowpostError
-from shared.mime.bad_email import BadAddress, BadEmail
+from shared.smtp.reply import ProtocolError, Reply, Stage
+from shared.smtp.stream import Stream
 
 __all__ = [
     "AccountFault",
