@@ -26,8 +26,8 @@ from typing import Any
 
 from sqlalchemy import text
 
-from shared import service
 from shared.application import Application
+from shared.scheduling import service_state
 from shared.settings import Settings
 
 FEW = 10_000
@@ -137,7 +137,7 @@ def _fill(folder: Path, rows: int, flag: str) -> None:
     with application.database().write() as connection:
         connection.execute(text(_FILL), {"rows": rows, "flag": flag})
         connection.execute(text(_COUNTERS), {"hours": YEARS * 365 * 24, "accounts": ACCOUNTS})
-        service.stop(connection, "benchmark")
+        service_state.stop(connection, "benchmark")
     application.close()
 
 

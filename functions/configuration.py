@@ -7,7 +7,6 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from shared import moving
 from shared.api.endpoint import Request, Routes, Who
 from shared.api.models import Answer, Input, Timestamp, example
 from shared.application import Application, application
@@ -21,6 +20,7 @@ from shared.configuration.document import (
 )
 from shared.database import probe
 from shared.database.place import place_of
+from shared.scheduling import relocation
 from shared.security.roles import Role
 
 routes = Routes()
@@ -183,7 +183,7 @@ class DatabaseStatus(Answer):
 def save_config(request: Request[NewDatabase]) -> DatabaseSaved:
     """Let the queue live in another database. The service has to be stopped."""
     address = request.body.to_address()
-    left = moving.move(application(), address, force=request.body.force)
+    left = relocation.move(application(), address, force=request.body.force)
     return DatabaseSaved(left_behind=Left(waiting=left.waiting, unknown=left.unknown))
 
 
@@ -226,7 +226,7 @@ def save_email_config(request: Request[NewSchedule]) -> ScheduleSaved:
 @routes.post("api/test-connection", who=Role.ADMIN)
 def test_connection(request: Request[NewDatabase]) -> Tested:
     """Try a database's address and login without saving them."""
-    reason = moving.why_closed(application(), request.body.to_address())
+    reason = relocation.why_closed(application(), request.body.to_address())
     return Tested(success=reason is None, message=reason or "Database connection successful")
 
 

@@ -11,7 +11,7 @@ from shared.database.place import place_of
 from shared.health import AWAY
 from shared.outbox.statistics import Counted
 from shared.overview import Overview
-from shared.schedule import is_open
+from shared.scheduling.schedule import is_open
 from shared.security.roles import Role
 
 routes = Routes()

@@ -8,11 +8,11 @@ from typing import Literal
 from pydantic import Field
 from sqlalchemy import Connection
 
-from shared import moving, service
 from shared.api.endpoint import Request, Routes
 from shared.api.models import Answer, Input, Timestamp, example
 from shared.application import application
 from shared.outbox import counts
+from shared.scheduling import relocation, service_state
 from shared.security.roles import Role
 
 routes = Routes()
@@ -82,7 +82,7 @@ class Stopped(Answer):
 def control_service(request: Request[ServiceControl]) -> Started | Stopped:
     """Start sending, or stop it: nothing more is claimed then, what is being sent is finished."""
     by = request.body.user or request.caller.username
-    database = moving.settled(application())
+    database = relocation.settled(application())
     if request.body.action == "start":
         return database.run(partial(_start, by=by))
     return database.run(partial(_stop, by=by))
@@ -96,7 +96,7 @@ def service_status(request: Request) -> ServiceStatus:
 
 
 def _start(connection: Connection, by: str) -> Started:
-    service.start(connection, by)
+    service_state.start(connection, by)
     return Started(
         status=_status(connection),
         waiting=counts.waiting(connection),
@@ -105,7 +105,7 @@ def _start(connection: Connection, by: str) -> Started:
 
 
 def _stop(connection: Connection, by: str) -> Stopped:
-    service.stop(connection, by)
+    service_state.stop(connection, by)
     return Stopped(
         status=_status(connection),
         finishing=counts.sending(connection),
@@ -114,7 +114,7 @@ def _stop(connection: Connection, by: str) -> Stopped:
 
 
 def _status(connection: Connection) -> ServiceStatus:
-    state = service.status(connection)
+    state = service_state.status(connection)
     schedule = application().configuration.current().email.to_schedule()
     return ServiceStatus(
         status="running" if state.running else "stopped",

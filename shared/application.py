@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from shared import service
 from shared.background import Watch
 from shared.configuration.document import Configuration, DatabaseAddress
 from shared.configuration.live import LiveConfiguration
@@ -18,6 +17,7 @@ from shared.database.circuit_breaker import BriefCalls
 from shared.database.database import Database
 from shared.database.engine import open_engine, sql_server_url, sqlite_url
 from shared.database.errors import unreachable
+from shared.scheduling import service_state
 from shared.security.foreign_tokens import ForeignTokens
 from shared.security.keys import Keys
 from shared.security.limits import RequestLimits
@@ -205,7 +205,7 @@ class Application:
 
     def _feel_pulse(self) -> None:
         with self.database().read() as connection:
-            service.status(connection)
+            service_state.status(connection)
 
     def _wanted(self) -> _Wanted:
         """What the configuration asks for; worked out once for each version of it."""

@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select
 
-from shared import moving
 from shared.application import Application
 from shared.attachments.keeper import Upload
 from shared.attachments.pending import PendingFiles, TooMuchAttached
@@ -29,6 +28,7 @@ from shared.outbox.add import BadValue, DatabaseMoved, NewEmail, add, check
 from shared.outbox.attachments import MOST_FILES
 from shared.outbox.recipients import Kind, KnownRecipient
 from shared.outbox.states import Lane
+from shared.scheduling import relocation
 from shared.templates import MissingVariable, TemplateRefused, render
 
 log = logging.getLogger("rowpost.intake")
@@ -281,7 +281,7 @@ def _write(application: Application, work: Callable[[Connection], T]) -> T:
     try:
         return application.database().run_together(work)
     except DatabaseMoved:
-        return moving.settled(application).run(work)
+        return relocation.settled(application).run(work)
 
 
 def _is_due(submission: Submission) -> bool:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from shared import service
 from shared.accounts.directory import answered_codes
 from shared.outbox import counts
 from shared.outbox.counts import COUNT_LIMIT
 from shared.outbox.statistics import Counted, Totals
+from shared.scheduling import service_state
 
 if TYPE_CHECKING:
     from shared.application import Application
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Overview:
     """The service and its queue at one moment; no state is counted beyond COUNT_LIMIT."""
 
-    state: service.ServiceState
+    state: service_state.ServiceState
     response_ms: int
     """What it took to reach the database and to read one row."""
     waiting: int
@@ -59,7 +59,7 @@ class Overlooker:
         began = time.perf_counter()
         database = self._application.database()
         with database.read() as connection:
-            state = service.status(connection)
+            state = service_state.status(connection)
             response_ms = round((time.perf_counter() - began) * 1000)
             return Overview(
                 state=state,

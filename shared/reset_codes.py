@@ -24,7 +24,7 @@ from pydantic import (
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import intake, service
+from shared import intake
 from shared.accounts.directory import sender_of
 from shared.application import Application
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
@@ -44,6 +44,7 @@ from shared.outbox.add import BadValue
 from shared.outbox.confidential import withdraw
 from shared.outbox.kept_answers import AlreadyKept, KeptAnswer, keep_answer
 from shared.outbox.states import Flag
+from shared.scheduling import service_state
 from shared.templates import UnknownTemplate
 
 QUEUE_NAME = "password-reset-events"
@@ -202,7 +203,7 @@ def take_published(application: Application, message: bytes) -> None:
 
 def _refuse_if_stopped(application: Application) -> None:
     with application.database().read() as connection:
-        if not service.status(connection).running:
+        if not service_state.status(connection).running:
             raise ServiceStopped("the service is stopped: start it first")
 
 
@@ -212,7 +213,7 @@ def _withdrawn(connection: Connection, email_id: int, fate: Fate) -> Fate:
         return fate_of(connection, email_id)
     if fate.flag is Flag.PREPARING:
         return Fate(Flag.CANCELLED, fate.reason or "its mail server took too long")
-    if not service.status(connection).running:
+    if not service_state.status(connection).running:
         return Fate(Flag.CANCELLED, "the service was stopped")
     return Fate(Flag.CANCELLED, fate.reason or _RESTS)
 

@@ -29,13 +29,13 @@ from shared.delivery.tick import ServiceStopped
 from shared.delivery.trial import AccountUnusable, TrialFailed, UnknownAccount
 from shared.errors import RowpostError
 from shared.mime.bad_email import BadAddress
-from shared.moving import PasswordNeeded, ServiceRuns, TargetUnreachable
 from shared.outbox.add import DatabaseMoved
 from shared.outbox.decide import ContentRemoved, NotEnded, NotWaiting
 from shared.outbox.kept_answers import AlreadyKept
 from shared.outbox.loose_files import FileNotKept
 from shared.outbox.removal import NotAtRest
 from shared.outbox.resolve import EmailNotFound, NotUnknown
+from shared.scheduling.relocation import PasswordNeeded, ServiceRuns, TargetUnreachable
 from shared.security.foreign_tokens import BadTrust
 from shared.security.jwks import KeysUnavailable
 from shared.security.kept_keys import AccountUnknown, KeyNotFound

@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from shared.database.odbc import SERVER
-from shared.schedule import Schedule
+from shared.scheduling.schedule import Schedule
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -130,7 +130,7 @@ class EmailSchedule(_Part):
         return tuple(day for day in WEEK if day in days)
 
     def to_schedule(self) -> Schedule:
-        """The same as shared.schedule reckons with it."""
+        """The same as shared.scheduling.schedule reckons with it."""
         return Schedule(
             start=time.fromisoformat(self.start_time),
             end=time.fromisoformat(self.end_time.replace("24:00", "00:00")),

@@ -30,7 +30,6 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import Connection as SqlConnection
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import service
 from shared.accounts.directory import Account, load_accounts
 from shared.accounts.failover import stand_ins
 from shared.accounts.pauses import Pause, end_pause, pause, pauses, return_probe, take_probe
@@ -60,6 +59,7 @@ from shared.outbox.finish import Outcome, Result
 from shared.outbox.give_back import release
 from shared.outbox.lease import Lease
 from shared.outbox.states import BOTH_LANES, Lane
+from shared.scheduling import service_state
 from shared.smtp.pump import Pump
 
 if TYPE_CHECKING:
@@ -318,7 +318,7 @@ class _Drain:
         """The lines to serve: of accounts as they stand now. Notices that the service stopped."""
         try:
             with self._database.read() as connection:
-                running = service.status(connection).running
+                running = service_state.status(connection).running
                 book = load_accounts(
                     connection, self._application.secrets, self._application.settings
                 )

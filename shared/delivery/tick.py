@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from shared import logs, moving, service
+from shared import logs
 from shared.application import Application
 from shared.background import NoAnswerYet, Work
 from shared.delivery.drain import Drained, Order, drain
@@ -20,7 +20,8 @@ from shared.outbox.finish import Outcome
 from shared.outbox.rescue import Rescued, rescue
 from shared.outbox.resolve import Decision, resolve, unknown_ids
 from shared.outbox.states import BOTH_LANES, Lane
-from shared.schedule import closes_at, is_due
+from shared.scheduling import relocation, service_state
+from shared.scheduling.schedule import closes_at, is_due
 from shared.upkeep import upkeep
 
 log = logging.getLogger("rowpost.delivery")
@@ -61,12 +62,12 @@ def tick(application: Application) -> TickResult:
     Raises DatabaseUnreachable.
     """
     now = application.clock()
-    database = moving.settled(application)
-    database.run(service.record_tick)
+    database = relocation.settled(application)
+    database.run(service_state.record_tick)
     rescued = _rescue(application)
     _measure(application)
     with database.read() as connection:
-        state = service.status(connection)
+        state = service_state.status(connection)
     if not state.running:
         return TickResult(rescued, None, False)
     order = _order(application, state, now)
@@ -86,12 +87,12 @@ def force(
 
     Raises ServiceStopped, DatabaseUnreachable.
     """
-    database = moving.settled(application)
+    database = relocation.settled(application)
     with database.read() as connection:
-        if not service.status(connection).running:
+        if not service_state.status(connection).running:
             raise ServiceStopped("the service is stopped: start it first")
     _rescue(application)
-    database.run(service.record_run)
+    database.run(service_state.record_run)
     written: Counter[Outcome] = Counter()
     order = Order(seconds=seconds, forced=True)
     # No daemon: a process that ends lets it finish what is being sent.
@@ -140,11 +141,11 @@ def _resend_unknown(connection: Connection) -> None:
         resolve(connection, email_id, Decision.RESEND)
 
 
-def _order(application: Application, state: service.ServiceState, now: datetime) -> Order:
+def _order(application: Application, state: service_state.ServiceState, now: datetime) -> Order:
     """`immediate`, and `scheduled` if a run is due and nobody else took it."""
     schedule = application.configuration.current().email.to_schedule()
     if is_due(schedule, state.last_run, now) and application.database().run(
-        lambda connection: service.take_run(connection, state.runs)
+        lambda connection: service_state.take_run(connection, state.runs)
     ):
         return Order(BOTH_LANES, DRAIN_SECONDS, closes_at(schedule, now))
     return Order((Lane.IMMEDIATE,), DRAIN_SECONDS)
@@ -163,7 +164,7 @@ def _drain(
             drained.failed,
             drained.unknown,
         )
-        application.database().run(service.record_activity)
+        application.database().run(service_state.record_activity)
     if not drained.finished and not application.stop.is_set():
         _wake_others(application, order)
     return drained
@@ -171,7 +172,7 @@ def _drain(
 
 def _wake_others(application: Application, order: Order) -> None:
     with application.database().read() as connection:
-        if not service.status(connection).running:
+        if not service_state.status(connection).running:
             return
         number = tokens_worth_while(due(connection), _MOST_SENDERS)
     token = DrainToken(order.lanes, order.scheduled_until)

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import update
 
-from shared import service
 from shared.accounts.pauses import pause
 from shared.application import Application, use
 from shared.database import tables
 from shared.database.database import Database
 from shared.delivery import tick
+from shared.scheduling import service_state
 from shared.settings import Settings
 from tests.support.api import Client
 from tests.support.queue import Queue
@@ -104,7 +104,7 @@ def test_the_dashboard_tells_at_once_what_was_sent_and_what_waits(
 def test_the_dashboard_of_a_stopped_service_has_no_next_run(
     client: Client, token: str, queue: Queue
 ) -> None:
-    queue.database.run(lambda connection: service.stop(connection, "test"))
+    queue.database.run(lambda connection: service_state.stop(connection, "test"))
 
     shown = client.get("api/dashboard", token=token).json["service"]
 
@@ -145,7 +145,7 @@ def test_a_database_that_hangs_keeps_nobody_waiting(client: Client, token: str, 
 class TestHealth:
     def test_all_is_well(self, client: Client, token: str, queue: Queue) -> None:
         queue.account(25, "SHOP")
-        queue.database.run(service.record_tick)
+        queue.database.run(service_state.record_tick)
 
         body = client.get("api/health", token=token).json
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from shared import service
 from shared.application import Application
 from shared.delivery import trial
+from shared.scheduling import service_state
 from tests.support.api import Client, Reply
 from tests.support.queue import Queue
 from tests.support.smtp import Hang, SmtpServer
@@ -37,7 +37,7 @@ def test_it_arrives_although_the_service_is_stopped_and_the_queue_is_not_touched
     server = smtp_server()
     queue.account(server)
     queue.add()
-    queue.database.run(lambda connection: service.stop(connection, "test"))
+    queue.database.run(lambda connection: service_state.stop(connection, "test"))
 
     reply = ask()
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from shared import moving, service
 from shared.application import Application
 from shared.configuration.document import DatabaseAddress
 from shared.configuration.secret_store import SecretStoreUnavailable
@@ -16,8 +15,9 @@ from shared.database.engine import sqlite_url
 from shared.database.tables import emails
 from shared.database.tables import service as service_table
 from shared.delivery import tick
-from shared.moving import LeftBehind, ServiceRuns, TargetUnreachable
 from shared.outbox.add import DatabaseMoved, NewEmail, add
+from shared.scheduling import relocation, service_state
+from shared.scheduling.relocation import LeftBehind, ServiceRuns, TargetUnreachable
 from shared.settings import Settings
 from tests.support.configuration import store_away
 from tests.support.queue import Queue
@@ -54,7 +54,7 @@ def instance(tmp_path: Path) -> Iterator[Callable[[], Instance]]:
 @pytest.fixture
 def here(instance: Callable[[], Instance]) -> Instance:
     one = instance()
-    one.database().run(lambda connection: service.stop(connection, "test"))
+    one.database().run(lambda connection: service_state.stop(connection, "test"))
     return one
 
 
@@ -67,16 +67,16 @@ def test_what_stays_behind_is_counted_and_never_sent_from_there(
     queue.add(3)
     queue.add(2, dd_SendFlag="U", dd_LeaseToken="gone")
 
-    left = moving.move(here, address("new"))
+    left = relocation.move(here, address("new"))
 
     assert left == LeftBehind(waiting=3, unknown=2)
     assert here.database() is not old
     assert here.database_source() == "configuration"
     with old.read() as connection:
-        assert service.status(connection).moved
+        assert service_state.status(connection).moved
     with pytest.raises(DatabaseMoved), old.write() as connection:
         add(connection, EMAIL)
-    old.run(lambda connection: service.start(connection, "test"))
+    old.run(lambda connection: service_state.start(connection, "test"))
     tick.tick(here)
     assert server.messages == []
 
@@ -87,7 +87,7 @@ def test_another_instance_that_finds_the_mark_looks_for_the_new_address_at_once(
     other = instance()
     before = other.database()
 
-    moving.move(here, address("new"))
+    relocation.move(here, address("new"))
 
     tick.tick(other)
     assert other.database() is not before
@@ -95,10 +95,10 @@ def test_another_instance_that_finds_the_mark_looks_for_the_new_address_at_once(
 
 
 def test_a_service_that_runs_is_not_moved(here: Instance) -> None:
-    here.database().run(lambda connection: service.start(connection, "test"))
+    here.database().run(lambda connection: service_state.start(connection, "test"))
 
     with pytest.raises(ServiceRuns, match="Stop the service first"):
-        moving.move(here, address("new"))
+        relocation.move(here, address("new"))
 
     assert here.database_source() == "local file"
 
@@ -108,12 +108,12 @@ def test_emails_on_their_way_are_waited_for(here: Instance, flag: str) -> None:
     Queue(here).add(dd_SendFlag=flag, dd_LeaseToken="somebody")
 
     with pytest.raises(ServiceRuns, match="still being sent"):
-        moving.move(here, address("new"))
+        relocation.move(here, address("new"))
     with pytest.raises(ServiceRuns):
-        moving.leave(here, here.database(), address("new"))
+        relocation.leave(here, here.database(), address("new"))
 
     with here.database().read() as connection:
-        assert not service.status(connection).moved
+        assert not service_state.status(connection).moved
 
 
 def test_a_database_that_cannot_be_opened_is_saved_only_by_force(
@@ -122,24 +122,24 @@ def test_a_database_that_cannot_be_opened_is_saved_only_by_force(
     (tmp_path / "server").write_text("a file where a folder should be")
 
     with pytest.raises(TargetUnreachable, match='"force": true'):
-        moving.move(here, address("new"))
+        relocation.move(here, address("new"))
     assert here.database_source() == "local file"
 
-    assert moving.move(here, address("new"), force=True) == LeftBehind()
+    assert relocation.move(here, address("new"), force=True) == LeftBehind()
     assert here.database_source() == "configuration"
 
     corrected = address("new").model_copy(update={"server": "other"})
-    assert moving.move(here, corrected) == LeftBehind()
+    assert relocation.move(here, corrected) == LeftBehind()
     assert here.database().is_sqlite
 
 
 def test_the_same_place_with_another_login_is_not_left(here: Instance) -> None:
-    moving.move(here, address("new"))
-    here.database().run(lambda connection: service.stop(connection, "test"))
+    relocation.move(here, address("new"))
+    here.database().run(lambda connection: service_state.stop(connection, "test"))
     Queue(here).add(2)
 
     again = address("NEW").model_copy(update={"user": "somebody", "server": "SERVER"})
-    left = moving.leave(here, here.database(), again)
+    left = relocation.leave(here, here.database(), again)
 
     assert left == LeftBehind()
     saved = here.configuration.current().database
@@ -149,11 +149,11 @@ def test_the_same_place_with_another_login_is_not_left(here: Instance) -> None:
 
 def test_a_database_that_is_come_back_to_is_in_use_again(here: Instance) -> None:
     for name in ("one", "two", "one"):
-        moving.move(here, address(name))
-        here.database().run(lambda connection: service.stop(connection, "test"))
+        relocation.move(here, address(name))
+        here.database().run(lambda connection: service_state.stop(connection, "test"))
 
     with here.database().read() as connection:
-        assert not service.status(connection).moved
+        assert not service_state.status(connection).moved
     here.database().run(lambda connection: add(connection, EMAIL))
 
 
@@ -163,10 +163,10 @@ def test_an_address_that_could_not_be_stored_leaves_all_as_it_was(
     old = here.database()
 
     with store_away(tmp_path), pytest.raises(SecretStoreUnavailable):
-        moving.leave(here, old, address("new"))
+        relocation.leave(here, old, address("new"))
 
     with old.read() as connection:
-        assert not service.status(connection).moved
+        assert not service_state.status(connection).moved
     old.run(lambda connection: add(connection, EMAIL))
 
 
@@ -184,7 +184,7 @@ def test_the_mark_of_a_mover_that_died_is_taken_away_after_a_while(
     tick.tick(here)
 
     with here.database().read() as connection:
-        assert service.status(connection).moved == (not healed)
+        assert service_state.status(connection).moved == (not healed)
 
 
 def test_a_changed_time_out_opens_the_database_anew(here: Instance) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.configuration.document import Configuration, DatabaseAddress, EmailSchedule
-from shared.schedule import Schedule
+from shared.scheduling.schedule import Schedule
 
 ADDRESS: dict[str, Any] = {
     "server": "db.example.net",

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, event, inspect, text
 
-from shared import service
 from shared.database import migrations
 from shared.database.database import Database
 from shared.database.engine import open_engine, sqlite_url
 from shared.database.errors import SchemaBehind
 from shared.database.tables import metadata
+from shared.scheduling import service_state
 from tests.outbox.sender import Sender
 from tests.support.database import SQL_SERVER, flags
 from tests.support.tools import ROOT
@@ -131,13 +131,13 @@ def test_a_fresh_database_gets_everything_and_runs(fresh: Engine) -> None:
     assert_complete(fresh)
     with fresh.connect() as connection:
         assert migrations.is_current(connection)
-        assert service.status(connection).running
+        assert service_state.status(connection).running
 
 
 def test_migrating_again_changes_nothing(fresh: Engine) -> None:
     migrations.upgrade(fresh)
     with fresh.begin() as connection:
-        service.stop(connection, "a test")
+        service_state.stop(connection, "a test")
     statements = executed_by(fresh, lambda: migrations.upgrade(fresh))
 
     assert not service_runs(fresh)
@@ -165,7 +165,7 @@ def executed_by(engine: Engine, work: object) -> list[str]:
 
 def service_runs(engine: Engine) -> bool:
     with engine.connect() as connection:
-        return service.status(connection).running
+        return service_state.status(connection).running
 
 
 def test_a_schema_that_is_behind_is_told_when_it_may_not_be_changed(fresh: Engine) -> None:
@@ -222,7 +222,7 @@ def test_an_old_applications_insert_goes_on_working(seeded: Engine) -> None:
     execute(seeded, OLD_INSERT, OLD_ACCOUNT)
     database = Database(seeded)
     with database.write() as connection:
-        service.start(connection, "a test")
+        service_state.start(connection, "a test")
 
     sender = Sender(database)
     sender.admit()

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from shared import service
 from shared.accounts.pauses import pause
 from shared.delivery.at_once import Fate, send_at_once
 from shared.outbox.states import Flag
+from shared.scheduling import service_state
 from tests.faults.senders import settings_for
 from tests.support.queue import Queue, make_queue
 from tests.support.smtp import Hang, SmtpServer
@@ -101,5 +101,5 @@ def test_a_stopped_service_and_a_resting_account_send_nothing(
 
     assert send_at_once(queue.application, email_id, 5).flag is Flag.WAITING
 
-    queue.database.run(lambda connection: service.stop(connection, "test"))
+    queue.database.run(lambda connection: service_state.stop(connection, "test"))
     assert send_at_once(queue.application, email_id, 5).flag is Flag.WAITING

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from shared import service
 from shared.delivery import tick
 from shared.delivery.tick import ServiceStopped
+from shared.scheduling import service_state
 from tests.faults import senders
 from tests.faults.senders import settings_for
 from tests.support.queue import Queue, make_queue
@@ -140,7 +140,7 @@ def test_a_service_that_is_stopped_gives_its_claims_back(
     drain = beside(lambda: tick.force(queue.application, 60))
     assert server.wait_for_messages(8)
 
-    queue.database.run(lambda connection: service.stop(connection, "ann"))
+    queue.database.run(lambda connection: service_state.stop(connection, "ann"))
     drain.join(20)
 
     assert not drain.is_alive()

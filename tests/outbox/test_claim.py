@@ -11,13 +11,13 @@ from itertools import chain
 import pytest
 from sqlalchemy import insert, update
 
-from shared import service
 from shared.database.database import Database
 from shared.database.tables import emails
 from shared.database.tables import service as service_table
 from shared.database.times import utc_now
 from shared.outbox.claim import Wanted
 from shared.outbox.states import Lane
+from shared.scheduling import service_state
 from tests.outbox.sender import DOMAIN, Sender, wanted
 from tests.support.database import (
     address_of,
@@ -129,11 +129,11 @@ def test_no_more_than_asked_for(
 def test_a_stopped_service_claims_nothing(database: Database, sender: Sender) -> None:
     email_id = insert_row(database)
     with database.write() as connection:
-        service.stop(connection, "a test")
+        service_state.stop(connection, "a test")
     assert sender.claim() == []
 
     with database.write() as connection:
-        service.start(connection, "a test")
+        service_state.start(connection, "a test")
     assert sender.claim() == [email_id]
 
 
@@ -197,10 +197,10 @@ def test_suspects_obey_code_lane_time_and_the_service(database: Database, sender
     assert sender.take(news) == []
 
     with database.write() as connection:
-        service.stop(connection, "a test")
+        service_state.stop(connection, "a test")
     assert sender.claim_suspects("NEWS") == []
     with database.write() as connection:
-        service.start(connection, "a test")
+        service_state.start(connection, "a test")
 
     change(database, email_id, dd_NextAttemptDate=datetime.now(UTC) + timedelta(hours=1))
     assert sender.claim_suspects("NEWS") == []

@@ -6,33 +6,33 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, select, update
 
-from shared import service
 from shared.database.database import Database
 from shared.database.tables import service as table
 from shared.database.times import utc_now
-from shared.service import ServiceState
+from shared.scheduling import service_state
+from shared.scheduling.service_state import ServiceState
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def state(database: Database) -> ServiceState:
     with database.read() as connection:
-        return service.status(connection)
+        return service_state.status(connection)
 
 
 def start(database: Database) -> None:
     with database.write() as connection:
-        service.start(connection, "ann")
+        service_state.start(connection, "ann")
 
 
 def stop(database: Database) -> None:
     with database.write() as connection:
-        service.stop(connection, "ann")
+        service_state.stop(connection, "ann")
 
 
 def take_run(database: Database, seen: int) -> bool:
     with database.write() as connection:
-        return service.take_run(connection, seen)
+        return service_state.take_run(connection, seen)
 
 
 def is_now(moment: datetime | None) -> bool:
@@ -71,7 +71,7 @@ def test_starting_twice_keeps_the_first_time(database: Database) -> None:
 @pytest.mark.parametrize("name", ["x" * 300, "🎉" * 300])
 def test_who_did_it_is_kept_as_far_as_it_fits(database: Database, name: str) -> None:
     with database.write() as connection:
-        service.stop(connection, name)
+        service_state.stop(connection, name)
         kept = connection.scalar(select(table.c.ChangedBy))
 
     assert name.startswith(str(kept))
@@ -80,12 +80,12 @@ def test_who_did_it_is_kept_as_far_as_it_fits(database: Database, name: str) -> 
 
 def test_a_tick_and_work_leave_their_times(database: Database) -> None:
     with database.write() as connection:
-        service.record_tick(connection)
+        service_state.record_tick(connection)
     assert is_now(state(database).last_tick)
     assert state(database).last_activity is None
 
     with database.write() as connection:
-        service.record_activity(connection)
+        service_state.record_activity(connection)
     assert is_now(state(database).last_activity)
     assert state(database).last_run is None
 
@@ -102,7 +102,7 @@ def test_a_run_is_taken_by_whoever_saw_the_last_one(database: Database) -> None:
 
 def test_a_run_outside_the_schedule_counts_as_one(database: Database) -> None:
     with database.write() as connection:
-        service.record_run(connection)
+        service_state.record_run(connection)
 
     assert state(database).runs == 1
     assert is_now(state(database).last_run)
@@ -118,7 +118,7 @@ def test_two_timers_do_not_take_the_same_run(database: Database) -> None:
         together.wait(10)
 
         def work(connection: Connection) -> bool:
-            return service.take_run(connection, seen)
+            return service_state.take_run(connection, seen)
 
         taken.append(database.run(work))
 

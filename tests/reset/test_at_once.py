@@ -15,9 +15,10 @@ from typing import Any
 import jwt
 import pytest
 
-from shared import reset_codes, service
+from shared import reset_codes
 from shared.accounts.pauses import pause
 from shared.delivery import tick
+from shared.scheduling import service_state
 from shared.security.roles import Role
 from tests.reset.conftest import CODE, EMAIL, Begin
 from tests.support.smtp import After, Hang, SmtpServer
@@ -188,7 +189,7 @@ def test_an_account_that_rests_and_a_service_that_is_stopped_send_nothing(
         pause(connection, 1, 600, "connecting to smtp.internal.example.com was refused")
 
     resting = here.ask()
-    here.queue.database.run(lambda connection: service.stop(connection, "test"))
+    here.queue.database.run(lambda connection: service_state.stop(connection, "test"))
     stopped = here.ask()
 
     assert (resting.status, resting.json["code"]) == (500, "not_sent")

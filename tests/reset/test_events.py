@@ -15,9 +15,9 @@ import pytest
 from sqlalchemy import text
 
 from functions.events import password_reset_event
-from shared import service
 from shared.delivery import tick
 from shared.reset_codes import BadEvent, CannotSend, take_event, take_published
+from shared.scheduling import service_state
 from tests.reset.conftest import CODE, EMAIL, Begin, Service
 from tests.support.smtp import SmtpServer
 
@@ -139,7 +139,7 @@ def test_a_clock_that_is_ahead_makes_no_code_last_longer(here: Service) -> None:
 
 
 def test_while_the_service_is_stopped_events_are_kept(here: Service) -> None:
-    here.queue.database.run(lambda connection: service.stop(connection, "test"))
+    here.queue.database.run(lambda connection: service_state.stop(connection, "test"))
 
     assert take_event(here.application, event()) == 1
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.schedule import (
+from shared.scheduling.schedule import (
     EVERY_DAY,
     TOLERANCE,
     Schedule,

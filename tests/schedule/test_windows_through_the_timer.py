@@ -20,7 +20,7 @@ from functions.timers import queue_timer
 from shared.application import Application, use
 from shared.configuration.document import Configuration, EmailSchedule
 from shared.database.tables import service
-from shared.service import status as service_state
+from shared.scheduling.service_state import status as service_state
 from shared.settings import Settings
 from tests.support.queue import Queue
 from tests.support.smtp import SmtpServer

@@ -300,7 +300,7 @@ def test_one_import_that_fails_takes_every_function_away(tmp_path: Path) -> None
     for part in ("functions", "shared"):
         shutil.copytree(ROOT / part, tmp_path / part)
     shutil.copy(ROOT / "function_app.py", tmp_path)
-    with (tmp_path / "shared" / "service.py").open("a") as file:
+    with (tmp_path / "shared" / "scheduling/service_state.py").open("a") as file:
         file.write("\nimport no_such_module\n")
 
     with worker(tmp_path, {"ROWPOST_DATA": str(tmp_path / "data")}) as broken:

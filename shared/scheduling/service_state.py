@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, case, func, select, update
 from shared.database.tables import service
 from shared.database.times import utc_now
 from shared.database.widths import cut
-from shared.schedule import Schedule, next_run
+from shared.scheduling.schedule import Schedule, next_run
 
 RUNNING = "running"
 STOPPED = "stopped"

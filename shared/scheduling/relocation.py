@@ -14,7 +14,6 @@ from datetime import timedelta
 from sqlalchemy import Connection, bindparam, exists, null, or_, select, update
 from sqlalchemy.exc import DBAPIError
 
-from shared import service
 from shared.application import Application
 from shared.configuration.document import Configuration, DatabaseAddress
 from shared.database import probe
@@ -27,6 +26,7 @@ from shared.errors import RowpostError
 from shared.outbox import counts
 from shared.outbox.conditions import flag_is
 from shared.outbox.states import Flag
+from shared.scheduling import service_state
 
 HEAL_AFTER = timedelta(minutes=5)
 """How old a mark on the database in use has to be: a mover needs seconds, never minutes."""
@@ -129,7 +129,7 @@ def settled(application: Application) -> Database:
 
 def _is_left(database: Database) -> bool:
     with database.read() as connection:
-        return service.status(connection).moved
+        return service_state.status(connection).moved
 
 
 def _heal(connection: Connection) -> None:
@@ -142,7 +142,7 @@ def _opened(application: Application) -> Database | None:
     try:
         database = application.database()
         with database.read() as connection:
-            service.status(connection)
+            service_state.status(connection)
     except (DatabaseUnreachable, DBAPIError):
         return None
     return database
@@ -152,7 +152,7 @@ def _require_rest(old: Database | None) -> None:
     if old is None:
         return
     with old.read() as connection:
-        if service.status(connection).running:
+        if service_state.status(connection).running:
             raise ServiceRuns("Stop the service first: POST /api/service-control.")
         sending = counts.sending(connection)
     if sending:
@@ -197,7 +197,7 @@ _MARK = (
     update(service_table)
     .where(
         service_table.c.Id == 1,
-        or_(service_table.c.State == service.STOPPED, service_table.c.MovedAt.is_not(None)),
+        or_(service_table.c.State == service_state.STOPPED, service_table.c.MovedAt.is_not(None)),
         ~exists(select(emails.c.dd_srno).where(flag_is(Flag.PREPARING, Flag.TRANSMITTING))),
     )
     .values(MovedAt=utc_now())
