@@ -6,7 +6,7 @@ import azure.functions as func
 
 from functions import events, timers, unknown
 from functions.groups import GROUPS
-from shared.logs import speak_through_the_functions_host
+from shared.monitoring.logs import speak_through_the_functions_host
 from shared.settings import settings
 
 speak_through_the_functions_host(addresses=lambda: settings().log_addresses == "on")

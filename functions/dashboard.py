@@ -8,9 +8,9 @@ from shared.api.endpoint import Request, Routes
 from shared.api.models import Answer, Timestamp
 from shared.application import Application, application
 from shared.database.place import place_of
-from shared.health import AWAY
+from shared.monitoring.health import AWAY
+from shared.monitoring.queue_snapshot import Overview
 from shared.outbox.statistics import Counted
-from shared.overview import Overview
 from shared.scheduling.schedule import is_open
 from shared.security.roles import Role
 

@@ -8,7 +8,7 @@ import azure.functions as func
 
 from shared import reset_codes
 from shared.application import application
-from shared.telemetry.invocation import NO_HOST, invoked
+from shared.monitoring.telemetry.invocation import NO_HOST, invoked
 
 blueprint = func.Blueprint()
 

@@ -8,7 +8,7 @@ from shared.api.endpoint import Request, Routes, Who
 from shared.api.models import Answer, Timestamp
 from shared.application import Application, application
 from shared.database.place import place_of
-from shared.health import AWAY, MOST_HELD_CODES, Accounts, Health
+from shared.monitoring.health import AWAY, MOST_HELD_CODES, Accounts, Health
 from shared.security.roles import Role
 
 routes = Routes()

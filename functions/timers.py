@@ -6,7 +6,7 @@ import azure.functions as func
 
 from shared.application import application
 from shared.delivery import tick
-from shared.telemetry.invocation import NO_HOST, invoked
+from shared.monitoring.telemetry.invocation import NO_HOST, invoked
 
 blueprint = func.Blueprint()
 

@@ -6,7 +6,7 @@ import azure.functions as func
 
 from shared.api.endpoint import answered
 from shared.api.errors import ApiError
-from shared.telemetry.invocation import NO_HOST, invoked
+from shared.monitoring.telemetry.invocation import NO_HOST, invoked
 
 blueprint = func.Blueprint()
 

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from shared.attachments.keeper import AttachmentKeeper
     from shared.configuration.secret_store import SecretStore
     from shared.delivery.tokens import TokenQueue
-    from shared.health import HealthCheck
-    from shared.overview import Overview
-    from shared.telemetry.telemetry import Telemetry
+    from shared.monitoring.health import HealthCheck
+    from shared.monitoring.queue_snapshot import Overview
+    from shared.monitoring.telemetry.telemetry import Telemetry
 
 
 Source = Literal["configuration", "DATABASE_URL", "local file"]
@@ -128,14 +128,14 @@ class Application:
         """Where measures and traces go; None: nobody takes them."""
         if not self.settings.has_telemetry:
             return None
-        from shared.telemetry.telemetry import of_this_process
+        from shared.monitoring.telemetry.telemetry import of_this_process
 
         return of_this_process()
 
     @cached_property
     def overview(self) -> Watch[Overview]:
         """The service and its queue, as the database tells of them now."""
-        from shared.overview import Overlooker
+        from shared.monitoring.queue_snapshot import Overlooker
 
         return Watch(Overlooker(self).look, "overview")
 
@@ -146,7 +146,7 @@ class Application:
 
     @cached_property
     def health(self) -> HealthCheck:
-        from shared.health import HealthCheck
+        from shared.monitoring.health import HealthCheck
 
         return HealthCheck(self, self.overview)
 

@@ -9,7 +9,7 @@ from concurrent.futures import Future, wait
 from typing import Generic, TypeVar
 
 from shared.errors import RowpostError
-from shared.logs import in_this_context
+from shared.monitoring.logs import in_this_context
 
 T = TypeVar("T")
 

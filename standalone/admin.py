@@ -14,9 +14,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
-from shared import logs
 from shared.api.access_log import log_answer
 from shared.api.errors import ApiError, new_request_id
+from shared.monitoring import logs
 from standalone.http import BodyTooLarge, from_function, read_body, request_headers
 from standalone.index import FunctionIndex, QueueFunction
 from standalone.invocation import Invocations

@@ -12,7 +12,7 @@ import sys
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from shared.logs import JsonLines, PlainLines, write_to
+from shared.monitoring.logs import JsonLines, PlainLines, write_to
 from shared.settings import Settings
 
 _FILE_BYTES = 10 * 1024 * 1024

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from shared.api.errors import ApiError
-from shared.telemetry.telemetry import Telemetry
+from shared.monitoring.telemetry.telemetry import Telemetry
 from standalone.admin import Gate, logged
 from standalone.http import from_function, request_headers
 

@@ -30,7 +30,6 @@ from typing import Any, Generic, TypeVar, get_args, get_type_hints
 import azure.functions as func
 from typing_extensions import TypeVar as TypeVarWithDefault
 
-from shared import logs
 from shared.api.access_log import log_answer
 from shared.api.body import MEGABYTE, parse_body, refuse_oversized, validated
 from shared.api.caller import (
@@ -46,10 +45,11 @@ from shared.api.form import FileField, Form, FormFile, FormLimits, is_form, pars
 from shared.api.idempotency import Once, earlier_answer, once_of
 from shared.api.limits import Limits, count_request
 from shared.api.models import Answer, Input, KeyedInput
+from shared.monitoring import logs
+from shared.monitoring.telemetry.invocation import NO_HOST, invoked
 from shared.outbox.kept_answers import AlreadyKept
 from shared.security.roles import Role
 from shared.security.tokens import InvalidToken
-from shared.telemetry.invocation import NO_HOST, invoked
 
 log = logging.getLogger("rowpost.api")
 

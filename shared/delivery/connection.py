@@ -46,8 +46,8 @@ from shared.smtp.connection import (
 from shared.smtp.pump import Pump, Task
 
 if TYPE_CHECKING:
-    from shared.telemetry.spans import EmailSpans
-    from shared.telemetry.witness import Witness
+    from shared.monitoring.telemetry.spans import EmailSpans
+    from shared.monitoring.telemetry.witness import Witness
 
 log = logging.getLogger("rowpost.delivery")
 

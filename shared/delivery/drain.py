@@ -63,7 +63,7 @@ from shared.scheduling import service_state
 from shared.smtp.pump import Pump
 
 if TYPE_CHECKING:
-    from shared.telemetry.witness import Witness
+    from shared.monitoring.telemetry.witness import Witness
 
 log = logging.getLogger("rowpost.delivery")
 
@@ -475,7 +475,7 @@ class _Drain:
 def _witness_of(application: Application) -> Witness | None:
     if application.telemetry is None:
         return None
-    from shared.telemetry.witness import Witness
+    from shared.monitoring.telemetry.witness import Witness
 
     return Witness(application.telemetry, application.database())
 

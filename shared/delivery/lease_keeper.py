@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
-from shared.logs import in_this_context
+from shared.monitoring.logs import in_this_context
 from shared.outbox.lease import Lease, renew
 
 log = logging.getLogger("rowpost.delivery")

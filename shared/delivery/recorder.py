@@ -24,7 +24,7 @@ from shared.outbox.mark import Mark, mark
 from shared.smtp.pump import Signal
 
 if TYPE_CHECKING:
-    from shared.telemetry.witness import Witness
+    from shared.monitoring.telemetry.witness import Witness
 
 log = logging.getLogger("rowpost.delivery")
 

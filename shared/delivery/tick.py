@@ -9,12 +9,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from shared import logs
 from shared.application import Application
 from shared.background import NoAnswerYet, Work
 from shared.delivery.drain import Drained, Order, drain
 from shared.delivery.tokens import DrainToken, TokenNotPut, tokens_worth_while
 from shared.errors import RowpostError
+from shared.monitoring import logs
 from shared.outbox.counts import due
 from shared.outbox.finish import Outcome
 from shared.outbox.rescue import Rescued, rescue
@@ -113,7 +113,7 @@ def drain_token(application: Application, body: str) -> RunResult:
 
 def _measure(application: Application) -> None:
     if application.telemetry is not None:
-        from shared.telemetry.look import look_at_queue
+        from shared.monitoring.telemetry.look import look_at_queue
 
         look_at_queue(application)
 

@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import logs
 from shared.database.database import Database
 from shared.database.tables import emails
-from shared.logs import HostLines, JsonLines, PlainLines, masked, without_secrets
+from shared.monitoring import logs
+from shared.monitoring.logs import HostLines, JsonLines, PlainLines, masked, without_secrets
 
 Write = Callable[..., dict[str, Any]]
 

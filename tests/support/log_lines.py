@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.logs import JsonLines
+from shared.monitoring.logs import JsonLines
 
 LogLines = Callable[[], list[dict[str, Any]]]
 

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 
-from shared.telemetry.telemetry import Telemetry
+from shared.monitoring.telemetry.telemetry import Telemetry
 
 Points = dict[str, dict[str | None, Any]]
 

@@ -13,7 +13,7 @@ from opentelemetry import metrics, trace
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Tracer, TracerProvider
 
-from shared.telemetry.measures import Measures
+from shared.monitoring.telemetry.measures import Measures
 
 _NAME = "rowpost"
 _making = Lock()

@@ -14,15 +14,15 @@ from opentelemetry.trace import INVALID_SPAN, Link, Span, use_span
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import logs
 from shared.database.database import Database
 from shared.database.errors import DatabaseUnreachable
 from shared.database.tables import emails
+from shared.monitoring import logs
+from shared.monitoring.telemetry.spans import EmailSpans, start_email
+from shared.monitoring.telemetry.telemetry import Telemetry
 from shared.outbox.claim import ClaimedEmail
 from shared.outbox.conditions import IDS
 from shared.outbox.finish import Outcome, Result
-from shared.telemetry.spans import EmailSpans, start_email
-from shared.telemetry.telemetry import Telemetry
 
 log = logging.getLogger("rowpost.telemetry")
 

@@ -16,7 +16,7 @@ from shared.database import probe
 from shared.database.engine import driver_of
 from shared.database.errors import DatabaseUnreachable, SchemaBehind
 from shared.errors import RowpostError
-from shared.overview import Overview
+from shared.monitoring.queue_snapshot import Overview
 
 if TYPE_CHECKING:
     from shared.application import Application

@@ -11,7 +11,7 @@ from shared.accounts.directory import load_accounts
 from shared.errors import RowpostError
 from shared.limits import reservations
 from shared.limits.sending_limits import Units, minute_of
-from shared.telemetry.measures import QueueReading
+from shared.monitoring.telemetry.measures import QueueReading
 
 if TYPE_CHECKING:
     from shared.application import Application
