@@ -22,13 +22,13 @@ from shared.api.models import (
 )
 from shared.application import application
 from shared.attachments.checks import ALLOWED
-from shared.contact import decide, entries, submit
-from shared.contact.attached import most_in_file
-from shared.contact.entries import Counts, StoredContact
-from shared.contact.errors import ContactNotFound
-from shared.contact.message import Words
-from shared.contact.states import ContactStatus
-from shared.contact.submit import Contact
+from shared.features.contact import decide, entries, submit
+from shared.features.contact.attached import most_in_file
+from shared.features.contact.entries import Counts, StoredContact
+from shared.features.contact.errors import ContactNotFound
+from shared.features.contact.message import Words
+from shared.features.contact.states import ContactStatus
+from shared.features.contact.submit import Contact
 from shared.security.limits import Limit
 from shared.security.roles import Role, includes
 

@@ -6,8 +6,8 @@ import logging
 
 import azure.functions as func
 
-from shared import reset_codes
 from shared.application import application
+from shared.features.reset_codes import reset_codes
 from shared.monitoring.telemetry.invocation import NO_HOST, invoked
 
 blueprint = func.Blueprint()

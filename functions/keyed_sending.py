@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from functions.emails import Line
-from shared import keyed_sending
 from shared.api.csv_table import csv_table
 from shared.api.endpoint import Request, Routes, Who
 from shared.api.errors import ApiError
@@ -24,8 +23,9 @@ from shared.api.models import (
     example,
 )
 from shared.application import application
+from shared.features.keyed_sending import keyed_sending
+from shared.features.keyed_sending.keyed_sending import KeyedEmail
 from shared.intake import Afterwards, UnknownAccount
-from shared.keyed_sending import KeyedEmail
 from shared.outbox import requests
 from shared.outbox.requests import LoggedRequest
 from shared.security.roles import Role

@@ -15,9 +15,15 @@ from shared.application import application
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.at_once import Fate
 from shared.delivery.tick import ServiceStopped
+from shared.features.reset_codes.reset_codes import (
+    CannotSend,
+    Code,
+    OneAddress,
+    ResetCode,
+    send_now,
+)
 from shared.intake import InvalidEmail
 from shared.outbox.states import Flag
-from shared.reset_codes import CannotSend, Code, OneAddress, ResetCode, send_now
 
 routes = Routes()
 

@@ -132,8 +132,8 @@ def move_passwords(_: Namespace) -> int:
 def import_keys(arguments: Namespace) -> int:
     """Take over the keys of an older service, with their Gmail accounts."""
     from shared.application import application
-    from shared.key_file import read_key_file
-    from shared.key_import import SHORT_CHARACTERS, import_keys
+    from shared.features.keyed_sending.key_file import read_key_file
+    from shared.features.keyed_sending.key_import import SHORT_CHARACTERS, import_keys
 
     lines = read_key_file(_read(arguments.file))
     imported = import_keys(application(), lines)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import make_url
 
 from functions.groups import GROUPS
-from shared import reset_codes
 from shared.accounts.directory import ensure_catcher
 from shared.api.caller import require_admin, require_viewer
 from shared.api.endpoint import function_name
 from shared.application import Application, use
 from shared.delivery.tokens import QUEUE_NAME, InProcessTokens
 from shared.errors import RowpostError
+from shared.features.reset_codes import reset_codes
 from shared.security.logins import FIRST_ADMIN
 from shared.settings import Settings, settings
 from standalone.catcher import LOOPBACK, Catcher

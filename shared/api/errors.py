@@ -18,7 +18,6 @@ from shared.attachments.refusal import ContentRefused, TypeRefused
 from shared.attachments.store import AttachmentStoreUnavailable
 from shared.configuration.live_document import DocumentUnreadable
 from shared.configuration.secret_store import SecretStoreUnavailable, SecretTooLarge
-from shared.contact.errors import ContactNotFound, ContactNotSetUp
 from shared.database.errors import (
     CommitUncertain,
     DatabaseUnreachable,
@@ -28,6 +27,7 @@ from shared.database.errors import (
 from shared.delivery.tick import ServiceStopped
 from shared.delivery.trial import AccountUnusable, TrialFailed, UnknownAccount
 from shared.errors import RowpostError
+from shared.features.contact.errors import ContactNotFound, ContactNotSetUp
 from shared.mime.bad_email import BadAddress
 from shared.outbox.add import DatabaseMoved
 from shared.outbox.decide import ContentRemoved, NotEnded, NotWaiting

@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import func, literal, select
 
 from shared.application import Application
-from shared.contact import decide, entries
-from shared.contact.states import ContactStatus
 from shared.database.database import Database
 from shared.database.tables import attempts, contacts, recipients
 from shared.database.times import utc_now
+from shared.features.contact import decide, entries
+from shared.features.contact.states import ContactStatus
 from shared.outbox.retention import empty_old, remove_old
 from shared.outbox.states import Flag
 from shared.security.roles import Role

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.key_file import LARGEST_BYTES, BadKeyFile, read_key_file
+from shared.features.keyed_sending.key_file import LARGEST_BYTES, BadKeyFile, read_key_file
 
 HEADER = "key,email,app_password\n"
 FIRST = "user1_key,example1@gmail.com,your_app_password\n"

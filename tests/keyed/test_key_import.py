@@ -12,8 +12,8 @@ from shared.accounts.directory import load_accounts
 from shared.accounts.passwords import Binding, PasswordUnavailable
 from shared.application import Application
 from shared.database.tables import accounts, keys
-from shared.key_file import BadKeyFile, KeyLine
-from shared.key_import import Imported, import_keys
+from shared.features.keyed_sending.key_file import BadKeyFile, KeyLine
+from shared.features.keyed_sending.key_import import Imported, import_keys
 from shared.security.roles import Role
 from shared.smtp.connection import TlsMode
 

@@ -15,9 +15,9 @@ from typing import Any
 import jwt
 import pytest
 
-from shared import reset_codes
 from shared.accounts.pauses import pause
 from shared.delivery import tick
+from shared.features.reset_codes import reset_codes
 from shared.scheduling import service_state
 from shared.security.roles import Role
 from tests.reset.conftest import CODE, EMAIL, Begin

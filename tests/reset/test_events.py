@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from functions.events import password_reset_event
 from shared.delivery import tick
-from shared.reset_codes import BadEvent, CannotSend, take_event, take_published
+from shared.features.reset_codes.reset_codes import BadEvent, CannotSend, take_event, take_published
 from shared.scheduling import service_state
 from tests.reset.conftest import CODE, EMAIL, Begin, Service
 from tests.support.smtp import SmtpServer

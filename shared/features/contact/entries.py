@@ -24,11 +24,11 @@ from sqlalchemy import (
     update,
 )
 
-from shared.contact.errors import ContactNotFound
-from shared.contact.message import Words
-from shared.contact.states import FLAGS, ContactStatus, status_of
 from shared.database.tables import contacts, emails
 from shared.database.times import utc_now
+from shared.features.contact.errors import ContactNotFound
+from shared.features.contact.message import Words
+from shared.features.contact.states import FLAGS, ContactStatus, status_of
 from shared.outbox.attachments import StoredAttachment, attachments_of
 from shared.outbox.conditions import flag_is
 from shared.outbox.states import Flag

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 
-from shared.contact.errors import ContactNotSetUp
+from shared.features.contact.errors import ContactNotSetUp
 from shared.intake import InvalidEmail, Origin, Submission
 from shared.mime.addresses import BadAddress, Mailbox, parse_recipients
 from shared.outbox.add import BadValue

@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 
 from shared import intake
 from shared.application import Application
-from shared.contact import entries
-from shared.contact.attached import SentFile, kept, named
-from shared.contact.message import Words, message_of
+from shared.features.contact import entries
+from shared.features.contact.attached import SentFile, kept, named
+from shared.features.contact.message import Words, message_of
 from shared.outbox import decide, removal
 from shared.outbox.attachments import StoredAttachment, release_attachments, write_attachments
 from shared.outbox.rewrite import rewrite

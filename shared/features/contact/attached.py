@@ -11,7 +11,7 @@ from shared.application import Application
 from shared.attachments.checks import check_file
 from shared.attachments.keeper import Upload
 from shared.attachments.store import CHUNK
-from shared.contact.message import Words
+from shared.features.contact.message import Words
 from shared.outbox.attachments import StoredAttachment
 
 MEGABYTE = 1024 * 1024

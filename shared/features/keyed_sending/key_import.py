@@ -26,7 +26,7 @@ from shared.configuration.secret_store import SecretStore
 from shared.database.errors import CommitUncertain
 from shared.database.tables import accounts
 from shared.errors import RowpostError
-from shared.key_file import BadKeyFile, KeyLine
+from shared.features.keyed_sending.key_file import BadKeyFile, KeyLine
 from shared.security import kept_keys
 from shared.security.roles import Role
 

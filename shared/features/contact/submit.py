@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 
 from shared import intake
 from shared.application import Application
-from shared.contact import entries
-from shared.contact.attached import SentFile, kept, named
-from shared.contact.errors import ContactNotSetUp
-from shared.contact.message import Words, message_of, support_address
+from shared.features.contact import entries
+from shared.features.contact.attached import SentFile, kept, named
+from shared.features.contact.errors import ContactNotSetUp
+from shared.features.contact.message import Words, message_of, support_address
 from shared.outbox.attachments import write_attachments
 
 log = logging.getLogger("rowpost.contact")
