@@ -25,10 +25,10 @@ from shared.api.models import (
 from shared.application import application
 from shared.features.keyed_sending import keyed_sending
 from shared.features.keyed_sending.keyed_sending import KeyedEmail
-from shared.intake import Afterwards, UnknownAccount
 from shared.outbox import requests
 from shared.outbox.requests import LoggedRequest
 from shared.security.roles import Role
+from shared.submissions.submission import Afterwards, UnknownAccount
 
 routes = Routes()
 

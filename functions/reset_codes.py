@@ -22,8 +22,8 @@ from shared.features.reset_codes.reset_codes import (
     ResetCode,
     send_now,
 )
-from shared.intake import InvalidEmail
 from shared.outbox.states import Flag
+from shared.submissions.submission import InvalidEmail
 
 routes = Routes()
 

@@ -9,10 +9,10 @@ from functools import partial
 from sqlalchemy import Connection
 
 from shared.application import Application
-from shared.outbox.kept_answers import forget_old_answers
 from shared.outbox.retention import empty_old, remove_old
 from shared.outbox.suppressions import forget_over
 from shared.settings import Settings
+from shared.submissions.kept_answers import forget_old_answers
 
 LONGEST_SECONDS = 5.0
 

@@ -47,9 +47,9 @@ from shared.api.limits import Limits, count_request
 from shared.api.models import Answer, Input, KeyedInput
 from shared.monitoring import logs
 from shared.monitoring.telemetry.invocation import NO_HOST, invoked
-from shared.outbox.kept_answers import AlreadyKept
 from shared.security.roles import Role
 from shared.security.tokens import InvalidToken
+from shared.submissions.kept_answers import AlreadyKept
 
 log = logging.getLogger("rowpost.api")
 

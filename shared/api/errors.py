@@ -9,7 +9,6 @@ from typing import Literal
 
 import azure.functions as func
 
-from shared import intake
 from shared.accounts.errors import AccountNotFound, BadAccountValue, CodeTaken
 from shared.api.models import Answer, example
 from shared.attachments.keeper import FileTooLarge
@@ -31,7 +30,6 @@ from shared.features.contact.errors import ContactNotFound, ContactNotSetUp
 from shared.mime.bad_email import BadAddress
 from shared.outbox.add import DatabaseMoved
 from shared.outbox.decide import ContentRemoved, NotEnded, NotWaiting
-from shared.outbox.kept_answers import AlreadyKept
 from shared.outbox.loose_files import FileNotKept
 from shared.outbox.removal import NotAtRest
 from shared.outbox.resolve import EmailNotFound, NotUnknown
@@ -44,7 +42,9 @@ from shared.security.lockout import LockedOut
 from shared.security.logins import LoginTaken
 from shared.security.passwords import PasswordTooLong
 from shared.security.tokens import InvalidToken
-from shared.templates import UnknownTemplate
+from shared.submissions import submission
+from shared.submissions.kept_answers import AlreadyKept
+from shared.submissions.templates import UnknownTemplate
 
 EVERY_ANSWER = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -157,13 +157,13 @@ def as_api_error(error: Exception) -> ApiError:
             )
         case UnknownTemplate():
             return _invalid("template", str(error))
-        case intake.UnknownAccount():
+        case submission.UnknownAccount():
             return _invalid("smtp_config_id", str(error))
-        case intake.ExpiresTooSoon():
+        case submission.ExpiresTooSoon():
             return _invalid("expires_at", str(error))
         case AlreadyKept():
             return ApiError(409, "request_in_progress", "Ask again in a moment.")
-        case intake.InvalidEmail():
+        case submission.InvalidEmail():
             return _invalid_email(error)
         case EmailNotFound():
             return ApiError(404, "email_not_found", _NO_SUCH_EMAIL)
@@ -238,7 +238,7 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(500, "internal_error", _UNFORESEEN)
 
 
-def _invalid_email(error: intake.InvalidEmail) -> ApiError:
+def _invalid_email(error: submission.InvalidEmail) -> ApiError:
     return ApiError(
         422,
         "validation_failed",

@@ -23,13 +23,13 @@ from shared.api.errors import ApiError, FieldError
 from shared.api.form import FormFile
 from shared.api.models import Answer, Input
 from shared.application import application
-from shared.intake import Afterwards
-from shared.outbox.kept_answers import (
+from shared.submissions.kept_answers import (
     KeptAnswer,
     complete_answer,
     find_answer,
     keep_answer,
 )
+from shared.submissions.submission import Afterwards
 
 T = TypeVar("T")
 

@@ -13,8 +13,8 @@ from shared.application import Application
 from shared.database.database import Database
 from shared.database.tables import idempotency
 from shared.database.times import utc_now
-from shared.outbox.kept_answers import forget_old_answers
 from shared.security.roles import Role
+from shared.submissions.kept_answers import forget_old_answers
 from tests.emails.conftest import Api, caller, email
 from tests.support.api import Client, Reply
 from tests.support.database import flags

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import ClauseElement
 
-from shared.outbox import decide, kept_answers, removal, retention, search, suppressions
+from shared.outbox import decide, removal, retention, search, suppressions
 from shared.outbox.search import Position, Wish, look, page_statement
 from shared.outbox.states import Status
+from shared.submissions import kept_answers
 from tests.support.t_sql import t_sql
 
 HERE = Position(datetime(2026, 11, 21, tzinfo=UTC), 4711)

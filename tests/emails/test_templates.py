@@ -8,7 +8,7 @@ from time import monotonic
 import pytest
 
 from shared.database.database import Database
-from shared.templates import MissingVariable, TemplateRefused, UnknownTemplate, render
+from shared.submissions.templates import MissingVariable, TemplateRefused, UnknownTemplate, render
 from tests.emails.conftest import Api
 from tests.support.database import email_row, flags
 

@@ -10,11 +10,11 @@ from sqlalchemy import event, insert, text
 from shared.application import Application
 from shared.database.database import Database
 from shared.database.tables import accounts, attempts
-from shared.intake import Origin
 from shared.outbox import requests
 from shared.outbox.add import NewEmail, add
 from shared.outbox.requests import status_of
 from shared.outbox.states import Flag
+from shared.submissions.submission import Origin
 from tests.support.database import change
 
 GUID = "0b5c1a52-5f0e-4a4e-9d5e-3a8f5f1f8f{:02}"

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from shared import intake
 from shared.application import Application
 from shared.features.contact import entries
 from shared.features.contact.attached import SentFile, kept, named
@@ -15,6 +14,7 @@ from shared.features.contact.message import Words, message_of
 from shared.outbox import decide, removal
 from shared.outbox.attachments import StoredAttachment, release_attachments, write_attachments
 from shared.outbox.rewrite import rewrite
+from shared.submissions import submission
 
 MOST_AT_ONCE = 500
 
@@ -73,7 +73,7 @@ def try_failed_again(application: Application) -> TriedAgain:
 
     tried = application.database().run(work)
     if tried.number:
-        intake.wake(application)
+        submission.wake(application)
     return tried
 
 
@@ -98,7 +98,7 @@ def _change(
     carries = attachment or stored.file
     words = named(words, carries)
     message = message_of(words, application.settings, attached=carries is not None)
-    rewrite(connection, stored.email_id, intake.judge(message))
+    rewrite(connection, stored.email_id, submission.judge(message))
     entries.rewrite(connection, stored.email_id, words)
     if attachment is None:
         return []

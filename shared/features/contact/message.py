@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 
 from shared.features.contact.errors import ContactNotSetUp
-from shared.intake import InvalidEmail, Origin, Submission
 from shared.mime.addresses import BadAddress, Mailbox, parse_recipients
 from shared.outbox.add import BadValue
 from shared.settings import Settings
+from shared.submissions.submission import InvalidEmail, Origin, Submission
 
 _TEMPLATE = "contact"
 

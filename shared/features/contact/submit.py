@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from shared import intake
 from shared.application import Application
 from shared.features.contact import entries
 from shared.features.contact.attached import SentFile, kept, named
 from shared.features.contact.errors import ContactNotSetUp
 from shared.features.contact.message import Words, message_of, support_address
 from shared.outbox.attachments import write_attachments
+from shared.submissions import submission
 
 log = logging.getLogger("rowpost.contact")
 
@@ -66,8 +66,8 @@ def submit(
                 afterwards(connection, ids)
 
         try:
-            intake.store(application, message, write)
-        except intake.UnknownAccount:
+            submission.store(application, message, write)
+        except submission.UnknownAccount:
             raise ContactNotSetUp(
                 "The contact form has no account to send with: set CONTACT_ACCOUNT to the code "
                 "of one that is there, or leave it out for the default one."

@@ -10,11 +10,11 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shared import intake
 from shared.application import Application
-from shared.intake import Afterwards, InvalidEmail, Origin, Submission
 from shared.outbox.add import BadValue
 from shared.security.kept_keys import Key
+from shared.submissions import submission
+from shared.submissions.submission import Afterwards, InvalidEmail, Origin, Submission
 
 _OUR_NAMES = {"recipients[0]": "recipient", "html_content": "body", "text_content": "body"}
 
@@ -52,7 +52,7 @@ def submit(
         request_id=request_id,
     )
     try:
-        intake.store(application, submission, afterwards(request_id))
+        submission.store(application, submission, afterwards(request_id))
     except InvalidEmail as error:
         faults = (
             BadValue(_OUR_NAMES.get(one.field, one.field), one.message) for one in error.faults

@@ -24,14 +24,20 @@ from pydantic import (
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared import intake
 from shared.accounts.directory import sender_of
 from shared.application import Application
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.at_once import Fate, fate_of, send_at_once
 from shared.delivery.tick import ServiceStopped
 from shared.errors import RowpostError
-from shared.intake import (
+from shared.mime.addresses import BadAddress, Mailbox, parse_recipients
+from shared.outbox.add import BadValue
+from shared.outbox.confidential import withdraw
+from shared.outbox.states import Flag
+from shared.scheduling import service_state
+from shared.submissions import submission
+from shared.submissions.kept_answers import AlreadyKept, KeptAnswer, keep_answer
+from shared.submissions.submission import (
     Afterwards,
     ExpiresTooSoon,
     InvalidEmail,
@@ -39,13 +45,7 @@ from shared.intake import (
     Submission,
     UnknownAccount,
 )
-from shared.mime.addresses import BadAddress, Mailbox, parse_recipients
-from shared.outbox.add import BadValue
-from shared.outbox.confidential import withdraw
-from shared.outbox.kept_answers import AlreadyKept, KeptAnswer, keep_answer
-from shared.outbox.states import Flag
-from shared.scheduling import service_state
-from shared.templates import UnknownTemplate
+from shared.submissions.templates import UnknownTemplate
 
 QUEUE_NAME = "password-reset-events"
 CHANNEL = "password_reset_events"
@@ -240,7 +240,7 @@ def _store(
         request_id=wanted.request_id,
     )
     try:
-        return intake.store(application, submission, afterwards, wakes=wakes)
+        return submission.store(application, submission, afterwards, wakes=wakes)
     except UnknownAccount:
         raise CannotSend(
             "RESET_ACCOUNT names no account: set it to the code of one, or leave it out"

@@ -1,6 +1,6 @@
 """Templates: a folder each, `templates/<name>/subject.txt`, `body.html` and `body.txt` (Jinja2).
 
-HTML is escaped by itself. What a template may do is bounded: see `shared.template_sandbox`.
+HTML is escaped by itself. What a template may do is bounded: see `shared.submissions.template_sandbox`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def render(name: str, variables: Mapping[str, Any], folder: Path = FOLDER) -> Re
     """
     if not _NAME.fullmatch(name) or not (folder / name / "subject.txt").is_file():
         raise UnknownTemplate(f"There is no template {name[:64]!r}: choose one that is there.")
-    from shared.template_sandbox import rendered
+    from shared.submissions.template_sandbox import rendered
 
     parts = {
         part: rendered(folder / name, part, variables)

@@ -29,7 +29,7 @@ from shared.outbox.attachments import MOST_FILES
 from shared.outbox.recipients import Kind, KnownRecipient
 from shared.outbox.states import Lane
 from shared.scheduling import relocation
-from shared.templates import MissingVariable, TemplateRefused, render
+from shared.submissions.templates import MissingVariable, TemplateRefused, render
 
 log = logging.getLogger("rowpost.intake")
 
