@@ -14,15 +14,15 @@ from shared.background import NoAnswerYet, Work
 from shared.delivery.drain import Drained, Order, drain
 from shared.delivery.tokens import DrainToken, TokenNotPut, tokens_worth_while
 from shared.errors import RowpostError
+from shared.maintenance.cleanup import upkeep
+from shared.maintenance.rescue import Rescued, rescue
 from shared.monitoring import logs
 from shared.outbox.counts import due
 from shared.outbox.finish import Outcome
-from shared.outbox.rescue import Rescued, rescue
 from shared.outbox.resolve import Decision, resolve, unknown_ids
 from shared.outbox.states import BOTH_LANES, Lane
 from shared.scheduling import relocation, service_state
 from shared.scheduling.schedule import closes_at, is_due
-from shared.upkeep import upkeep
 
 log = logging.getLogger("rowpost.delivery")
 

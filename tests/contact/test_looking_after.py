@@ -14,7 +14,7 @@ from shared.database.tables import attempts, contacts, recipients
 from shared.database.times import utc_now
 from shared.features.contact import decide, entries
 from shared.features.contact.states import ContactStatus
-from shared.outbox.retention import empty_old, remove_old
+from shared.maintenance.retention import empty_old, remove_old
 from shared.outbox.states import Flag
 from shared.security.roles import Role
 from tests.contact.conftest import PDF, WORDS, Files, Visitor, sent

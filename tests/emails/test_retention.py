@@ -13,10 +13,10 @@ from shared.database.database import Database
 from shared.database.tables import attempts, emails, recipients
 from shared.database.times import in_days
 from shared.delivery import tick
+from shared.maintenance.cleanup import upkeep
+from shared.maintenance.retention import empty_old, remove_old
 from shared.outbox.attachments import StoredAttachment, attachments_of
-from shared.outbox.retention import empty_old, remove_old
 from shared.settings import Settings
-from shared.upkeep import upkeep
 from tests.emails.conftest import Api
 from tests.outbox.test_plans import on_emails, plan
 from tests.support.database import email_row, flags, insert_row

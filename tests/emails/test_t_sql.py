@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import ClauseElement
 
-from shared.outbox import decide, removal, retention, search, suppressions
+from shared.maintenance import retention
+from shared.outbox import decide, removal, search, suppressions
 from shared.outbox.search import Position, Wish, look, page_statement
 from shared.outbox.states import Status
 from shared.submissions import kept_answers

@@ -7,9 +7,9 @@ from sqlalchemy import Row, select, update
 
 from shared.database.database import Database
 from shared.database.tables import attempts, statistics
+from shared.maintenance.rescue import rescue
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
-from shared.outbox.rescue import rescue
 from shared.outbox.resolve import Decision, resolve
 from shared.outbox.statistics import Counted, totals
 from tests.outbox.sender import Sender, known

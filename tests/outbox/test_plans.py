@@ -12,6 +12,7 @@ from sqlalchemy.dialects import sqlite
 
 from shared.database.database import Database
 from shared.database.prepared import PreparedUpdate
+from shared.maintenance.rescue import rescue
 from shared.outbox import counts
 from shared.outbox.add import NewEmail, add
 from shared.outbox.admit import admit, expire
@@ -20,7 +21,6 @@ from shared.outbox.finish import SENT, Outcome, Result, finish
 from shared.outbox.give_back import GIVE_BACK, release
 from shared.outbox.lease import Lease, renew
 from shared.outbox.mark import MARK
-from shared.outbox.rescue import rescue
 from shared.outbox.resolve import unknown_ids
 from shared.outbox.states import BOTH_LANES, Lane
 from tests.outbox.sender import Sender, wanted

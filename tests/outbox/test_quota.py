@@ -14,8 +14,8 @@ from shared.database.tables import reservations as reservation_rows
 from shared.limits import reservations
 from shared.limits.reservations import Reservation
 from shared.limits.sending_limits import Limits, Units, minute_of
+from shared.maintenance.rescue import rescue
 from shared.outbox.lease import Lease
-from shared.outbox.rescue import rescue
 from tests.outbox.sender import Sender
 from tests.support.database import insert_rows, let_leases_run_out
 

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from shared.database.database import Database
+from shared.maintenance.rescue import DIED_PREPARING, DIED_TRANSMITTING, Rescued, rescue
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
-from shared.outbox.rescue import DIED_PREPARING, DIED_TRANSMITTING, Rescued, rescue
 from shared.outbox.statistics import Counted, totals
 from tests.outbox.sender import Sender, known
 from tests.support.database import (

@@ -9,6 +9,7 @@ import pytest
 from shared.limits.connection_slots import RENEW_SLOTS, RETURN_ALL, RETURN_ONE, TAKE
 from shared.limits.reservations import FORGET, RESERVE
 from shared.limits.reservations import RELEASE as RELEASE_QUOTA
+from shared.maintenance.rescue import FROM_PREPARING, TO_UNKNOWN
 from shared.outbox.admit import ADMIT, EXPIRE
 from shared.outbox.claim import claim_one_statement, claim_statement, suspects_statement
 from shared.outbox.confidential import EMPTY, TOO_LATE, WITHDRAW
@@ -17,7 +18,6 @@ from shared.outbox.finish import ENDINGS, SENT, Outcome
 from shared.outbox.give_back import GIVE_BACK, RELEASE
 from shared.outbox.lease import RENEW
 from shared.outbox.mark import MARK
-from shared.outbox.rescue import FROM_PREPARING, TO_UNKNOWN
 from shared.outbox.resolve import COUNT_AS_SENT, RESEND
 from shared.outbox.statistics import ADD, OPEN
 from tests.support.t_sql import t_sql

@@ -11,13 +11,13 @@ from sqlalchemy import Connection, update
 from shared.database.database import Database
 from shared.database.tables import emails
 from shared.database.times import utc_now
+from shared.maintenance.rescue import rescue
 from shared.outbox import decide
 from shared.outbox.admit import expire
 from shared.outbox.confidential import withdraw
 from shared.outbox.decide import ContentRemoved
 from shared.outbox.finish import Outcome, Result, finish
 from shared.outbox.lease import Lease
-from shared.outbox.rescue import rescue
 from shared.outbox.resolve import Decision, resolve
 from tests.support.database import change, email_row, insert_row, let_leases_run_out
 

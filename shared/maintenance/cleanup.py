@@ -9,7 +9,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from shared.application import Application
-from shared.outbox.retention import empty_old, remove_old
+from shared.maintenance.retention import empty_old, remove_old
 from shared.outbox.suppressions import forget_over
 from shared.settings import Settings
 from shared.submissions.kept_answers import forget_old_answers
