@@ -26,7 +26,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from shared.application import Application
+from shared.app import Application
 from shared.scheduling import service_state
 from shared.settings import Settings
 

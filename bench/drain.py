@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.measure import Measurement, peak_rss_mb
-from shared.application import Application, use
+from shared.app import Application, use
 from shared.delivery import tick
 from shared.settings import Settings
 

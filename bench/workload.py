@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import func, insert, select
 
-from shared.application import Application
+from shared.app import Application
 from shared.database.tables import accounts, emails
 from shared.settings import Settings
 

@@ -13,7 +13,7 @@ from shared.accounts.presets import PresetName
 from shared.accounts.shown import ShownAccount, shown_account, shown_accounts
 from shared.api.endpoint import Request, Routes
 from shared.api.models import Answer, Input, Timestamp
-from shared.application import application
+from shared.app import application
 from shared.limits.sending_limits import Window
 from shared.security.roles import Role
 from shared.smtp.opening import TlsMode

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from shared.api.endpoint import Request, Routes, Who
 from shared.api.models import Answer, Input, Timestamp, example
-from shared.application import Application, application
+from shared.app import Application, application
 from shared.configuration.document import (
     DatabaseAddress,
     EmailSchedule,

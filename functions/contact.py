@@ -20,7 +20,7 @@ from shared.api.models import (
     Timestamp,
     example,
 )
-from shared.application import application
+from shared.app import application
 from shared.attachments.checks import ALLOWED
 from shared.features.contact import decide, entries, submit
 from shared.features.contact.attached import most_in_file

@@ -6,7 +6,7 @@ from typing import Literal
 
 from shared.api.endpoint import Request, Routes
 from shared.api.models import Answer, Timestamp
-from shared.application import Application, application
+from shared.app import Application, application
 from shared.database.place import place_of
 from shared.monitoring.health import AWAY
 from shared.monitoring.queue_snapshot import Overview

@@ -18,7 +18,7 @@ from shared.api.errors import ApiError, FieldError, as_api_error
 from shared.api.idempotency import answering
 from shared.api.models import Answer, SnakeAnswer, SnakeInput, Timestamp
 from shared.api.octets import Base64
-from shared.application import application
+from shared.app import application
 from shared.attachments.keeper import Upload
 from shared.outbox import decide, search
 from shared.outbox.attachments import MOST_FILES

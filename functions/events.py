@@ -6,7 +6,7 @@ import logging
 
 import azure.functions as func
 
-from shared.application import application
+from shared.app import application
 from shared.features.reset_codes import reset_codes
 from shared.monitoring.telemetry.invocation import NO_HOST, invoked
 

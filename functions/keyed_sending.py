@@ -22,7 +22,7 @@ from shared.api.models import (
     Timestamp,
     example,
 )
-from shared.application import application
+from shared.app import application
 from shared.features.keyed_sending import keyed_sending
 from shared.features.keyed_sending.keyed_sending import KeyedEmail
 from shared.outbox import requests

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from shared.api.endpoint import Request, Routes
 from shared.api.models import Answer, Input, SnakeAnswer, SnakeInput, Timestamp, example
-from shared.application import application
+from shared.app import application
 from shared.security.kept_keys import NAME_WIDTH, KeptKey
 from shared.security.roles import Role
 

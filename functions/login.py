@@ -12,7 +12,7 @@ from shared.api.caller import Caller
 from shared.api.endpoint import Request, Routes, Who
 from shared.api.errors import ApiError
 from shared.api.models import Answer, Input, Timestamp, example
-from shared.application import application
+from shared.app import application
 from shared.security import passwords, tokens
 from shared.security.limits import Limit
 from shared.security.roles import Role

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from shared.api.endpoint import Request, Routes, Who
 from shared.api.models import Answer, Timestamp
-from shared.application import Application, application
+from shared.app import Application, application
 from shared.database.place import place_of
 from shared.monitoring.health import AWAY, MOST_HELD_CODES, Accounts, Health
 from shared.security.roles import Role

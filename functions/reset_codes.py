@@ -11,7 +11,7 @@ from shared.api.endpoint import Request, Routes, Who
 from shared.api.errors import ApiError, Failure, FieldError
 from shared.api.idempotency import Once
 from shared.api.models import Answer, Input, example
-from shared.application import application
+from shared.app import application
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.at_once import Fate
 from shared.delivery.tick import ServiceStopped

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from shared.api.endpoint import Request, Routes
 from shared.api.models import Answer, EmailAddress, Input, Timestamp, example
-from shared.application import application
+from shared.app import application
 from shared.delivery import tick, trial
 from shared.security.roles import Role
 

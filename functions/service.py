@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from shared.api.endpoint import Request, Routes
 from shared.api.models import Answer, Input, Timestamp, example
-from shared.application import application
+from shared.app import application
 from shared.outbox import counts
 from shared.scheduling import relocation, service_state
 from shared.security.roles import Role

@@ -7,7 +7,7 @@ from pydantic import Field
 from shared.api.endpoint import Request, Routes
 from shared.api.errors import ApiError
 from shared.api.models import SnakeAnswer, SnakeInput, Timestamp
-from shared.application import application
+from shared.app import application
 from shared.outbox.suppressions import list_suppressions, remove_suppression
 from shared.security.roles import Role
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import azure.functions as func
 
-from shared.application import application
+from shared.app import application
 from shared.delivery import tick
 from shared.monitoring.telemetry.invocation import NO_HOST, invoked
 

@@ -28,7 +28,7 @@ def run(arguments: Namespace) -> int:
 
 def catcher(_: Namespace) -> int:
     """Run the mail catcher alone until it is told to stop."""
-    from shared.application import application
+    from shared.app import application
     from standalone.catcher import LOOPBACK, Catcher
     from standalone.run import open_database
     from standalone.shutdown import StopSignal
@@ -50,7 +50,7 @@ def catcher(_: Namespace) -> int:
 
 def migrate(arguments: Namespace) -> int:
     """Bring the tables up to date, or print the SQL that would."""
-    from shared.application import application
+    from shared.app import application
     from shared.database import migrations
     from shared.database.engine import open_engine
 
@@ -66,7 +66,7 @@ def migrate(arguments: Namespace) -> int:
 
 def send(arguments: Namespace) -> int:
     """Insert a row as any application would, and print its number."""
-    from shared.application import application
+    from shared.app import application
     from shared.outbox.add import NewEmail, add
     from shared.outbox.states import Lane
 
@@ -91,7 +91,7 @@ def send(arguments: Namespace) -> int:
 
 def queue(_: Namespace) -> int:
     """Count the emails by state."""
-    from shared.application import application
+    from shared.app import application
     from shared.outbox.counts import COUNT_LIMIT, counts
 
     with application().database().read() as connection:
@@ -106,7 +106,7 @@ def queue(_: Namespace) -> int:
 
 def resolve(arguments: Namespace) -> int:
     """Decide about an email whose outcome is unknown."""
-    from shared.application import application
+    from shared.app import application
     from shared.outbox.resolve import Decision, resolve
 
     decision = Decision(arguments.decision)
@@ -120,7 +120,7 @@ def resolve(arguments: Namespace) -> int:
 def move_passwords(_: Namespace) -> int:
     """Move the accounts' plain passwords from the table into the secret store."""
     from shared.accounts.move_passwords import move_passwords
-    from shared.application import application
+    from shared.app import application
 
     moved = move_passwords(application())
     for code in moved:
@@ -131,7 +131,7 @@ def move_passwords(_: Namespace) -> int:
 
 def import_keys(arguments: Namespace) -> int:
     """Take over the keys of an older service, with their Gmail accounts."""
-    from shared.application import application
+    from shared.app import application
     from shared.features.keyed_sending.key_file import read_key_file
     from shared.features.keyed_sending.key_import import SHORT_CHARACTERS, import_keys
 
@@ -151,7 +151,7 @@ def import_keys(arguments: Namespace) -> int:
 
 def make_key(arguments: Namespace) -> int:
     """Make a key and print it, this once."""
-    from shared.application import application
+    from shared.app import application
     from shared.security.roles import Role
 
     key = application().keys.make(
@@ -163,7 +163,7 @@ def make_key(arguments: Namespace) -> int:
 
 def keys(_: Namespace) -> int:
     """List the keys by number."""
-    from shared.application import application
+    from shared.app import application
 
     after = 0
     while page := application().keys.page(after, _KEYS_AT_ONCE):
@@ -176,7 +176,7 @@ def keys(_: Namespace) -> int:
 
 def revoke_key(arguments: Namespace) -> int:
     """End a key."""
-    from shared.application import application
+    from shared.app import application
 
     application().keys.revoke(arguments.id)
     print(f"Key {arguments.id} is revoked: within 30 seconds it opens nothing.")

@@ -13,7 +13,7 @@ from functions.groups import GROUPS
 from shared.accounts.directory import ensure_catcher
 from shared.api.caller import require_admin, require_viewer
 from shared.api.endpoint import function_name
-from shared.application import Application, use
+from shared.app import Application, use
 from shared.delivery.tokens import QUEUE_NAME, InProcessTokens
 from shared.errors import RowpostError
 from shared.features.reset_codes import reset_codes

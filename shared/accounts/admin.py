@@ -19,7 +19,7 @@ from shared.accounts.errors import AccountNotFound, BadAccountValue, CodeTaken
 from shared.accounts.passwords import same_connection
 from shared.accounts.pauses import end_pause
 from shared.accounts.wishes import Given, changed_settings, new_settings
-from shared.application import Application
+from shared.app import Application
 from shared.configuration.secret_store import SecretStore, SecretStoreUnavailable
 from shared.database.errors import CommitUncertain
 from shared.database.tables import accounts, quotas, slots, usage

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from shared.accounts.directory import BadAccount, server_of
 from shared.accounts.errors import AccountNotFound
 from shared.accounts.passwords import PasswordUnavailable
-from shared.application import Application
+from shared.app import Application
 from shared.database.tables import accounts
 from shared.smtp.opening import AccountFault, Server, try_connection
 from shared.smtp.pump import Pump

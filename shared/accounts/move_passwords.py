@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, select, update
 from shared.accounts import passwords
 from shared.accounts.directory import binding_of, has_plain_password
 from shared.accounts.passwords import Binding
-from shared.application import Application
+from shared.app import Application
 from shared.database.tables import accounts
 
 

@@ -12,7 +12,7 @@ from shared.accounts.account_settings import AccountSettings, settings_of
 from shared.accounts.directory import load_accounts
 from shared.accounts.errors import AccountNotFound
 from shared.accounts.states import AccountState, account_states
-from shared.application import Application
+from shared.app import Application
 from shared.database.tables import accounts
 from shared.outbox.statistics import SentSoFar, sent_by_account
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from shared.api.errors import ApiError, as_api_error
-from shared.application import application
+from shared.app import application
 from shared.errors import RowpostError
 from shared.security import foreign_tokens, tokens
 from shared.security.kept_keys import Key

@@ -22,7 +22,7 @@ from shared.api.caller import Caller
 from shared.api.errors import ApiError, FieldError
 from shared.api.form import FormFile
 from shared.api.models import Answer, Input
-from shared.application import application
+from shared.app import application
 from shared.submissions.kept_answers import (
     KeptAnswer,
     complete_answer,

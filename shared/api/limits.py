@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.api.caller import Caller
-from shared.application import application
+from shared.app import application
 from shared.security.limits import Limit
 
 Limits = tuple[Limit, ...] | None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 
-from shared.application import Application
+from shared.app import Application
 from shared.background import NoAnswerYet, Work
 from shared.database.tables import emails
 from shared.delivery.drain import Order, drain

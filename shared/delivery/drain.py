@@ -33,7 +33,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.accounts.directory import Account, load_accounts
 from shared.accounts.failover import stand_ins
 from shared.accounts.pauses import Pause, end_pause, pause, pauses, return_probe, take_probe
-from shared.application import Application
+from shared.app import Application
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.attached_files import AttachedFiles
 from shared.delivery.connection import Connection, Parts, Trouble

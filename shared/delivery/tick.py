@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from shared.application import Application
+from shared.app import Application
 from shared.background import NoAnswerYet, Work
 from shared.delivery.drain import Drained, Order, drain
 from shared.delivery.tokens import DrainToken, TokenNotPut, tokens_worth_while

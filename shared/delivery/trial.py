@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shared.accounts.directory import Account, AccountBook, load_accounts
-from shared.application import Application
+from shared.app import Application
 from shared.errors import RowpostError
 from shared.mime.addresses import Mailbox, envelope_address, parse_recipients
 from shared.mime.bad_email import BadAddress

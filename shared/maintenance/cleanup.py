@@ -8,7 +8,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from shared.application import Application
+from shared.app import Application
 from shared.maintenance.retention import empty_old, remove_old
 from shared.outbox.suppressions import forget_over
 from shared.settings import Settings

@@ -19,7 +19,7 @@ from shared.errors import RowpostError
 from shared.monitoring.queue_snapshot import Overview
 
 if TYPE_CHECKING:
-    from shared.application import Application
+    from shared.app import Application
 
 Status = Literal["healthy", "degraded", "unhealthy"]
 

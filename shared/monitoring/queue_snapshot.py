@@ -15,7 +15,7 @@ from shared.outbox.statistics import Counted, Totals
 from shared.scheduling import service_state
 
 if TYPE_CHECKING:
-    from shared.application import Application
+    from shared.app import Application
     from shared.database.database import Database
 
 

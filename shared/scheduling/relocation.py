@@ -14,7 +14,7 @@ from datetime import timedelta
 from sqlalchemy import Connection, bindparam, exists, null, or_, select, update
 from sqlalchemy.exc import DBAPIError
 
-from shared.application import Application
+from shared.app import Application
 from shared.configuration.document import Configuration, DatabaseAddress
 from shared.database import probe
 from shared.database.database import Database

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, select
 
-from shared.application import Application
+from shared.app import Application
 from shared.attachments.keeper import Upload
 from shared.attachments.pending import PendingFiles, TooMuchAttached
 from shared.database.tables import accounts

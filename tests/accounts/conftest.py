@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from functions import accounts
-from shared.application import Application, use
+from shared.app import Application, use
 from shared.security import tokens
 from shared.security.logins import Logins
 from shared.settings import Settings

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 from shared.accounts.directory import AccountBook, load_accounts
 from shared.accounts.move_passwords import move_passwords
 from shared.accounts.pauses import pause, pauses
-from shared.application import Application
+from shared.app import Application
 from shared.database.tables import accounts
 from tests.accounts.conftest import Ask
 from tests.support.queue import Queue

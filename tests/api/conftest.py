@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from functions.groups import GROUPS
-from shared.application import Application, use
+from shared.app import Application, use
 from shared.security import tokens
 from shared.security.logins import Logins
 from shared.settings import Settings

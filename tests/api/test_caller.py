@@ -6,7 +6,7 @@ import pytest
 
 from shared.api.caller import PEER_HEADER, UNKNOWN_ADDRESS, caller_address, require_admin
 from shared.api.errors import ApiError
-from shared.application import Application
+from shared.app import Application
 
 
 class TestOnOneMachine:

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import update
 
 from shared.accounts.pauses import pause
-from shared.application import Application, use
+from shared.app import Application, use
 from shared.database import tables
 from shared.database.database import Database
 from shared.delivery import tick

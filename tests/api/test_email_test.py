@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.application import Application
+from shared.app import Application
 from shared.delivery import trial
 from shared.scheduling import service_state
 from tests.support.api import Client, Reply

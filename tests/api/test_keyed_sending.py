@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert
 
-from shared.application import Application
+from shared.app import Application
 from shared.database.tables import accounts, attempts
 from shared.security.roles import Role
 from tests.support.api import Client, Reply

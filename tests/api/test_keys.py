@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from functions.groups import GROUPS
 from shared.api.caller import authenticate
 from shared.api.endpoint import Operation, Who
-from shared.application import Application
+from shared.app import Application
 from shared.database.errors import DatabaseUnreachable
 from shared.database.tables import accounts
 from shared.security import tokens

@@ -11,7 +11,7 @@ import pytest
 from shared.api.caller import Caller
 from shared.api.endpoint import Request, Routes, Who
 from shared.api.models import Answer
-from shared.application import Application, use
+from shared.app import Application, use
 from shared.security import tokens
 from shared.security.limits import Limit
 from shared.security.logins import Logins

@@ -15,7 +15,7 @@ import pytest
 from functions import login
 from shared.api.caller import Caller, require
 from shared.api.errors import ApiError
-from shared.application import Application
+from shared.app import Application
 from shared.security import tokens
 from shared.security.lockout import FAILURES
 from shared.security.roles import Role

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from shared.application import Application
+from shared.app import Application
 from shared.configuration.document import DatabaseAddress
 from shared.configuration.secret_store import SecretStoreUnavailable
 from shared.database.engine import sqlite_url

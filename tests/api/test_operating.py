@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from shared.accounts.directory import ensure_catcher
-from shared.application import Application
+from shared.app import Application
 from shared.outbox.add import NewEmail, add
 from shared.outbox.states import Lane
 from standalone.catcher import Catcher

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.application import Application
+from shared.app import Application
 from shared.attachments.blobs import BlobStore
 from shared.attachments.folder import FolderStore
 from shared.attachments.store import AttachmentStore

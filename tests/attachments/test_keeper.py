@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection, literal, select, update
 
-from shared.application import Application
+from shared.app import Application
 from shared.attachments.keeper import FileTooLarge, Upload
 from shared.attachments.store import AttachmentGone
 from shared.database.tables import loose_files

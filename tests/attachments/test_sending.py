@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.application import Application
+from shared.app import Application
 from shared.attachments.folder import FolderStore
 from shared.attachments.keeper import Upload
 from shared.delivery import tick

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.application import Application
+from shared.app import Application
 from shared.configuration.encrypted_file import EncryptedFileSecretStore
 from shared.configuration.key_vault import KeyVaultSecretStore
 from shared.security.logins import FIRST_PASSWORD_SECRET

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.application import Application, use
+from shared.app import Application, use
 from shared.database.database import Database
 from shared.security.logins import Logins
 from shared.security.roles import Role

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, literal, select
 
-from shared.application import Application
+from shared.app import Application
 from shared.database.database import Database
 from shared.database.tables import attempts, contacts, recipients
 from shared.database.times import utc_now

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select, update
 
-from shared.application import Application
+from shared.app import Application
 from shared.database.tables import quotas, reservations
 from shared.delivery.drain import Drained, Order, drain
 from tests.faults import senders

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from functions.groups import GROUPS
-from shared.application import Application, use
+from shared.app import Application, use
 from shared.database.database import Database
 from shared.security import tokens
 from shared.security.logins import Login, Logins

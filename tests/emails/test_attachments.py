@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from functions.emails import CONTENT_ID, CONTENT_TYPE
-from shared.application import Application
+from shared.app import Application
 from shared.attachments.folder import FolderStore
 from shared.attachments.names import safe_name
 from shared.database.database import Database

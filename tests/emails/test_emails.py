@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select
 
-from shared.application import Application
+from shared.app import Application
 from shared.database.database import Database
 from shared.database.tables import accounts, recipients
 from shared.security.roles import Role

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import literal, select, update
 
 from shared.api.idempotency import Once
-from shared.application import Application
+from shared.app import Application
 from shared.database.database import Database
 from shared.database.tables import idempotency
 from shared.database.times import utc_now

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, literal, select, update
 
-from shared.application import Application
+from shared.app import Application
 from shared.attachments.store import AttachmentGone
 from shared.database.database import Database
 from shared.database.tables import attempts, emails, recipients

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import literal, select, update
 
-from shared.application import Application
+from shared.app import Application
 from shared.database.database import Database
 from shared.database.tables import suppressions
 from shared.database.times import utc_now

@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from shared.application import Application, use
+from shared.app import Application, use
 from shared.delivery import connection, tick
 from shared.delivery.recorder import Ticket
 from shared.settings import Settings

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.application import Application
+from shared.app import Application
 from shared.settings import Settings
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select, update
 from shared.accounts import passwords
 from shared.accounts.directory import load_accounts
 from shared.accounts.passwords import Binding, PasswordUnavailable
-from shared.application import Application
+from shared.app import Application
 from shared.database.tables import accounts, keys
 from shared.features.keyed_sending.key_file import BadKeyFile, KeyLine
 from shared.features.keyed_sending.key_import import Imported, import_keys

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert, text
 
-from shared.application import Application
+from shared.app import Application
 from shared.database.database import Database
 from shared.database.tables import accounts, attempts
 from shared.outbox import requests

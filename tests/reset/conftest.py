@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from functions import reset_codes
-from shared.application import Application, use
+from shared.app import Application, use
 from shared.security import tokens
 from shared.security.logins import Login, Logins
 from shared.security.roles import Role

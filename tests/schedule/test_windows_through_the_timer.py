@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import update
 
 from functions.timers import queue_timer
-from shared.application import Application, use
+from shared.app import Application, use
 from shared.configuration.document import Configuration, EmailSchedule
 from shared.database.tables import service
 from shared.scheduling.service_state import status as service_state

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from shared.application import Application
+from shared.app import Application
 from shared.security import tokens
 from shared.security.logins import SECRET_NAME
 from shared.security.roles import Role

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select
 
-from shared.application import Application
+from shared.app import Application
 from shared.database.database import Database
 from shared.database.tables import accounts, attempts, emails
 from shared.settings import Settings

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from shared.application import Application
+from shared.app import Application
 from shared.delivery.tokens import DrainToken
 from shared.settings import Settings
 from standalone.catcher import Catcher

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import BinaryIO, Protocol
 
-from shared.application import Application
+from shared.app import Application
 from shared.attachments.checks import check_file
 from shared.attachments.keeper import Upload
 from shared.attachments.store import CHUNK

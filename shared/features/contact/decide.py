@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from shared.application import Application
+from shared.app import Application
 from shared.features.contact import entries
 from shared.features.contact.attached import SentFile, kept, named
 from shared.features.contact.message import Words, message_of

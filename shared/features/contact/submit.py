@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from shared.application import Application
+from shared.app import Application
 from shared.features.contact import entries
 from shared.features.contact.attached import SentFile, kept, named
 from shared.features.contact.errors import ContactNotSetUp

@@ -21,7 +21,7 @@ from shared.accounts.directory import is_active, is_yes
 from shared.accounts.passwords import Binding, PasswordUnavailable
 from shared.accounts.presets import PresetName, preset
 from shared.accounts.wishes import new_settings
-from shared.application import Application
+from shared.app import Application
 from shared.configuration.secret_store import SecretStore
 from shared.database.errors import CommitUncertain
 from shared.database.tables import accounts

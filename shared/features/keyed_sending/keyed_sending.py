@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from shared.application import Application
+from shared.app import Application
 from shared.outbox.add import BadValue
 from shared.security.kept_keys import Key
 from shared.submissions import submission

@@ -25,7 +25,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.accounts.directory import sender_of
-from shared.application import Application
+from shared.app import Application
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.at_once import Fate, fate_of, send_at_once
 from shared.delivery.tick import ServiceStopped

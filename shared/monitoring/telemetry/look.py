@@ -14,7 +14,7 @@ from shared.limits.sending_limits import Units, minute_of
 from shared.monitoring.telemetry.measures import QueueReading
 
 if TYPE_CHECKING:
-    from shared.application import Application
+    from shared.app import Application
 
 log = logging.getLogger("rowpost.telemetry")
 
