@@ -26,8 +26,8 @@ from shared.outbox.resolve import Decision, resolve
 from shared.outbox.search import StoredEmail, Wish
 from shared.outbox.states import Lane, Status
 from shared.security.roles import Role
-from shared.submissions import submission
-from shared.submissions.submission import MOST_HEADERS, MOST_RECIPIENTS, Origin, Stored, Submission
+from shared.submissions.store import Stored, store, store_each, wake
+from shared.submissions.submission import MOST_HEADERS, MOST_RECIPIENTS, Origin, Submission
 
 routes = Routes()
 
@@ -292,7 +292,7 @@ def store_email(request: Request[EmailToSend]) -> EmailStored:
     """Store an email; it is on its way within a second while the service runs."""
     submission = _submission(request, request.body)
     keep = answering(request.once, lambda ids: EmailStored(email_id=ids[0]))
-    return EmailStored(email_id=submission.store(application(), submission, keep))
+    return EmailStored(email_id=store(application(), submission, keep))
 
 
 @routes.post("api/emails/batch", who=Role.SERVICE, body_limit=body_limit, idempotent=True)
@@ -300,7 +300,7 @@ def store_batch(request: Request[Batch]) -> BatchStored:
     """Store up to 500 emails at once; each is answered for itself."""
     submissions = [_submission_or_error(request, one) for one in request.body.emails]
     keep = answering(request.once, _batch_stored)
-    return _batch_stored(submission.store_each(application(), submissions, keep))
+    return _batch_stored(store_each(application(), submissions, keep))
 
 
 @routes.get("api/emails", who=Who.ANY_LOGIN)
@@ -358,7 +358,7 @@ def retry_email(request: Request) -> EmailDecided:
     """Try an email again that failed or was cancelled."""
     number, here = _number(request.path), application()
     here.database().run(lambda connection: decide.try_again(connection, number))
-    submission.wake(here)
+    wake(here)
     return EmailDecided(message="Email queued again", email_id=number, status=Status.QUEUED)
 
 
@@ -368,7 +368,7 @@ def resolve_email(request: Request[Resolution]) -> EmailDecided:
     number, here = _number(request.path), application()
     decision = Decision(request.body.decision)
     here.database().run(lambda connection: resolve(connection, number, decision))
-    submission.wake(here)
+    wake(here)
     with here.database().read() as connection:
         status = search.find(connection, number).status
     return EmailDecided(message="Email resolved", email_id=number, status=status)

@@ -28,7 +28,8 @@ from shared.features.keyed_sending.keyed_sending import KeyedEmail
 from shared.outbox import requests
 from shared.outbox.requests import LoggedRequest
 from shared.security.roles import Role
-from shared.submissions.submission import Afterwards, UnknownAccount
+from shared.submissions.store import Afterwards
+from shared.submissions.submission import UnknownAccount
 
 routes = Routes()
 

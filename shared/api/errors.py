@@ -44,6 +44,7 @@ from shared.security.passwords import PasswordTooLong
 from shared.security.tokens import InvalidToken
 from shared.submissions import submission
 from shared.submissions.kept_answers import AlreadyKept
+from shared.submissions.submission import ExpiresTooSoon, InvalidEmail
 from shared.submissions.templates import UnknownTemplate
 
 EVERY_ANSWER = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -159,11 +160,11 @@ def as_api_error(error: Exception) -> ApiError:
             return _invalid("template", str(error))
         case submission.UnknownAccount():
             return _invalid("smtp_config_id", str(error))
-        case submission.ExpiresTooSoon():
+        case ExpiresTooSoon():
             return _invalid("expires_at", str(error))
         case AlreadyKept():
             return ApiError(409, "request_in_progress", "Ask again in a moment.")
-        case submission.InvalidEmail():
+        case InvalidEmail():
             return _invalid_email(error)
         case EmailNotFound():
             return ApiError(404, "email_not_found", _NO_SUCH_EMAIL)
@@ -238,7 +239,7 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(500, "internal_error", _UNFORESEEN)
 
 
-def _invalid_email(error: submission.InvalidEmail) -> ApiError:
+def _invalid_email(error: InvalidEmail) -> ApiError:
     return ApiError(
         422,
         "validation_failed",

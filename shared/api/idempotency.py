@@ -29,7 +29,7 @@ from shared.submissions.kept_answers import (
     find_answer,
     keep_answer,
 )
-from shared.submissions.submission import Afterwards
+from shared.submissions.store import Afterwards
 
 T = TypeVar("T")
 

@@ -1,6 +1,6 @@
 """Templates: a folder each, `templates/<name>/subject.txt`, `body.html` and `body.txt` (Jinja2).
 
-HTML is escaped by itself. What a template may do is bounded: see `shared.submissions.template_sandbox`.
+HTML is escaped by itself. What a template may do is bounded: see `template_sandbox`.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ from shared.features.contact.message import Words, message_of
 from shared.outbox import decide, removal
 from shared.outbox.attachments import StoredAttachment, release_attachments, write_attachments
 from shared.outbox.rewrite import rewrite
-from shared.submissions import submission
+from shared.submissions.store import wake
+from shared.submissions.validate import judge
 
 MOST_AT_ONCE = 500
 
@@ -73,7 +74,7 @@ def try_failed_again(application: Application) -> TriedAgain:
 
     tried = application.database().run(work)
     if tried.number:
-        submission.wake(application)
+        wake(application)
     return tried
 
 
@@ -98,7 +99,7 @@ def _change(
     carries = attachment or stored.file
     words = named(words, carries)
     message = message_of(words, application.settings, attached=carries is not None)
-    rewrite(connection, stored.email_id, submission.judge(message))
+    rewrite(connection, stored.email_id, judge(message))
     entries.rewrite(connection, stored.email_id, words)
     if attachment is None:
         return []

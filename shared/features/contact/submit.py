@@ -15,7 +15,8 @@ from shared.features.contact.attached import SentFile, kept, named
 from shared.features.contact.errors import ContactNotSetUp
 from shared.features.contact.message import Words, message_of, support_address
 from shared.outbox.attachments import write_attachments
-from shared.submissions import submission
+from shared.submissions.store import store
+from shared.submissions.submission import UnknownAccount
 
 log = logging.getLogger("rowpost.contact")
 
@@ -66,8 +67,8 @@ def submit(
                 afterwards(connection, ids)
 
         try:
-            submission.store(application, message, write)
-        except submission.UnknownAccount:
+            store(application, message, write)
+        except UnknownAccount:
             raise ContactNotSetUp(
                 "The contact form has no account to send with: set CONTACT_ACCOUNT to the code "
                 "of one that is there, or leave it out for the default one."

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from shared.app import Application
 from shared.outbox.add import BadValue
 from shared.security.kept_keys import Key
-from shared.submissions import submission
-from shared.submissions.submission import Afterwards, InvalidEmail, Origin, Submission
+from shared.submissions.store import Afterwards, store
+from shared.submissions.submission import InvalidEmail, Origin, Submission
 
 _OUR_NAMES = {"recipients[0]": "recipient", "html_content": "body", "text_content": "body"}
 
@@ -52,7 +52,7 @@ def submit(
         request_id=request_id,
     )
     try:
-        submission.store(application, submission, afterwards(request_id))
+        store(application, submission, afterwards(request_id))
     except InvalidEmail as error:
         faults = (
             BadValue(_OUR_NAMES.get(one.field, one.field), one.message) for one in error.faults

@@ -35,10 +35,9 @@ from shared.outbox.add import BadValue
 from shared.outbox.confidential import withdraw
 from shared.outbox.states import Flag
 from shared.scheduling import service_state
-from shared.submissions import submission
 from shared.submissions.kept_answers import AlreadyKept, KeptAnswer, keep_answer
+from shared.submissions.store import Afterwards, store
 from shared.submissions.submission import (
-    Afterwards,
     ExpiresTooSoon,
     InvalidEmail,
     Origin,
@@ -240,7 +239,7 @@ def _store(
         request_id=wanted.request_id,
     )
     try:
-        return submission.store(application, submission, afterwards, wakes=wakes)
+        return store(application, submission, afterwards, wakes=wakes)
     except UnknownAccount:
         raise CannotSend(
             "RESET_ACCOUNT names no account: set it to the code of one, or leave it out"

@@ -1,0 +1,167 @@
+"""Storing a submission: the one call in which every way in ends.
+
+It judges the email, writes its row (with the answer that a repeated request is to get, in the same
+transaction), and wakes a sender. A plain INSERT by an application needs none of this.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection, select
+
+from shared.app import Application
+from shared.attachments.pending import PendingFiles, TooMuchAttached
+from shared.database.tables import accounts
+from shared.delivery.tokens import DrainToken, TokenNotPut
+from shared.errors import RowpostError
+from shared.outbox.add import DatabaseMoved, NewEmail, add
+from shared.outbox.states import Lane
+from shared.scheduling import relocation
+from shared.submissions.submission import Submission, UnknownAccount
+from shared.submissions.validate import judge
+
+log = logging.getLogger("rowpost.intake")
+
+T = TypeVar("T")
+
+_WAKE_UP = DrainToken((Lane.IMMEDIATE,))
+
+
+Stored = int | RowpostError
+"""What became of one of several emails: its number, or why it was not stored."""
+
+Afterwards = Callable[[Connection, list[T]], None]
+"""What is written in the transaction that stores the emails, once it is known what became of
+them."""
+
+
+def store(
+    application: Application,
+    submission: Submission,
+    afterwards: Afterwards[int] | None = None,
+    *,
+    wakes: bool = True,
+) -> int:
+    """Store one email; answers its number. When this returns it is safe, and on its way.
+
+    `wakes` False: the caller sends it at once himself.
+
+    Raises InvalidEmail, UnknownTemplate, UnknownAccount, ExpiresTooSoon, TooMuchAttached,
+    AttachmentStoreUnavailable, FileNotKept, DatabaseUnreachable, or CommitUncertain.
+    """
+    judged = judge(submission)
+    with _pending_files(application) as files:
+        email = replace(judged, attachments=files.keep(submission.attachments))
+
+        def write(connection: Connection) -> int:
+            email_id = _add(connection, email, submission)
+            if afterwards is not None:
+                afterwards(connection, [email_id])
+            return email_id
+
+        email_id = _write(application, write)
+        files.taken(email.attachments)
+    if wakes and _is_due(submission):
+        wake(application)
+    return email_id
+
+
+def store_each(
+    application: Application,
+    submissions: Sequence[Submission | RowpostError],
+    afterwards: Afterwards[Stored] | None = None,
+) -> list[Stored]:
+    """Store those of them that can be sent, together or none; answers what became of each.
+
+    What is an error already is answered as it is. Raises AttachmentStoreUnavailable, FileNotKept,
+    DatabaseUnreachable, or CommitUncertain.
+    """
+    with _pending_files(application) as files:
+        judged = [_judged(one, files) for one in submissions]
+
+        def write(connection: Connection) -> list[Stored]:
+            stored = [_added(connection, one) for one in judged]
+            if afterwards is not None:
+                afterwards(connection, stored)
+            return stored
+
+        stored = _write(application, write)
+        for one, number in zip(judged, stored, strict=True):
+            if isinstance(one, tuple) and isinstance(number, int):
+                files.taken(one[0].attachments)
+    if any(isinstance(one, Submission) and _is_due(one) for one in submissions):
+        wake(application)
+    return stored
+
+
+_Judged = tuple[NewEmail, Submission] | RowpostError
+
+
+def _judged(submission: Submission | RowpostError, files: PendingFiles) -> _Judged:
+    if isinstance(submission, RowpostError):
+        return submission
+    try:
+        email = judge(submission)
+    except RowpostError as error:
+        return error
+    try:
+        return replace(email, attachments=files.keep(submission.attachments)), submission
+    except TooMuchAttached as error:
+        return error
+
+
+def _pending_files(application: Application) -> PendingFiles:
+    return PendingFiles(lambda: application.attachments, application.settings.most_attached_mb)
+
+
+def _added(connection: Connection, judged: _Judged) -> Stored:
+    if isinstance(judged, RowpostError):
+        return judged
+    try:
+        return _add(connection, *judged)
+    except UnknownAccount as error:
+        return error
+
+
+def _add(connection: Connection, email: NewEmail, submission: Submission) -> int:
+    return add(connection, replace(email, account_code=_code(connection, submission.account)))
+
+
+def wake(application: Application) -> None:
+    """Let a sender look for immediate emails now. Should that fail, the next tick does."""
+    try:
+        application.tokens.put(_WAKE_UP)
+    except TokenNotPut as error:
+        log.warning("%s; the timer sends what was stored", error)
+
+
+def _write(application: Application, work: Callable[[Connection], T]) -> T:
+    """In the database in use; should the queue have moved a moment ago, in the new one."""
+    try:
+        return application.database().run_together(work)
+    except DatabaseMoved:
+        return relocation.settled(application).run(work)
+
+
+def _is_due(submission: Submission) -> bool:
+    if submission.lane is not Lane.IMMEDIATE:
+        return False
+    return submission.send_at is None or submission.send_at <= datetime.now(UTC)
+
+
+def _code(connection: Connection, account: int | str | None) -> str | None:
+    """The code of an account named by number or code. Raises UnknownAccount."""
+    if account is None:
+        return None
+    column = accounts.c.Rowpost_Id if isinstance(account, int) else accounts.c.ParamCode
+    row = connection.execute(select(accounts.c.ParamCode).where(column == account)).first()
+    if row is None:
+        raise UnknownAccount("There is no such account: give the number of one that is there.")
+    if not row.ParamCode:
+        raise UnknownAccount("This account has no code, so no email can name it: give it one.")
+    return str(row.ParamCode)
