@@ -13,7 +13,7 @@ from typing import Any
 
 from shared.errors import RowpostError
 
-FOLDER = Path(__file__).resolve().parents[1] / "templates"
+FOLDER = Path(__file__).resolve().parents[2] / "templates"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
 
