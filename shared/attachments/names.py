@@ -20,7 +20,7 @@ _KEY = re.compile(
     r"email_attachments/[0-9]{4}/[0-9]{2}/[0-9]{2}/[0-9a-f]{32}-[A-Za-z0-9_-][A-Za-z0-9._-]{0,59}"
 )
 # What Windows takes for a device, with any ending: naming files, learn.microsoft.com.
-_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)")
+_DEVICES = re.compile(r"(?i)^(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)")
 # Control characters, those that turn the direction of text, lone surrogates.
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
@@ -33,7 +33,7 @@ def safe_name(name: str) -> str:
     last = _SEPARATORS.split(unicodedata.normalize("NFC", name))[-1]
     shown = "".join([" " if one in "\t\r\n" else one for one in last if not _is_hidden(one)])
     tidy = _BLANKS.sub(" ", _FORBIDDEN.sub("_", shown)).strip(" .")
-    return _shortened(_DEVICES.sub(r"_\1", tidy, count=1) or "file", LONGEST_NAME)
+    return _shortened(_DEVICES.sub(r"_\1", tidy) or "file", LONGEST_NAME)
 
 
 def ending(name: str) -> str:

@@ -33,6 +33,8 @@ NOW = datetime(2026, 1, 2, 3, tzinfo=UTC)
         ("nul.txt", "_nul.txt"),
         ("com1.pdf", "_com1.pdf"),
         ("console.pdf", "console.pdf"),
+        ("telecom1.pdf", "telecom1.pdf"),
+        ("falcon", "falcon"),
         ("e\u0301.pdf", "\u00e9.pdf"),
         ("x" * 300 + ".pdf", "x" * 96 + ".pdf"),
         ("x" * 300, "x" * 100),
