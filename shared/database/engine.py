@@ -11,9 +11,14 @@ from typing import Any
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
-from shared.database.entra import EntraLogin, asks_for_token
+from shared.database.dialects.sqlserver.entra import EntraLogin, asks_for_token
+from shared.database.dialects.sqlserver.odbc import (
+    NO_SERVER_NAME,
+    connection_string,
+    is_server_name,
+    query_of,
+)
 from shared.database.errors import DatabaseUnreachable
-from shared.database.odbc import NO_SERVER_NAME, connection_string, is_server_name, query_of
 from shared.database.prepared import run_directly
 
 _SQLITE = ("sqlite", "sqlite+pysqlite")

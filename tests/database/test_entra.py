@@ -14,8 +14,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlalchemy import event, make_url
 
+from shared.database.dialects.sqlserver.entra import (
+    SQL_COPT_SS_ACCESS_TOKEN,
+    EntraLogin,
+    asks_for_token,
+)
 from shared.database.engine import open_engine, sql_server_url
-from shared.database.entra import SQL_COPT_SS_ACCESS_TOKEN, EntraLogin, asks_for_token
 from shared.database.errors import DatabaseUnreachable
 from tests.support.tools import free_port
 

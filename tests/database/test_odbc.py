@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import URL, make_url
 
+from shared.database.dialects.sqlserver.odbc import connection_string
 from shared.database.engine import sql_server_url
 from shared.database.errors import DatabaseUnreachable
-from shared.database.odbc import connection_string
 from shared.settings import Settings
 
 MICROSOFT = "ODBC Driver 18 for SQL Server"

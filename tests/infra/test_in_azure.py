@@ -25,9 +25,9 @@ from infra.postprovision import put_first_password
 from shared.accounts.directory import ensure_catcher
 from shared.configuration.key_vault import KeyVaultSecretStore
 from shared.database.database import Database
+from shared.database.dialects.sqlserver.entra import asks_for_token
+from shared.database.dialects.sqlserver.odbc import connection_string
 from shared.database.engine import open_engine, sqlite_url
-from shared.database.entra import asks_for_token
-from shared.database.odbc import connection_string
 from shared.security.logins import FIRST_ADMIN, FIRST_PASSWORD_SECRET
 from standalone.catcher import Catcher
 from tests.infra import checks

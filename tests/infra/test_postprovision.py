@@ -18,7 +18,7 @@ from infra.postprovision import (
     refused_address,
     user_statements,
 )
-from shared.database.entra import asks_for_token
+from shared.database.dialects.sqlserver.entra import asks_for_token
 from tests.support.tools import ROOT
 
 CLIENT = UUID("01234567-89ab-cdef-0123-456789abcdef")
