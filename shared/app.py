@@ -13,9 +13,9 @@ from shared.configuration.document import Configuration, DatabaseAddress
 from shared.configuration.live import LiveConfiguration
 from shared.configuration.secret_store import SecretDisabled
 from shared.database import migrations
-from shared.database.circuit_breaker import BriefCalls
-from shared.database.database import Database
-from shared.database.engine import open_engine, sql_server_url, sqlite_url
+from shared.database.circuit_breaker import CircuitBreaker
+from shared.database.database import Database, open_database
+from shared.database.engine import file_url, server_url
 from shared.database.errors import unreachable
 from shared.scheduling import service_state
 from shared.security.foreign_tokens import ForeignTokens
@@ -92,7 +92,9 @@ class Application:
 
     @cached_property
     def lockout(self) -> Lockout:
-        return LockoutEverywhere(self.database, self.pseudonyms, LockoutInMemory(), BriefCalls())
+        return LockoutEverywhere(
+            self.database, self.pseudonyms, LockoutInMemory(), CircuitBreaker()
+        )
 
     @cached_property
     def limits(self) -> RequestLimits | None:
@@ -184,14 +186,12 @@ class Application:
         saved = self.configuration.current().database
         if saved is not None:
             return self.url_of(saved)
-        return self.settings.database_url or sqlite_url(self.settings.data / "rowpost.db")
+        return self.settings.database_url or file_url(self.settings.data / "rowpost.db")
 
     def url_of(self, address: DatabaseAddress) -> str:
         """The address as SQLAlchemy reads it, with its password."""
         password = address.password.get_secret_value() if address.password else None
-        return sql_server_url(
-            address.server, address.port, address.database, address.user, password
-        )
+        return server_url(address.server, address.port, address.database, address.user, password)
 
     def _first_password(self) -> str | None:
         """The first admin's, from the settings or, as in Azure, from the secret store."""
@@ -221,7 +221,7 @@ class Application:
         return asked_for[1]
 
     def _open(self, wanted: _Wanted) -> Database:
-        engine = open_engine(
+        database = open_database(
             wanted.url,
             connect_seconds=wanted.connect_seconds,
             request_seconds=wanted.request_seconds,
@@ -230,10 +230,10 @@ class Application:
         )
         with unreachable():
             if self.settings.migrate == "on":
-                migrations.upgrade(engine)
+                migrations.upgrade(database.engine)
             else:
-                migrations.require_current(engine)
-        return Database(engine)
+                migrations.require_current(database.engine)
+        return database
 
 
 def _secret_store(settings: Settings) -> SecretStore:

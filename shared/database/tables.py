@@ -23,17 +23,17 @@ from sqlalchemy import (
     literal_column,
     text,
 )
-from sqlalchemy.dialects import mssql
 from sqlalchemy.sql.elements import ColumnElement
 
+from shared.database.dialects.sqlserver import expressions as sqlserver
 from shared.database.times import UtcDateTime, utc_now
 
 metadata = MetaData()
 
-LongText = Text().with_variant(mssql.NTEXT(), "mssql")
-AnyText = Text().with_variant(mssql.NVARCHAR(None), "mssql")
-Bytes = LargeBinary().with_variant(mssql.VARBINARY("max"), "mssql")  # type: ignore[no-untyped-call]
-Bit = Integer().with_variant(mssql.BIT(), "mssql")
+LongText = Text().with_variant(sqlserver.LONG_TEXT, sqlserver.NAME)
+AnyText = Text().with_variant(sqlserver.ANY_TEXT, sqlserver.NAME)
+Bytes = LargeBinary().with_variant(sqlserver.BYTES, sqlserver.NAME)
+Bit = Integer().with_variant(sqlserver.BIT, sqlserver.NAME)
 
 emails = Table(
     "Digital_Emaildetails",

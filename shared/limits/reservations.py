@@ -24,8 +24,9 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
+from shared.database.changes import changed
+from shared.database.insert_if_absent import insert_if_absent
 from shared.database.tables import emails, quotas, reservations
 from shared.database.times import utc_now
 from shared.limits.sending_limits import Limits, Units, Window, minute_of
@@ -90,7 +91,6 @@ RELEASE = (
 FORGET = delete(reservations).where(
     reservations.c.EmailId == bindparam("email_id"), reservations.c.Token == TOKEN
 )
-_OPEN = insert(quotas).values(AccountId=bindparam("account_id"))
 _NOW = select(utc_now())
 _ROW = select(quotas).where(quotas.c.AccountId.in_(IDS))
 _RESERVED = select(reservations).where(reservations.c.Token == TOKEN)
@@ -124,11 +124,9 @@ def reserve(connection: Connection, limits: Limits, minute: int, units: Units) -
         values[f"{window}_begin"] = window.begin(minute)
         values[f"{window}_units"] = units.of(window)
         values[f"{window}_room"] = (_NO_LIMIT if limit is None else limit) - units.of(window)
-    if connection.execute(RESERVE, values).rowcount == 1:
+    if changed(connection, RESERVE, values) == 1:
         return True
-    return (
-        _open(connection, limits.account_id) and connection.execute(RESERVE, values).rowcount == 1
-    )
+    return _open(connection, limits.account_id) and changed(connection, RESERVE, values) == 1
 
 
 def note(connection: Connection, reserved: Sequence[Reservation], lease: Lease) -> None:
@@ -208,7 +206,7 @@ def _reserved_by(connection: Connection, ids: Sequence[int], lease: Lease) -> li
 def _release(connection: Connection, reserved: Sequence[Reservation], token: str) -> None:
     """Of each only once: whoever deletes its row gives its units back."""
     for one in reserved:
-        if connection.execute(FORGET, {"email_id": one.email_id, "token": token}).rowcount != 1:
+        if changed(connection, FORGET, {"email_id": one.email_id, "token": token}) != 1:
             continue
         values: dict[str, Any] = {"account_id": one.account_id}
         for window in Window:
@@ -238,9 +236,5 @@ def _open(connection: Connection, account_id: int) -> bool:
     """Open the account's row; whether it was not there."""
     if connection.execute(_ROW, {"ids": [account_id]}).first() is not None:
         return False
-    try:
-        with connection.begin_nested():
-            connection.execute(_OPEN, {"account_id": account_id})
-    except IntegrityError:
-        pass  # Another sender opened it a moment ago.
+    insert_if_absent(connection, quotas, {"AccountId": account_id})
     return True

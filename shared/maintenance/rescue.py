@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, func, literal_column, null, update
 
+from shared.database.changes import changed
 from shared.database.tables import emails
 from shared.database.times import utc_now
 from shared.limits.reservations import release_orphans
@@ -70,7 +71,7 @@ def rescue(connection: Connection) -> Rescued:
     reply that comes late still tells the truth until somebody has decided. Rows in P or T without
     a lease of ours belong to somebody else. What the dead have reserved of a quota is released.
     """
-    unknown = connection.execute(TO_UNKNOWN).rowcount
+    unknown = changed(connection, TO_UNKNOWN)
     rows = connection.execute(FROM_PREPARING).all()
     failed = [email_id for email_id, flag in rows if flag == Flag.FAILED]
     empty_ended(connection, failed)

@@ -18,6 +18,7 @@ from sqlalchemy import (
     update,
 )
 
+from shared.database.changes import changed
 from shared.database.tables import emails
 from shared.database.times import as_stored, utc_now
 from shared.outbox.conditions import flag_is
@@ -87,7 +88,7 @@ def admit(connection: Connection) -> int:
 
     One batch; answers how many rows it settled, so that a caller can go on until there are none.
     """
-    return connection.execute(ADMIT).rowcount
+    return changed(connection, ADMIT)
 
 
 def expire(connection: Connection) -> int:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     update,
 )
 
+from shared.database.changes import changed
 from shared.database.tables import emails, recipients
 from shared.database.times import utc_now
 from shared.errors import RowpostError
@@ -108,7 +109,7 @@ def try_again(connection: Connection, email_id: int) -> None:
 
 
 def _changes(connection: Connection, statement: Update, email_id: int) -> bool:
-    return connection.execute(statement, {"email_id": email_id}).rowcount == 1
+    return changed(connection, statement, {"email_id": email_id}) == 1
 
 
 def _state(connection: Connection, email_id: int) -> tuple[Status, bool]:

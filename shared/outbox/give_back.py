@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, literal_column, null, update
 
+from shared.database.changes import changed
 from shared.database.prepared import PreparedUpdate
 from shared.database.tables import emails
 from shared.outbox.conditions import TOKEN, held_by_us, leased
@@ -51,4 +52,4 @@ def release(connection: Connection, lease: Lease) -> int:
 
     The end of a sender. It also returns what a claim took whose commit looked like a failure.
     """
-    return connection.execute(RELEASE, {"token": lease.token}).rowcount
+    return changed(connection, RELEASE, {"token": lease.token})

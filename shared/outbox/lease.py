@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, update
 
+from shared.database.changes import changed
 from shared.database.tables import emails
 from shared.outbox.conditions import TOKEN, flag_is, lease_end
 from shared.outbox.states import Flag
@@ -33,6 +34,4 @@ RENEW = (
 
 def renew(connection: Connection, lease: Lease) -> int:
     """Let the lease on all its emails run for its full length from now; answers how many."""
-    return connection.execute(
-        RENEW, {"token": lease.token, "lease_seconds": lease.seconds}
-    ).rowcount
+    return changed(connection, RENEW, {"token": lease.token, "lease_seconds": lease.seconds})

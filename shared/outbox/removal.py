@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, delete
 
+from shared.database.changes import changed
 from shared.database.tables import attempts, contacts, emails, recipients
 from shared.errors import RowpostError
 from shared.outbox.attachments import release_attachments
@@ -31,7 +32,7 @@ def remove(connection: Connection, email_id: int) -> list[str]:
 
     Raises NotAtRest.
     """
-    if connection.execute(REMOVE, {"email_id": email_id}).rowcount != 1:
+    if changed(connection, REMOVE, {"email_id": email_id}) != 1:
         raise NotAtRest("this is being sent, or nobody has decided about its unknown outcome yet")
     keys = release_attachments(connection, [email_id])
     forget(connection, [email_id])

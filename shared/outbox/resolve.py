@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, bindparam, literal_column, null, select, update
 
+from shared.database.changes import changed
 from shared.database.tables import emails
 from shared.database.times import utc_now
 from shared.errors import RowpostError
@@ -74,7 +75,7 @@ def resolve(connection: Connection, email_id: int, decision: Decision) -> Flag:
     state = RecipientState.PENDING if resends else RecipientState.SENT
     again = resends or somebody_pending(connection, email_id)
     statement = RESEND if again else COUNT_AS_SENT
-    if connection.execute(statement, {"email_id": email_id}).rowcount != 1:
+    if changed(connection, statement, {"email_id": email_id}) != 1:
         raise _refusal(connection, email_id)
     settle_attempted(connection, [email_id], state)
     empty_ended(connection, [email_id])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, update
 
+from shared.database.changes import changed
 from shared.database.tables import emails
 from shared.outbox.add import NewEmail
 from shared.outbox.conditions import flag_is
@@ -28,7 +29,8 @@ def rewrite(connection: Connection, email_id: int, email: NewEmail) -> None:
 
     What is claimed is read after its claim, so it is sent as it was or as it is now.
     """
-    changed = connection.execute(
+    rewritten = changed(
+        connection,
         _REWRITE,
         {
             "email_id": email_id,
@@ -39,5 +41,5 @@ def rewrite(connection: Connection, email_id: int, email: NewEmail) -> None:
             "reply_to": email.reply_to,
         },
     )
-    if changed.rowcount != 1:
+    if rewritten != 1:
         raise NotWaiting("only an email that waits can be changed, and this one does not any more")

@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.app import Application
 from shared.configuration.document import Configuration, DatabaseAddress
 from shared.database import probe
+from shared.database.changes import changed
 from shared.database.database import Database
 from shared.database.errors import DatabaseUnreachable
 from shared.database.tables import emails
@@ -165,7 +166,7 @@ def _mark(old: Database | None) -> LeftBehind:
         return LeftBehind()
 
     def mark(connection: Connection) -> LeftBehind:
-        if connection.execute(_MARK).rowcount != 1:
+        if changed(connection, _MARK) != 1:
             raise ServiceRuns("The service was started meanwhile: stop it, then try again.")
         return LeftBehind(counts.waiting(connection), counts.unknown(connection))
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, case, func, select, update
 
+from shared.database.changes import changed
 from shared.database.tables import service
 from shared.database.times import utc_now
 from shared.database.widths import cut
@@ -110,4 +111,4 @@ def record_run(connection: Connection) -> None:
 
 def take_run(connection: Connection, seen: int) -> bool:
     """Take the scheduled run that is due, unless somebody took one since `runs` was `seen`."""
-    return connection.execute(_TAKE_RUN, {"seen": seen}).rowcount == 1
+    return changed(connection, _TAKE_RUN, {"seen": seen}) == 1

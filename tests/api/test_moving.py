@@ -11,7 +11,7 @@ from sqlalchemy import update
 from shared.app import Application
 from shared.configuration.document import DatabaseAddress
 from shared.configuration.secret_store import SecretStoreUnavailable
-from shared.database.engine import sqlite_url
+from shared.database.engine import file_url
 from shared.database.tables import emails
 from shared.database.tables import service as service_table
 from shared.delivery import tick
@@ -30,7 +30,7 @@ class Instance(Application):
     """An application whose saved addresses name SQLite files: a server is the folder beside it."""
 
     def url_of(self, address: DatabaseAddress) -> str:
-        return sqlite_url(self.settings.data / address.server / f"{address.database}.db")
+        return file_url(self.settings.data / address.server / f"{address.database}.db")
 
 
 def address(database: str) -> DatabaseAddress:
@@ -130,7 +130,7 @@ def test_a_database_that_cannot_be_opened_is_saved_only_by_force(
 
     corrected = address("new").model_copy(update={"server": "other"})
     assert relocation.move(here, corrected) == LeftBehind()
-    assert here.database().is_sqlite
+    assert here.database().is_local_file
 
 
 def test_the_same_place_with_another_login_is_not_left(here: Instance) -> None:

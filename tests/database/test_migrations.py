@@ -12,7 +12,7 @@ from sqlalchemy import Engine, event, inspect, text
 
 from shared.database import migrations
 from shared.database.database import Database
-from shared.database.engine import open_engine, sqlite_url
+from shared.database.engine import file_url, open_engine
 from shared.database.errors import SchemaBehind
 from shared.database.tables import metadata
 from shared.scheduling import service_state
@@ -70,7 +70,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fresh(file: Path) -> Iterator[Engine]:
-    engine = open_engine(sqlite_url(file))
+    engine = open_engine(file_url(file))
     yield engine
     engine.dispose()
 
@@ -116,7 +116,7 @@ def assert_complete(engine: Engine) -> None:
 
 def migrator(file: Path, *, killed_before: int = 0) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.database.migrator", sqlite_url(file), str(killed_before)],
+        [sys.executable, "-m", "tests.database.migrator", file_url(file), str(killed_before)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -280,7 +280,7 @@ def test_six_processes_that_start_at_once_migrate_once(file: Path) -> None:
             process.wait()
 
     assert [process.returncode for process in processes] == [0] * 6, answers
-    engine = open_engine(sqlite_url(file))
+    engine = open_engine(file_url(file))
     assert_complete(engine)
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT COUNT(*) FROM Rowpost_Migrations")) == 1
@@ -337,7 +337,7 @@ def test_the_printed_sql_for_sqlite_makes_the_same_database(file: Path, fresh: E
     import sqlite3
     from contextlib import closing
 
-    script = migrations.as_sql(sqlite_url(file))
+    script = migrations.as_sql(file_url(file))
     with closing(sqlite3.connect(file)) as connection:
         connection.executescript(script)
 

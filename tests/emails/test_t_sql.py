@@ -38,7 +38,6 @@ STATEMENTS: dict[str, ClauseElement] = {
     "complete answer": kept_answers.COMPLETE,
     "forget old answers": kept_answers.FORGET_OLD,
     "suppress again": suppressions.AGAIN,
-    "suppress": suppressions.FIRST,
     "any suppressed": suppressions.ANY,
     "suppressed among": suppressions.AMONG,
     "suppressed list": suppressions.list_statement("a@example.com", 50),
@@ -100,9 +99,6 @@ def test_an_address_is_spared_for_thirty_days() -> None:
     assert t_sql(STATEMENTS["suppress again"]) == (
         f"UPDATE {table} SET Reason=?, EmailId=?, Since=SYSUTCDATETIME(), Until={IN_30_DAYS} "
         f"WHERE {table}.Address = ?"
-    )
-    assert t_sql(STATEMENTS["suppress"]) == (
-        f"INSERT INTO {table} (Address, Reason, EmailId, Until) VALUES (?, ?, ?, {IN_30_DAYS})"
     )
     assert t_sql(STATEMENTS["any suppressed"]) == (
         f"SELECT TOP 1 {table}.Address FROM {table} WHERE {table}.Until > SYSUTCDATETIME() "

@@ -13,7 +13,7 @@ from sqlalchemy import Row, delete, insert, literal, select, text, update
 
 from shared.database import migrations
 from shared.database.database import Database
-from shared.database.engine import open_engine, sqlite_url
+from shared.database.engine import file_url, open_engine
 from shared.database.tables import emails, metadata, service
 from shared.database.times import utc_now
 from shared.settings import Settings
@@ -25,7 +25,7 @@ SQL_SERVER = os.environ.get("DATABASE_URL", "")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file to copy, since a copy is faster than a migration."""
     file = tmp_path_factory.mktemp("migrated") / "rowpost.db"
-    engine = open_engine(sqlite_url(file))
+    engine = open_engine(file_url(file))
     migrations.upgrade(engine)
     engine.dispose()
     return file
@@ -36,7 +36,7 @@ def sqlite_database(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
     """A fresh SQLite database, whatever DATABASE_URL says."""
     file = tmp_path / "rowpost.db"
     shutil.copyfile(migrated_file, file)
-    database = Database(open_engine(sqlite_url(file)))
+    database = Database(open_engine(file_url(file)))
     yield database
     database.close()
 

@@ -1,0 +1,42 @@
+"""SQLite as the rest of Rowpost sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.sql.expression import UpdateBase
+
+from shared.database.dialects.base import Answer, Values
+from shared.database.driver_errors import wrapped
+
+
+class Sqlite:
+    """See `base.SqlDialect`."""
+
+    has_one_writer = True
+    is_local_file = True
+
+    def changed(self, connection: Connection, statement: UpdateBase, values: Values) -> int:
+        return connection.execute(statement, dict(values)).rowcount
+
+    def insert_if_absent(
+        self, connection: Connection, table: Table, key: Values, values: Values
+    ) -> bool:
+        statement = insert(table).values({**key, **values})
+        return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+
+    def counted(self, sql: str) -> str:
+        return sql
+
+    def execute(self, connection: Connection, sql: str, parameters: Sequence[Any] = ()) -> Answer:
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(sql, parameters)
+            return Answer(cursor.fetchall() if cursor.description else (), cursor.rowcount)
+        except Exception as error:
+            raise wrapped(connection, sql, error) from error
+        finally:
+            cursor.close()

@@ -1,0 +1,64 @@
+"""How many rows a statement changed: asked of the server, never of the driver.
+
+`cursor.rowcount` is -1 where a server or a login has NOCOUNT on, and where a trigger has none it
+is the trigger's count. `@@ROWCOUNT` right behind the statement is the statement's own.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Engine, event
+
+COLUMN: Final = "RowpostChanged"
+COUNTED: Final = {"rowpost_counted": True}
+"""The execution option of a statement whose count somebody asks for."""
+_CHANGED = "rowpost_changed"
+
+
+def counted(sql: str) -> str:
+    """The statement, and behind it the question how many rows it changed."""
+    return f"{sql}; SELECT @@ROWCOUNT AS {COLUMN}"
+
+
+def listen(engine: Engine) -> None:
+    """Have the statements with the option COUNTED counted."""
+    event.listen(engine, "before_cursor_execute", _ask, retval=True)
+    event.listen(engine, "after_cursor_execute", _take_answer)
+
+
+def changed(connection: Any) -> int:
+    """How many rows the connection's last COUNTED statement changed."""
+    return int(connection.info.pop(_CHANGED))
+
+
+def read_all(cursor: Any) -> tuple[list[Any], int]:
+    """The rows of the first result that has any columns but the count's, and the count.
+
+    Every result is read: the error of a later statement, or of a trigger, stands behind the first
+    one (pyodbc, issues 69 and 739).
+    """
+    rows: list[Any] | None = None
+    number = 0
+    while True:
+        if cursor.description:
+            found = cursor.fetchall()
+            if cursor.description[0][0] == COLUMN:
+                number = int(found[0][0])
+            elif rows is None:
+                rows = found
+        if not cursor.nextset():
+            return rows or [], number
+
+
+def _ask(_: Any, __: Any, statement: str, values: Any, context: Any, ___: bool) -> tuple[str, Any]:
+    return (counted(statement) if _is_counted(context) else statement), values
+
+
+def _take_answer(connection: Any, cursor: Any, _: str, __: Any, context: Any, ___: bool) -> None:
+    if _is_counted(context):
+        connection.info[_CHANGED] = read_all(cursor)[1]
+
+
+def _is_counted(context: Any) -> bool:
+    return context is not None and bool(context.execution_options.get("rowpost_counted"))
