@@ -17,7 +17,8 @@ from shared.database.errors import SchemaBehind
 from shared.database.tables import metadata
 from shared.scheduling import service_state
 from tests.outbox.sender import Sender
-from tests.support.database import SQL_SERVER, flags
+from tests.support.database import SQL_SERVER
+from tests.support.rows import flags
 from tests.support.tools import ROOT
 
 # The original tables, in the words of each database.
