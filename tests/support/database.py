@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, insert
+from sqlalchemy import Engine, delete, insert, inspect, text
 
 from shared.database import migrations
 from shared.database.database import Database
@@ -42,9 +42,9 @@ def sqlite_database(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def sql_server() -> Iterator[Database]:
-    """The SQL Server of DATABASE_URL, migrated once."""
-    engine = open_engine(SQL_SERVER, trusted_servers=Settings().trusted_servers)
-    migrations.upgrade(engine)
+    """The database of DATABASE_URL, whatever it is called and held: its tables are made anew."""
+    engine = open_sql_server()
+    make_anew(engine)
     database = Database(engine)
     yield database
     database.close()
@@ -59,6 +59,26 @@ def database(request: pytest.FixtureRequest) -> Database:
     server: Database = request.getfixturevalue("sql_server")
     empty(server)
     return server
+
+
+def open_sql_server() -> Engine:
+    """The database of DATABASE_URL, as it is."""
+    return open_engine(SQL_SERVER, trusted_servers=Settings().trusted_servers)
+
+
+def make_anew(engine: Engine) -> None:
+    """Drop the seed's and all of Rowpost's tables, and make those of a fresh database."""
+    drop_tables(engine)
+    migrations.upgrade(engine)
+
+
+def drop_tables(engine: Engine) -> None:
+    """Drop the seed's and all of Rowpost's tables, also those that it has no more."""
+    there = inspect(engine).get_table_names()
+    ours = [name for name in there if name in metadata.tables or name.startswith("Rowpost_")]
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        for name in ours:
+            connection.execute(text(f"DROP TABLE {name}"))
 
 
 @contextmanager
