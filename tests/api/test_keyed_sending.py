@@ -14,8 +14,9 @@ from shared.app import Application
 from shared.database.tables import accounts
 from shared.outbox.finish import Outcome
 from shared.security.roles import Role
+from shared.submissions.submission import Origin
 from tests.support.api import Client, Reply
-from tests.support.emails import all_emails, all_that_is_kept, attempt, became, states
+from tests.support.emails import all_emails, all_that_is_kept, attempt, became, states, stored_email
 
 EMAIL = {
     "subject": "Welcome to Our Service",
@@ -177,16 +178,12 @@ def test_a_number_of_no_request_is_told(client: Client, key: str, request_id: st
     assert (reply.status, reply.json["code"]) == (404, "request_not_found")
 
 
-def test_an_email_of_another_way_in_has_no_open_status(
-    app: Application, client: Client, token: str
-) -> None:
-    client.post(
-        "api/emails", {"subject": "s", "recipients": ["a@x.org"], "text_content": "t"}, token=token
-    )
-    request_id = became(app.database(), 1).request_id
+def test_an_email_of_another_way_in_has_no_open_status(app: Application, client: Client) -> None:
+    keyed, other = (str(uuid.UUID(int=number)) for number in (7, 8))
+    stored_email(app.database(), origin=Origin.KEY.value, request_id=keyed)
+    stored_email(app.database(), origin=Origin.API.value, request_id=other)
 
-    assert request_id is not None
-    assert status(client, request_id).status == 404
+    assert [status(client, number).status for number in (keyed, other)] == [200, 404]
 
 
 def test_the_log_shows_each_request_and_never_a_body(client: Client, key: str, token: str) -> None:

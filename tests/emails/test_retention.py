@@ -61,7 +61,7 @@ def files_of(queue: Database, number: int) -> tuple[StoredAttachment, ...]:
 
 
 def ended(queue: Database, flag: str, days: float) -> int:
-    """An email with a document that was tried twice at most and ended so many days ago."""
+    """An email with a document, an attempt and a known recipient that ended so many days ago."""
     number = waiting_email(queue, dd_document=b"%PDF", dd_filename="a.pdf")
     attempt(queue, number, Outcome.RETRY)
     end(queue, number, flag, days)
