@@ -19,7 +19,7 @@ from shared.security.keys import Keys
 from shared.security.roles import Role, includes
 from tests.api.conftest import ADMIN
 from tests.support.api import Client, Reply
-from tests.support.database import email_row
+from tests.support.emails import became
 from tests.support.standalone import wait_until
 
 OPERATIONS = [operation for group in GROUPS for operation in group.routes.operations]
@@ -217,9 +217,9 @@ def test_an_email_sent_with_a_key_goes_over_its_account(
     elsewhere = client.post("api/emails", email_to(smtp_config_id=other), token=key)
 
     for reply in (stored, the_same):
-        row = email_row(app.database(), reply.json["email_id"])
-        assert row.dd_EmailParamCode == "SHOP"
-        assert row.dd_StoredBy.startswith("key:")
+        email = became(app.database(), reply.json["email_id"])
+        assert email.account_code == "SHOP"
+        assert str(email.stored_by).startswith("key:")
     assert elsewhere.status == 422
     assert elsewhere.json["errors"][0]["field"] == "smtp_config_id"
 

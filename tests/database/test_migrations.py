@@ -17,7 +17,8 @@ from shared.database.errors import SchemaBehind
 from shared.database.tables import metadata
 from shared.scheduling import service_state
 from tests.outbox.sender import Sender
-from tests.support.database import SQL_SERVER, flags
+from tests.support.database import SQL_SERVER, drop_tables, make_anew, open_sql_server
+from tests.support.rows import flags
 from tests.support.tools import ROOT
 
 # The original tables, in the words of each database.
@@ -82,25 +83,20 @@ def seeded(fresh: Engine) -> Iterator[Engine]:
         execute(fresh, *SEED_SQLITE.split(";"))
         yield fresh
         return
-    engine = open_engine(SQL_SERVER)
-    if "test" not in (engine.url.database or ""):
-        pytest.skip("tables are dropped only in a database whose name holds the word test")
-    drop_everything(engine)
-    execute(engine, *SEED_SQL_SERVER.split(";"))
-    yield engine
-    migrations.upgrade(engine)
-    engine.dispose()
+    engine = open_sql_server()
+    try:
+        drop_tables(engine)
+        execute(engine, *SEED_SQL_SERVER.split(";"))
+        yield engine
+    finally:
+        make_anew(engine)
+        engine.dispose()
 
 
 def execute(engine: Engine, *statements: str) -> None:
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         for statement in statements:
             connection.execute(text(statement))
-
-
-def drop_everything(engine: Engine) -> None:
-    tables = [*metadata.tables, migrations.VERSION_TABLE]
-    execute(engine, *(f"DROP TABLE IF EXISTS {table}" for table in tables))
 
 
 def columns(engine: Engine, table: str) -> list[str]:
@@ -261,6 +257,24 @@ def test_a_migration_that_was_interrupted_on_the_way_goes_on(seeded: Engine) -> 
 
     assert_complete(seeded)
     assert not service_runs(seeded)
+
+
+def test_tables_that_a_test_has_changed_are_made_anew_for_the_next_one(fresh: Engine) -> None:
+    """What the tests on a SQL Server share: a column that is there keeps what it lacks."""
+    migrations.upgrade(fresh)
+    drop_tables(fresh)
+    assert inspect(fresh).get_table_names() == []
+    without_a_default = "ALTER TABLE Digital_Emaildetails ADD dd_Lane NVARCHAR(10)"
+    execute(fresh, *SEED_SQLITE.split(";"), without_a_default, OLD_INSERT)
+    migrations.upgrade(fresh)
+
+    make_anew(fresh)
+
+    assert service_runs(fresh)
+    execute(fresh, OLD_INSERT)
+    with fresh.connect() as connection:
+        found = connection.scalars(text("SELECT dd_Lane FROM Digital_Emaildetails")).all()
+    assert found == ["scheduled"]
 
 
 def test_six_processes_that_start_at_once_migrate_once(file: Path) -> None:

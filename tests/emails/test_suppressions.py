@@ -21,7 +21,7 @@ from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from shared.outbox.suppressions import forget_over, suppressed_among
 from tests.emails.conftest import Api
 from tests.outbox.sender import Sender
-from tests.support.database import insert_row
+from tests.support.emails import waiting_email
 from tests.support.queue import Queue
 from tests.support.smtp import SmtpServer
 
@@ -30,7 +30,7 @@ REFUSED = "550 5.1.1 no such user"
 
 def refuse(queue: Database, address: str = "gone@example.com", reply: str = REFUSED) -> int:
     """An email whose recipient is refused with this reply."""
-    number = insert_row(queue, dd_toEmailid=address)
+    number = waiting_email(queue, dd_toEmailid=address)
     sender = Sender(queue)
     sender.claim()
     known = KnownRecipient(Kind.TO, address, "", RecipientState.REFUSED, reply)
@@ -40,7 +40,7 @@ def refuse(queue: Database, address: str = "gone@example.com", reply: str = REFU
 
 def claimed(queue: Database, to: str) -> ClaimedEmail:
     """An email to these, as a sender gets it."""
-    insert_row(queue, dd_toEmailid=to)
+    waiting_email(queue, dd_toEmailid=to)
     ids = Sender(queue).claim()
     with queue.write() as connection:
         (email,) = screened(connection, fetch(connection, ids))
