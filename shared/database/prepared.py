@@ -33,6 +33,12 @@ class PreparedUpdate:
         """The statement for so many ids."""
         return self._build([bindparam(f"id{number}") for number in range(ids)])
 
+    @staticmethod
+    def padded(ids: Sequence[int]) -> list[int]:
+        """The ids as the statement has them, for whoever gives a value for each."""
+        size = 1 << (len(ids) - 1).bit_length()
+        return [*ids, *(ids[-1],) * (size - len(ids))]
+
     def run(self, connection: Connection, ids: Sequence[int], **values: Any) -> set[int]:
         """Execute it for these ids, at least one, with the values of its other parameters."""
         return {row[0] for row in self.rows(connection, ids, **values)}
@@ -41,11 +47,10 @@ class PreparedUpdate:
         self, connection: Connection, ids: Sequence[int], **values: Any
     ) -> Sequence[Sequence[Any]]:
         """The same; answers all that it returns of the rows that it changed."""
-        size = 1 << (len(ids) - 1).bit_length()
-        key = (connection.dialect.name, size)
+        padded = self.padded(ids)
+        key = (connection.dialect.name, len(padded))
         if (text := self._texts.get(key)) is None:
-            text = self._texts[key] = _Text(self.statement(size), connection.dialect)
-        padded = [*ids, *(ids[-1],) * (size - len(ids))]
+            text = self._texts[key] = _Text(self.statement(len(padded)), connection.dialect)
         return execute_text(connection, text.sql, text.parameters(padded, values)).rows
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, update
 
-from shared.database.changes import changed
-from shared.database.tables import emails
-from shared.outbox.conditions import TOKEN, flag_is, lease_end
+from shared.database.tables import entries
+from shared.outbox.conditions import TOKEN, lease_end, state_is
 from shared.outbox.states import Flag
 
 
@@ -26,12 +25,12 @@ class Lease:
 
 
 RENEW = (
-    update(emails)
-    .where(flag_is(Flag.PREPARING, Flag.TRANSMITTING), emails.c.dd_LeaseToken == TOKEN)
-    .values(dd_LeaseUntil=lease_end)
+    update(entries)
+    .where(state_is(Flag.PREPARING, Flag.TRANSMITTING), entries.c.LeaseToken == TOKEN)
+    .values(LeaseUntil=lease_end)
 )
 
 
-def renew(connection: Connection, lease: Lease) -> int:
-    """Let the lease on all its emails run for its full length from now; answers how many."""
-    return changed(connection, RENEW, {"token": lease.token, "lease_seconds": lease.seconds})
+def renew(connection: Connection, lease: Lease) -> None:
+    """Let the lease on all its emails run for its full length from now."""
+    connection.execute(RENEW, {"token": lease.token, "lease_seconds": lease.seconds})
