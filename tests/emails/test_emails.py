@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
+from shared.accounts.numbers import insert_account
 from shared.app import Application
 from shared.database.database import Database
-from shared.database.tables import accounts, recipients
+from shared.database.tables import recipients
 from shared.security.roles import Role
 from tests.emails.conftest import Api, caller, email
 from tests.support.api import Client
@@ -38,8 +39,7 @@ def account(database: Database, code: str | None = "GMAIL", **columns: Any) -> i
         "IsActive": "Y",
     } | columns
     with database.write() as connection:
-        statement = insert(accounts).returning(accounts.c.Rowpost_Id)
-        return int(connection.scalar(statement, values) or 0)
+        return insert_account(connection, values)
 
 
 class TestStoring:
