@@ -67,9 +67,10 @@ def test_numbers_go_on_above_one_that_somebody_gave_by_hand(database: Database) 
 def test_eight_at_once_get_eight_numbers(database: Database) -> None:
     insert_as_others_do(database, "A", "B", "C", "D")
     with ThreadPoolExecutor(8) as threads:
-        for _ in range(4):
-            threads.submit(number_new_accounts, database)
+        numbering = [threads.submit(number_new_accounts, database) for _ in range(4)]
         list(threads.map(lambda code: insert(database, code), "EFGH"))
+        for each in numbering:
+            each.result()
 
     there = [number for number in numbers(database) if number is not None]
     assert len(set(there)) == len(there) == 8
