@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, make_url, text
+from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError
 
 from shared.database.errors import DatabaseUnreachable, SchemaBehind, is_transient
@@ -24,10 +24,6 @@ from shared.database.migrations.revisions import (
     steps_for,
 )
 from shared.database.migrations.version_table import VERSION_TABLE
-
-_LOCK_MILLISECONDS = 120_000
-# An index over a large table takes minutes; locks are waited for by LOCK_TIMEOUT alone.
-_LONGEST_STATEMENT_SECONDS = 3600
 
 
 def is_current(connection: Connection) -> bool:
@@ -138,8 +134,8 @@ def _alone(engine: Engine) -> Iterator[Connection]:
             return
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.detach()
-            _prepare(connection)
-            _take_lock(connection)
+            sqlserver.prepare(connection)
+            sqlserver.take_lock(connection)
             yield connection
     except DBAPIError as error:
         # A lock time-out comes with the SQLSTATE of one that ends the connection (HYT00).
@@ -152,27 +148,6 @@ def _alone(engine: Engine) -> Iterator[Connection]:
                 "stays, and it goes on from there when it is tried again"
             ) from error
         raise
-
-
-def _prepare(connection: Connection) -> None:
-    raw = connection.connection.dbapi_connection
-    raw.timeout = _LONGEST_STATEMENT_SECONDS  # type: ignore[union-attr]
-    for option in (*sqlserver.SESSION, "SET NOCOUNT OFF;", "SET XACT_ABORT OFF;"):
-        connection.exec_driver_sql(option)
-
-
-def _take_lock(connection: Connection) -> None:
-    answer = connection.scalar(
-        text(
-            "SET NOCOUNT ON; DECLARE @answer INT; "
-            "EXEC @answer = sp_getapplock @Resource = 'Rowpost_Migrations', "
-            "@LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = :milliseconds; "
-            "SET NOCOUNT OFF; SELECT @answer"
-        ),
-        {"milliseconds": _LOCK_MILLISECONDS},
-    )
-    if answer is None or answer < 0:
-        raise DatabaseUnreachable("another instance has been migrating for two minutes; try again")
 
 
 __all__ = [

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
 
-from shared.database.errors import SchemaRefused
+from shared.database.errors import DatabaseUnreachable, SchemaRefused
 from shared.database.migrations.steps import (
     Expected,
     Kind,
@@ -30,6 +30,8 @@ SCHEMA = "dbo"
 LOCK_MILLISECONDS = 3000
 TRIES = 20
 PAUSE = "00:00:02"
+# An index over a large table takes minutes; locks are waited for by LOCK_TIMEOUT alone.
+LONGEST_STATEMENT_SECONDS = 3600
 PASSING_ERRORS = ("(1205)", "(1222)")
 """Deadlock victim, lock time-out: as ODBC writes them at the end of a message."""
 
@@ -38,7 +40,10 @@ _PROGRESS = "#Rowpost_Migration"
 _TYPE = re.compile(r"(\w+)(?:\((\w+)\))?")
 _SYNONYMS = {"integer": "int"}
 _LOCK = f"@Resource = N'{VERSION_TABLE}', @LockOwner = N'Session'"
-_TAKE_LOCK = f"EXEC @lock = sp_getapplock {_LOCK}, @LockMode = N'Exclusive', @LockTimeout = 60000;"
+_TAKE_LOCK = (
+    f"DECLARE @lock INT;\nEXEC @lock = sp_getapplock {_LOCK}, @LockMode = N'Exclusive', "
+    "@LockTimeout = 120000;"
+)
 _READ_VERSION = (
     f"IF OBJECT_ID(N'{SCHEMA}.{VERSION_TABLE}', N'U') IS NULL SELECT NULL "
     f"ELSE SELECT version_num FROM {SCHEMA}.{VERSION_TABLE}"
@@ -58,6 +63,25 @@ SESSION = (
     "SET IMPLICIT_TRANSACTIONS OFF;",
     f"SET LOCK_TIMEOUT {LOCK_MILLISECONDS};",
 )
+
+
+def prepare(connection: Connection) -> None:
+    """Set the options of a connection that leaves the pool."""
+    raw = connection.connection.dbapi_connection
+    raw.timeout = LONGEST_STATEMENT_SECONDS  # type: ignore[union-attr]
+    for option in (*SESSION, "SET NOCOUNT OFF;", "SET XACT_ABORT OFF;"):
+        connection.exec_driver_sql(option)
+
+
+def take_lock(connection: Connection) -> None:
+    """Let no other migration run beside this connection's, until it is closed.
+
+    Raises DatabaseUnreachable where one does, for two minutes.
+    """
+    question = f"SET NOCOUNT ON;\n{_TAKE_LOCK}\nSET NOCOUNT OFF;\nSELECT @lock;"
+    answer = connection.exec_driver_sql(question).scalar()
+    if answer is None or answer < 0:
+        raise DatabaseUnreachable("another instance has been migrating for two minutes; try again")
 
 
 def run(connection: Connection, steps: Sequence[Step]) -> None:
@@ -196,7 +220,6 @@ def _opening(steps: Sequence[Step], start: str | None, names: Sequence[str]) -> 
     """No other migration beside this one; then the checks, before anything is changed."""
     return "\n".join(
         (
-            "DECLARE @lock INT;",
             _TAKE_LOCK,
             "IF @lock < 0 THROW 51000, N'Another migration is on its way: try again.', 1;",
             _problem(steps),
