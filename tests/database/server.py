@@ -15,7 +15,7 @@ Rows = list[tuple[Any, ...]]
 
 
 class ServerError(Exception):
-    """As pyodbc's Error: the SQLSTATE, then words with the server's number."""
+    """As pyodbc's Error."""
 
 
 class Cursor:
@@ -74,7 +74,7 @@ class Connection:
 
 
 class Server:
-    """One server. `problem` is what its checks find; `fails_at`: words whose statement fails."""
+    """One server. `problem` is what its checks find; a step is held up by a lock so many times."""
 
     paramstyle = "qmark"
     version = "5.2.0"
@@ -82,14 +82,15 @@ class Server:
     Error = DatabaseError = InterfaceError = OperationalError = ProgrammingError = ServerError
 
     def __init__(
-        self, address: str, *, problem: str | None = None, fails_at: str | None = None
+        self, address: str, *, problem: str | None = None, gives_way_at: str = "", times: int = 0
     ) -> None:
         self.sent: list[str] = []
         self.timeout = 0
         self.version_num: str | None = None
         self._address = address
         self._problem = problem
-        self._fails_at = fails_at
+        self._gives_way_at = gives_way_at
+        self._times = times
 
     def engine(self) -> Engine:
         return create_engine(f"{self._address}?driver=none", module=self, use_setinputsizes=False)
@@ -99,8 +100,9 @@ class Server:
 
     def answer(self, sql: str, parameters: Sequence[Any]) -> Rows | None:
         self.sent.append(sql)
-        if self._fails_at and self._fails_at in sql:
-            raise ServerError("HYT00", "[HYT00] Lock request time out period exceeded. (1222)")
+        if "SELECT @gave_way" in sql and self._gives_way_at in sql and self._times:
+            self._times -= 1
+            return [(1222,)]
         if stamped := re.match(r"INSERT INTO dbo.\W?Rowpost_Migrations.*VALUES \('(\w+)'\)", sql):
             self.version_num = stamped[1]
         for words, rows in self._answers().items():
@@ -112,6 +114,7 @@ class Server:
         versions: Rows = [(self.version_num,)] if self.version_num else []
         return {
             "sp_getapplock": [(0,)],
+            "SELECT @gave_way;": [(0,)],
             "SELECT @problem;": [(self._problem,)],
             r"schema_name\(\)": [("sales",)],
             "ProductVersion": [("16.0.4135.4",)],

@@ -138,15 +138,10 @@ def _alone(engine: Engine) -> Iterator[Connection]:
             sqlserver.take_lock(connection)
             yield connection
     except DBAPIError as error:
-        # A lock time-out comes with the SQLSTATE of one that ends the connection (HYT00).
-        gave_way = any(number in str(error.orig) for number in sqlserver.PASSING_ERRORS)
-        if error.connection_invalidated and not gave_way:
+        if error.connection_invalidated:
             raise DatabaseUnreachable("the database went away during the migration") from error
-        if gave_way or is_transient(error):
-            raise DatabaseUnreachable(
-                "others keep the tables locked, so the migration gave way to them: what is done "
-                "stays, and it goes on from there when it is tried again"
-            ) from error
+        if is_transient(error):
+            raise DatabaseUnreachable(sqlserver.OTHERS_HOLD_THEM) from error
         raise
 
 

@@ -5,12 +5,13 @@ on somebody's table is held for one statement. A change of a table waits behind 
 and everybody else queues behind the change; so it waits for seconds, gives way, and tries again
 for a while (error 1222, "Lock request time out period exceeded").
 
-The same batches are run here and printed for `sqlcmd`.
+What is run here is printed for `sqlcmd`, too; there the batches try again by themselves.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
@@ -29,13 +30,16 @@ from shared.database.migrations.version_table import CREATE_VERSION_TABLE, VERSI
 SCHEMA = "dbo"
 LOCK_MILLISECONDS = 3000
 TRIES = 20
-PAUSE = "00:00:02"
+PAUSE_SECONDS = 2
 # An index over a large table takes minutes; locks are waited for by LOCK_TIMEOUT alone.
 LONGEST_STATEMENT_SECONDS = 3600
-PASSING_ERRORS = ("(1205)", "(1222)")
-"""Deadlock victim, lock time-out: as ODBC writes them at the end of a message."""
+OTHERS_HOLD_THEM = (
+    "others keep the tables locked, so the migration gave way to them: what is done stays, and it "
+    "goes on from there when it is tried again"
+)
 
 _ONLINE_EDITIONS = "(3, 5, 8)"  # Enterprise, Azure SQL Database, Azure SQL Managed Instance.
+_PASSING = "(1205, 1222)"  # Deadlock victim, lock time-out.
 _PROGRESS = "#Rowpost_Migration"
 _TYPE = re.compile(r"(\w+)(?:\((\w+)\))?")
 _SYNONYMS = {"integer": "int"}
@@ -87,11 +91,15 @@ def take_lock(connection: Connection) -> None:
 def run(connection: Connection, steps: Sequence[Step]) -> None:
     """Run the steps on a connection in autocommit; what is there already is left alone.
 
-    Raises DBAPIError, with 1222 where others hold a table longer than the tries last.
+    Raises DatabaseUnreachable where others hold a table longer than the tries last.
     """
     for step in steps:
-        # Alembic counts the rows of its own statements.
-        connection.exec_driver_sql(f"SET NOCOUNT ON;\n{batch(step)}\nSET NOCOUNT OFF;")
+        for _ in range(TRIES):
+            if not connection.exec_driver_sql(attempt(step)).scalar():
+                break
+            time.sleep(PAUSE_SECONDS)
+        else:
+            raise DatabaseUnreachable(OTHERS_HOLD_THEM)
 
 
 def version_of(connection: Connection) -> str | None:
@@ -109,8 +117,32 @@ def require_fit(connection: Connection, steps: Sequence[Step]) -> None:
         raise SchemaRefused(str(problem))
 
 
+def attempt(step: Step) -> str:
+    """T-SQL that makes what the step makes unless it is there; answers the error it gave way to.
+
+    It catches that error itself, since SQLAlchemy takes a lock time-out (HYT00) for the end of
+    the connection, and the lock would go with it.
+    """
+    return "\n".join(
+        (
+            "SET NOCOUNT ON;",
+            "DECLARE @gave_way INT = 0;",
+            f"IF {_missing(step)}",
+            "BEGIN TRY",
+            *(f"    {line}" for line in _making(step).splitlines()),
+            "END TRY",
+            "BEGIN CATCH",
+            f"    IF ERROR_NUMBER() NOT IN {_PASSING} THROW;",
+            "    SET @gave_way = ERROR_NUMBER();",
+            "END CATCH;",
+            "SET NOCOUNT OFF;",  # Alembic counts the rows of its own statements.
+            "SELECT @gave_way;",
+        )
+    )
+
+
 def batch(step: Step) -> str:
-    """T-SQL that makes what the step makes unless it is there, trying again behind a lock."""
+    """The same to be printed: it tries again by itself."""
     return "\n".join(
         (
             "DECLARE @tries INT = 0;",
@@ -122,8 +154,8 @@ def batch(step: Step) -> str:
             "    END TRY",
             "    BEGIN CATCH",
             "        SET @tries += 1;",
-            f"        IF ERROR_NUMBER() NOT IN (1205, 1222) OR @tries = {TRIES} THROW;",
-            f"        WAITFOR DELAY '{PAUSE}';",
+            f"        IF ERROR_NUMBER() NOT IN {_PASSING} OR @tries = {TRIES} THROW;",
+            f"        WAITFOR DELAY '00:00:{PAUSE_SECONDS:02}';",
             "    END CATCH;",
             "END;",
         )
@@ -267,8 +299,8 @@ def _problem(steps: Sequence[Step]) -> str:
 def _problem_with_names(tables: Sequence[str]) -> Iterator[str]:
     """Each of these names once, as a table of our schema, or nowhere.
 
-    Anything else (a view, a synonym, another schema or spelling) means emails that are inserted
-    elsewhere, while a second, empty queue would be made here.
+    Anything else (a view, a synonym, another schema, another case where the database tells cases
+    apart) means emails that are inserted elsewhere, while a second, empty queue would be made here.
     """
     if not tables:
         return
@@ -281,8 +313,8 @@ def _problem_with_names(tables: Sequence[str]) -> Iterator[str]:
         "(docs/upgrade.md, section Refused).')\n"
         f"FROM sys.objects AS found JOIN (VALUES {names}) AS wanted (name)\n"
         f"    ON UPPER(found.name {exactly}) = UPPER(wanted.name {exactly})\n"
-        f"WHERE SCHEMA_NAME(found.schema_id) <> N'{SCHEMA}' OR found.type <> 'U'\n"
-        f"    OR found.name {exactly} <> wanted.name {exactly};"
+        "WHERE found.type <> 'U' "
+        f"OR COALESCE(OBJECT_ID(N'{SCHEMA}.' + wanted.name, N'U'), 0) <> found.object_id;"
     )
     unseen = " OR ".join(f"OBJECT_ID(N'{SCHEMA}.{table}', N'U') IS NULL" for table in tables)
     yield (
