@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     bindparam,
@@ -91,7 +92,7 @@ RELEASE = (
 FORGET = delete(reservations).where(
     reservations.c.Number == bindparam("number"), reservations.c.Token == TOKEN
 )
-_ACCOUNT_IDS = bindparam("ids", expanding=True)
+_ACCOUNT_IDS: BindParameter[int] = bindparam("ids", expanding=True)
 _NOW = select(utc_now())
 _ROW = select(quotas).where(quotas.c.AccountId.in_(_ACCOUNT_IDS))
 _RESERVED = select(reservations).where(reservations.c.Token == TOKEN)

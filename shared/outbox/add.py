@@ -20,7 +20,7 @@ from shared.outbox.states import Lane
 from shared.outbox.their_rows import insert_row
 from shared.outbox.transitions import enter
 
-__all__ = ["BadValue", "DatabaseMoved", "NewEmail", "PRIORITIES", "add", "check"]
+__all__ = ["PRIORITIES", "BadValue", "DatabaseMoved", "NewEmail", "add", "check"]
 
 _WIDTHS = {
     "to": 500,
@@ -37,6 +37,7 @@ _WIDTHS = {
 }
 _TAGS_WIDTH = 1100
 PRIORITIES = range(1, 6)
+
 
 class BadValue(RowpostError):
     """A value does not fit the queue; `field` names it."""
@@ -166,13 +167,12 @@ def _entry(email_id: int, email: NewEmail) -> dict[str, object]:
         "Origin": email.origin,
         "StoredBy": email.stored_by,
         "RequestId": email.request_id,
-        "AttachmentCount": len(email.attachments),
     }
 
 
 def _options(email: NewEmail) -> dict[str, object]:
     """What goes into `Rowpost_Options`; nothing for most emails."""
-    given = {
+    given: dict[str, object] = {
         "bccEmailid": email.bcc,
         "SendAt": email.send_at,
         "IsHtml": None if email.is_html is None else str(int(email.is_html)),

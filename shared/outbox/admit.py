@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import (
@@ -39,13 +40,21 @@ from shared.database.errors import is_transient
 from shared.database.locks import skipping_locked
 from shared.database.sizes import stored_size
 from shared.database.tables import emails, entries, held_rows, options, service
-from shared.database.times import UtcDateTime, utc_now
+from shared.database.times import utc_now
 from shared.outbox import transitions
-from shared.outbox.admission_rules import Held, Over, Wanted, judge, over, spares_who_had_it
+from shared.outbox.admission_rules import (
+    Held,
+    Over,
+    Wanted,
+    instant,
+    judge,
+    over,
+    spares_who_had_it,
+)
 from shared.outbox.cancel_retry_resolve import following
 from shared.outbox.conditions import NUMBERS, is_current, service_runs, state_is
 from shared.outbox.entries import current_numbers, pass_on
-from shared.outbox.fetch import instant
+from shared.outbox.fetch import creation_date
 from shared.outbox.fingerprint import Content, fingerprint
 from shared.outbox.held import codes_are_answered, hold, let_go
 from shared.outbox.states import ENDED, NEW_LETTERS, Flag, Letter
@@ -126,13 +135,11 @@ def _one_by_one(database: Database, answered: Answered, after: int) -> Admitted:
     admitted, held = 0, 0
     for email_id in ids:
         try:
-            admitted += database.run(
-                lambda connection, email_id=email_id: admit_one(connection, answered, email_id),
-                seconds=_BY_ITSELF_SECONDS,
-            )
+            admit_it = partial(admit_one, answered=answered, email_id=email_id)
+            admitted += database.run(admit_it, seconds=_BY_ITSELF_SECONDS)
         except DBAPIError as error:
             fault = Held(f"its row can't be written: {str(error.orig)[:400]}")
-            database.run(lambda connection, email_id=email_id: hold(connection, {email_id: fault}))
+            database.run(partial(hold, rows={email_id: fault}))
             held += 1
     more = len(ids) >= AT_ONCE
     return Admitted(admitted, held, max(ids) if more else None)
@@ -183,7 +190,7 @@ def _first_id(connection: Connection) -> int | None:
 
     Where ids begin anew below it, the bound lapses.
     """
-    first = connection.scalar(FIRST_ID)
+    first: int | None = connection.scalar(FIRST_ID)
     if not first:
         return first
     last = dialect_of(connection).last_identity(connection, emails)
@@ -191,7 +198,7 @@ def _first_id(connection: Connection) -> int | None:
         connection.execute(LAPSE)
         log.warning("the ids of the queue began anew below %d: all of its rows count now", first)
         return 0
-    return int(first)
+    return first
 
 
 def _new_ids(connection: Connection, first: int, *, odd: bool) -> list[int]:
@@ -220,7 +227,9 @@ def rows_statement(there: frozenset[str]) -> Select[Any]:
     def option(name: str) -> ColumnElement[Any]:
         ours = _raw(options.c[name])
         theirs = f"dd_{name}"
-        return (func.coalesce(ours, _raw(emails.c[theirs])) if theirs in there else ours).label(name)
+        return (func.coalesce(ours, _raw(emails.c[theirs])) if theirs in there else ours).label(
+            name
+        )
 
     created = _raw(emails.c.dd_CreatedDate) if "dd_CreatedDate" in there else null()
     return skipping_locked(
@@ -237,9 +246,7 @@ def rows_statement(there: frozenset[str]) -> Select[Any]:
             options.c.Id.label("OptionsId"),
             entries.c.Number,
         )
-        .select_from(
-            emails.outerjoin(options, _options_given).outerjoin(entries, _entry_there)
-        )
+        .select_from(emails.outerjoin(options, _options_given).outerjoin(entries, _entry_there))
         .where(_ID.in_(IDS), or_(says_new, emails.c.dd_SendFlag.is_(None)))
         .order_by(_ID, options.c.Id),
         emails,
@@ -274,9 +281,9 @@ def content_statement(there: frozenset[str]) -> Select[Any]:
         emails.c.dd_ccEmailid,
         emails.c.dd_subject,
         emails.c.dd_filename,
-        stored_size(emails.c.dd_bodyText),
-        stored_size(emails.c.dd_document),
-        created,
+        stored_size(emails.c.dd_bodyText).label("body_size"),
+        stored_size(emails.c.dd_document).label("document_size"),
+        created.label("created"),
     ).where(_ID.in_(IDS))
 
 
@@ -313,7 +320,7 @@ class _Batch:
 
     def _entry(self, row: Row[Any]) -> dict[str, Any] | None:
         """The row's entry; None where it is held."""
-        wanted = judge(row._mapping, self.answered)
+        wanted = judge(row._asdict(), self.answered)
         if isinstance(wanted, Held):
             self.held[row.dd_srno] = wanted
             return None
@@ -424,8 +431,18 @@ class _Batch:
         there = their_table(self.connection).options
         found = self.connection.execute(content_statement(there), {"ids": list(ids)})
         return {
-            email_id: fingerprint(Content(*content[:-1], instant(content[-1])))
-            for email_id, *content in found
+            row.dd_srno: fingerprint(
+                Content(
+                    row.dd_toEmailid,
+                    row.dd_ccEmailid,
+                    row.dd_subject,
+                    row.dd_filename,
+                    row.body_size,
+                    row.document_size,
+                    creation_date(row.created),
+                )
+            )
+            for row in found
         }
 
     def _bring_options(self, rows: Mapping[int, Row[Any]]) -> None:
@@ -444,9 +461,6 @@ class _Batch:
                     for email_id, options_id in given.items()
                 ],
             )
-
-
-_UTC = UtcDateTime()
 
 
 def _values(row: Row[Any], wanted: Wanted) -> dict[str, Any]:
@@ -471,7 +485,9 @@ def _values(row: Row[Any], wanted: Wanted) -> dict[str, Any]:
 
 
 def _created(row: Row[Any]) -> datetime | None:
-    return _UTC.process_result_value(row.Created, row._parent)  # type: ignore[attr-defined]
+    with suppress(ValueError):
+        return instant(row.Created)
+    return None
 
 
 def _same_row(row: Row[Any], entry: Row[Any]) -> bool:

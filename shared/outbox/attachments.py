@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from shared.database.tables import attachments
+from shared.database.tables import attachments, entries
 from shared.outbox.conditions import NUMBERS
 from shared.outbox.loose_files import let_go, take
 
@@ -46,6 +46,11 @@ _OF = (
     .where(attachments.c.Number.in_(NUMBERS))
     .order_by(attachments.c.Number, attachments.c.Ordinal)
 )
+_COUNT = (
+    update(entries)
+    .where(entries.c.Number == bindparam("number"))
+    .values(AttachmentCount=bindparam("files"))
+)
 _REMOVE = (
     delete(attachments).where(attachments.c.Number.in_(NUMBERS)).returning(attachments.c.StorageKey)
 )
@@ -75,6 +80,7 @@ def write_attachments(
             for ordinal, one in enumerate(files)
         ],
     )
+    connection.execute(_COUNT, {"number": number, "files": len(files)})
 
 
 def attachments_of(

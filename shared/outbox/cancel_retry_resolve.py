@@ -68,7 +68,12 @@ UNKNOWN_IDS = (
 
 def cancel(connection: Connection, email_id: int) -> None:
     """Let a waiting email not be sent. Raises EmailNotFound or NotWaiting."""
-    entry = _entry(connection, email_id)
+    entry = current_entry(connection, email_id)
+    if entry is None:
+        # Not admitted yet: its row alone says that it waits.
+        if give_letter(connection, email_id, Letter.NEW, Letter.CANCELLED):
+            return
+        raise NotWaiting(f"{_of_somebody_else(connection, email_id)}, so it is not cancelled here")
     if not transitions.cancel(connection, entry.Number):
         raise NotWaiting(
             f"email {email_id} does not wait (it is {_status(connection, email_id)}): "
@@ -83,7 +88,9 @@ def try_again(connection: Connection, email_id: int) -> None:
 
     Who has had it does not get it again. Raises EmailNotFound, NotEnded or ContentRemoved.
     """
-    entry = _entry(connection, email_id)
+    entry = current_entry(connection, email_id)
+    if entry is None:
+        raise NotEnded(f"{_of_somebody_else(connection, email_id)}, so it is not tried again here")
     if entry.State not in (Flag.FAILED, Flag.CANCELLED):
         raise NotEnded(
             f"email {email_id} is {status_of(entry.State, entry.Retries)}: only one that failed, "
@@ -155,7 +162,11 @@ def resolve(connection: Connection, email_id: int, decision: Decision) -> Flag:
 
     Raises EmailNotFound or NotUnknown.
     """
-    entry = _entry(connection, email_id)
+    entry = current_entry(connection, email_id)
+    if entry is None:
+        raise NotUnknown(
+            f"{_of_somebody_else(connection, email_id)}, so there is nothing to decide"
+        )
     resends = decision is Decision.RESEND
     state = RecipientState.PENDING if resends else RecipientState.SENT
     again = resends or somebody_pending(connection, entry.Number)
@@ -190,6 +201,14 @@ def unknown_ids(connection: Connection, most: int) -> list[int]:
     return list(connection.execute(UNKNOWN_IDS, {"most": most}).scalars())
 
 
+def _of_somebody_else(connection: Connection, email_id: int) -> str:
+    """Raises EmailNotFound where there is not even a row."""
+    row = connection.execute(_LETTER, {"email_id": email_id}).one_or_none()
+    if row is None:
+        raise EmailNotFound(f"there is no email {email_id}")
+    return f"the row {email_id} says {row.dd_SendFlag!r}, and Rowpost has never had it"
+
+
 def _entry(connection: Connection, email_id: int) -> Row[Any]:
     entry = current_entry(connection, email_id)
     if entry is None:
@@ -200,5 +219,3 @@ def _entry(connection: Connection, email_id: int) -> Row[Any]:
 def _status(connection: Connection, email_id: int) -> Status:
     entry = _entry(connection, email_id)
     return status_of(entry.State, entry.Retries)
-
-

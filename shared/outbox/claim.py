@@ -6,7 +6,6 @@ know of them. Large bodies and documents stay in the table until their email is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -112,9 +111,7 @@ def claim_statement(
         return claiming(select(branches[0].subquery().c.Number))
     each = union_all(*(select(branch.subquery()) for branch in branches)).subquery()
     return claiming(
-        select(each.c.Number)
-        .order_by(each.c.Lane, each.c.Priority, each.c.Number)
-        .limit(most)
+        select(each.c.Number).order_by(each.c.Lane, each.c.Priority, each.c.Number).limit(most)
     )
 
 
@@ -144,8 +141,7 @@ def suspects_statement(
 @lru_cache(maxsize=64)
 def claim_one_statement(nulls: tuple[bool, ...], lanes: int, certain: bool = False) -> Update:
     return claiming(
-        skipping_locked(select(entries.c.Number), entries)
-        .where(
+        skipping_locked(select(entries.c.Number), entries).where(
             entries.c.EmailId == bindparam("email_id"),
             is_current,
             state_is(Flag.WAITING),
@@ -164,5 +160,3 @@ def _certainty(certain: bool) -> tuple[ColumnElement[bool], ...]:
 def _code_is(number: int, null: bool) -> ColumnElement[bool]:
     code = entries.c.AccountCode
     return code.is_(None) if null else code == bindparam(f"code{number}")
-
-

@@ -1,4 +1,4 @@
-"""Emails that carry a code: what they say is kept apart, and gone with the commit that ends them."""
+"""Emails that carry a code: what they say is kept apart, and gone when they have ended."""
 
 from __future__ import annotations
 

@@ -17,15 +17,12 @@ NUMBERS_OF = select(entries.c.EmailId, entries.c.Number).where(
     entries.c.EmailId.in_(bindparam("ids", expanding=True)), is_current
 )
 _ENTRY = select(entries).where(_EMAIL_ID, is_current)
-_PASSED_ON = tuple(
-    update(table).where(table.c.Number == bindparam("former")).values(Number=bindparam("number"))
-    for table in (options, attachments, contacts)
-)
-_PASS_ON_RECIPIENTS = (
-    update(recipients)
-    .where(recipients.c.Number == bindparam("former"))
+_PASS_ON = {
+    table.name: update(table)
+    .where(table.c.Number == bindparam("former"))
     .values(Number=bindparam("number"))
-)
+    for table in (options, attachments, contacts, recipients)
+}
 first_number = func.coalesce(entries.c.FirstNumber, entries.c.Number)
 
 
@@ -53,9 +50,20 @@ def current_entry(connection: Connection, email_id: int) -> Row[Any] | None:
     return connection.execute(_ENTRY, {"email_id": email_id}).one_or_none()
 
 
-def pass_on(connection: Connection, former: int, number: int, *, who_had_it: bool) -> None:
-    """What belongs to an email's former entry belongs to its new one: options, files, what a
-    visitor wrote; and `who_had_it`: what became of each recipient."""
-    statements = (*_PASSED_ON, _PASS_ON_RECIPIENTS) if who_had_it else _PASSED_ON
-    for statement in statements:
-        connection.execute(statement, {"former": former, "number": number})
+def pass_on(
+    connection: Connection,
+    former: int,
+    number: int,
+    *,
+    who_had_it: bool,
+    options_too: bool = True,
+) -> None:
+    """What belongs to an email's former entry belongs to its new one: files, what a visitor wrote,
+    `options_too` unless new ones were given; and `who_had_it`: what became of each recipient."""
+    tables = [attachments, contacts]
+    if options_too:
+        tables.append(options)
+    if who_had_it:
+        tables.append(recipients)
+    for table in tables:
+        connection.execute(_PASS_ON[table.name], {"former": former, "number": number})

@@ -34,6 +34,7 @@ from shared.database.errors import is_transient
 from shared.database.sizes import stored_size
 from shared.database.tables import AnyText, confidential, emails, entries, options
 from shared.errors import RowpostError
+from shared.outbox import transitions
 from shared.outbox.attachments import StoredAttachment, attachments_of
 from shared.outbox.conditions import NUMBERS, TOKEN, is_current, state_is
 from shared.outbox.fingerprint import Content, fingerprint
@@ -43,6 +44,7 @@ from shared.outbox.states import NEW_LETTERS, Flag, Letter
 from shared.outbox.their_table import their_table
 
 _BODY_AT_ONCE = 65_536
+_UNTIL_ADMITTED_SECONDS = 2.0
 
 
 class NoLongerOurs(RowpostError):
@@ -128,6 +130,17 @@ def fetch(connection: Connection, numbers: Sequence[int]) -> Claimed:
     return claimed
 
 
+def collect(connection: Connection, numbers: Sequence[int], lease: Lease) -> list[Fetched]:
+    """What is needed of claimed emails, in the order in which they are to be sent; those whose
+    rows say otherwise are not among them, and wait or are cancelled by this."""
+    claimed = fetch(connection, numbers)
+    transitions.take_back(connection, claimed.taken_back, lease)
+    for number in claimed.new_again:
+        values = {"number": number, "reason": None, "retries": 0, "wait": _UNTIL_ADMITTED_SECONDS}
+        transitions.end_attempt(connection, transitions.POSTPONED, values, lease)
+    return claimed.emails
+
+
 def read_body(connection: Connection, number: int, lease: Lease) -> str:
     """The body of an email, whatever its length. Raises NoLongerOurs."""
     return str(_read(connection, _BODY, number, lease) or "")
@@ -150,19 +163,25 @@ _ours = and_(
     emails.c.dd_srno == entries.c.EmailId,
     emails.c.dd_SendFlag == literal_column(f"'{Letter.TAKEN}'"),
 )
-_BODY = select(
-    case(
-        (confidential.c.Number.is_not(None), confidential.c.Body),
-        else_=cast(emails.c.dd_bodyText, AnyText),
+_BODY = (
+    select(
+        case(
+            (confidential.c.Number.is_not(None), confidential.c.Body),
+            else_=cast(emails.c.dd_bodyText, AnyText),
+        )
     )
-).select_from(
-    entries.join(emails, emails.c.dd_srno == entries.c.EmailId).outerjoin(
-        confidential, confidential.c.Number == entries.c.Number
+    .select_from(
+        entries.join(emails, emails.c.dd_srno == entries.c.EmailId).outerjoin(
+            confidential, confidential.c.Number == entries.c.Number
+        )
     )
-).where(_ours)
-_DOCUMENT = select(emails.c.dd_document).select_from(
-    entries.join(emails, emails.c.dd_srno == entries.c.EmailId)
-).where(_ours)
+    .where(_ours)
+)
+_DOCUMENT = (
+    select(emails.c.dd_document)
+    .select_from(entries.join(emails, emails.c.dd_srno == entries.c.EmailId))
+    .where(_ours)
+)
 
 
 def _read(connection: Connection, question: Select[Any], number: int, lease: Lease) -> Any:
@@ -195,11 +214,13 @@ def fetch_statement(there: frozenset[str]) -> Select[Any]:
             option("dd_bccEmailid").label("bcc"),
             emails.c.dd_subject,
             confidential.c.Subject,
-            case((or_(apart, func.coalesce(size, 0) <= _BODY_AT_ONCE), func.coalesce(body, ""))).label(
-                "body"
-            ),
+            case(
+                (or_(apart, func.coalesce(size, 0) <= _BODY_AT_ONCE), func.coalesce(body, ""))
+            ).label("body"),
             size.label("body_size"),
-            func.coalesce(confidential.c.TextAlternative, option("dd_TextAlternative")).label("text"),
+            func.coalesce(confidential.c.TextAlternative, option("dd_TextAlternative")).label(
+                "text"
+            ),
             option("dd_IsHtml").label("is_html"),
             emails.c.dd_filename,
             stored_size(emails.c.dd_document).label("document_size"),
@@ -232,9 +253,7 @@ def _rows(connection: Connection, numbers: Sequence[int]) -> list[Row[Any] | Unr
     return [_row(connection, statement, number) for number in numbers]
 
 
-def _row(
-    connection: Connection, statement: Select[Any], number: int
-) -> Row[Any] | UnreadableEmail:
+def _row(connection: Connection, statement: Select[Any], number: int) -> Row[Any] | UnreadableEmail:
     try:
         return connection.execute(statement, {"numbers": [number]}).one()
     except UnicodeError as error:
@@ -291,11 +310,13 @@ def _claimed(row: Any, recipients: tuple[KnownRecipient, ...]) -> ClaimedEmail:
         _text(headers),
         files,
         (),
-        fingerprint(Content(to, cc, subject, filename, body_size, document_size, instant(created))),
+        fingerprint(
+            Content(to, cc, subject, filename, body_size, document_size, creation_date(created))
+        ),
     )
 
 
-def instant(value: Any) -> datetime | None:
+def creation_date(value: Any) -> datetime | None:
     """A creation date as it counts for a fingerprint; what is no date counts as none."""
     return value if isinstance(value, datetime) else None
 

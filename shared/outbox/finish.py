@@ -38,9 +38,10 @@ class Outcome(StrEnum):
 class Result(NamedTuple):
     """One attempt at one email, as it is written down.
 
-    `number` is its entry's. `reason` is what a person reads, `code`, `enhanced_code` and `reply` the mail server's words.
-    `wait` is in seconds, for a retry. `recipients` replaces what is known of them, where they are
-    known one by one. `uses_attempt` is false where the email had no part in the failure.
+    `number` is its entry's. `reason` is what a person reads; `code`, `enhanced_code` and `reply`
+    are the mail server's words. `wait` is in seconds, for a retry. `recipients` replaces what is
+    known of them, where they are known one by one. `uses_attempt` is false where the email had no
+    part in the failure.
     """
 
     number: int
@@ -54,6 +55,8 @@ class Result(NamedTuple):
     wait: float = 0.0
     uses_attempt: bool = True
     recipients: tuple[KnownRecipient, ...] = ()
+    email_id: int = 0
+    """Its row's, for whoever reads of it."""
 
 
 _ENDINGS = {
@@ -83,11 +86,7 @@ def finish(connection: Connection, results: Sequence[Result], lease: Lease) -> s
     finished = {number for number, _ in rows}
     _keep_attempts(
         connection,
-        [
-            one
-            for one in results
-            if one.number in finished and one.outcome is not Outcome.POSTPONED
-        ],
+        [one for one in results if one.number in finished and one.outcome is not Outcome.POSTPONED],
     )
     return finished
 

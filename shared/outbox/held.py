@@ -25,9 +25,7 @@ _BATCH = 500
 NOTE_AGAIN = (
     update(held_rows)
     .where(held_rows.c.EmailId == bindparam("email_id"))
-    .values(
-        Reason=bindparam("reason"), AccountCode=bindparam("code"), LookAgainAt=_LOOK_AGAIN_AT
-    )
+    .values(Reason=bindparam("reason"), AccountCode=bindparam("code"), LookAgainAt=_LOOK_AGAIN_AT)
 )
 LET_GO = delete(held_rows).where(held_rows.c.EmailId.in_(IDS))
 CODES_ANSWERED = (
@@ -47,9 +45,7 @@ _THERE = select(emails.c.dd_srno).where(
     emails.c.dd_srno == held_rows.c.EmailId, or_(says_new, emails.c.dd_SendFlag.is_(None))
 )
 FORGET_GONE = delete(held_rows).where(
-    held_rows.c.EmailId.in_(
-        select(held_rows.c.EmailId).where(~_THERE.exists()).limit(_BATCH)
-    )
+    held_rows.c.EmailId.in_(select(held_rows.c.EmailId).where(~_THERE.exists()).limit(_BATCH))
 )
 
 
@@ -94,7 +90,9 @@ def forget_gone(connection: Connection) -> int:
     return changed(connection, FORGET_GONE)
 
 
-HELD_ONE = select(held_rows.c.EmailId, held_rows.c.Reason, held_rows.c.AccountCode, held_rows.c.Since)
+HELD_ONE = select(
+    held_rows.c.EmailId, held_rows.c.Reason, held_rows.c.AccountCode, held_rows.c.Since
+)
 
 
 def held_row(connection: Connection, email_id: int) -> HeldRow | None:

@@ -84,9 +84,7 @@ def known_recipients(
     return {number: tuple(known) for number, known in found.items()}
 
 
-def write_recipients(
-    connection: Connection, number: int, known: Sequence[KnownRecipient]
-) -> None:
+def write_recipients(connection: Connection, number: int, known: Sequence[KnownRecipient]) -> None:
     """Replace what is known of an email's recipients."""
     connection.execute(_FORGET, {"number": number})
     if not known:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     bindparam,
@@ -28,7 +29,7 @@ from shared.outbox.states import NEW_LETTERS, Letter
 from shared.outbox.their_table import their_table
 
 _ID = emails.c.dd_srno == bindparam("email_id")
-IDS = bindparam("ids", expanding=True)
+IDS: BindParameter[int] = bindparam("ids", expanding=True)
 
 says_new: ColumnElement[bool] = emails.c.dd_SendFlag.in_(
     [literal_column(f"'{letter}'") for letter in NEW_LETTERS]

@@ -66,7 +66,7 @@ REPLACED = "its row was put into the queue once more"
 COUNTED_AS_SENT = "counted as sent by decision, its outcome was unknown"
 
 _BATCH = 500
-_NUMBER = bindparam("number")
+_NUMBER: BindParameter[int] = bindparam("number")
 _NO_LEASE = {"LeaseToken": null(), "LeaseUntil": null()}
 _TELL_ROW = {"WriteAfter": utc_now(), "WriteTries": literal_column("0"), "WriteFault": null()}
 
@@ -139,7 +139,9 @@ def claiming(numbers: Select[Any]) -> Update:
 
 
 def _marking(numbers: list[BindParameter[int]]) -> Update:
-    prints = [(entries.c.Number == number, bindparam(f"print_{number.key}")) for number in numbers]
+    prints: list[tuple[ColumnElement[bool], BindParameter[str]]] = [
+        (entries.c.Number == number, bindparam(f"print_{number.key}")) for number in numbers
+    ]
     return (
         update(entries)
         .where(held_by_us(numbers, Flag.PREPARING), is_current, entries.c.LeaseUntil > utc_now())

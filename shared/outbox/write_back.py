@@ -9,8 +9,10 @@ its reason.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, select
@@ -51,9 +53,9 @@ UNWRITTEN: Select[Any] = (
     .limit(bindparam("most"))
 )
 SAYS_NEW = select(emails.c.dd_srno).where(emails.c.dd_srno.in_(IDS), says_new)
-BEHIND = select(
-    func.count(), func.min(entries.c.EndedAt), func.min(entries.c.WriteFault)
-).where(entries.c.WriteAfter.is_not(None), entries.c.WriteFault.is_not(None))
+BEHIND = select(func.count(), func.min(entries.c.EndedAt), func.min(entries.c.WriteFault)).where(
+    entries.c.WriteAfter.is_not(None), entries.c.WriteFault.is_not(None)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,13 @@ def write_back(database: Database, most: int = AT_ONCE) -> int:
             else:
                 _one_by_one(database, rows)
     return len(rows)
+
+
+def write_all_back(database: Database, seconds: float) -> None:
+    """Tell every row that can be told now, for so many seconds at most. Raises as `write_back`."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and write_back(database) == AT_ONCE:
+        pass
 
 
 def unwritten(connection: Connection) -> Unwritten:
@@ -134,7 +143,7 @@ def _values(row: Row[Any]) -> dict[str, Any]:
 def _one_by_one(database: Database, rows: Sequence[Row[Any]]) -> None:
     for row in rows:
         try:
-            database.run(lambda connection, row=row: _write(connection, [row]), seconds=1)
+            database.run(partial(_write, rows=[row]), seconds=1)
         except SQLAlchemyError as error:
             log.warning(
                 "the row of email %d could not be told its end: %s",
@@ -154,5 +163,3 @@ def _words(error: SQLAlchemyError) -> str:
     """The database's own words, which name the constraint or the trigger; no value stands there."""
     said = str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__
     return said[:500]
-
-

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, case, func, select, update
+from sqlalchemy import Connection, bindparam, case, exists, func, select, update
 
 from shared.database.changes import changed
-from shared.database.tables import service
+from shared.database.tables import relocation, service
 from shared.database.times import utc_now
 from shared.database.widths import cut
 from shared.scheduling.schedule import Schedule, next_run
@@ -38,12 +38,14 @@ class ServiceState:
 
 
 _the_row = service.c.Id == 1
+_STATUS = select(service, relocation.c.MovedAt).where(_the_row, relocation.c.Id == service.c.Id)
+_not_moved = ~exists().where(relocation.c.Id == 1, relocation.c.MovedAt.is_not(None))
 _TAKE_RUN = (
     update(service)
     .where(
         _the_row,
         service.c.State == RUNNING,
-        service.c.MovedAt.is_(None),
+        _not_moved,
         service.c.Runs == bindparam("seen"),
     )
     .values(Runs=service.c.Runs + 1, LastRun=utc_now(), LastActivity=utc_now())
@@ -52,7 +54,7 @@ _TAKE_RUN = (
 
 def status(connection: Connection) -> ServiceState:
     """The state at this moment."""
-    row = connection.execute(select(service).where(_the_row)).one()
+    row = connection.execute(_STATUS).one()
     return ServiceState(
         running=row.State == RUNNING and row.MovedAt is None,
         started_at=row.StartedAt,

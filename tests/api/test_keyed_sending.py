@@ -8,8 +8,9 @@ import uuid
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert
+from sqlalchemy import delete
 
+from shared.accounts.numbers import insert_account
 from shared.app import Application
 from shared.database.tables import accounts
 from shared.outbox.finish import Outcome
@@ -30,9 +31,8 @@ EMAIL = {
 def shop(app: Application) -> int:
     """The number of an account."""
     with app.database().write() as connection:
-        statement = insert(accounts).returning(accounts.c.Rowpost_Id)
         values = {"SMTPServer": "m", "SMTPMailId": "=shop@example.com", "ParamCode": "SHOP"}
-        return int(connection.execute(statement, values).scalar_one())
+        return insert_account(connection, values)
 
 
 @pytest.fixture

@@ -6,14 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
 
 from functions.groups import GROUPS
+from shared.accounts.numbers import insert_account
 from shared.api.caller import authenticate
 from shared.api.endpoint import Operation, Who
 from shared.app import Application
 from shared.database.errors import DatabaseUnreachable
-from shared.database.tables import accounts
 from shared.security import tokens
 from shared.security.keys import Keys
 from shared.security.roles import Role, includes
@@ -47,8 +46,7 @@ def account(app: Application, code: str) -> int:
     values = {"SMTPServer": "127.0.0.1", "SMTPPort": app.settings.catcher_port, "IsActive": "Y"}
     mine = {"SMTPMailId": f"{code.lower()}@example.com", "ParamCode": code}
     with app.database().write() as connection:
-        statement = insert(accounts).returning(accounts.c.Rowpost_Id)
-        return int(connection.execute(statement, values | mine).scalar_one())
+        return insert_account(connection, values | mine)
 
 
 def key_for(app: Application, account_id: int, role: Role = Role.SERVICE) -> str:

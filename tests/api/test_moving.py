@@ -12,7 +12,7 @@ from shared.app import Application
 from shared.configuration.document import DatabaseAddress
 from shared.configuration.secret_store import SecretStoreUnavailable
 from shared.database.engine import file_url
-from shared.database.tables import service as service_table
+from shared.database.tables import relocation as relocation_mark
 from shared.delivery import tick
 from shared.outbox.add import DatabaseMoved, NewEmail, add
 from shared.outbox.states import Flag
@@ -188,7 +188,7 @@ def test_the_mark_of_a_mover_that_died_is_taken_away_after_a_while(
 
     marked = datetime.now(UTC) - timedelta(minutes=minutes)
     with here.database().write() as connection:
-        connection.execute(update(service_table).values(MovedAt=marked))
+        connection.execute(update(relocation_mark).values(MovedAt=marked))
 
     tick.tick(here)
 

@@ -7,11 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
 
+from shared.accounts.numbers import insert_account
 from shared.app import Application
 from shared.database.database import Database
-from shared.database.tables import accounts
 from shared.maintenance.retention import empty_old
 from shared.outbox.finish import Outcome
 from shared.outbox.recipients import known_recipients
@@ -49,8 +48,7 @@ def account(database: Database, code: str | None = "GMAIL", **columns: Any) -> i
         "IsActive": "Y",
     } | columns
     with database.write() as connection:
-        statement = insert(accounts).returning(accounts.c.Rowpost_Id)
-        return int(connection.scalar(statement, values) or 0)
+        return insert_account(connection, values)
 
 
 class TestStoring:

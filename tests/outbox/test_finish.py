@@ -8,9 +8,9 @@ from sqlalchemy import Row, select, update
 from shared.database.database import Database
 from shared.database.tables import attempts, statistics
 from shared.maintenance.rescue import rescue
+from shared.outbox.cancel_retry_resolve import Decision, resolve
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
-from shared.outbox.resolve import Decision, resolve
 from shared.outbox.statistics import Counted, totals
 from tests.outbox.sender import Sender, known
 from tests.support.emails import let_leases_run_out, let_retries_come_due

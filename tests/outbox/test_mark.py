@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.database.database import Database
-from shared.outbox.mark import Mark, mark
+from shared.outbox.begin import Mark, mark
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from tests.outbox.sender import Sender, known
 from tests.support.emails import let_leases_run_out

@@ -16,12 +16,12 @@ from shared.maintenance.rescue import rescue
 from shared.outbox import counts
 from shared.outbox.add import NewEmail, add
 from shared.outbox.admit import admit, expire
+from shared.outbox.begin import MARK
+from shared.outbox.cancel_retry_resolve import unknown_ids
 from shared.outbox.claim import claim, claim_suspects, fetch, read_body
 from shared.outbox.finish import SENT, Outcome, Result, finish
 from shared.outbox.give_back import GIVE_BACK, release
 from shared.outbox.lease import Lease, renew
-from shared.outbox.mark import MARK
-from shared.outbox.resolve import unknown_ids
 from shared.outbox.states import BOTH_LANES, Lane
 from tests.outbox.sender import Sender, wanted
 from tests.support.database import empty

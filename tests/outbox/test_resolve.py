@@ -5,10 +5,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from shared.database.database import Database
+from shared.outbox.cancel_retry_resolve import (
+    Decision,
+    EmailNotFound,
+    NotUnknown,
+    resolve,
+    unknown_ids,
+)
 from shared.outbox.claim import ClaimedEmail, fetch
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
-from shared.outbox.resolve import Decision, EmailNotFound, NotUnknown, resolve, unknown_ids
 from shared.outbox.states import Flag
 from tests.outbox.sender import Sender, known
 from tests.support.rows import email_row, flags, insert_row

@@ -11,14 +11,14 @@ from shared.limits.reservations import FORGET, RESERVE
 from shared.limits.reservations import RELEASE as RELEASE_QUOTA
 from shared.maintenance.rescue import FROM_PREPARING, TO_UNKNOWN
 from shared.outbox.admit import ADMIT, EXPIRE
+from shared.outbox.begin import MARK
+from shared.outbox.cancel_retry_resolve import COUNT_AS_SENT, RESEND
 from shared.outbox.claim import claim_one_statement, claim_statement, suspects_statement
 from shared.outbox.confidential import EMPTY, TOO_LATE, WITHDRAW
 from shared.outbox.counts import gaps_between, held_statement
 from shared.outbox.finish import ENDINGS, SENT, Outcome
 from shared.outbox.give_back import GIVE_BACK, RELEASE
 from shared.outbox.lease import RENEW
-from shared.outbox.mark import MARK
-from shared.outbox.resolve import COUNT_AS_SENT, RESEND
 from shared.outbox.statistics import ADD
 from tests.support.t_sql import t_sql
 

@@ -11,10 +11,9 @@ from shared.database.database import Database
 from shared.maintenance.rescue import rescue
 from shared.outbox import decide
 from shared.outbox.admit import expire
+from shared.outbox.cancel_retry_resolve import ContentRemoved, Decision, resolve
 from shared.outbox.confidential import withdraw
-from shared.outbox.decide import ContentRemoved
 from shared.outbox.finish import Outcome, Result, finish
-from shared.outbox.resolve import Decision, resolve
 from shared.outbox.states import Flag
 from tests.support.emails import (
     LEASE,

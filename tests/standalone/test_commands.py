@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from shared.database.migrations import HEAD
 from shared.outbox.states import Flag
 from tests.support.database import database_in
 from tests.support.emails import all_emails, bring, waiting_email
 from tests.support.standalone import command
 
+UP_TO_DATE = "-- The database is up to date.\n"
 Outcome = subprocess.CompletedProcess[str]
 
 EMAIL = ("send", "--to", "a@example.com", "--subject", "hello", "--body", "text")
@@ -113,6 +115,25 @@ def test_migrate_makes_the_tables_or_prints_their_sql(tmp_path: Path) -> None:
 
     assert command(tmp_path, "migrate", **off).stdout == "The database is up to date.\n"
     assert command(tmp_path, "queue", **off).returncode == 0
+
+
+def test_migrate_prints_from_the_version_that_the_database_has_or_from_a_named_one(
+    tmp_path: Path,
+) -> None:
+    off = {"ROWPOST_MIGRATE": "off"}
+    server = {"DATABASE_URL": "mssql+pyodbc://nobody@127.0.0.1:1/nowhere"}
+
+    fresh = command(tmp_path, "migrate", "--sql", **off).stdout
+    assert not (tmp_path / "data" / "rowpost.db").exists()
+    assert command(tmp_path, "migrate", "--from", "none", **off).stdout == fresh
+    command(tmp_path, "migrate", **off)
+
+    assert command(tmp_path, "migrate", "--sql", **off).stdout == UP_TO_DATE
+    assert command(tmp_path, "migrate", "--from", HEAD, **off).stdout == UP_TO_DATE
+    assert_one_line(command(tmp_path, "migrate", "--from", "0008", **off), "development state")
+    assert_one_line(command(tmp_path, "migrate", "--from", "nonsense", **off), "nonsense")
+    # Without the server: whoever runs the script may be somebody else, on another machine.
+    assert "CREATE TABLE dbo." in command(tmp_path, "migrate", "--from", "none", **server).stdout
 
 
 @pytest.mark.parametrize("arguments", [("nonsense",), ("resolve", "1", "perhaps"), ("send",)])

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, delete, insert, inspect, text
 from shared.database import migrations
 from shared.database.database import Database
 from shared.database.engine import file_url, open_engine
-from shared.database.tables import metadata, service
+from shared.database.tables import metadata, relocation, service
 from shared.settings import Settings
 
 SQL_SERVER = os.environ.get("DATABASE_URL", "")
@@ -97,6 +97,7 @@ def empty(database: Database) -> None:
         for table in metadata.tables.values():
             connection.execute(delete(table))
         connection.execute(insert(service), {"Id": 1, "State": "running"})
+        connection.execute(insert(relocation), {"Id": 1})
 
 
 def address_of(database: Database) -> str:

@@ -6,11 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert
-
+from shared.accounts.numbers import insert_account
 from shared.app import Application
 from shared.database.database import Database
-from shared.database.tables import accounts
 from shared.outbox.search import KeptAttempt, attempts_at
 from shared.settings import Settings
 from tests.support import emails
@@ -40,9 +38,7 @@ class Queue:
             "IsActive": "Y",
         }
         with self.database.write() as connection:
-            statement = insert(accounts).returning(accounts.c.Rowpost_Id)
-            number = connection.scalar(statement, values | columns)
-        return int(number or 0)
+            return insert_account(connection, values | columns)
 
     def add(self, number: int = 1, **columns: Any) -> list[int]:
         """Insert emails as an application does; their numbers."""

@@ -67,6 +67,12 @@ class SqlDialect(Protocol):
         savepoint: the failure of its rollback would hide what went wrong.
         """
 
+    def take_turn(self, connection: Connection, name: str) -> bool:
+        """Be the only one with this name until the transaction ends; False: somebody else is."""
+
+    def last_identity(self, connection: Connection, table: Table) -> int | None:
+        """The last number that the table gave to a row; None where it gave none yet."""
+
     def counted(self, sql: str) -> str:
         """The text of an INSERT, UPDATE or DELETE, so that `execute` tells how many it changed."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, func, literal_column, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql.expression import UpdateBase
 
@@ -27,6 +27,23 @@ class Sqlite:
     ) -> bool:
         statement = insert(table).values({**key, **values})
         return connection.execute(statement.on_conflict_do_nothing()).rowcount == 1
+
+    def take_turn(self, connection: Connection, name: str) -> bool:
+        return True  # Writers take turns anyway.
+
+    def last_identity(self, connection: Connection, table: Table) -> int | None:
+        last: int | None = connection.execute(
+            select(func.max(literal_column("rowid"))).select_from(table)
+        ).scalar()
+        counted = connection.exec_driver_sql(
+            "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"
+        ).scalar()
+        if not counted:
+            return last
+        sequence = connection.exec_driver_sql(
+            "SELECT seq FROM sqlite_sequence WHERE name = ?", (table.name,)
+        ).scalar()
+        return max(last or 0, int(sequence or 0)) or None
 
     def counted(self, sql: str) -> str:
         return sql

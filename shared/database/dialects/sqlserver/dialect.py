@@ -12,11 +12,15 @@ from sqlalchemy.sql.expression import UpdateBase
 
 from shared.database.dialects.base import Answer, Values
 from shared.database.dialects.sqlserver import counting
-from shared.database.dialects.sqlserver.expressions import NAME, RANGE_LOCK
+from shared.database.dialects.sqlserver.expressions import NAME, RANGE_LOCK, SCHEMA
 from shared.database.driver_errors import wrapped
 
 _KEPT_CURSORS = "rowpost_cursors"
 _MOST_KEPT_CURSORS = 32
+_TAKE_TURN = (
+    "DECLARE @answer INT; EXEC @answer = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', "
+    "@LockOwner = 'Transaction', @LockTimeout = 0; SELECT @answer AS Answer"
+)
 
 
 class SqlServer:
@@ -43,6 +47,16 @@ class SqlServer:
         columns = [_typed(table, name, value) for name, value in row.items()]
         statement = insert(table).from_select(list(row), select(*columns).where(~there))
         return self.changed(connection, statement, {}) == 1
+
+    def take_turn(self, connection: Connection, name: str) -> bool:
+        answer = self.execute(connection, _TAKE_TURN, (name,)).rows[0][0]
+        return int(answer) >= 0
+
+    def last_identity(self, connection: Connection, table: Table) -> int | None:
+        name = f"{SCHEMA}.{table.name}"
+        last = self.execute(connection, "SELECT CAST(IDENT_CURRENT(?) AS BIGINT)", (name,))
+        number = last.rows[0][0]
+        return None if number is None else int(number)
 
     def counted(self, sql: str) -> str:
         return counting.counted(sql)
