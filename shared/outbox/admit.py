@@ -243,6 +243,7 @@ def rows_statement(there: frozenset[str]) -> Select[Any]:
             option("ExpiresAt"),
             option("RequestId"),
             created.label("Created"),
+            utc_now().label("Now"),
             options.c.Id.label("OptionsId"),
             entries.c.Number,
         )
@@ -471,6 +472,7 @@ def _values(row: Row[Any], wanted: Wanted) -> dict[str, Any]:
         "Lane": wanted.lane.value,
         "Priority": wanted.priority,
         "NotBefore": wanted.send_at,
+        "DueSince": wanted.send_at or created or row.Now,
         "ExpiresAt": wanted.expires_at,
         "RequestId": wanted.request_id,
         "RowCreatedAt": created,

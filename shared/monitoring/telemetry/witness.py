@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from opentelemetry.trace import INVALID_SPAN, Link, Span, use_span
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.database.database import Database
@@ -35,9 +35,11 @@ class Origin(NamedTuple):
 
 
 _UNTOLD = Origin()
-_ORIGINS = select(entries.c.Number, entries.c.CreatedAt, entries.c.RequestId).where(
-    entries.c.Number.in_(NUMBERS)
-)
+_ORIGINS = select(
+    entries.c.Number,
+    func.coalesce(entries.c.RowCreatedAt, entries.c.CreatedAt),
+    entries.c.RequestId,
+).where(entries.c.Number.in_(NUMBERS))
 
 
 class Witness:
