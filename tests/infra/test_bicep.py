@@ -212,7 +212,8 @@ def test_the_always_ready_instance_is_one_of_a_function_that_there_is() -> None:
 def test_the_outputs_are_what_the_step_after_provisioning_reads() -> None:
     from infra.postprovision import Deployment
 
-    given = dict.fromkeys(MAIN.outputs, "00000000-0000-4000-8000-000000000000")
+    some_id = "00000000-0000-4000-8000-000000000000"
+    given = {**dict.fromkeys(MAIN.outputs, some_id), "AZURE_SUBSCRIPTION_ID": some_id}
 
     assert Deployment.from_environment(given).vault_uri == given["KEY_VAULT_URI"]
 
