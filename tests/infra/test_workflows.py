@@ -127,6 +127,18 @@ def test_the_database_in_use_has_the_seeds_tables_with_rows_in_them() -> None:
     assert accounts == 2
 
 
+def test_a_pipeline_passes_on_every_choice_of_a_deployment() -> None:
+    """One that it kept back would make a second SQL server and point the app at that."""
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text("utf-8"))
+    environment = workflow["jobs"]["deploy"]["env"]
+    parameters = (ROOT / "infra" / "main.parameters.json").read_text("utf-8")
+    choices = set(re.findall(r"\$\{(ROWPOST_\w+)", parameters))
+
+    assert len(choices) >= 14
+    for choice in choices:
+        assert f"vars.{choice}" in environment.get(choice, ""), choice
+
+
 def test_the_tests_run_on_every_python_that_the_project_names() -> None:
     text = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
 
