@@ -6,6 +6,7 @@ import json
 import re
 import sqlite3
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -240,3 +241,21 @@ def test_whoever_clears_a_queue_has_a_role_for_it() -> None:
 
     role = block.index('az role assignment create --role "Storage Queue Data Contributor"')
     assert role < block.index("az storage message clear")
+
+
+def test_the_sql_of_an_upgrade_is_printed_by_the_line_of_its_page() -> None:
+    (line,) = [
+        block for block in blocks(ROOT / "docs" / "upgrade.md", "sh") if "migrate --sql" in block
+    ]
+
+    printed = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", line.replace(".venv/bin/python", sys.executable)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert printed.returncode == 0, printed.stderr
+    assert "CREATE TABLE" in printed.stdout
