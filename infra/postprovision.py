@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 from uuid import UUID
 
+from shared.configuration.key_vault_trouble import innermost_code
 from shared.database.server_options import (
     SNAPSHOT_IS_OFF,
     ServerOptions,
@@ -45,6 +46,8 @@ _PASSWORD_BYTES = 18
 # New roles and new firewall rules take effect within five minutes, says Azure.
 _TRIES = 31
 _PAUSE_SECONDS = 10.0
+# What Key Vault says inside of its 403 when it is the network and not a role that is missing.
+_CLOSED_TO_US = ("ForbiddenByConnection", "ForbiddenByFirewall")
 # Others may be connected for a moment, a portal's query editor for hours.
 _SNAPSHOT_TRIES = 6
 # "Cannot open server 'sql-rowpost' requested by the login. Client with IP address '...' is not
@@ -153,10 +156,16 @@ def _once_allowed(step: Callable[[], T], pause: Callable[[float], object]) -> T:
         try:
             return step()
         except HttpResponseError as error:
+            if innermost_code(error) in _CLOSED_TO_US:
+                raise CannotPrepare(
+                    "the key vault can't be reached from here, for it answers in its private "
+                    "network only: run this step on a machine inside of it (docs/install.md, "
+                    "A private network)"
+                ) from error
             if error.status_code != 403 or not tries_left:
                 raise CannotPrepare(
                     f"the key vault answers {error.status_code}: the deployer needs the role Key "
-                    "Vault Secrets Officer there, and with a private network a way into it"
+                    "Vault Secrets Officer there"
                 ) from error
         except AzureError as error:
             raise CannotPrepare(
