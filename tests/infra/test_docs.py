@@ -17,6 +17,7 @@ from shared.attachments.blobs import CONTAINER
 from shared.database.database import Database
 from shared.settings import Settings
 from tests.infra.bicep import Bicep, members, string
+from tests.support.emails import states
 from tests.support.tools import ROOT
 
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -156,10 +157,11 @@ def test_an_applications_insert_works_in_each_language(
     with sqlite_database.write() as connection:
         connection.exec_driver_sql(sql, values)
         stored = connection.exec_driver_sql(
-            "SELECT dd_toEmailid, dd_subject, dd_bodyText, dd_SendFlag FROM Digital_Emaildetails"
+            "SELECT dd_toEmailid, dd_subject, dd_bodyText FROM Digital_Emaildetails"
         ).all()
 
-    assert [tuple(row) for row in stored] == [(*values, "N")]
+    assert [tuple(row) for row in stored] == [values]
+    assert states(sqlite_database) == "N"
 
 
 def test_the_application_in_python_is_python() -> None:
