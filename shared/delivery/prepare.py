@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from shared.accounts.directory import Account
-from shared.mime.addresses import Mailbox, envelope_address, parse_recipients, unique
+from shared.mime.addresses import Mailbox, envelope_address, parse_mailbox, parse_recipients, unique
 from shared.mime.bad_email import BadEmail
 from shared.mime.compose import compose
 from shared.mime.looks_like_html import looks_like_html
@@ -116,19 +116,19 @@ def _sender(email: ClaimedEmail, account: Account) -> Mailbox:
     nothing in a name that is not its own."""
     if not email.sender or account.reply_to:
         return account.sender
-    named = parse_recipients(email.sender)
-    return named[0] if named else account.sender
+    return parse_mailbox(email.sender) if email.sender.strip() else account.sender
 
 
 def _headers(written: str) -> tuple[tuple[str, str], ...]:
-    """Further fields from the row's JSON object. Raises BadEmail for anything else there."""
+    """Further fields from the row's JSON object; null leaves one out. Raises BadEmail for anything
+    else there."""
     try:
         fields = json.loads(written)
     except ValueError:
         fields = None
     if not isinstance(fields, dict):
         raise BadEmail("dd_Headers is not a JSON object")
-    return tuple([(name, str(value)) for name, value in fields.items()])
+    return tuple([(name, str(value)) for name, value in fields.items() if value is not None])
 
 
 def _mailboxes(recipients: Iterable[KnownRecipient], kind: Kind) -> tuple[Mailbox, ...]:
