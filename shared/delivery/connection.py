@@ -28,7 +28,7 @@ from shared.delivery.outcome import (
     recipients_in_transit,
     unknown,
 )
-from shared.delivery.prepare import Prepared, prepare
+from shared.delivery.prepare import Prepared, prepare, without_smtputf8
 from shared.delivery.recorder import Recorder
 from shared.delivery.retry import RetryPolicy
 from shared.mime.bad_email import BadEmail
@@ -189,6 +189,8 @@ class Connection:
             await session.quit()
         if session is None or session.closed:
             session = await self._connect(trip)
+        if session is not None and trip.prepared.envelope.smtputf8 and not session.smtputf8:
+            trip.leave_out_wide_addresses()
         if session is not None and (refusal := _refused_unasked(trip, session)):
             self._record(trip, refusal)
             return None
@@ -429,6 +431,12 @@ class _Trip:
     dot_may_be_written: bool = False
     spans: EmailSpans | None = None
     """Where this email leaves a trace."""
+
+    def leave_out_wide_addresses(self) -> None:
+        """Prepare it for a server without SMTPUTF8, if that can be."""
+        if (fitting := without_smtputf8(self.prepared)) is not None:
+            self.prepared = fitting
+            self.attempt = self.attempt._replace(prepared=fitting)
 
     def step(self, name: str) -> None:
         """The next step of its way begins."""

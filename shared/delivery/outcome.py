@@ -52,7 +52,7 @@ def recipients_in_transit(attempt: Attempt, opened: Opened) -> tuple[KnownRecipi
     Nothing where all of them share one fate and always did.
     """
     prepared = attempt.prepared
-    if len(opened.accepted) == len(opened.recipients) and not prepared.email.recipients:
+    if len(opened.accepted) == len(prepared.recipients) and not prepared.email.recipients:
         return ()
     return _with_replies(prepared, opened)
 

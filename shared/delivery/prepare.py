@@ -17,12 +17,15 @@ from shared.outbox.claim import ClaimedEmail
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from shared.smtp.connection import Envelope
 
+NO_SMTPUTF8 = "5.6.7 the address is not ASCII, and the mail server does not offer SMTPUTF8"
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """An email ready to be sent: `addressed` are those of its recipients who are to get it now.
 
-    The envelope names them in the same order.
+    The envelope names them in the same order. `draft`: where the mail server has to offer SMTPUTF8,
+    what to compose the email of for one that does not.
     """
 
     email: ClaimedEmail
@@ -30,6 +33,7 @@ class Prepared:
     envelope: Envelope
     recipients: tuple[KnownRecipient, ...]
     addressed: tuple[int, ...]
+    draft: Draft | None = field(default=None, repr=False)
 
 
 def prepare(
@@ -44,15 +48,12 @@ def prepare(
     Raises BadEmail when no valid email can be made of the row.
     """
     recipients = recipients_of(email)
-    addressed = tuple(
-        number
-        for number, recipient in enumerate(recipients)
-        if recipient.state is RecipientState.PENDING
-    )
+    addressed = _pending(recipients)
     if not addressed:
         raise BadEmail(_why_nobody(recipients))
     attachments = files if document is None else (Attachment(email.filename, document), *files)
-    message = compose(_draft(email, body, account, recipients, attachments))
+    draft = _draft(email, body, account, recipients, attachments)
+    message = compose(draft)
     sender = envelope_address(_sender(email, account).address)
     addresses = [envelope_address(recipients[number].address) for number in addressed]
     envelope = Envelope(
@@ -61,7 +62,50 @@ def prepare(
         size=len(message.content),
         smtputf8=message.smtputf8 or sender.smtputf8 or any(one.smtputf8 for one in addresses),
     )
-    return Prepared(email, message.content, envelope, recipients, addressed)
+    kept_draft = draft if envelope.smtputf8 else None
+    return Prepared(email, message.content, envelope, recipients, addressed, kept_draft)
+
+
+def without_smtputf8(prepared: Prepared) -> Prepared | None:
+    """The same email for a mail server that does not offer SMTPUTF8 (RFC 6531).
+
+    A recipient whose address is not ASCII before the @ is refused, alone; the others get it. None
+    where nobody is left, or where the sender has such an address.
+    """
+    recipients = tuple([_refused_if_wide(recipient) for recipient in prepared.recipients])
+    addressed = _pending(recipients)
+    if not addressed or prepared.draft is None:
+        return None
+    try:
+        content = compose(prepared.draft, ascii_only=True).content
+    except BadEmail:
+        return None
+    envelope = prepared.envelope._replace(
+        recipients=tuple(
+            [envelope_address(recipients[number].address).address for number in addressed]
+        ),
+        size=len(content),
+        smtputf8=False,
+    )
+    return Prepared(prepared.email, content, envelope, recipients, addressed)
+
+
+def _pending(recipients: tuple[KnownRecipient, ...]) -> tuple[int, ...]:
+    return tuple(
+        [
+            number
+            for number, recipient in enumerate(recipients)
+            if recipient.state is RecipientState.PENDING
+        ]
+    )
+
+
+def _refused_if_wide(recipient: KnownRecipient) -> KnownRecipient:
+    if recipient.state is not RecipientState.PENDING:
+        return recipient
+    if not envelope_address(recipient.address).smtputf8:
+        return recipient
+    return recipient._replace(state=RecipientState.REFUSED, reply=NO_SMTPUTF8)
 
 
 def recipients_of(email: ClaimedEmail) -> tuple[KnownRecipient, ...]:
