@@ -155,7 +155,7 @@ def read_by_python(octets: bytes) -> ReadEmail:
                 part.get_filename() or "",
                 part.get_content_type(),
                 (part["Content-ID"] or "").strip("<>") or None,
-                bytes(part.get_payload(decode=True)),  # type: ignore[arg-type]
+                bytes(part.get_payload(decode=True)),
             )
             for part in email.walk()
             if part.get_content_disposition() in ("attachment", "inline")
