@@ -219,7 +219,7 @@ class Connection:
         opened = await session.read_envelope()
         verdict = after_envelope(trip.attempt, opened)
         if isinstance(verdict, Fault):
-            self._fault(trip, Trouble(str(verdict.reply)))
+            self._refused(trip, session, verdict)
             return None
         if verdict is not None:
             self._record(trip, verdict)
@@ -249,7 +249,7 @@ class Connection:
             following.written = True
         result = after_message(trip.attempt, opened, reply)
         if isinstance(result, Fault):
-            self._fault(trip, Trouble(str(reply)))
+            self._refused(trip, session, result)
         else:
             self._record(trip, result)
 
@@ -385,6 +385,18 @@ class Connection:
             self._return(trip.prepared.email)
         else:
             self._record(trip, after_loss(trip.attempt, reason))
+
+    def _refused(self, trip: _Trip, session: SmtpSession, fault: Fault) -> None:
+        """Go on over a new session where this one has had its share; else it is the account's."""
+        if not fault.session_alone or session.sent <= int(trip.dot_may_be_written):
+            self._fault(trip, Trouble(str(fault.reply)))
+            return
+        session.close()
+        self._forget_session()
+        if trip.dot_may_be_written or self._line.closed:
+            self._return(trip.prepared.email)
+        else:
+            self._line.put_back(trip.prepared.email)
 
     def _fault(self, trip: _Trip, trouble: Trouble) -> None:
         """The account's trouble, not the email's: it waits again, unharmed.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from shared.accounts.directory import Account
@@ -24,8 +24,9 @@ NO_SMTPUTF8 = "5.6.7 the address is not ASCII, and the mail server does not offe
 class Prepared:
     """An email ready to be sent: `addressed` are those of its recipients who are to get it now.
 
-    The envelope names them in the same order. `draft`: where the mail server has to offer SMTPUTF8,
-    what to compose the email of for one that does not.
+    The envelope names them in the same order. `names_sender`: the email's own row says who it is
+    from, and not its account. `draft`: where the mail server has to offer SMTPUTF8, what to compose
+    the email of for one that does not.
     """
 
     email: ClaimedEmail
@@ -33,6 +34,7 @@ class Prepared:
     envelope: Envelope
     recipients: tuple[KnownRecipient, ...]
     addressed: tuple[int, ...]
+    names_sender: bool = False
     draft: Draft | None = field(default=None, repr=False)
 
 
@@ -62,8 +64,15 @@ def prepare(
         size=len(message.content),
         smtputf8=message.smtputf8 or sender.smtputf8 or any(one.smtputf8 for one in addresses),
     )
-    kept_draft = draft if envelope.smtputf8 else None
-    return Prepared(email, message.content, envelope, recipients, addressed, kept_draft)
+    return Prepared(
+        email,
+        message.content,
+        envelope,
+        recipients,
+        addressed,
+        names_sender=_names_sender(email, account),
+        draft=draft if envelope.smtputf8 else None,
+    )
 
 
 def without_smtputf8(prepared: Prepared) -> Prepared | None:
@@ -87,7 +96,14 @@ def without_smtputf8(prepared: Prepared) -> Prepared | None:
         size=len(content),
         smtputf8=False,
     )
-    return Prepared(prepared.email, content, envelope, recipients, addressed)
+    return replace(
+        prepared,
+        content=content,
+        envelope=envelope,
+        recipients=recipients,
+        addressed=addressed,
+        draft=None,
+    )
 
 
 def _pending(recipients: tuple[KnownRecipient, ...]) -> tuple[int, ...]:
@@ -156,11 +172,13 @@ def _draft(
 
 
 def _sender(email: ClaimedEmail, account: Account) -> Mailbox:
-    """Who it is from: whom the row names, else the account. One that stands in for another sends
-    nothing in a name that is not its own."""
-    if not email.sender or account.reply_to:
-        return account.sender
-    return parse_mailbox(email.sender) if email.sender.strip() else account.sender
+    """Who it is from: whom the row names, else the account."""
+    return parse_mailbox(email.sender) if _names_sender(email, account) else account.sender
+
+
+def _names_sender(email: ClaimedEmail, account: Account) -> bool:
+    """An account that stands in for another sends nothing in a name that is not its own."""
+    return bool(email.sender and email.sender.strip()) and not account.reply_to
 
 
 def _headers(written: str) -> tuple[tuple[str, str], ...]:
