@@ -84,13 +84,14 @@ def unique(*lists: tuple[Mailbox, ...]) -> tuple[tuple[Mailbox, ...], ...]:
 _BLANK = " \t\r\n\xa0"
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SEPARATOR = re.compile("[;,]")
-_GROUPING = re.compile(r'["(<\\:]')
+_GROUPING = re.compile(r'["(\\:]')
 _TOKEN = re.compile(r'\\.|["()<>;,:]', re.DOTALL)
 _GROUP_NAME = re.compile(r'\s*+(?:"(?:[^"\\]|\\.)*+"|[^"@<>():])++', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 _QUOTED = r'"(?:[^"\\]|\\.)*+"'
 _NAME_PIECE = re.compile(rf'{_QUOTED}|[^"]++', re.DOTALL)
+_PLAINLY_NAMED = re.compile(r'([^"<>()]*)<([^"<>()\s]*)>')
 _NAMED = re.compile(rf'(?P<name>(?:{_QUOTED}|[^"<>])*+)<(?P<address>(?:{_QUOTED}|[^"<>])*+)>')
 
 
@@ -109,7 +110,7 @@ class _Token(NamedTuple):
 
 
 def _split(text: str) -> Iterator[str]:
-    """The entries of a list; nothing is cut inside quotes, comments or angle brackets."""
+    """The entries of a list; nothing is cut inside quotes or comments, nor a route (`<@a,@b:c@d>`)."""
     if not _GROUPING.search(text):
         yield from _SEPARATOR.split(text)
         return
@@ -160,6 +161,9 @@ def _tokens(text: str) -> Iterator[_Token]:
 def _mailbox(entry: str) -> Mailbox:
     if is_plain(entry):
         return Mailbox(entry)
+    plainly_named = _PLAINLY_NAMED.fullmatch(entry)
+    if plainly_named and entry.isprintable() and is_plain(plainly_named[2]):
+        return Mailbox(plainly_named[2], _one_line(plainly_named[1]))
     _require_text(entry)
     written, comment = _without_comments(entry)
     named = _NAMED.fullmatch(written)

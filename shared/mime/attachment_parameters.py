@@ -7,7 +7,6 @@ and Apple's Mail write all the same.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from email import policy
 from urllib.parse import quote
@@ -17,15 +16,20 @@ from shared.mime.message import Attachment
 
 _LONGEST_VALUE = 900
 """Characters in one line, which may have 998: many readers don't put divided values together."""
+_LONGEST_NAME = 240
+"""Characters: some readers save a file under its encoded name, and file systems end at 255."""
+_LONGEST_ENDING = 20
 _PIECE = 60
-_TO_BE_ESCAPED = re.compile(r'["\\]')
 
 
 def name_parameter(filename: str) -> str:
-    """`name`, for old readers."""
-    if _goes_in_quotes(filename):
-        return f"name={_quoted(filename)}"
-    return f'name="{encoded_words(filename)}"'
+    """`name`, for old readers: shortened to what they can call a file that they save."""
+    written = _name_for_old_readers(filename)
+    if len(written) > _LONGEST_NAME:
+        stem, ending = _parted(filename)
+        while len(written := _name_for_old_readers(stem + ending)) > _LONGEST_NAME:
+            stem = stem[: len(stem) * 3 // 4]
+    return f"name={written}"
 
 
 def filename_parameter(filename: str) -> str:
@@ -41,6 +45,16 @@ def given_parameters(attachment: Attachment) -> Iterator[str]:
     for name, value in parsed.params.items():
         if name.lower() != "name":
             yield _parameter(name, value)
+
+
+def _parted(filename: str) -> tuple[str, str]:
+    """A file name before and from its last dot."""
+    stem, dot, ending = filename.rpartition(".")
+    return (stem, dot + ending) if stem and len(ending) <= _LONGEST_ENDING else (filename, "")
+
+
+def _name_for_old_readers(filename: str) -> str:
+    return _quoted(filename) if _goes_in_quotes(filename) else f'"{encoded_words(filename)}"'
 
 
 def _parameter(name: str, value: str) -> str:
@@ -65,4 +79,4 @@ def _goes_in_quotes(value: str) -> bool:
 
 
 def _quoted(value: str) -> str:
-    return '"' + _TO_BE_ESCAPED.sub(r"\\\g<0>", value) + '"'
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from email.message import EmailMessage
+from email.utils import getaddresses
 from pathlib import Path
 from typing import IO, Any
 
@@ -179,10 +180,14 @@ def _by_python(email: EmailMessage, field: str) -> tuple[tuple[str, str], ...]:
     if field not in email:
         return ()
     parsed = policy.SMTPUTF8.header_factory(field, _raw(email, field))
+    addresses = [address for address in parsed.addresses if address.domain]
+    names = [name for name, address in getaddresses([_raw(email, field)]) if address]
     return tuple(
-        mailbox(address.display_name, f"{address.username}@{address.domain}")
-        for address in parsed.addresses
-        if address.domain
+        mailbox(
+            str(make_header(decode_header(name))) if "=?" in name else address.display_name,
+            f"{address.username}@{address.domain}",
+        )
+        for name, address in zip(names, addresses, strict=True)
     )
 
 
@@ -196,7 +201,7 @@ def files_by_munpack(octets: bytes, folder: Path) -> dict[str, bytes]:
         check=True,
         capture_output=True,
     )
-    return {path.name: path.read_bytes() for path in out.iterdir()}
+    return {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
 def files_by_ripmime(octets: bytes, folder: Path) -> dict[str, bytes]:
@@ -208,4 +213,4 @@ def files_by_ripmime(octets: bytes, folder: Path) -> dict[str, bytes]:
         check=True,
         capture_output=True,
     )
-    return {path.name: path.read_bytes() for path in out.iterdir()}
+    return {path.name: path.read_bytes() for path in out.rglob("*") if path.is_file()}
