@@ -110,7 +110,7 @@ class _Token(NamedTuple):
 
 
 def _split(text: str) -> Iterator[str]:
-    """The entries of a list; nothing is cut inside quotes or comments, nor a route (`<@a,@b:c@d>`)."""
+    """The entries of a list; nothing is cut inside quotes or comments, nor in a route."""
     if not _GROUPING.search(text):
         yield from _SEPARATOR.split(text)
         return
