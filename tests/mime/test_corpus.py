@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shared.mime.addresses import Mailbox, envelope_address
 from shared.mime.attachment_type import content_type, filename
 from shared.mime.compose import compose
-from shared.mime.message import Draft
-from tests.mime.corpus import CORPUS
+from shared.mime.message import Attachment, Draft
+from tests.mime.corpus import CORPUS, PLAIN
 from tests.support.mail_readers import (
     NodeReaders,
     ReadEmail,
@@ -112,3 +115,38 @@ def test_old_readers_see_a_long_ascii_name(name: str, tmp_path: Path) -> None:
     (file,) = CORPUS[name].attachments
 
     assert file.filename in files_by_munpack(compose(CORPUS[name]).content, tmp_path)
+
+
+LINE = st.text(st.characters(exclude_categories=["C", "Z"]) | st.just(" "), max_size=120).map(
+    lambda text: " ".join(text.split())
+)
+BODY = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]) | st.just("\n"), max_size=300)
+FILES = st.lists(
+    st.builds(
+        Attachment,
+        filename=LINE.map(lambda text: text[:60].replace("=?", "") or "a") | st.none(),
+        content=st.binary(max_size=200),
+        content_type=st.sampled_from(["application/x-thing", "image/png"]),
+        content_id=st.none() | st.sampled_from(["a@b", "logo"]),
+    ),
+    max_size=3,
+).map(tuple)
+
+
+@given(LINE, st.lists(LINE, min_size=1, max_size=3), BODY, st.none() | BODY, FILES)
+def test_every_reader_finds_whatever_is_written(
+    node_readers: NodeReaders,
+    subject: str,
+    names: list[str],
+    text: str,
+    html: str | None,
+    files: tuple[Attachment, ...],
+) -> None:
+    to = tuple(Mailbox(f"user{n}@example.org", name) for n, name in enumerate(names))
+    draft = replace(PLAIN, subject=subject, to=to, text=text, html=html, attachments=files)
+    octets = compose(draft).content
+    wanted = compared(as_written(draft))
+
+    assert compared(read_by_python(octets)) == wanted
+    for reader, email in node_readers.read(octets).items():
+        assert compared(email) == wanted, reader
