@@ -67,8 +67,9 @@ test-sql: sql-server-is-named $(DEV)
 
 sql-server-is-named:
 	@if [[ "$${DATABASE_URL:-}" != mssql* ]]; then \
-		echo 'Set DATABASE_URL to an empty database of a SQL Server first, like' >&2; \
-		echo '  DATABASE_URL="mssql+pyodbc://USER:PASSWORD@HOST:1433/DATABASE" make test-sql' >&2; exit 2; fi
+		echo 'Set DATABASE_URL to a database of a SQL Server that is for tests alone, like' >&2; \
+		echo '  DATABASE_URL="mssql+pyodbc://USER:PASSWORD@HOST:1433/DATABASE" make test-sql' >&2; \
+		echo 'Its tables of Rowpost and of the seed are dropped.' >&2; exit 2; fi
 
 clean:
 	rm -rf .venv .worker-venv node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis build

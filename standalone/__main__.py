@@ -44,6 +44,12 @@ def _parser() -> argparse.ArgumentParser:
 
     migrate = choices.add_parser("migrate", help="bring the database's tables up to date")
     migrate.add_argument("--sql", action="store_true", help="print the SQL and change nothing")
+    migrate.add_argument(
+        "--from",
+        dest="start",
+        metavar="VERSION",
+        help="print it for a database of this version, or 'none', without asking the database",
+    )
     migrate.set_defaults(command=commands.migrate)
 
     send = choices.add_parser("send", help="insert an email and print its number")

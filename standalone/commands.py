@@ -9,6 +9,8 @@ from shared.errors import RowpostError
 from shared.settings import settings
 
 _KEYS_AT_ONCE = 500
+NO_VERSION = "none"
+"""Of a database that Rowpost has not been in yet."""
 
 
 class CannotRead(RowpostError):
@@ -53,13 +55,20 @@ def migrate(arguments: Namespace) -> int:
     from shared.app import application
     from shared.database import migrations
     from shared.database.engine import open_engine
+    from shared.database.errors import unreachable
 
     url = application().database_url()
-    if arguments.sql:
-        print(migrations.as_sql(url))
+    start: str | None = arguments.start
+    if start is not None:
+        print(migrations.as_sql(url, None if start == NO_VERSION else start), end="")
         return 0
-    trusted = application().settings.trusted_servers
-    migrations.upgrade(open_engine(url, trusted_servers=trusted))
+    engine = open_engine(url, trusted_servers=application().settings.trusted_servers)
+    if arguments.sql:
+        with unreachable():
+            version = migrations.version_at(engine)
+        print(migrations.as_sql(url, version), end="")
+        return 0
+    migrations.upgrade(engine)
     print("The database is up to date.")
     return 0
 

@@ -10,12 +10,13 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, select, update
 
 from shared.accounts import passwords
 from shared.accounts.account_settings import AccountSettings, settings_of
 from shared.accounts.directory import answered_codes
 from shared.accounts.errors import AccountNotFound, BadAccountValue, CodeTaken
+from shared.accounts.numbers import insert_account, number_new_accounts
 from shared.accounts.passwords import same_connection
 from shared.accounts.pauses import end_pause
 from shared.accounts.wishes import Given, changed_settings, new_settings
@@ -54,11 +55,9 @@ def create(application: Application, given: Given, password: str | None) -> int:
     def write(connection: Connection, reference: str | None) -> int:
         settings = wanted(connection.execute(_ALL).all())
         columns = settings.to_columns() | {"SMTPPassword": reference}
-        number = connection.scalar(insert(accounts).returning(accounts.c.Rowpost_Id), columns)
-        if number is None:
-            raise LookupError("the database gave no number for the new account")
+        number = insert_account(connection, columns)
         _be_the_only_default(connection, settings, number)
-        return int(number)
+        return number
 
     return _with_password(application, wanted(_rows(application)), password, write)
 
@@ -191,6 +190,7 @@ def _with_password(
 
 
 def _rows(application: Application) -> Sequence[Row[Any]]:
+    number_new_accounts(application.database())
     with application.database().read() as connection:
         return connection.execute(_ALL).all()
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, Row, RowMapping, func, select, update
 
 from shared.accounts import passwords
+from shared.accounts.numbers import insert_account
 from shared.accounts.passwords import Binding, PasswordUnavailable
 from shared.configuration.secret_store import SecretStore, SecretStoreUnavailable
 from shared.database.tables import accounts
@@ -26,7 +28,8 @@ NO_CODE: tuple[str | None, ...] = (None, "")
 IMPLICIT_TLS_PORT = 465
 _DEFAULT_PORT = 25
 _YES = ("Y", "y", "1")
-_ALL = select(accounts).order_by(accounts.c.Rowpost_Id)
+# One without a number was inserted a moment ago: see number_new_accounts.
+_ALL = select(accounts).where(accounts.c.Rowpost_Id.is_not(None)).order_by(accounts.c.Rowpost_Id)
 _CODES = select(accounts.c.ParamCode).distinct().order_by(accounts.c.ParamCode)
 
 
@@ -90,11 +93,13 @@ def load_accounts(connection: Connection, secrets: SecretStore, settings: Settin
     """
     rows = [row for row in connection.execute(_ALL) if is_active(row._mapping)]
     default = _default(rows)
+    numbers = Counter(row.Rowpost_Id for row in rows)
     usable: list[Account] = []
     unusable: list[UnusableAccount] = []
     for row in rows:
         codes = _codes(row, is_default=row.Rowpost_Id == default)
         try:
+            _require_own_number(numbers[row.Rowpost_Id])
             usable.append(_account(row, codes, secrets, settings))
         except (BadAccount, PasswordUnavailable, SecretStoreUnavailable) as error:
             unusable.append(UnusableAccount(row.Rowpost_Id, row.ParamCode or "", str(error)))
@@ -102,6 +107,12 @@ def load_accounts(connection: Connection, secrets: SecretStore, settings: Settin
     if default is None and rows:
         problems.setdefault("", "several accounts are active and none is marked as the default")
     return AccountBook(tuple(usable), tuple(unusable), problems, _plain_passwords(rows))
+
+
+def _require_own_number(accounts_with_it: int) -> None:
+    """Pauses, limits and keys belong to a number; whoever copies a row copies that too."""
+    if accounts_with_it > 1:
+        raise BadAccount("another row has its Rowpost_Id: set it to NULL in the copied one")
 
 
 def answered_codes(connection: Connection) -> list[str | None]:
@@ -143,18 +154,17 @@ def ensure_catcher(connection: Connection, port: int) -> None:
     A catcher account that is there follows the catcher to its present port.
     """
     if not connection.scalar(select(func.count()).select_from(accounts)):
-        connection.execute(
-            insert(accounts).values(
-                SMTPServer="127.0.0.1",
-                SMTPPort=port,
-                SMTPMailId="rowpost@localhost",
-                ApplicationName="Rowpost",
-                SMTPSSLFlag="N",
-                ParamCode=CATCHER,
-                IsActive="Y",
-                Rowpost_Default="Y",
-            )
-        )
+        catcher = {
+            "SMTPServer": "127.0.0.1",
+            "SMTPPort": port,
+            "SMTPMailId": "rowpost@localhost",
+            "ApplicationName": "Rowpost",
+            "SMTPSSLFlag": "N",
+            "ParamCode": CATCHER,
+            "IsActive": "Y",
+            "Rowpost_Default": "Y",
+        }
+        insert_account(connection, catcher)
         return
     connection.execute(
         update(accounts)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from shared.accounts import passwords
 from shared.accounts.directory import binding_of, has_plain_password
+from shared.accounts.numbers import number_new_accounts
 from shared.accounts.passwords import Binding
 from shared.app import Application
 from shared.database.tables import accounts
@@ -20,6 +21,7 @@ def move_passwords(application: Application) -> list[str]:
     removed. One that somebody changes meanwhile is left for the next time. Raises
     DatabaseUnreachable, SecretStoreUnavailable.
     """
+    number_new_accounts(application.database())
     with application.database().read() as connection:
         rows = connection.execute(select(accounts).order_by(accounts.c.Rowpost_Id)).all()
     plain = [row for row in rows if has_plain_password(row)]

@@ -11,12 +11,13 @@ from sqlalchemy import Row, select
 from shared.accounts.account_settings import AccountSettings, settings_of
 from shared.accounts.directory import load_accounts
 from shared.accounts.errors import AccountNotFound
+from shared.accounts.numbers import number_new_accounts
 from shared.accounts.states import AccountState, account_states
 from shared.app import Application
 from shared.database.tables import accounts
 from shared.outbox.statistics import SentSoFar, sent_by_account
 
-_ALL = select(accounts).order_by(accounts.c.Rowpost_Id)
+_ALL = select(accounts).where(accounts.c.Rowpost_Id.is_not(None)).order_by(accounts.c.Rowpost_Id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class ShownAccount:
 
 def shown_accounts(application: Application) -> list[ShownAccount]:
     """All accounts, the oldest first. Raises DatabaseUnreachable."""
+    number_new_accounts(application.database())
     with application.database().read() as connection:
         rows = connection.execute(_ALL).all()
         book = load_accounts(connection, application.secrets, application.settings)

@@ -24,6 +24,10 @@ class SchemaBehind(RowpostError):
     """The database's schema is not the one this version needs."""
 
 
+class SchemaRefused(SchemaBehind):
+    """The database holds what a migration must not touch; nothing was changed."""
+
+
 # Microsoft: "Transient fault error codes"; 1205 deadlock victim, 1222 lock time-out.
 _TRANSIENT_NUMBERS = frozenset(
     {615, 926, 4060, 4221, 40197, 40501, 40613, 49918, 49919, 49920, 11001, 10928, 10929}

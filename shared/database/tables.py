@@ -178,7 +178,10 @@ accounts = Table(
     Column("SMTPSSLFlag", Unicode(1)),
     Column("ParamCode", Unicode(50)),
     Column("IsActive", Unicode(1)),
-    Column("Rowpost_Id", Integer, primary_key=True, autoincrement=True),
+    # Given by Rowpost, never by an IDENTITY: the table may have one of its own. NULL: new, inserted
+    # by somebody else. Without a unique index, since SQL Server's take one NULL only, and a
+    # filtered one would refuse sessions whose SET options are old.
+    Column("Rowpost_Id", Integer),
     Column("Rowpost_Default", Unicode(1)),
     Column("Rowpost_PlainLogin", Unicode(1)),
     Column("Rowpost_Name", Unicode(255)),
@@ -195,8 +198,6 @@ accounts = Table(
     Column("Rowpost_TenantId", Unicode(255)),
     Column("Rowpost_ClientId", Unicode(100)),
     Column("Rowpost_CreatedDate", UtcDateTime(), server_default=utc_now()),
-    # A number that was an account's once never becomes another's.
-    sqlite_autoincrement=True,
 )
 SEED_ACCOUNT_COLUMNS = 9
 
@@ -214,6 +215,8 @@ service = Table(
     Column("MovedAt", UtcDateTime()),
     # All that ended before has been emptied, as far as it was to be.
     Column("EmptiedUntil", UtcDateTime()),
+    # The highest number that an account ever had: none becomes another account's.
+    Column("LastAccountId", Integer, nullable=False, server_default=text("0")),
 )
 
 recipients = Table(

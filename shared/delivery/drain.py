@@ -32,6 +32,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.accounts.directory import Account, load_accounts
 from shared.accounts.failover import stand_ins
+from shared.accounts.numbers import number_new_accounts
 from shared.accounts.pauses import Pause, end_pause, pause, pauses, return_probe, take_probe
 from shared.app import Application
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
@@ -317,6 +318,7 @@ class _Drain:
     def _look(self) -> list[Line]:
         """The lines to serve: of accounts as they stand now. Notices that the service stopped."""
         try:
+            number_new_accounts(self._database)
             with self._database.read() as connection:
                 running = service_state.status(connection).running
                 book = load_accounts(

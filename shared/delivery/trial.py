@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shared.accounts.directory import Account, AccountBook, load_accounts
+from shared.accounts.numbers import number_new_accounts
 from shared.app import Application
 from shared.errors import RowpostError
 from shared.mime.addresses import Mailbox, envelope_address, parse_mailbox
@@ -50,6 +51,7 @@ def send_test_email(application: Application, recipient: str, code: str | None =
     BadAddress, UnknownAccount, AccountUnusable, TrialFailed and DatabaseUnreachable.
     """
     mailbox = parse_mailbox(recipient)
+    number_new_accounts(application.database())
     with application.database().read() as connection:
         book = load_accounts(connection, application.secrets, application.settings)
     account = _chosen(book, code)

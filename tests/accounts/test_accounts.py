@@ -275,7 +275,7 @@ def test_emails_of_a_deleted_account_are_held_and_counted(
     assert "3" in reply.json["message"]
     assert app.secrets.names("smtp-") == []
     assert ask("GET", "/2").json["fallback_id"] is None
-    assert queue.flags() == {"N": 9}
+    assert queue.states() == {"N": 9}
 
 
 def test_the_number_of_a_deleted_account_is_not_used_again(ask: Ask) -> None:

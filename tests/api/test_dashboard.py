@@ -16,9 +16,11 @@ from shared.app import Application, use
 from shared.database import tables
 from shared.database.database import Database
 from shared.delivery import tick
+from shared.outbox.states import Flag
 from shared.scheduling import service_state
 from shared.settings import Settings
 from tests.support.api import Client
+from tests.support.emails import email_in
 from tests.support.queue import Queue
 from tests.support.smtp import SmtpServer
 from tests.support.tools import free_port
@@ -84,7 +86,7 @@ def test_the_dashboard_tells_at_once_what_was_sent_and_what_waits(
     queue.add(3, dd_EmailParamCode="SHOP")
     long_ago = datetime.now(UTC) - timedelta(hours=1)
     queue.add(2, dd_EmailParamCode="NOBODY", dd_CreatedDate=long_ago)
-    queue.add(1, dd_SendFlag="U")
+    email_in(queue.database, Flag.UNKNOWN)
     tick.force(queue.application, 10)
 
     shown = client.get("api/dashboard", token=token).json["service"]
@@ -167,7 +169,7 @@ class TestHealth:
         queue.account(25, "BROKEN", SMTPServer="")
         resting = queue.account(25, "RESTS")
         queue.add(2, dd_EmailParamCode="NOBODY")
-        queue.add(1, dd_SendFlag="U")
+        email_in(queue.database, Flag.UNKNOWN)
         an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
         with queue.database.write() as connection:
             pause(connection, resting, 600, "535 5.7.8 wrong password")

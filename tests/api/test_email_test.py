@@ -51,7 +51,7 @@ def test_it_arrives_although_the_service_is_stopped_and_the_queue_is_not_touched
     }
     assert message["From"] == "The Shop <shop@example.com>"
     assert message["To"] == ADDRESS
-    assert queue.flags() == {"N": 1}
+    assert queue.states() == {"N": 1}
 
 
 def test_it_goes_over_the_account_that_is_named(

@@ -8,13 +8,16 @@ import uuid
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert
+from sqlalchemy import delete
 
+from shared.accounts.numbers import insert_account
 from shared.app import Application
-from shared.database.tables import accounts, attempts
+from shared.database.tables import accounts
+from shared.outbox.finish import Outcome
 from shared.security.roles import Role
+from shared.submissions.submission import Origin
 from tests.support.api import Client, Reply
-from tests.support.database import change, email_row
+from tests.support.emails import all_emails, all_that_is_kept, attempt, became, states, stored_email
 
 EMAIL = {
     "subject": "Welcome to Our Service",
@@ -28,9 +31,8 @@ EMAIL = {
 def shop(app: Application) -> int:
     """The number of an account."""
     with app.database().write() as connection:
-        statement = insert(accounts).returning(accounts.c.Rowpost_Id)
         values = {"SMTPServer": "m", "SMTPMailId": "=shop@example.com", "ParamCode": "SHOP"}
-        return int(connection.execute(statement, values).scalar_one())
+        return insert_account(connection, values)
 
 
 @pytest.fixture
@@ -63,12 +65,12 @@ def test_an_email_is_stored_over_the_keys_account_for_now(
     assert reply.json["message"] == "Email request is being processed"
     request_id = reply.json["request_id"]
     assert str(uuid.UUID(request_id)) == request_id
-    row = email_row(app.database(), 1)
-    assert (row.dd_toEmailid, row.dd_subject) == (EMAIL["recipient"], EMAIL["subject"])
-    assert (row.dd_bodyText, row.dd_IsHtml) == (EMAIL["body"], 1)
-    assert (row.dd_EmailParamCode, row.dd_Lane, row.dd_Origin) == ("SHOP", "immediate", "key")
-    assert (row.dd_RequestId, row.dd_StoredBy) == (request_id, "key:1")
-    assert key not in str(row)
+    stored = became(app.database(), 1)
+    assert (stored.to, stored.subject) == (EMAIL["recipient"], EMAIL["subject"])
+    assert (stored.body, stored.is_html) == (EMAIL["body"], 1)
+    assert (stored.account_code, stored.lane, stored.origin) == ("SHOP", "immediate", "key")
+    assert (stored.request_id, stored.stored_by) == (request_id, "key:1")
+    assert key not in all_that_is_kept(app.database())
 
 
 def test_a_body_is_text_unless_it_is_said_to_be_html(
@@ -78,7 +80,7 @@ def test_a_body_is_text_unless_it_is_said_to_be_html(
 
     client.post("send-email", {**without, "key": key})
 
-    assert email_row(app.database(), 1).dd_IsHtml == 0
+    assert became(app.database(), 1).is_html == 0
 
 
 def test_a_wrong_or_revoked_key_stores_nothing(app: Application, client: Client, key: str) -> None:
@@ -89,8 +91,7 @@ def test_a_wrong_or_revoked_key_stores_nothing(app: Application, client: Client,
     assert [(one.status, one.json["code"]) for one in (wrong, revoked)] == [(401, "wrong_key")] * 2
     assert wrong.json["message"] == revoked.json["message"]
     assert key not in str(revoked.json)
-    with app.database().read() as connection:
-        assert connection.exec_driver_sql("SELECT * FROM Digital_Emaildetails").all() == []
+    assert states(app.database()) == ""
 
 
 def test_a_key_of_another_role_may_not_send(app: Application, client: Client, shop: int) -> None:
@@ -144,9 +145,7 @@ def test_a_request_that_is_sent_again_stores_one_email_from_whatever_address(
     assert second.headers["Idempotency-Replayed"] == "true"
     assert of_another.json["request_id"] != first.json["request_id"]
     assert (changed.status, changed.json["code"]) == (422, "idempotency_key_reused")
-    with app.database().read() as connection:
-        stored = connection.exec_driver_sql("SELECT dd_StoredBy FROM Digital_Emaildetails").all()
-    assert [row[0] for row in stored] == ["key:1", "key:2"]
+    assert [email.stored_by for email in all_emails(app.database())] == ["key:1", "key:2"]
 
 
 def test_a_key_whose_account_is_gone_says_so(app: Application, client: Client, key: str) -> None:
@@ -163,11 +162,8 @@ def test_whoever_has_the_number_sees_what_became_of_the_email(
 ) -> None:
     request_id = send(client, key).json["request_id"]
     queued = status(client, request_id)
-    change(app.database(), 1, dd_SendFlag="F", dd_BounceReason="550 no such user at mx7.internal")
-    with app.database().write() as connection:
-        connection.execute(
-            insert(attempts).values(EmailId=1, Outcome="failed", Code=550, EnhancedCode="5.1.1")
-        )
+    said = {"reason": "550 no such user at mx7.internal", "code": 550, "enhanced_code": "5.1.1"}
+    attempt(app.database(), 1, Outcome.FAILED, **said)
 
     failed = status(client, f"{{{request_id.upper()}}}")
 
@@ -182,15 +178,12 @@ def test_a_number_of_no_request_is_told(client: Client, key: str, request_id: st
     assert (reply.status, reply.json["code"]) == (404, "request_not_found")
 
 
-def test_an_email_of_another_way_in_has_no_open_status(
-    app: Application, client: Client, token: str
-) -> None:
-    client.post(
-        "api/emails", {"subject": "s", "recipients": ["a@x.org"], "text_content": "t"}, token=token
-    )
-    change(app.database(), 1, dd_RequestId=str(uuid.UUID(int=7)))
+def test_an_email_of_another_way_in_has_no_open_status(app: Application, client: Client) -> None:
+    keyed, other = (str(uuid.UUID(int=number)) for number in (7, 8))
+    stored_email(app.database(), origin=Origin.KEY.value, request_id=keyed)
+    stored_email(app.database(), origin=Origin.API.value, request_id=other)
 
-    assert status(client, str(uuid.UUID(int=7))).status == 404
+    assert [status(client, number).status for number in (keyed, other)] == [200, 404]
 
 
 def test_the_log_shows_each_request_and_never_a_body(client: Client, key: str, token: str) -> None:

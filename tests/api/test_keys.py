@@ -6,20 +6,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
 
 from functions.groups import GROUPS
+from shared.accounts.numbers import insert_account
 from shared.api.caller import authenticate
 from shared.api.endpoint import Operation, Who
 from shared.app import Application
 from shared.database.errors import DatabaseUnreachable
-from shared.database.tables import accounts
 from shared.security import tokens
 from shared.security.keys import Keys
 from shared.security.roles import Role, includes
 from tests.api.conftest import ADMIN
 from tests.support.api import Client, Reply
-from tests.support.database import email_row
+from tests.support.emails import became
 from tests.support.standalone import wait_until
 
 OPERATIONS = [operation for group in GROUPS for operation in group.routes.operations]
@@ -47,8 +46,7 @@ def account(app: Application, code: str) -> int:
     values = {"SMTPServer": "127.0.0.1", "SMTPPort": app.settings.catcher_port, "IsActive": "Y"}
     mine = {"SMTPMailId": f"{code.lower()}@example.com", "ParamCode": code}
     with app.database().write() as connection:
-        statement = insert(accounts).returning(accounts.c.Rowpost_Id)
-        return int(connection.execute(statement, values | mine).scalar_one())
+        return insert_account(connection, values | mine)
 
 
 def key_for(app: Application, account_id: int, role: Role = Role.SERVICE) -> str:
@@ -217,9 +215,9 @@ def test_an_email_sent_with_a_key_goes_over_its_account(
     elsewhere = client.post("api/emails", email_to(smtp_config_id=other), token=key)
 
     for reply in (stored, the_same):
-        row = email_row(app.database(), reply.json["email_id"])
-        assert row.dd_EmailParamCode == "SHOP"
-        assert row.dd_StoredBy.startswith("key:")
+        email = became(app.database(), reply.json["email_id"])
+        assert email.account_code == "SHOP"
+        assert str(email.stored_by).startswith("key:")
     assert elsewhere.status == 422
     assert elsewhere.json["errors"][0]["field"] == "smtp_config_id"
 

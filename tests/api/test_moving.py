@@ -12,14 +12,15 @@ from shared.app import Application
 from shared.configuration.document import DatabaseAddress
 from shared.configuration.secret_store import SecretStoreUnavailable
 from shared.database.engine import sqlite_url
-from shared.database.tables import emails
 from shared.database.tables import service as service_table
 from shared.delivery import tick
 from shared.outbox.add import DatabaseMoved, NewEmail, add
+from shared.outbox.states import Flag
 from shared.scheduling import relocation, service_state
 from shared.scheduling.relocation import LeftBehind, ServiceRuns, TargetUnreachable
 from shared.settings import Settings
 from tests.support.configuration import store_away
+from tests.support.emails import email_in, states
 from tests.support.queue import Queue
 from tests.support.smtp import SmtpServer
 
@@ -58,6 +59,14 @@ def here(instance: Callable[[], Instance]) -> Instance:
     return one
 
 
+def before_the_stop(here: Instance, *states: Flag) -> None:
+    """Emails that came to these states while the service ran."""
+    here.database().run(lambda connection: service_state.start(connection, "test"))
+    for state in states:
+        email_in(here.database(), state)
+    here.database().run(lambda connection: service_state.stop(connection, "test"))
+
+
 def test_what_stays_behind_is_counted_and_never_sent_from_there(
     here: Instance, smtp_server: Callable[..., SmtpServer]
 ) -> None:
@@ -65,7 +74,7 @@ def test_what_stays_behind_is_counted_and_never_sent_from_there(
     queue = Queue(here)
     queue.account(server)
     queue.add(3)
-    queue.add(2, dd_SendFlag="U", dd_LeaseToken="gone")
+    before_the_stop(here, Flag.UNKNOWN, Flag.UNKNOWN)
 
     left = relocation.move(here, address("new"))
 
@@ -103,9 +112,9 @@ def test_a_service_that_runs_is_not_moved(here: Instance) -> None:
     assert here.database_source() == "local file"
 
 
-@pytest.mark.parametrize("flag", ["P", "T"])
-def test_emails_on_their_way_are_waited_for(here: Instance, flag: str) -> None:
-    Queue(here).add(dd_SendFlag=flag, dd_LeaseToken="somebody")
+@pytest.mark.parametrize("state", [Flag.PREPARING, Flag.TRANSMITTING])
+def test_emails_on_their_way_are_waited_for(here: Instance, state: Flag) -> None:
+    before_the_stop(here, state)
 
     with pytest.raises(ServiceRuns, match="still being sent"):
         relocation.move(here, address("new"))
@@ -197,5 +206,4 @@ def test_a_changed_time_out_opens_the_database_anew(here: Instance) -> None:
     )
 
     assert here.database() is not before
-    with here.database().read() as connection:
-        assert connection.execute(emails.select()).all() == []
+    assert states(here.database()) == ""

@@ -18,7 +18,7 @@ from shared.delivery import tick
 from shared.outbox.add import NewEmail, add
 from shared.outbox.attachments import StoredAttachment
 from tests.faults.senders import settings_for
-from tests.support.database import let_retries_come_due
+from tests.support.emails import let_retries_come_due
 from tests.support.queue import Queue
 from tests.support.smtp import SmtpServer
 
@@ -112,7 +112,7 @@ def test_many_emails_with_files_and_without_all_arrive(queue: Queue, smtp_server
 
     tick.force(queue.application, 20)
 
-    assert queue.flags() == {"Y": 12}
+    assert queue.states() == {"Y": 12}
     assert len(server.messages) == 12
     assert sum(b"application/pdf" in one.content for one in server.messages) == 6
 
@@ -126,10 +126,10 @@ def test_a_file_that_is_gone_fails_its_email_alone(queue: Queue, smtp_server: Se
 
     tick.force(queue.application, 20)
 
-    row = queue.row(odd)
-    assert row.dd_SendFlag == "F"
-    assert row.dd_BounceReason == "its attachment 'lost.pdf' is gone from the store"
-    assert {queue.row(one).dd_SendFlag for one in (first, last)} == {"Y"}
+    became = queue.became(odd)
+    assert became.state == "F"
+    assert became.reason == "its attachment 'lost.pdf' is gone from the store"
+    assert {queue.became(number).state for number in (first, last)} == {"Y"}
 
 
 @pytest.mark.parametrize("changed", [b"", PDF[:-1], PDF + b"x", PDF[:-1] + b"x"])
@@ -144,8 +144,8 @@ def test_a_file_that_was_changed_in_the_store_is_not_sent(
 
     tick.force(queue.application, 20)
 
-    assert queue.row(email_id).dd_SendFlag == "F"
-    assert "'a.pdf' is not what was stored" in queue.row(email_id).dd_BounceReason
+    assert queue.became(email_id).state == "F"
+    assert "'a.pdf' is not what was stored" in queue.became(email_id).reason
     assert server.messages == []
 
 
@@ -159,8 +159,8 @@ def test_an_email_whose_files_were_removed_is_never_sent_without_them(
 
     tick.force(queue.application, 20)
 
-    assert queue.row(email_id).dd_SendFlag == "F"
-    assert "were removed" in queue.row(email_id).dd_BounceReason
+    assert queue.became(email_id).state == "F"
+    assert "were removed" in queue.became(email_id).reason
     assert server.messages == []
 
 
@@ -175,10 +175,10 @@ def test_files_that_are_too_large_together_are_told(tmp_path: Path, smtp_server:
     tick.force(queue.application, 20)
     queue.application.close()
 
-    row = queue.row(too_large)
-    assert row.dd_SendFlag == "F"
-    assert row.dd_BounceReason.startswith("its files have 1.0 MB together, and 1 MB may be sent")
-    assert queue.row(fits).dd_SendFlag == "Y"
+    became = queue.became(too_large)
+    assert became.state == "F"
+    assert became.reason.startswith("its files have 1.0 MB together, and 1 MB may be sent")
+    assert queue.became(fits).state == "Y"
 
 
 def test_while_the_store_is_away_its_emails_wait_and_others_go_on(
@@ -196,19 +196,19 @@ def test_while_the_store_is_away_its_emails_wait_and_others_go_on(
     result = tick.force(queue.application, 20)
 
     assert (result.sent, result.failed) == (3, 0)
-    assert {queue.row(one).dd_SendFlag for one in others} == {"Y"}
-    for one in waiting:
-        row = queue.row(one)
-        assert (row.dd_SendFlag, row.dd_RetryCount) == ("N", 0)
-        assert "the folder for attachments cannot be used" in row.dd_BounceReason
-        assert row.dd_NextAttemptDate is not None
-        assert queue.attempts(one) == []
+    assert {queue.became(number).state for number in others} == {"Y"}
+    for email_id in waiting:
+        became = queue.became(email_id)
+        assert (became.state, became.retries) == ("N", 0)
+        assert "the folder for attachments cannot be used" in became.reason
+        assert became.next_attempt_at is not None
+        assert queue.attempts(email_id) == []
 
     keeper.store = store
     let_retries_come_due(queue.database)
     tick.force(queue.application, 20)
 
-    assert queue.flags() == {"Y": 6}
+    assert queue.states() == {"Y": 6}
     assert all(number == 1 for number in server.copies().values())
 
 
@@ -247,11 +247,11 @@ def test_a_slow_store_holds_up_its_own_email_only(
     drain.start()
 
     assert server.wait_for_messages(5)
-    assert in_folder.row(slow).dd_SendFlag == "P"
+    assert in_folder.became(slow).state == "P"
     pipe_of(in_folder).write_bytes(PDF)
     drain.join(20)
 
-    assert in_folder.flags() == {"Y": 6}
+    assert in_folder.states() == {"Y": 6}
 
 
 def test_an_email_whose_files_are_being_read_is_given_back_at_a_stop(
@@ -268,9 +268,9 @@ def test_an_email_whose_files_are_being_read_is_given_back_at_a_stop(
     drain.join(10)
 
     assert not drain.is_alive()
-    assert in_folder.row(other).dd_SendFlag == "Y"
-    assert in_folder.row(slow).dd_SendFlag == "N"
-    assert in_folder.row(slow).dd_RetryCount == 0
+    assert in_folder.became(other).state == "Y"
+    assert in_folder.became(slow).state == "N"
+    assert in_folder.became(slow).retries == 0
     pipe_of(in_folder).write_bytes(b"")
 
 

@@ -11,7 +11,7 @@ from tests.attachments.test_checks import DOCX_PARTS, EXE, MEGABYTE, packed_of, 
 from tests.contact.conftest import PDF, SUPPORT, WORDS, Files, MakeApp, Visitor, visitor_of
 from tests.emails.conftest import Api
 from tests.support.api import Client
-from tests.support.database import email_row, flags
+from tests.support.emails import became, states
 from tests.support.forms import Part, form
 
 
@@ -25,9 +25,9 @@ def test_a_file_is_kept_by_its_day_and_goes_with_the_email(
     path = r"email_attachments/\d{4}/\d{2}/\d{2}/[0-9a-f]{32}-document\.pdf"
     assert re.fullmatch(path, shown["file_path"])
     assert [str(one) for one in files()] == [shown["file_path"]]
-    row = email_row(queue, 1)
-    assert row.dd_AttachmentCount == 1
-    assert "File: document.pdf\n" in row.dd_TextAlternative
+    stored = became(queue, 1)
+    assert stored.attachment_count == 1
+    assert "File: document.pdf\n" in str(stored.text_alternative)
 
 
 def test_a_form_needs_no_file(visitor: Visitor, queue: Database, files: Files) -> None:
@@ -36,7 +36,7 @@ def test_a_form_needs_no_file(visitor: Visitor, queue: Database, files: Files) -
         reply = visitor.api.post("/api/email/emails", body, {"content-type": kind})
         assert reply.status == 201, reply.body
 
-    assert flags(queue) == "NN"
+    assert states(queue) == "NN"
     assert files() == []
 
 
@@ -65,7 +65,7 @@ def test_what_is_not_on_the_list_or_not_what_it_says_is_refused_whole(
     refused = visitor.writes((name, content))
 
     assert (refused.status, refused.json["code"]) == (status, code), refused.body
-    assert flags(queue) == ""
+    assert states(queue) == ""
     assert files() == []
 
 
@@ -75,7 +75,7 @@ def test_a_zip_bomb_is_refused(visitor: Visitor, queue: Database, files: Files) 
     refused = visitor.writes(("report.docx", bomb))
 
     assert (refused.status, refused.json["errors"][0]["field"]) == (422, "file_attached")
-    assert flags(queue) == ""
+    assert states(queue) == ""
     assert files() == []
 
 
@@ -114,7 +114,7 @@ def test_a_file_that_is_too_large_is_refused_while_it_is_read(
     assert fits.status == 201
     assert (refused.status, refused.json["code"]) == (413, "file_too_large")
     assert "1,048,576" in refused.json["message"]
-    assert flags(app.database()) == "N"
+    assert states(app.database()) == "N"
 
 
 def test_ten_megabytes_are_the_limit_unless_a_setting_says_otherwise(visitor: Visitor) -> None:
@@ -135,7 +135,7 @@ def test_a_file_in_another_field_or_two_files_are_refused(
         refused = visitor.api.post("/api/email/emails", body, {"content-type": kind})
         assert (refused.status, refused.json["code"]) == (422, "validation_failed")
 
-    assert flags(queue) == ""
+    assert states(queue) == ""
     assert files() == []
 
 

@@ -6,21 +6,22 @@ import uuid
 from typing import Any
 
 import pytest
-from sqlalchemy import func, literal, select
+from sqlalchemy import func, select
 
 from shared.app import Application
 from shared.database.database import Database
-from shared.database.tables import attempts, contacts, recipients
-from shared.database.times import utc_now
+from shared.database.tables import contacts
 from shared.features.contact import decide, entries
 from shared.features.contact.states import ContactStatus
 from shared.maintenance.retention import empty_old, remove_old
+from shared.outbox.recipients import known_recipients
+from shared.outbox.search import attempts_at
 from shared.outbox.states import Flag
 from shared.security.roles import Role
 from tests.contact.conftest import PDF, WORDS, Files, Visitor, sent
 from tests.emails.conftest import Api, caller
 from tests.support.api import Client, Reply
-from tests.support.database import change, email_row, flags, insert_row
+from tests.support.emails import became, bring, date_its_end, email_in, states, waiting_email
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 STATUSES = {
@@ -40,10 +41,6 @@ def path(contact_id: str, action: str = "") -> str:
 
 def put(api: Api, contact_id: str, file: tuple[str, bytes] | None = None, **fields: Any) -> Reply:
     return sent(api, "PUT", path(contact_id), file, {}, fields)
-
-
-def ends(queue: Database, email_id: int, flag: Flag) -> None:
-    change(queue, email_id, dd_SendFlag=flag.value, dd_EndedDate=utc_now())
 
 
 @pytest.fixture
@@ -99,7 +96,7 @@ class TestShowing:
         self, visitor: Visitor, viewer: Api, queue: Database, flag: Flag, status: str
     ) -> None:
         written = visitor.wrote()
-        change(queue, 1, dd_SendFlag=flag.value)
+        bring(queue, 1, flag)
 
         assert visitor.api.get(path(written)).json["status"] == status
         (listed,) = viewer.get("/api/email/emails", status=status).json["items"]
@@ -115,7 +112,7 @@ class TestShowing:
             assert visitor.api.get(path(text)).json["id"] == written
 
     def test_nothing_of_nobody_is_there(self, operator: Api, queue: Database) -> None:
-        insert_row(queue, dd_subject="not from the form")
+        waiting_email(queue, dd_subject="not from the form")
 
         assert operator.get(path(NOBODY)).json["code"] == "contact_not_found"
         assert operator.get(path(f"({NOBODY})")).status == 404
@@ -131,8 +128,8 @@ class TestCounting:
     ) -> None:
         for flag in (*STATUSES, Flag.SENT):
             visitor.wrote()
-            change(queue, len(flags(queue)), dd_SendFlag=flag.value)
-        insert_row(queue)
+            bring(queue, len(states(queue)), flag)
+        waiting_email(queue)
 
         expected = {"total": 8, "pending": 1, "processing": 3, "sent": 2, "failed": 1} | {
             "cancelled": 1,
@@ -164,7 +161,7 @@ class TestCounting:
         monkeypatch.setattr(entries, "LOOKED_AT", looked_at)
         written = [visitor.wrote() for _ in range(7)]
         for number in (1, 2, 6):
-            change(queue, number, dd_SendFlag="F")
+            bring(queue, number, Flag.FAILED)
 
         assert _all(viewer) == written[::-1]
         assert _all(viewer, status="Failed") == [written[5], written[1], written[0]]
@@ -198,10 +195,10 @@ class TestChanging:
             "jane@example.com",
             "<i>Other</i>",
         )
-        row = email_row(queue, 1)
-        assert row.dd_ReplyTo == "jane@example.com"
-        assert "&lt;i&gt;Other&lt;/i&gt;" in row.dd_bodyText
-        assert WORDS["message"] not in row.dd_bodyText + row.dd_TextAlternative
+        stored = became(queue, 1)
+        assert stored.reply_to == "jane@example.com"
+        assert "&lt;i&gt;Other&lt;/i&gt;" in str(stored.body)
+        assert WORDS["message"] not in stored.wording
 
     def test_without_a_file_the_former_one_stays(
         self, visitor: Visitor, operator: Api, queue: Database, files: Files
@@ -213,7 +210,7 @@ class TestChanging:
 
         assert changed["file_attached"] == "a.pdf"
         assert files() == before
-        assert "a.pdf</td>" in email_row(queue, 1).dd_bodyText
+        assert "a.pdf</td>" in str(became(queue, 1).body)
 
     def test_another_file_takes_the_place_of_the_former_one(
         self, visitor: Visitor, operator: Api, queue: Database, files: Files
@@ -224,20 +221,20 @@ class TestChanging:
 
         assert (changed["file_attached"], changed["file_size"]) == ("b.txt", 5)
         assert [str(one) for one in files()] == [changed["file_path"]]
-        assert email_row(queue, 1).dd_AttachmentCount == 1
+        assert became(queue, 1).attachment_count == 1
 
     @pytest.mark.parametrize("flag", [one for one in STATUSES if one is not Flag.WAITING])
     def test_what_does_not_wait_stays_as_it_is(
         self, visitor: Visitor, operator: Api, queue: Database, files: Files, flag: Flag
     ) -> None:
         written = visitor.wrote()
-        change(queue, 1, dd_SendFlag=flag.value)
+        bring(queue, 1, flag)
 
         refused = put(operator, written, file=("b.txt", b"Hello"), message="Other")
 
         assert (refused.status, refused.json["code"]) == (409, "wrong_state")
         assert operator.get(path(written)).json["message"] == WORDS["message"]
-        assert "Other" not in email_row(queue, 1).dd_bodyText
+        assert "Other" not in became(queue, 1).wording
         assert files() == []
 
     def test_bad_input_is_refused_as_when_it_was_written(
@@ -247,7 +244,7 @@ class TestChanging:
 
         assert put(operator, written, email="a@example.com, b@example.com").status == 422
         assert put(operator, written, file=("a.exe", b"MZ")).status == 415
-        assert email_row(queue, 1).dd_ReplyTo == WORDS["email"]
+        assert became(queue, 1).reply_to == WORDS["email"]
 
     @pytest.mark.parametrize("role", ["viewer", "service", "anyone"])
     def test_only_operators_change_anything(
@@ -264,7 +261,7 @@ class TestChanging:
         ]
 
         assert {one.status for one in answers} == {401 if role == "anyone" else 403}
-        assert flags(queue) == "N"
+        assert states(queue) == "N"
 
 
 class TestDeciding:
@@ -278,22 +275,22 @@ class TestDeciding:
 
         assert (cancelled.status, cancelled.json["status"]) == (200, "Cancelled")
         assert (again.status, again.json["code"]) == (409, "wrong_state")
-        assert flags(queue) == "C"
+        assert states(queue) == "C"
 
     def test_what_failed_waits_again_and_nothing_else_does(
         self, visitor: Visitor, operator: Api, queue: Database
     ) -> None:
         for flag in STATUSES:
             visitor.wrote()
-            ends(queue, len(flags(queue)), flag)
-        foreign = insert_row(queue, dd_SendFlag="F")
+            bring(queue, len(states(queue)), flag)
+        foreign = email_in(queue, Flag.FAILED)
 
         tried = operator.post("/api/email/emails/retry_failed")
 
         assert tried.status == 200
         assert (tried.json["retried"], tried.json["more"]) == (1, False)
-        assert flags(queue) == "NPTUYNCF"
-        assert email_row(queue, foreign).dd_SendFlag == "F"
+        assert states(queue) == "NPTUYNCF"
+        assert became(queue, foreign).state == "F"
 
     def test_many_that_failed_are_tried_again_part_by_part(
         self,
@@ -305,14 +302,14 @@ class TestDeciding:
         monkeypatch.setattr(decide, "MOST_AT_ONCE", 2)
         for number in range(1, 4):
             visitor.wrote()
-            ends(queue, number, Flag.FAILED)
+            bring(queue, number, Flag.FAILED)
 
         first = operator.post("/api/email/emails/retry_failed").json
         second = operator.post("/api/email/emails/retry_failed").json
 
         assert (first["retried"], first["more"]) == (2, True)
         assert (second["retried"], second["more"]) == (1, False)
-        assert flags(queue) == "NNN"
+        assert states(queue) == "NNN"
 
     @pytest.mark.parametrize("flag", [Flag.WAITING, Flag.SENT, Flag.FAILED, Flag.CANCELLED])
     def test_what_is_deleted_leaves_nothing(
@@ -320,31 +317,31 @@ class TestDeciding:
     ) -> None:
         written = visitor.wrote(("a.pdf", PDF))
         other = visitor.wrote()
-        change(queue, 1, dd_SendFlag=flag.value)
+        bring(queue, 1, flag)
 
         deleted = operator.delete(path(written))
 
         assert (deleted.status, deleted.json["id"]) == (200, written)
         assert operator.get(path(written)).status == 404
         assert operator.get(path(other)).status == 200
-        assert flags(queue) == "N"
+        assert states(queue) == "N"
         assert files() == []
         with queue.read() as connection:
             assert connection.scalar(select(func.count()).select_from(contacts)) == 1
-            for table in (recipients, attempts):
-                assert connection.scalar(select(func.count()).select_from(table)) == 0
+            assert attempts_at(connection, 1) == []
+            assert known_recipients(connection, [1]) == {}
 
     @pytest.mark.parametrize("flag", [Flag.PREPARING, Flag.TRANSMITTING, Flag.UNKNOWN])
     def test_what_is_on_its_way_or_undecided_is_not_deleted(
         self, visitor: Visitor, operator: Api, queue: Database, files: Files, flag: Flag
     ) -> None:
         written = visitor.wrote(("a.pdf", PDF))
-        change(queue, 1, dd_SendFlag=flag.value)
+        bring(queue, 1, flag)
 
         refused = operator.delete(path(written))
 
         assert (refused.status, refused.json["code"]) == (409, "wrong_state")
-        assert flags(queue) == flag.value
+        assert states(queue) == flag.value
         assert len(files()) == 1
         assert operator.get(path(written)).json["status"] == ContactStatus.PROCESSING
 
@@ -354,7 +351,8 @@ class TestForgetting:
     def written(self, visitor: Visitor, queue: Database) -> str:
         """Ended an hour ago."""
         written = visitor.wrote(("a.pdf", PDF))
-        change(queue, 1, dd_SendFlag="Y", dd_EndedDate=utc_now(literal(-3600.0)))
+        bring(queue, 1, Flag.SENT)
+        date_its_end(queue, 1, days_ago=1 / 24)
         return written
 
     def test_what_was_written_goes_with_the_content(

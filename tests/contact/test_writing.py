@@ -13,7 +13,7 @@ from shared.security.limits import Limit
 from tests.contact.conftest import SUPPORT, WORDS, Files, MakeApp, Visitor, visitor_of
 from tests.emails.conftest import Api
 from tests.support.api import Client, Reply
-from tests.support.database import email_row, flags
+from tests.support.emails import became, states
 
 SCRIPT = """"><script>alert('x')</script><img src=x onerror=alert(1)><a href="//x">&amp;{{ 7*7 }}"""
 
@@ -44,21 +44,21 @@ def test_what_was_written_goes_to_the_support_address_with_answers_to_the_visito
 ) -> None:
     visitor.wrote()
 
-    row = email_row(queue, 1)
-    assert (row.dd_toEmailid, row.dd_ReplyTo) == (SUPPORT, "john.doe@example.com")
-    assert row.dd_subject == "Contact form: General Inquiry"
-    assert (row.dd_Lane, row.dd_Origin, row.dd_IsHtml) == ("immediate", "contact", 1)
+    stored = became(queue, 1)
+    assert (stored.to, stored.reply_to) == (SUPPORT, "john.doe@example.com")
+    assert stored.subject == "Contact form: General Inquiry"
+    assert (stored.lane, stored.origin, stored.is_html) == ("immediate", "contact", 1)
     for value in WORDS.values():
-        assert value in row.dd_bodyText
-        assert value in row.dd_TextAlternative
+        assert value in str(stored.body)
+        assert value in str(stored.text_alternative)
 
 
 def test_only_what_is_needed_is_needed(visitor: Visitor, queue: Database) -> None:
     visitor.wrote(phone="", job_profession=None)
 
-    row = email_row(queue, 1)
-    assert "Phone" not in row.dd_bodyText + row.dd_TextAlternative
-    assert "Profession" not in row.dd_bodyText + row.dd_TextAlternative
+    stored = became(queue, 1)
+    assert "Phone" not in stored.wording
+    assert "Profession" not in stored.wording
 
 
 @pytest.mark.parametrize("name", ["full_name", "email", "subject", "message"])
@@ -67,7 +67,7 @@ def test_what_is_needed_has_to_hold_something(
     visitor: Visitor, queue: Database, name: str, value: str | None
 ) -> None:
     assert list(faults(visitor.writes(**{name: value}))) == [name]
-    assert flags(queue) == ""
+    assert states(queue) == ""
 
 
 @pytest.mark.parametrize("name", ["full_name", "phone", "job_profession", "subject", "message"])
@@ -78,18 +78,18 @@ def test_html_and_script_are_text_in_whatever_field(
 
     visitor.wrote(**{name: said})
 
-    row = email_row(queue, 1)
-    page = Elements(row.dd_bodyText)
+    stored = became(queue, 1)
+    page = Elements(str(stored.body))
     assert page.names == {"html", "body", "h1", "table", "tr", "th", "td", "p"}
     assert said in page.text
-    assert said in row.dd_TextAlternative
-    assert row.dd_ReplyTo == "john.doe@example.com"
+    assert said in str(stored.text_alternative)
+    assert stored.reply_to == "john.doe@example.com"
 
 
 def test_html_in_the_name_of_a_file_is_text_too(visitor: Visitor, queue: Database) -> None:
     visitor.wrote(file_attached="<script>x</script>.pdf")
 
-    page = Elements(email_row(queue, 1).dd_bodyText)
+    page = Elements(str(became(queue, 1).body))
     assert "script" not in page.names
     assert "<script>x</script>.pdf (not attached: only its name was sent)" in page.text
 
@@ -102,7 +102,7 @@ def test_a_line_may_hold_no_line_break(
     injected = f"x{break_}Bcc: victim@example.org"
 
     assert list(faults(visitor.writes(**{name: injected}))) == [name]
-    assert flags(queue) == ""
+    assert states(queue) == ""
 
 
 @pytest.mark.parametrize(
@@ -128,13 +128,13 @@ def test_an_address_that_is_none_or_more_is_refused_by_name(
     visitor: Visitor, queue: Database, address: str
 ) -> None:
     assert list(faults(visitor.writes(email=address))) == ["email"]
-    assert flags(queue) == ""
+    assert states(queue) == ""
 
 
 def test_several_lines_stay_several_lines_in_the_message(visitor: Visitor, queue: Database) -> None:
     visitor.wrote(message="One\r\n\r\nTwo\tthree")
 
-    assert "One\r\n\r\nTwo\tthree" in email_row(queue, 1).dd_TextAlternative
+    assert "One\r\n\r\nTwo\tthree" in str(became(queue, 1).text_alternative)
 
 
 def test_too_long_is_refused_by_name(visitor: Visitor, queue: Database) -> None:
@@ -145,7 +145,7 @@ def test_too_long_is_refused_by_name(visitor: Visitor, queue: Database) -> None:
     refused = faults(visitor.writes(**{name: "x" * length for name, length in too_long.items()}))
 
     assert set(refused) == set(too_long)
-    assert flags(queue) == ""
+    assert states(queue) == ""
 
 
 def test_the_widest_that_is_allowed_fits_its_columns(visitor: Visitor, admin: Api) -> None:
@@ -166,7 +166,7 @@ def test_who_fills_the_hidden_field_is_answered_as_all_and_nothing_is_stored(
 
     assert (trapped.status, set(trapped.json)) == (201, {"id", "status"})
     assert trapped.json["status"] == "Pending"
-    assert flags(queue) == ""
+    assert states(queue) == ""
     assert admin.get("/api/email/emails").json["items"] == []
 
 
@@ -187,7 +187,7 @@ def test_without_a_support_address_the_answer_says_what_to_set(
 
     assert (refused.status, refused.json["code"]) == (503, "contact_not_set_up")
     assert "CONTACT_EMAIL" in refused.json["message"]
-    assert flags(app.database()) == ""
+    assert states(app.database()) == ""
 
 
 def test_an_account_that_is_not_there_is_no_fault_of_the_visitor(
@@ -212,7 +212,7 @@ def test_the_same_with_the_same_key_is_one_email(visitor: Visitor, queue: Databa
     assert again.headers["Idempotency-Replayed"] == "true"
     assert (other_file.status, other_name.status) == (422, 422)
     assert other_file.json["code"] == "idempotency_key_reused"
-    assert flags(queue) == "N"
+    assert states(queue) == "N"
 
 
 def test_ten_at_the_same_time_with_one_key_are_one_email_and_one_file(
@@ -226,7 +226,7 @@ def test_ten_at_the_same_time_with_one_key_are_one_email_and_one_file(
     taken = [one for one in answers if one.status == 201]
     assert {one.status for one in answers} <= {201, 409}
     assert len({one.json["id"] for one in taken}) == 1
-    assert flags(queue) == "N"
+    assert states(queue) == "N"
     assert len(files()) == 1
 
 

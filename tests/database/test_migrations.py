@@ -4,20 +4,26 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, event, inspect, text
 
+from shared.accounts.numbers import number_new_accounts
 from shared.database import migrations
 from shared.database.database import Database
 from shared.database.engine import open_engine, sqlite_url
-from shared.database.errors import SchemaBehind
+from shared.database.errors import SchemaBehind, SchemaRefused
+from shared.database.migrations import sqlite
+from shared.database.migrations.revisions import revisions_after, steps_for
+from shared.database.migrations.steps import Kind, Step
 from shared.database.tables import metadata
 from shared.scheduling import service_state
+from tests.database.schema import SEED_TABLES, tables_of
 from tests.outbox.sender import Sender
-from tests.support.database import SQL_SERVER, flags
+from tests.support.database import SQL_SERVER, drop_tables, make_anew, open_sql_server
+from tests.support.rows import flags
 from tests.support.tools import ROOT
 
 # The original tables, in the words of each database.
@@ -52,6 +58,7 @@ CREATE TABLE Digital_Emaildetails (
 SEED_SQLITE = SEED_SQL_SERVER.replace(
     "INT IDENTITY(1,1) PRIMARY KEY", "INTEGER PRIMARY KEY AUTOINCREMENT"
 ).replace("VARBINARY(MAX)", "BLOB")
+DIALECTS = ("sqlite", "mssql")
 OLD_INSERT = (
     "INSERT INTO Digital_Emaildetails (dd_toEmailid, dd_ccEmailid, dd_subject, dd_bodyText, "
     "dd_EmailParamCode) VALUES ('ann@example.com', NULL, 'Hello', 'Hi Ann', 'MAIN')"
@@ -77,19 +84,22 @@ def fresh(file: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def seeded(fresh: Engine) -> Iterator[Engine]:
-    """A database with the original tables in it, and nothing of Rowpost's."""
+    """A database with the original tables in it, and nothing of Rowpost's.
+
+    The SQL Server of DATABASE_URL is the tests' own: it gets fresh tables afterwards.
+    """
     if not SQL_SERVER:
         execute(fresh, *SEED_SQLITE.split(";"))
         yield fresh
         return
-    engine = open_engine(SQL_SERVER)
-    if "test" not in (engine.url.database or ""):
-        pytest.skip("tables are dropped only in a database whose name holds the word test")
-    drop_everything(engine)
-    execute(engine, *SEED_SQL_SERVER.split(";"))
-    yield engine
-    migrations.upgrade(engine)
-    engine.dispose()
+    engine = open_sql_server()
+    try:
+        drop_tables(engine)
+        execute(engine, *SEED_SQL_SERVER.split(";"))
+        yield engine
+    finally:
+        make_anew(engine)
+        engine.dispose()
 
 
 def execute(engine: Engine, *statements: str) -> None:
@@ -98,20 +108,20 @@ def execute(engine: Engine, *statements: str) -> None:
             connection.execute(text(statement))
 
 
-def drop_everything(engine: Engine) -> None:
-    tables = [*metadata.tables, migrations.VERSION_TABLE]
-    execute(engine, *(f"DROP TABLE IF EXISTS {table}" for table in tables))
-
-
 def columns(engine: Engine, table: str) -> list[str]:
     return [column["name"] for column in inspect(engine).get_columns(table)]
 
 
 def assert_complete(engine: Engine) -> None:
     for name, table in metadata.tables.items():
-        assert set(columns(engine, name)) >= set(table.columns.keys()), name
-        there = {index["name"] for index in inspect(engine).get_indexes(name)}
-        assert there >= {index.name for index in table.indexes}, name
+        assert _folded(columns(engine, name)) >= _folded(table.columns.keys()), name
+        there = _folded(index["name"] for index in inspect(engine).get_indexes(name))
+        assert there >= _folded(index.name for index in table.indexes), name
+
+
+def _folded(names: Iterable[object]) -> set[str]:
+    """A server may tell of its own spelling of names, where case makes no difference to it."""
+    return {str(name).casefold() for name in names}
 
 
 def migrator(file: Path, *, killed_before: int = 0) -> subprocess.Popen[str]:
@@ -176,12 +186,74 @@ def test_a_schema_that_is_behind_is_told_when_it_may_not_be_changed(fresh: Engin
     migrations.require_current(fresh)
 
 
-def test_a_schema_that_is_not_at_its_last_version_is_behind(fresh: Engine) -> None:
-    migrations.upgrade(fresh)
-    execute(fresh, f"UPDATE {migrations.VERSION_TABLE} SET version_num = '0001'")
+@pytest.mark.parametrize("version", ["0001", "0008"])
+def test_a_development_state_is_refused_and_left_as_it_is(fresh: Engine, version: str) -> None:
+    version_table = f"CREATE TABLE {migrations.VERSION_TABLE} (version_num VARCHAR(32))"
+    stamp = f"INSERT INTO {migrations.VERSION_TABLE} VALUES ('{version}')"
+    execute(fresh, version_table, stamp, "CREATE TABLE Rowpost_Service (Id INTEGER)")
+    before = tables_of(fresh)
 
-    with pytest.raises(SchemaBehind):
+    with pytest.raises(SchemaRefused, match=f"version {version}.*upgrade.md"):
+        migrations.upgrade(fresh)
+    with pytest.raises(SchemaRefused):
         migrations.require_current(fresh)
+
+    assert tables_of(fresh) == before
+
+
+def test_tables_of_ours_that_no_migration_made_are_refused_before_anything_is_changed(
+    seeded: Engine,
+) -> None:
+    """A development state that lost its version, say."""
+    state = "State NVARCHAR(10) NOT NULL"
+    execute(seeded, f"CREATE TABLE Rowpost_Service (Id INT NOT NULL PRIMARY KEY, {state})")
+    before = tables_of(seeded)
+
+    with pytest.raises(SchemaRefused, match="Rowpost_Service is there without its column"):
+        migrations.upgrade(seeded)
+
+    assert tables_of(seeded) == before
+
+
+def test_adopted_tables_that_lack_a_column_are_refused_before_anything_is_changed(
+    seeded: Engine,
+) -> None:
+    execute(seeded, "ALTER TABLE Digital_Emaildetails DROP COLUMN dd_ccEmailid")
+    before = tables_of(seeded)
+
+    with pytest.raises(SchemaRefused, match="dd_ccEmailid"):
+        migrations.upgrade(seeded)
+
+    assert tables_of(seeded) == before
+
+
+def test_a_view_in_the_place_of_a_table_is_refused(seeded: Engine) -> None:
+    execute(
+        seeded,
+        "DROP TABLE tbl_EMailParameters",
+        "CREATE VIEW tbl_EMailParameters AS SELECT dd_srno FROM Digital_Emaildetails",
+    )
+    try:
+        with pytest.raises(SchemaRefused, match=r"(?i)tbl_EMailParameters.*view"):
+            migrations.upgrade(seeded)
+    finally:
+        execute(seeded, "DROP VIEW tbl_EMailParameters")
+
+
+def test_an_accounts_table_may_have_a_number_of_its_own(seeded: Engine) -> None:
+    """On SQL Server a table has one IDENTITY at most (error 2744)."""
+    number = "INTEGER PRIMARY KEY AUTOINCREMENT"
+    own = "INT IDENTITY(1,1) PRIMARY KEY" if seeded.dialect.name == "mssql" else number
+    seeds = (SEED_SQL_SERVER if SQL_SERVER else SEED_SQLITE).split(";")[0]
+    with_number = seeds.replace("(\n", f"(\n    OwnersId {own},\n", 1)
+    execute(seeded, "DROP TABLE tbl_EMailParameters", with_number, OLD_ACCOUNT, OLD_ACCOUNT)
+
+    migrations.upgrade(seeded)
+    number_new_accounts(Database(seeded))
+
+    with seeded.connect() as connection:
+        rows = connection.execute(text("SELECT * FROM tbl_EMailParameters")).all()
+    assert sorted((row.OwnersId, row.Rowpost_Id) for row in rows) == [(1, 1), (2, 2)]
 
 
 def test_the_schema_of_a_newer_version_serves_as_it_is(fresh: Engine) -> None:
@@ -241,6 +313,7 @@ def test_adopted_accounts_keep_all_they_had_and_get_a_number(seeded: Engine) -> 
 
     migrations.upgrade(seeded)
 
+    number_new_accounts(Database(seeded))
     with seeded.connect() as connection:
         rows = connection.execute(text("SELECT * FROM tbl_EMailParameters")).all()
     assert sorted(row.Rowpost_Id for row in rows) == [1, 2]
@@ -261,6 +334,109 @@ def test_a_migration_that_was_interrupted_on_the_way_goes_on(seeded: Engine) -> 
 
     assert_complete(seeded)
     assert not service_runs(seeded)
+
+
+def test_tables_that_a_test_has_changed_are_made_anew_for_the_next_one(fresh: Engine) -> None:
+    """What the tests on a SQL Server share: a column that is there keeps what it lacks."""
+    migrations.upgrade(fresh)
+    drop_tables(fresh)
+    assert inspect(fresh).get_table_names() == []
+    without_a_default = "ALTER TABLE Digital_Emaildetails ADD dd_Lane NVARCHAR(10)"
+    execute(fresh, *SEED_SQLITE.split(";"), without_a_default, OLD_INSERT)
+    migrations.upgrade(fresh)
+
+    make_anew(fresh)
+
+    assert service_runs(fresh)
+    execute(fresh, OLD_INSERT)
+    with fresh.connect() as connection:
+        found = connection.scalars(text("SELECT dd_Lane FROM Digital_Emaildetails")).all()
+    assert found == ["scheduled"]
+
+
+def all_steps(dialect: str) -> list[Step]:
+    return [step for name in revisions_after(None) for step in steps_for(name, dialect)]
+
+
+def test_adopted_tables_and_fresh_ones_are_the_same(seeded: Engine) -> None:
+    """Column by column and index by index; what was theirs stays as they have it."""
+    migrations.upgrade(seeded)
+    adopted = tables_of(seeded)
+    drop_tables(seeded)
+    migrations.upgrade(seeded)
+    fresh = tables_of(seeded)
+
+    assert adopted.keys() == fresh.keys()
+    for name in fresh.keys() - set(SEED_TABLES):
+        assert adopted[name] == fresh[name], name
+    added = {(step.table, step.name) for step in all_steps("sqlite") if step.kind is Kind.COLUMN}
+    for name in SEED_TABLES:
+        assert adopted[name].indexes == fresh[name].indexes
+        for column, seen in fresh[name].columns.items():
+            theirs = adopted[name].columns[column]
+            if (name, column) not in added:
+                continue
+            if not SQL_SERVER:
+                # SQLite gives no default to a column that it adds but a constant, and then to the
+                # rows that are there, too.
+                seen = seen._replace(default="None")
+            assert theirs == seen, f"{name}.{column}"
+
+
+@pytest.mark.parametrize("done", [0, 1, 2, 30, 45, 70])
+def test_a_database_is_the_same_wherever_a_migration_stopped_on_the_way(
+    file: Path, fresh: Engine, done: int
+) -> None:
+    """As on SQL Server, where each statement is committed by itself."""
+    with fresh.connect().execution_options(writes=True) as connection, connection.begin():
+        sqlite.run(connection, all_steps("sqlite")[:done])
+    migrations.upgrade(fresh)
+    there = tables_of(fresh)
+
+    whole = open_engine(sqlite_url(file.with_name("whole.db")))
+    migrations.upgrade(whole)
+
+    assert there == tables_of(whole)
+    whole.dispose()
+
+
+def test_the_revisions_make_what_the_live_tables_say(file: Path, fresh: Engine) -> None:
+    """Who changes a table writes a revision; test_migrations_t_sql compares the T-SQL."""
+    migrations.upgrade(fresh)
+    live = open_engine(sqlite_url(file.with_name("live.db")))
+    metadata.create_all(live)
+
+    assert tables_of(fresh) == tables_of(live)
+    live.dispose()
+
+
+def test_a_revision_needs_nothing_of_the_live_tables(file: Path) -> None:
+    """What it makes is written out: a later change of the tables must not change it."""
+    code = (
+        "import sys; from shared.database import migrations; "
+        "from shared.database.engine import open_engine; "
+        f"migrations.upgrade(open_engine({sqlite_url(file)!r})); "
+        "print(sorted(name for name in sys.modules if name.startswith('shared')))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert "shared.database.migrations" in done.stdout
+    assert "shared.database.tables" not in done.stdout
+
+
+def test_the_last_revision_is_what_this_version_needs() -> None:
+    assert revisions_after(None)[-1] == migrations.HEAD
+    assert revisions_after(migrations.HEAD) == []
+    assert not migrations.HEAD.startswith("0")
+
+
+def test_every_revision_makes_the_same_in_both_databases() -> None:
+    made = [[(step.kind, step.table, step.name) for step in all_steps(of)] for of in DIALECTS]
+
+    assert made[0] == made[1]
 
 
 def test_six_processes_that_start_at_once_migrate_once(file: Path) -> None:
@@ -309,30 +485,6 @@ def test_a_migration_that_is_killed_leaves_a_database_that_migrates(
     assert kept == int(adopts)
 
 
-def test_the_printed_t_sql_is_complete_and_may_be_run_twice() -> None:
-    script = migrations.as_sql("mssql+pyodbc://reader:pass%40word@server/database")
-
-    bare = re.sub(r"^--.*$", "", script, flags=re.MULTILINE)
-    batches = [" ".join(batch.split()) for batch in bare.split("\nGO\n")]
-    changes = [one for one in batches if re.search(r"\b(CREATE|ALTER|DROP)\b", one)]
-    for change in changes:
-        assert change.startswith("IF ") or "Rowpost_Migrations" in change, change
-    for name, table in metadata.tables.items():
-        assert f"CREATE TABLE [{name}]" in script
-        for index in table.indexes:
-            assert script.count(f"CREATE INDEX [{index.name}]") in (2, 4, 6)
-    for name in ("Ready", "Later", "NoLane", "NoPriority", "SendAt", "Suspects"):
-        assert re.search(rf"IX_Rowpost_{name}\] ON .* WHERE \[dd_SendFlag\] = 'N' AND", script)
-    for column in list(metadata.tables["Digital_Emaildetails"].columns)[13:]:
-        assert f"COL_LENGTH('Digital_Emaildetails', '{column.name}') IS NULL" in script
-    assert "[dd_Lane] NVARCHAR(10) NULL DEFAULT 'scheduled'" in script
-    assert "[dd_CreatedDate] DATETIME2(3) NULL DEFAULT SYSUTCDATETIME()" in script
-    assert "ADD Rowpost_Id INT IDENTITY(1,1) NOT NULL" in script
-    assert batches[0] == "SET QUOTED_IDENTIFIER ON;"
-    assert "WITH VALUES" not in script
-    assert "pass" not in script
-
-
 def test_the_printed_sql_for_sqlite_makes_the_same_database(file: Path, fresh: Engine) -> None:
     import sqlite3
     from contextlib import closing
@@ -344,3 +496,24 @@ def test_the_printed_sql_for_sqlite_makes_the_same_database(file: Path, fresh: E
     assert_complete(fresh)
     migrations.require_current(fresh)
     assert service_runs(fresh)
+
+
+def test_printed_from_the_last_version_nothing_is_to_be_done() -> None:
+    for address in ("sqlite:////nowhere/rowpost.db", "mssql+pyodbc://server/database"):
+        assert migrations.as_sql(address, migrations.HEAD) == "-- The database is up to date.\n"
+
+
+@pytest.mark.parametrize("version", ["0008", "2025_9", "../env"])
+def test_nothing_is_printed_for_a_version_that_is_none(version: str) -> None:
+    with pytest.raises(SchemaRefused, match=re.escape(version)):
+        migrations.as_sql("mssql+pyodbc://server/database", version)
+
+
+def test_the_version_of_a_file_that_is_not_there_is_none_and_no_file_is_made(
+    file: Path, fresh: Engine
+) -> None:
+    assert migrations.version_at(fresh) is None
+    assert not file.exists()
+
+    migrations.upgrade(fresh)
+    assert migrations.version_at(fresh) == migrations.HEAD

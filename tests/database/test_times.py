@@ -11,7 +11,7 @@ from sqlalchemy.dialects import mssql
 from shared.database.database import Database
 from shared.database.tables import emails
 from shared.database.times import UtcDateTime, as_stored, in_days, this_hour, utc_now
-from tests.support.database import change, email_row, insert_row
+from tests.support.rows import change, email_row, insert_row
 from tests.support.t_sql import t_sql
 
 KATHMANDU = timezone(timedelta(hours=5, minutes=45))

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from shared.database.database import Database
 from shared.outbox.add import NewEmail, add
-from tests.support.database import flags, insert_row
+from tests.support.rows import flags, insert_row
 
 EMAIL = NewEmail(to="ann@example.com", subject="Hello", body="Hi")
 

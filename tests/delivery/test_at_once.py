@@ -40,7 +40,7 @@ def test_it_goes_alone_and_over_the_account_that_it_names(
 
     assert fate == Fate(Flag.SENT, None)
     assert (len(other.messages), len(named.messages)) == (0, 1)
-    assert queue.flags() == {"N": 3, "Y": 1}
+    assert queue.states() == {"N": 3, "Y": 1}
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,9 @@ from shared.delivery.drain import Order, drain
 from shared.limits.connection_slots import renew_slots, return_all_slots, return_slot, take_slot
 from shared.outbox.lease import Lease
 from shared.outbox.resolve import Decision, resolve
+from shared.outbox.states import Flag
 from tests.faults.senders import settings_for
-from tests.support.database import change
+from tests.support.emails import bring, states
 from tests.support.queue import Queue, make_queue
 from tests.support.smtp import Late, SmtpServer
 
@@ -58,13 +59,13 @@ def test_a_fallback_sends_with_its_own_address_and_answers_go_to_the_original(
 
     send(queue)
 
-    assert queue.flags() == {"Y": 4}
+    assert queue.states() == {"Y": 4}
     assert broken.connections == 0
     assert sorted(headers(working), key=str) == [
         ("The Deputy <deputy@example.net>", "The Shop <shop@example.com>")
     ] * 3 + [("The Deputy <deputy@example.net>", None)]
     assert {one.sender for one in working.messages} == {"deputy@example.net"}
-    assert [queue.attempts(row.dd_srno)[-1].Account for row in queue.rows()] == ["DEPUTY"] * 4
+    assert [queue.attempts(known.id)[-1].account for known in queue.emails()] == ["DEPUTY"] * 4
 
 
 def test_it_steps_in_at_once_when_the_account_fails_and_steps_back_when_it_works(
@@ -79,7 +80,7 @@ def test_it_steps_in_at_once_when_the_account_fails_and_steps_back_when_it_works
     queue.add(5, dd_EmailParamCode="MAIN")
 
     send(queue)
-    assert (queue.flags(), len(working.messages)) == ({"Y": 5}, 5)
+    assert (queue.states(), len(working.messages)) == ({"Y": 5}, 5)
 
     main_server.reactions = {}
     queue.database.run(lambda connection: end_pause(connection, main))
@@ -95,17 +96,17 @@ def test_an_email_of_uncertain_outcome_waits_for_its_own_account(
     deputy = queue.account(working, "DEPUTY", **DEPUTY)
     main = queue.account(smtp_server(), "MAIN", Rowpost_FallbackId=deputy)
     uncertain, certain = queue.add(2, dd_EmailParamCode="MAIN")
-    change(queue.database, uncertain, dd_SendFlag="U", dd_LeaseToken="of one who died")
+    bring(queue.database, uncertain, Flag.UNKNOWN)
     queue.database.run(lambda connection: resolve(connection, uncertain, Decision.RESEND))
     rests(queue, main)
 
     send(queue)
-    assert [row.dd_SendFlag for row in queue.rows()] == ["N", "Y"]
+    assert states(queue.database) == "NY"
     assert len(queue.attempts(certain)) == 1
 
     queue.database.run(lambda connection: end_pause(connection, main))
     send(queue)
-    assert queue.flags() == {"Y": 2}
+    assert queue.states() == {"Y": 2}
 
 
 def test_there_is_one_step_and_a_fallback_that_rests_sends_nothing(
@@ -121,7 +122,7 @@ def test_there_is_one_step_and_a_fallback_that_rests_sends_nothing(
 
     send(queue)
 
-    assert queue.flags() == {"N": 2}
+    assert queue.states() == {"N": 2}
     assert [server.connections for server in servers] == [0, 0, 0]
 
 
@@ -136,7 +137,7 @@ def test_the_limits_of_the_fallback_hold_for_all_that_it_sends(
 
     send(queue)
 
-    assert queue.flags() == {"Y": 10, "N": 6}
+    assert queue.states() == {"Y": 10, "N": 6}
 
 
 # Connections at most, over all senders.
@@ -173,7 +174,7 @@ def test_all_senders_together_open_no_more_connections_than_allowed(
         one.join(60)
     send(queue)
 
-    assert queue.flags() == {"Y": 150}
+    assert queue.states() == {"Y": 150}
     assert 1 <= counting.most <= 3
 
 

@@ -17,6 +17,7 @@ from shared.database.tables import quotas, reservations
 from shared.delivery.drain import Drained, Order, drain
 from tests.faults import senders
 from tests.faults.senders import settings_for
+from tests.support.emails import states
 from tests.support.queue import Queue, make_queue
 from tests.support.smtp import Late, SmtpServer
 
@@ -54,8 +55,8 @@ def test_what_is_over_the_limit_waits_without_losing_an_attempt(
     first, again = sent(queue.application), sent(queue.application)
 
     assert (first.sent, again.sent, first.finished, again.finished) == (20, 0, True, True)
-    assert queue.flags() == {"Y": 20, "N": 30}
-    assert {row.dd_RetryCount for row in queue.rows()} == {0}
+    assert queue.states() == {"Y": 20, "N": 30}
+    assert {email.retries for email in queue.emails()} == {0}
     assert len(server.messages) == 20
     assert nothing_is_reserved(queue)
 
@@ -92,7 +93,7 @@ def test_recipients_count_where_the_provider_counts_them(
     sent(queue.application)
 
     assert sum(len(message.recipients) for message in server.messages) == 25
-    assert [row.dd_SendFlag for row in queue.rows()] == list("YYNYYYYYNNNNN")
+    assert states(queue.database) == "YYNYYYYYNNNNN"
 
 
 def test_an_email_that_no_window_can_hold_fails_and_says_why(
@@ -105,8 +106,8 @@ def test_an_email_that_no_window_can_hold_fails_and_says_why(
 
     sent(queue.application)
 
-    assert queue.flags() == {"F": 1, "Y": 2}
-    assert queue.row(email_id).dd_BounceReason == (
+    assert queue.states() == {"F": 1, "Y": 2}
+    assert queue.became(email_id).reason == (
         "it has 6 recipients, and its account may send to 5 in one hour"
     )
 
@@ -120,7 +121,7 @@ def test_what_is_refused_before_its_mark_is_released(queue: Queue, smtp_server: 
 
     sent(queue.application)
 
-    assert queue.flags() == {"F": 5, "Y": 10, "N": 10}
+    assert queue.states() == {"F": 5, "Y": 10, "N": 10}
     assert used_today(queue) == 10
 
 
@@ -185,7 +186,7 @@ def test_four_senders_of_whom_one_is_killed_keep_to_the_limit_and_use_it(
         victim.join(senders.LONGEST_SECONDS)
         assert victim.exitcode == -signal.SIGKILL
         deadline = time.monotonic() + senders.LONGEST_SECONDS
-        while used_today(queue) < limit or {"P", "T"} & set(queue.flags()):
+        while used_today(queue) < limit or {"P", "T"} & set(queue.states()):
             assert time.monotonic() < deadline
             time.sleep(0.05)
     finally:

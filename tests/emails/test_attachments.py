@@ -26,7 +26,7 @@ from shared.outbox.attachments import attachments_of
 from shared.settings import Settings
 from tests.emails.conftest import Api, email
 from tests.support.api import Reply
-from tests.support.database import email_row, flags
+from tests.support.emails import became, states
 from tests.support.standalone import Launch
 
 PDF = b"%PDF-1.7\n" + bytes(range(256))
@@ -74,7 +74,7 @@ def test_files_are_kept_for_their_email_and_listed_without_their_content(
     with queue.read() as connection:
         files = attachments_of(connection, [number])[number]
     assert [b"".join(app.attachments.store.read(one.key)) for one in files] == [PDF, b"\x89PNG"]
-    assert email_row(queue, number).dd_AttachmentCount == 2
+    assert became(queue, number).attachment_count == 2
     assert loose(queue) == 0
 
 
@@ -139,7 +139,7 @@ def test_what_is_wrong_with_a_file_is_named(
 
     assert (reply.status, reply.json["code"]) == (422, "validation_failed")
     assert [one["field"] for one in reply.json["errors"]] == [f"attachments{field}"]
-    assert (flags(queue), kept_on_disk(app)) == ("", [])
+    assert (states(queue), kept_on_disk(app)) == ("", [])
 
 
 def test_a_hundred_files_are_taken_and_one_more_is_too_many(api: Api, queue: Database) -> None:
@@ -152,7 +152,7 @@ def test_a_hundred_files_are_taken_and_one_more_is_too_many(api: Api, queue: Dat
     assert [one["filename"] for one in listed] == [f"{number}.pdf" for number in range(100)]
     assert reply.status == 422
     assert reply.json["errors"][0]["field"] == "attachments"
-    assert flags(queue) == "N"
+    assert states(queue) == "N"
 
 
 def too_large(reply: Reply) -> bool:
@@ -169,7 +169,7 @@ def test_the_size_of_all_files_together_has_a_limit(
     assert too_large(api.post("/api/emails", email(attachments=[half, half, file("x", b"1")])))
     assert too_large(api.post("/api/emails", email(attachments=[file("x", b"x" * 1048577)])))
 
-    assert flags(queue) == "N"
+    assert states(queue) == "N"
     assert len(kept_on_disk(app)) == 2
     assert loose(queue) == 0
 
@@ -206,7 +206,7 @@ def test_while_the_store_is_away_nothing_is_stored(
     reply = api.post("/api/emails", email(attachments=[file()]))
 
     assert (reply.status, reply.json["code"]) == (503, "attachment_store_unavailable")
-    assert flags(queue) == ""
+    assert states(queue) == ""
 
 
 def test_in_a_batch_each_email_has_its_own_files(
@@ -249,7 +249,7 @@ def test_the_same_files_again_are_the_same_request_and_other_content_is_another(
     assert again.headers["Idempotency-Replayed"] == "true"
     assert first.json == again.json
     assert (other.status, other.json["code"]) == (422, "idempotency_key_reused")
-    assert flags(queue) == "N"
+    assert states(queue) == "N"
     assert kept_on_disk(app) == [b"1"]
 
 

@@ -7,17 +7,27 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
 
+from shared.accounts.numbers import insert_account
 from shared.app import Application
 from shared.database.database import Database
-from shared.database.tables import accounts, recipients
+from shared.maintenance.retention import empty_old
+from shared.outbox.finish import Outcome
+from shared.outbox.recipients import known_recipients
+from shared.outbox.states import Flag
 from shared.security.roles import Role
 from tests.emails.conftest import Api, caller, email
 from tests.support.api import Client
-from tests.support.database import change, email_row, flags, insert_row
-
-LEASED = {"dd_LeaseToken": "11111111-1111-1111-1111-111111111111"}
+from tests.support.emails import (
+    attempt,
+    became,
+    date_its_end,
+    email_in,
+    expire_in,
+    foreign_row,
+    states,
+    waiting_email,
+)
 
 
 def faults(api: Api, **fields: Any) -> dict[str, str]:
@@ -38,8 +48,7 @@ def account(database: Database, code: str | None = "GMAIL", **columns: Any) -> i
         "IsActive": "Y",
     } | columns
     with database.write() as connection:
-        statement = insert(accounts).returning(accounts.c.Rowpost_Id)
-        return int(connection.scalar(statement, values) or 0)
+        return insert_account(connection, values)
 
 
 class TestStoring:
@@ -98,27 +107,27 @@ class TestStoring:
             tags=["orders", "März"],
         )
 
-        row = email_row(queue, number)
+        kept = became(queue, number)
         shown = api.get(f"/api/emails/{number}").json
 
-        assert row.dd_toEmailid == '"Doe, Jane" <jane@example.com>, "Zoë" <zoe@example.com>'
-        assert (row.dd_bodyText, row.dd_TextAlternative, row.dd_IsHtml) == ("<p>Hi</p>", "Hi", 1)
-        assert row.dd_ReplyTo == "help@example.com, Bob <bob@example.com>"
-        assert json.loads(row.dd_Headers) == {
+        assert kept.to == '"Doe, Jane" <jane@example.com>, "Zoë" <zoe@example.com>'
+        assert (kept.body, kept.text_alternative, kept.is_html) == ("<p>Hi</p>", "Hi", 1)
+        assert kept.reply_to == "help@example.com, Bob <bob@example.com>"
+        assert json.loads(kept.headers or "") == {
             "X-Order": "4711",
             "List-Unsubscribe": "<https://example.com/u>",
         }
-        assert (row.dd_Lane, row.dd_SendAt) == ("scheduled", tomorrow)
-        assert (row.dd_Origin, row.dd_StoredBy) == ("api", "login:admin")
-        assert row.dd_RequestId == shown["request_id"]
+        assert (kept.lane, kept.send_at) == ("scheduled", tomorrow)
+        assert (kept.origin, kept.stored_by) == ("api", "login:admin")
+        assert kept.request_id == shown["request_id"]
         assert shown["recipients"] == ['"Doe, Jane" <jane@example.com>', '"Zoë" <zoe@example.com>']
         assert shown["tags"] == ["orders", "März"]
 
     def test_a_text_alone_is_no_html(self, api: Api, queue: Database) -> None:
         number = api.send(html_content=None, text_content="<b>not bold</b>")
 
-        row = email_row(queue, number)
-        assert (row.dd_bodyText, row.dd_TextAlternative, row.dd_IsHtml) == (
+        kept = became(queue, number)
+        assert (kept.body, kept.text_alternative, kept.is_html) == (
             "<b>not bold</b>",
             None,
             0,
@@ -130,10 +139,8 @@ class TestStoring:
         number = api.send(recipients=everybody)
 
         with queue.read() as connection:
-            known = connection.execute(
-                select(recipients).where(recipients.c.EmailId == number)
-            ).all()
-        assert len(known) == 1_000
+            known = known_recipients(connection, [number])
+        assert len(known[number]) == 1_000
         assert len(api.get(f"/api/emails/{number}").json["recipients"]) == 1_000
 
     def test_one_more_than_a_thousand_are_too_many(self, api: Api) -> None:
@@ -197,7 +204,7 @@ def test_what_is_wrong_is_named_by_its_field(
     api: Api, queue: Database, fields: dict[str, Any], wrong: str
 ) -> None:
     assert wrong in faults(api, **fields)
-    assert flags(queue) == ""
+    assert states(queue) == ""
 
 
 @pytest.mark.parametrize("send_at", [None, NOW + timedelta(days=2)])
@@ -210,7 +217,7 @@ def test_an_email_that_expires_before_it_could_be_sent_is_refused(
     reply = api.post("/api/emails", email(**times))
 
     assert (reply.status, reply.json["code"]) == (422, "validation_failed")
-    assert flags(queue) == ""
+    assert states(queue) == ""
 
 
 def test_every_wrong_field_is_named_at_once(api: Api) -> None:
@@ -255,22 +262,24 @@ class TestWhoMay:
 
 class TestStatuses:
     @pytest.mark.parametrize(
-        ("columns", "status"),
+        ("flag", "tried", "status"),
         [
-            ({}, "queued"),
-            ({"dd_RetryCount": 1}, "retry"),
-            ({"dd_SendFlag": "P"}, "sending"),
-            ({"dd_SendFlag": "T"}, "sending"),
-            ({"dd_SendFlag": "Y"}, "sent"),
-            ({"dd_SendFlag": "F"}, "failed"),
-            ({"dd_SendFlag": "U"}, "unknown"),
-            ({"dd_SendFlag": "C"}, "cancelled"),
+            ("N", False, "queued"),
+            ("N", True, "retry"),
+            ("P", False, "sending"),
+            ("T", False, "sending"),
+            ("Y", False, "sent"),
+            ("F", False, "failed"),
+            ("U", False, "unknown"),
+            ("C", False, "cancelled"),
         ],
     )
     def test_each_state_has_its_name_and_its_list(
-        self, api: Api, queue: Database, columns: dict[str, Any], status: str
+        self, api: Api, queue: Database, flag: str, tried: bool, status: str
     ) -> None:
-        number = insert_row(queue, **columns)
+        number = email_in(queue, flag)
+        if tried:
+            attempt(queue, number, Outcome.RETRY)
 
         assert api.get(f"/api/emails/{number}").json["status"] == status
         listed = {
@@ -318,49 +327,58 @@ class TestDeciding:
 
         cancelled = api.post(f"/api/emails/{number}/cancel")
         again = api.post(f"/api/emails/{number}/cancel")
-        stood = flags(queue)
+        stood = states(queue)
         retried = api.post(f"/api/emails/{number}/retry")
 
         assert (cancelled.status, cancelled.json["status"]) == (200, "cancelled")
         assert (again.status, again.json["code"]) == (409, "wrong_state")
         assert stood == "C"
         assert (retried.status, retried.json["status"]) == (200, "queued")
-        assert flags(queue) == "N"
+        assert states(queue) == "N"
 
     @pytest.mark.parametrize("flag", ["P", "T", "Y", "F", "U", "C"])
     def test_only_a_waiting_one_can_be_cancelled(
         self, api: Api, queue: Database, flag: str
     ) -> None:
-        number = insert_row(queue, dd_SendFlag=flag)
+        number = email_in(queue, flag)
 
         assert api.post(f"/api/emails/{number}/cancel").status == 409
-        assert flags(queue) == flag
+        assert states(queue) == flag
 
     def test_a_failed_one_is_tried_again_with_all_its_retries(
         self, api: Api, queue: Database
     ) -> None:
-        past = datetime.now(UTC) - timedelta(hours=1)
-        number = insert_row(queue, dd_RetryCount=3, dd_BounceReason="550 no", dd_SendFlag="F")
-        change(queue, number, dd_EndedDate=past, dd_ExpiresAt=past)
+        number = waiting_email(queue)
+        for _ in range(3):
+            attempt(queue, number, Outcome.RETRY, reason="450 busy")
+        attempt(queue, number, Outcome.FAILED, reason="550 no")
+        expire_in(queue, number, -3600)
 
         assert api.post(f"/api/emails/{number}/retry").status == 200
 
-        row = email_row(queue, number)
-        assert (row.dd_SendFlag, row.dd_RetryCount, row.dd_BounceReason) == ("N", 0, None)
-        assert (row.dd_EndedDate, row.dd_ExpiresAt) == (None, None)
+        waits = became(queue, number)
+        assert (waits.state, waits.retries, waits.reason) == ("N", 0, "")
+        assert (waits.ended_at, waits.expires_at) == (None, None)
 
-    @pytest.mark.parametrize("flag", ["N", "P", "T", "Y", "U", "C"])
-    def test_no_other_one_is_tried_again_not_even_what_somebody_else_cancelled(
-        self, api: Api, queue: Database, flag: str
-    ) -> None:
-        number = insert_row(queue, dd_SendFlag=flag)
+    @pytest.mark.parametrize("flag", ["N", "P", "T", "Y", "U"])
+    def test_no_other_one_is_tried_again(self, api: Api, queue: Database, flag: str) -> None:
+        number = email_in(queue, flag)
 
         assert api.post(f"/api/emails/{number}/retry").status == 409
-        assert flags(queue) == flag
+        assert states(queue) == flag
+
+    def test_what_somebody_else_cancelled_is_not_tried_again(
+        self, api: Api, queue: Database
+    ) -> None:
+        number = foreign_row(queue, "C")
+
+        assert api.post(f"/api/emails/{number}/retry").status == 409
+        assert states(queue) == "C"
 
     def test_one_without_its_content_is_not_tried_again(self, api: Api, queue: Database) -> None:
-        number = insert_row(queue, dd_SendFlag="F")
-        change(queue, number, dd_EmptiedDate=datetime.now(UTC))
+        number = email_in(queue, Flag.FAILED)
+        date_its_end(queue, number, days_ago=31)
+        assert queue.run(lambda connection: empty_old(connection, 30)) == 1
 
         reply = api.post(f"/api/emails/{number}/retry")
 
@@ -371,12 +389,12 @@ class TestDeciding:
     def test_an_unknown_outcome_is_resolved(
         self, api: Api, queue: Database, decision: str, flag: str
     ) -> None:
-        number = insert_row(queue, dd_SendFlag="U", **LEASED)
+        number = email_in(queue, Flag.UNKNOWN)
 
         reply = api.post(f"/api/emails/{number}/resolve", {"decision": decision})
 
         assert reply.status == 200
-        assert flags(queue) == flag
+        assert states(queue) == flag
 
     def test_only_an_unknown_outcome_is_resolved(self, api: Api, queue: Database) -> None:
         number = api.send()
@@ -407,7 +425,7 @@ class TestBatches:
         assert [one["email_id"] for one in results if one["status"] == 202] == [1, 2]
         assert results[1]["errors"][0]["field"] == "recipients[0]"
         assert results[2]["errors"][0]["field"] == "priority"
-        assert flags(queue) == "NN"
+        assert states(queue) == "NN"
 
     @pytest.mark.parametrize("number", [0, 501])
     def test_a_batch_has_1_to_500_emails(self, api: Api, number: int) -> None:
@@ -422,7 +440,7 @@ class TestBatches:
 
         assert (first.status, first.json) == (second.status, second.json)
         assert second.headers["Idempotency-Replayed"] == "true"
-        assert flags(queue) == "N" * 50
+        assert states(queue) == "N" * 50
 
     def test_an_email_without_a_subject_names_it(self, api: Api) -> None:
         nothing = {"recipients": ["ann@example.com"], "text_content": "Hi"}

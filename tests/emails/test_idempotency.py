@@ -17,7 +17,7 @@ from shared.security.roles import Role
 from shared.submissions.kept_answers import forget_old_answers
 from tests.emails.conftest import Api, caller, email
 from tests.support.api import Client, Reply
-from tests.support.database import flags
+from tests.support.emails import states
 from tests.support.standalone import Launch, Standalone
 
 KEY = "order-4711"
@@ -40,7 +40,7 @@ def test_the_same_again_gets_the_first_answer_and_says_so(api: Api, queue: Datab
     assert first.json == second.json
     assert "Idempotency-Replayed" not in first.headers
     assert second.headers["Idempotency-Replayed"] == "true"
-    assert flags(queue) == "N"
+    assert states(queue) == "N"
 
 
 def test_the_order_of_the_names_does_not_matter_and_defaults_may_be_said(
@@ -50,7 +50,7 @@ def test_the_order_of_the_names_does_not_matter_and_defaults_may_be_said(
     second = post(api, headers={"X-B": "2", "X-A": "1"}, priority=3, cc=[])
 
     assert first.json == second.json
-    assert flags(queue) == "N"
+    assert states(queue) == "N"
 
 
 def test_other_content_is_refused(api: Api, queue: Database) -> None:
@@ -60,7 +60,7 @@ def test_other_content_is_refused(api: Api, queue: Database) -> None:
 
     assert (reply.status, reply.json["code"]) == (422, "idempotency_key_reused")
     assert reply.json["errors"][0]["field"] == "Idempotency-Key"
-    assert flags(queue) == "N"
+    assert states(queue) == "N"
 
 
 def test_without_a_key_and_with_another_key_each_request_is_one_of_its_own(
@@ -69,7 +69,7 @@ def test_without_a_key_and_with_another_key_each_request_is_one_of_its_own(
     for key in (None, None, "a", "A"):
         assert post(api, key).status == 202
 
-    assert flags(queue) == "NNNN"
+    assert states(queue) == "NNNN"
 
 
 def test_keys_of_two_callers_are_two_keys(
@@ -78,7 +78,7 @@ def test_keys_of_two_callers_are_two_keys(
     shop = caller(app, client, "shop", Role.SERVICE)
 
     assert post(api).json != post(shop, subject="Of the shop").json
-    assert flags(queue) == "NN"
+    assert states(queue) == "NN"
 
 
 def test_a_request_that_was_refused_leaves_its_key_free(api: Api, queue: Database) -> None:
@@ -86,13 +86,13 @@ def test_a_request_that_was_refused_leaves_its_key_free(api: Api, queue: Databas
     assert post(api, smtp_config_id=99).status == 422
 
     assert post(api).status == 202
-    assert flags(queue) == "N"
+    assert states(queue) == "N"
 
 
 @pytest.mark.parametrize("key", ["", "   ", "k" * 256])
 def test_a_key_has_1_to_255_characters(api: Api, queue: Database, key: str) -> None:
     assert post(api, key).status == 422
-    assert flags(queue) == ""
+    assert states(queue) == ""
 
 
 def test_a_key_of_255_characters_of_any_kind_is_one(api: Api) -> None:
@@ -127,7 +127,7 @@ def test_after_a_day_the_key_is_free_again(api: Api, queue: Database) -> None:
     age(queue, 24 * 3600 + 1)
 
     assert "Idempotency-Replayed" not in post(api, subject="Another").headers
-    assert flags(queue) == "NN"
+    assert states(queue) == "NN"
 
 
 def test_old_answers_are_removed_and_young_ones_stay(api: Api, queue: Database) -> None:

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, literal, select, update
 
 from shared.app import Application
 from shared.attachments.store import AttachmentGone
 from shared.database.database import Database
-from shared.database.tables import attempts, emails, recipients
-from shared.database.times import in_days
 from shared.delivery import tick
 from shared.maintenance.cleanup import upkeep
 from shared.maintenance.retention import empty_old, remove_old
 from shared.outbox.attachments import StoredAttachment, attachments_of
+from shared.outbox.finish import Outcome
+from shared.outbox.recipients import (
+    Kind,
+    KnownRecipient,
+    RecipientState,
+    known_recipients,
+    write_recipients,
+)
+from shared.outbox.search import attempts_at
 from shared.settings import Settings
 from tests.emails.conftest import Api
 from tests.outbox.test_plans import on_emails, plan
-from tests.support.database import email_row, flags, insert_row
+from tests.support.emails import (
+    attempt,
+    became,
+    bring,
+    date_its_end,
+    foreign_row,
+    states,
+    waiting_email,
+)
 
 
 @pytest.fixture
@@ -32,12 +47,8 @@ FILE = {"filename": "a.txt", "content_type": "text/plain", "content_base64": "Zm
 
 def end(queue: Database, number: int, flag: str, days: float) -> None:
     """Let the email have ended so, so many days ago."""
-    with queue.write() as connection:
-        connection.execute(
-            update(emails)
-            .where(emails.c.dd_srno == number)
-            .values(dd_SendFlag=flag, dd_EndedDate=in_days(literal(-days)))
-        )
+    bring(queue, number, flag)
+    date_its_end(queue, number, days)
 
 
 def send_with_file(api: Api) -> int:
@@ -49,18 +60,13 @@ def files_of(queue: Database, number: int) -> tuple[StoredAttachment, ...]:
         return attachments_of(connection, [number]).get(number, ())
 
 
-def ended(queue: Database, flag: str, days: float | None) -> int:
-    """An email with a document that ended so many days ago, or (None) at nobody knows when."""
-    number = insert_row(queue, dd_SendFlag=flag, dd_document=b"%PDF", dd_filename="a.pdf")
-    if days is not None:
-        end(queue, number, flag, days)
-        with queue.write() as connection:
-            connection.execute(attempts.insert().values(EmailId=number, Outcome="sent"))
-            connection.execute(
-                recipients.insert().values(
-                    EmailId=number, Ordinal=0, Kind="to", Address="a@example.com", State="sent"
-                )
-            )
+def ended(queue: Database, flag: str, days: float) -> int:
+    """An email with a document, an attempt and a known recipient that ended so many days ago."""
+    number = waiting_email(queue, dd_document=b"%PDF", dd_filename="a.pdf")
+    attempt(queue, number, Outcome.RETRY)
+    end(queue, number, flag, days)
+    known = KnownRecipient(Kind.TO, "a@example.com", state=RecipientState.SENT)
+    queue.run(lambda connection: write_recipients(connection, number, [known]))
     return number
 
 
@@ -72,16 +78,17 @@ def test_content_goes_first_and_the_record_later(
 
     assert upkeep(app) == 2
 
-    assert flags(queue) == flag * 2
-    kept, emptied = email_row(queue, young), email_row(queue, middle)
-    assert (kept.dd_bodyText, kept.dd_document, kept.dd_EmptiedDate) == ("Hi Ann", b"%PDF", None)
-    assert (emptied.dd_bodyText, emptied.dd_document) == ("", None)
-    assert emptied.dd_EmptiedDate is not None
-    assert emptied.dd_subject == "Hello"
+    assert states(queue) == flag * 2
+    kept, emptied = became(queue, young), became(queue, middle)
+    assert (kept.body, kept.document, kept.emptied_at) == ("Hi Ann", b"%PDF", None)
+    assert (emptied.body, emptied.document) == ("", None)
+    assert emptied.emptied_at is not None
+    assert emptied.subject == "Hello"
     with queue.read() as connection:
-        for table in (attempts, recipients):
-            query = select(func.count()).select_from(table).where(table.c.EmailId == old)
-            assert connection.scalar(query) == 0
+        assert attempts_at(connection, old) == []
+        assert known_recipients(connection, [old]) == {}
+        assert attempts_at(connection, middle)
+        assert known_recipients(connection, [middle])
 
 
 @pytest.mark.parametrize("flag", ["N", "P", "T", "U"])
@@ -91,14 +98,14 @@ def test_what_has_not_ended_stays_whatever_its_dates_say(
     number = ended(queue, flag, 1_000)
 
     assert upkeep(app) == 0
-    assert email_row(queue, number).dd_bodyText == "Hi Ann"
+    assert became(queue, number).body == "Hi Ann"
 
 
 def test_what_somebody_else_ended_stays(app: Application, queue: Database) -> None:
-    ended(queue, "Y", None)
+    foreign_row(queue, "Y")
 
     assert upkeep(app) == 0
-    assert flags(queue) == "Y"
+    assert states(queue) == "Y"
 
 
 def test_without_a_setting_everything_stays(app: Application, queue: Database) -> None:
@@ -106,7 +113,7 @@ def test_without_a_setting_everything_stays(app: Application, queue: Database) -
     app.settings = app.settings.model_copy(update={"keep_days": None, "keep_record_days": None})
 
     assert upkeep(app) == 0
-    assert flags(queue) == "Y"
+    assert states(queue) == "Y"
 
 
 def test_a_tick_does_it_and_an_email_without_content_can_not_be_tried_again(
@@ -200,10 +207,10 @@ def test_what_ended_meanwhile_is_found_after_a_look_that_found_nothing(
 
     upkeep(app)
 
-    assert email_row(queue, number).dd_EmptiedDate is not None
+    assert became(queue, number).emptied_at is not None
 
 
 def test_it_reads_a_range_of_the_index_of_what_has_ended(sqlite_database: Database) -> None:
     for work in (lambda c: empty_old(c, 30), lambda c: remove_old(c, 365)):
         for step in on_emails(plan(sqlite_database, work)):
-            assert "IX_Rowpost_Ended (dd_SendFlag=? AND dd_EndedDate" in step, step
+            assert re.search(r"IX_Rowpost_Ended \(\w+=\? AND \w+[<>]", step), step

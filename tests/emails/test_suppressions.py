@@ -21,7 +21,7 @@ from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from shared.outbox.suppressions import forget_over, suppressed_among
 from tests.emails.conftest import Api
 from tests.outbox.sender import Sender
-from tests.support.database import insert_row
+from tests.support.emails import waiting_email
 from tests.support.queue import Queue
 from tests.support.smtp import SmtpServer
 
@@ -36,7 +36,7 @@ def refuse(
     bad_address: bool = True,
 ) -> int:
     """An email whose recipient is refused with this reply."""
-    number = insert_row(queue, dd_toEmailid=address)
+    number = waiting_email(queue, dd_toEmailid=address)
     sender = Sender(queue)
     sender.claim()
     known = KnownRecipient(Kind.TO, address, "", RecipientState.REFUSED, reply, bad_address)
@@ -46,7 +46,7 @@ def refuse(
 
 def claimed(queue: Database, to: str) -> ClaimedEmail:
     """An email to these, as a sender gets it."""
-    insert_row(queue, dd_toEmailid=to)
+    waiting_email(queue, dd_toEmailid=to)
     ids = Sender(queue).claim()
     with queue.write() as connection:
         (email,) = screened(connection, fetch(connection, ids))

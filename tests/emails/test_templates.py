@@ -10,7 +10,7 @@ import pytest
 from shared.database.database import Database
 from shared.submissions.templates import MissingVariable, TemplateRefused, UnknownTemplate, render
 from tests.emails.conftest import Api
-from tests.support.database import email_row, flags
+from tests.support.emails import became, states
 
 ORDER = {
     "order_number": "4711",
@@ -135,11 +135,11 @@ class TestByRest:
         reply = api.post("/api/emails", templated("welcome", {"name": "Ann & Bob"}))
 
         assert reply.status == 202
-        row = email_row(queue, reply.json["email_id"])
-        assert row.dd_subject == "Welcome, Ann & Bob"
-        assert "Welcome, Ann &amp; Bob" in row.dd_bodyText
-        assert "Welcome, Ann & Bob" in row.dd_TextAlternative
-        assert row.dd_IsHtml == 1
+        stored = became(queue, reply.json["email_id"])
+        assert stored.subject == "Welcome, Ann & Bob"
+        assert "Welcome, Ann &amp; Bob" in str(stored.body)
+        assert "Welcome, Ann & Bob" in str(stored.text_alternative)
+        assert stored.is_html == 1
 
     @pytest.mark.parametrize(
         ("fields", "status", "field"),
@@ -156,7 +156,7 @@ class TestByRest:
         reply = api.post("/api/emails", templated(*fields))
 
         assert (reply.status, reply.json["errors"][0]["field"]) == (status, field)
-        assert flags(queue) == ""
+        assert states(queue) == ""
 
     def test_a_template_leaves_no_place_for_other_content(self, api: Api) -> None:
         both = templated("welcome", {"name": "Ann"}) | {"html_content": "<p>Hi</p>"}

@@ -53,7 +53,7 @@ def test_a_database_that_is_locked_for_20_seconds_loses_and_doubles_nothing(
     other.close()
     drain.join(60)
 
-    assert queue.flags() == {"Y": 200}
+    assert queue.states() == {"Y": 200}
     assert set(server.copies().values()) == {1}
 
 
@@ -69,7 +69,7 @@ def test_processes_that_drain_one_queue_send_each_email_once(
     for process in processes:
         process.join(senders.LONGEST_SECONDS + 10)
 
-    assert queue.flags() == {"Y": 300}
+    assert queue.states() == {"Y": 300}
     assert set(server.copies().values()) == {1}
     queue.application.close()
 
@@ -87,11 +87,11 @@ def test_a_sender_that_stalls_past_its_lease_tells_the_truth_when_it_wakes(
     os.kill(sender.pid or 0, signal.SIGSTOP)
     time.sleep(1.5)
     tick.force(queue.application, 1)
-    assert queue.row(email_id).dd_SendFlag == "U"
+    assert queue.became(email_id).state == "U"
     os.kill(sender.pid or 0, signal.SIGCONT)
     sender.join(20)
 
-    assert queue.row(email_id).dd_SendFlag == "Y"
+    assert queue.became(email_id).state == "Y"
     assert list(server.copies().values()) == [1]
     queue.application.close()
 
@@ -111,8 +111,8 @@ def test_a_stop_finishes_what_is_being_sent_and_gives_the_rest_back(
 
     assert not drain.is_alive()
     assert time.monotonic() - began < 10
-    assert set(queue.flags()) == {"Y", "N"}
-    assert queue.flags()["Y"] == len(server.messages)
+    assert set(queue.states()) == {"Y", "N"}
+    assert queue.states()["Y"] == len(server.messages)
 
 
 def test_a_stop_does_not_wait_for_a_server_that_hangs(queue: Queue, smtp_server: Servers) -> None:
@@ -127,8 +127,8 @@ def test_a_stop_does_not_wait_for_a_server_that_hangs(queue: Queue, smtp_server:
     drain.join(12)
 
     assert time.monotonic() - began < 10
-    assert queue.flags() == {"N": 20}
-    assert {row.dd_RetryCount for row in queue.rows()} == {0}
+    assert queue.states() == {"N": 20}
+    assert {email.retries for email in queue.emails()} == {0}
 
 
 def test_a_service_that_is_stopped_gives_its_claims_back(
@@ -144,7 +144,7 @@ def test_a_service_that_is_stopped_gives_its_claims_back(
     drain.join(20)
 
     assert not drain.is_alive()
-    assert set(queue.flags()) == {"Y", "N"}
+    assert set(queue.states()) == {"Y", "N"}
     with pytest.raises(ServiceStopped):
         tick.force(queue.application, 1)
 
@@ -159,4 +159,4 @@ def test_two_ticks_at_once_make_one_scheduled_run(queue: Queue, smtp_server: Ser
         one.join(30)
 
     assert sorted(result.ran_schedule for result in results) == [False, True]
-    assert queue.flags() == {"Y": 30}
+    assert queue.states() == {"Y": 30}

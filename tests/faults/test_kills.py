@@ -84,10 +84,10 @@ def killed_once(killer: Killer, folder: Path, step: str, nth: int, connections: 
 
 def require_promise(queue: Queue, copies: Counter[str]) -> None:
     """Nothing lost, nothing twice, and nothing left in between."""
-    for row in queue.rows():
-        number = copies[row.dd_MessageId]
-        assert row.dd_SendFlag in ("Y", "U"), (row.dd_srno, row.dd_SendFlag, row.dd_BounceReason)
-        assert number == 1 if row.dd_SendFlag == "Y" else number in (0, 1), row.dd_srno
+    for email in queue.emails():
+        number = copies[email.message_id]
+        assert email.state in ("Y", "U"), (email.id, email.state, email.reason)
+        assert number == 1 if email.state == "Y" else number in (0, 1), email.id
     assert len(copies) == sum(copies.values())
 
 
@@ -102,16 +102,16 @@ def test_a_lone_email_survives_the_death_of_its_sender(tmp_path: Path, step: str
             killed_once(killer, tmp_path, step, nth=1, connections=1)
             sent_to_the_end(tmp_path)
 
-            row = queue.row(email_id)
-            copies = server.copies()[row.dd_MessageId]
+            became = queue.became(email_id)
+            copies = server.copies()[became.message_id]
             if step not in AFTER_THE_MARK:
-                assert (row.dd_SendFlag, copies) == ("Y", 1)
+                assert (became.state, copies) == ("Y", 1)
             elif step == "mark":
-                assert (row.dd_SendFlag, copies) == ("U", 0)
+                assert (became.state, copies) == ("U", 0)
             elif step == "dot":
-                assert (row.dd_SendFlag, copies) == ("U", 1)
+                assert (became.state, copies) == ("U", 1)
             else:
-                assert (row.dd_SendFlag in ("U", "Y"), copies) == (True, 1)
+                assert (became.state in ("U", "Y"), copies) == (True, 1)
         require_promise(queue, server.copies())
         queue.application.close()
 
@@ -131,8 +131,8 @@ def test_emails_on_several_connections_survive_the_death_of_their_sender(
             sent_to_the_end(tmp_path)
 
         require_promise(queue, server.copies())
-        assert len(queue.rows()) == 12 * KILLS_A_CASE
-        assert queue.flags()["U"] <= 4 * KILLS_A_CASE
+        assert len(queue.emails()) == 12 * KILLS_A_CASE
+        assert queue.states()["U"] <= 4 * KILLS_A_CASE
         queue.application.close()
 
 
@@ -145,17 +145,17 @@ def test_an_email_that_kills_its_sender_three_times_fails_alone(tmp_path: Path) 
 
         deaths = 0
         deadline = time.monotonic() + 60
-        while queue.row(poison).dd_SendFlag != "F" and time.monotonic() < deadline:
+        while queue.became(poison).state != "F" and time.monotonic() < deadline:
             process = senders.start(tmp_path, f"poison {poison}")
             process.join(senders.LONGEST_SECONDS)
             deaths += process.exitcode == -signal.SIGKILL
         sent_to_the_end(tmp_path)
 
-        row = queue.row(poison)
-        assert (row.dd_SendFlag, deaths) == ("F", 3)
-        assert row.dd_BounceReason == "sender died while preparing this email"
-        assert queue.flags()["F"] == 1
+        became = queue.became(poison)
+        assert (became.state, deaths) == ("F", 3)
+        assert became.reason == "sender died while preparing this email"
+        assert queue.states()["F"] == 1
         copies = server.copies()
         assert all(number == 1 for number in copies.values())
-        assert queue.flags()["Y"] + queue.flags()["U"] == 29
+        assert queue.states()["Y"] + queue.states()["U"] == 29
         queue.application.close()

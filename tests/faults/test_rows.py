@@ -63,10 +63,10 @@ def test_a_bad_row_fails_alone(
 
     tick.force(queue.application, 20)
 
-    row = queue.row(odd)
-    assert row.dd_SendFlag == flag
-    assert reason in (row.dd_BounceReason or "")
-    assert {queue.row(one).dd_SendFlag for one in before + after} == {"Y"}
+    became = queue.became(odd)
+    assert became.state == flag
+    assert reason in became.reason
+    assert {queue.became(number).state for number in before + after} == {"Y"}
     assert all(number == 1 for number in server.copies().values())
 
 
@@ -87,8 +87,8 @@ def test_text_that_is_no_unicode_fails_alone(
 
     tick.force(queue.application, 10)
 
-    assert "Unicode" in queue.row(odd).dd_BounceReason
-    assert {queue.row(one).dd_SendFlag for one in fine} == {"Y"}
+    assert "Unicode" in queue.became(odd).reason
+    assert {queue.became(number).state for number in fine} == {"Y"}
 
 
 def test_a_long_line_arrives_as_it_was(

@@ -11,6 +11,7 @@ import pytest
 from shared.delivery import tick
 from shared.delivery.tick import RunResult
 from tests.faults.senders import settings_for
+from tests.support.emails import let_retries_come_due, seen_by_the_application
 from tests.support.queue import Queue, make_queue
 from tests.support.smtp import (
     AcceptAndDrop,
@@ -43,11 +44,11 @@ def test_an_email_arrives_whole_and_its_row_says_so(queue: Queue, smtp_server: S
 
     assert run(queue) == RunResult(processed=1, sent=1, failed=0, remaining=0)
 
-    row = queue.row(email_id)
-    assert row.dd_SendFlag == "Y"
-    assert row.dd_SentDate is not None
-    assert server.copies() == {row.dd_MessageId: 1}
-    assert [attempt.Outcome for attempt in queue.attempts(email_id)] == ["sent"]
+    seen = seen_by_the_application(queue.database, email_id)
+    assert seen.letter == "Y"
+    assert seen.sent_at is not None
+    assert server.copies() == {queue.became(email_id).message_id: 1}
+    assert [attempt.outcome for attempt in queue.attempts(email_id)] == ["sent"]
 
 
 @pytest.mark.parametrize(
@@ -96,10 +97,10 @@ def test_what_a_server_says_decides_and_nothing_is_sent_twice(
     run(queue)
     run(queue, 1)
 
-    row = queue.row(email_id)
-    assert (row.dd_SendFlag, row.dd_RetryCount) == (flag, retries)
-    assert server.copies()[row.dd_MessageId] <= 1
-    assert row.dd_LeaseUntil is None
+    became = queue.became(email_id)
+    assert (became.state, became.retries) == (flag, retries)
+    assert server.copies()[became.message_id] <= 1
+    assert became.leased_until is None
 
 
 def test_a_server_that_is_not_there_costs_the_emails_nothing_and_pauses_the_account(
@@ -112,9 +113,10 @@ def test_a_server_that_is_not_there_costs_the_emails_nothing_and_pauses_the_acco
 
         run(queue)
 
-        assert {queue.row(one).dd_SendFlag for one in here} == {"Y"}
-        for one in away:
-            assert (queue.row(one).dd_SendFlag, queue.row(one).dd_RetryCount) == ("N", 0)
+        assert {queue.became(number).state for number in here} == {"Y"}
+        for email_id in away:
+            became = queue.became(email_id)
+            assert (became.state, became.retries) == ("N", 0)
 
 
 def test_a_refused_login_pauses_and_one_probe_ends_the_pause(
@@ -127,15 +129,15 @@ def test_a_refused_login_pauses_and_one_probe_ends_the_pause(
     queue.add(20)
 
     run(queue)
-    assert queue.flags() == {"N": 20}
+    assert queue.states() == {"N": 20}
     before = server.connections
     run(queue)
-    assert (queue.flags(), server.connections) == ({"N": 20}, before + 1)
+    assert (queue.states(), server.connections) == ({"N": 20}, before + 1)
     refusals.clear()
     run(queue)
 
-    assert queue.flags() == {"Y": 20}
-    assert {row.dd_RetryCount for row in queue.rows()} == {0}
+    assert queue.states() == {"Y": 20}
+    assert {email.retries for email in queue.emails()} == {0}
 
 
 def test_only_who_has_not_had_it_gets_it_again(queue: Queue, smtp_server: Servers) -> None:
@@ -145,14 +147,14 @@ def test_only_who_has_not_had_it_gets_it_again(queue: Queue, smtp_server: Server
     (email_id,) = queue.add(dd_toEmailid="ann@example.com; bob@example.com, eve@example.com")
 
     run(queue)
-    assert queue.row(email_id).dd_SendFlag == "N"
+    assert queue.became(email_id).state == "N"
     answers.pop("bob@example.com")
-    make_due(queue)
+    let_retries_come_due(queue.database)
     run(queue)
 
-    row = queue.row(email_id)
-    assert row.dd_SendFlag == "Y"
-    assert "eve@example.com" in row.dd_BounceReason
+    became = queue.became(email_id)
+    assert became.state == "Y"
+    assert "eve@example.com" in became.reason
     assert [message.recipients for message in server.messages] == [
         ("ann@example.com",),
         ("bob@example.com",),
@@ -167,9 +169,9 @@ def test_retries_end(tmp_path: Path, smtp_server: Servers) -> None:
 
     for _ in range(3):
         run(queue)
-        make_due(queue)
+        let_retries_come_due(queue.database)
 
-    assert queue.row(email_id).dd_SendFlag == "F"
+    assert queue.became(email_id).state == "F"
     assert len(queue.attempts(email_id)) == 3
     queue.application.close()
 
@@ -184,9 +186,9 @@ def test_a_message_above_the_offered_size_is_not_even_tried(
 
     run(queue)
 
-    assert queue.row(large).dd_SendFlag == "F"
-    assert "bytes" in queue.row(large).dd_BounceReason
-    assert queue.row(small).dd_SendFlag == "Y"
+    assert queue.became(large).state == "F"
+    assert "bytes" in queue.became(large).reason
+    assert queue.became(small).state == "Y"
 
 
 def test_tls_that_is_demanded_is_never_done_without(
@@ -197,15 +199,4 @@ def test_tls_that_is_demanded_is_never_done_without(
 
     run(queue)
 
-    assert queue.row(email_id).dd_SendFlag == "N"
-
-
-def make_due(queue: Queue) -> None:
-    from sqlalchemy import update
-
-    from shared.database.tables import emails
-    from shared.database.times import utc_now
-
-    with queue.database.write() as connection:
-        waits = emails.c.dd_NextAttemptDate.is_not(None)
-        connection.execute(update(emails).where(waits).values(dd_NextAttemptDate=utc_now()))
+    assert queue.became(email_id).state == "N"

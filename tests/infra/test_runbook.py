@@ -4,27 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 import subprocess
-from contextlib import closing
 
+from shared.outbox.states import Flag
+from tests.support.database import database_in
+from tests.support.emails import email_in, states
 from tests.support.standalone import Launch, Standalone
 from tests.support.tools import ROOT
 
 # Without a quote: it goes into a line of shell.
 RUNBOOK_PASSWORD = "the runbook has its own"
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_INSERT = """
-INSERT INTO Digital_Emaildetails
-    (dd_srno, dd_toEmailid, dd_subject, dd_bodyText, dd_SendFlag, dd_LeaseToken)
-VALUES (17, 'ann@example.com', 'Hello', 'Hi Ann', 'U', 'the sender that died')
-"""
 
 
 def test_the_commands_of_the_runbook_answer(standalone: Launch) -> None:
     service = standalone(ROWPOST_ADMIN_PASSWORD=RUNBOOK_PASSWORD)
-    with closing(sqlite3.connect(service.database)) as connection, connection:
-        connection.execute(_INSERT)
+    with database_in(service.database) as database:
+        email_in(database, Flag.UNKNOWN, dd_srno=17)
     blocks = _BLOCK.findall((ROOT / "docs" / "operate.md").read_text("utf-8"))
     curls = [block for block in blocks if "curl" in block]
     assert len(curls) >= 4
@@ -34,7 +30,8 @@ def test_the_commands_of_the_runbook_answer(standalone: Launch) -> None:
     assert len(answers) == sum(len(re.findall(r"^curl", block, re.MULTILINE)) for block in curls)
     for answer in answers:
         assert isinstance(answer, list) or "code" not in answer, answer
-    assert flag(service) == "N", "email 17 was to be sent again"
+    with database_in(service.database) as database:
+        assert states(database, [17]) == "N", "email 17 was to be sent again"
 
 
 def _answers(service: Standalone, script: str) -> list[dict[str, object] | list[object]]:
@@ -50,10 +47,3 @@ def _answers(service: Standalone, script: str) -> list[dict[str, object] | list[
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
-
-
-def flag(service: Standalone) -> str:
-    with closing(sqlite3.connect(service.database)) as connection:
-        question = "SELECT dd_SendFlag FROM Digital_Emaildetails WHERE dd_srno = 17"
-        (found,) = connection.execute(question).fetchone()
-    return str(found)

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, text
+from sqlalchemy import event, insert
 
 from shared.app import Application
-from shared.database.database import Database
-from shared.database.tables import accounts, attempts
+from shared.database.tables import accounts
 from shared.outbox import requests
-from shared.outbox.add import NewEmail, add
+from shared.outbox.finish import Outcome
 from shared.outbox.requests import status_of
 from shared.outbox.states import Flag
 from shared.submissions.submission import Origin
-from tests.support.database import change
+from tests.support.emails import attempt, overwrite, stored_email
 
 GUID = "0b5c1a52-5f0e-4a4e-9d5e-3a8f5f1f8f{:02}"
 
@@ -30,15 +29,7 @@ def stored(application: Application, number: int = 0, **fields: Any) -> int:
         "origin": Origin.KEY.value,
         "request_id": GUID.format(number),
     }
-    email = NewEmail(**values | fields)
-    with application.database().write() as connection:
-        return add(connection, email)
-
-
-def attempted(database: Database, email_id: int, code: int | None, enhanced: str | None) -> None:
-    values = {"EmailId": email_id, "Outcome": "failed", "Code": code, "EnhancedCode": enhanced}
-    with database.write() as connection:
-        connection.execute(insert(attempts).values(values))
+    return stored_email(application.database(), **values | fields)
 
 
 @pytest.mark.parametrize(
@@ -66,9 +57,8 @@ def test_the_states_of_the_queue_in_its_words(
 def test_the_last_attempt_is_the_one_that_counts(application: Application) -> None:
     email_id = stored(application)
     database = application.database()
-    attempted(database, email_id, 451, "4.3.0")
-    attempted(database, email_id, 550, "5.1.1")
-    change(database, email_id, dd_SendFlag="F")
+    attempt(database, email_id, Outcome.RETRY, code=451, enhanced_code="4.3.0")
+    attempt(database, email_id, Outcome.FAILED, code=550, enhanced_code="5.1.1")
 
     with database.read() as connection:
         status = requests.find(connection, GUID.format(0))
@@ -131,14 +121,10 @@ def test_neither_reads_more_than_it_shows(application: Application) -> None:
     assert "SCAN" not in one + log.replace("SCAN CONSTANT ROW", "")
 
 
-def test_a_row_of_somebody_else_breaks_neither(application: Application) -> None:
-    with application.database().write() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO Digital_Emaildetails (dd_Origin, dd_SendFlag) "
-                "VALUES ('key', NULL), ('key', 'Z')"
-            )
-        )
+def test_a_row_that_somebody_else_wrote_over_breaks_neither(application: Application) -> None:
+    nothing = {"dd_toEmailid": None, "dd_EmailParamCode": None, "dd_RequestId": None}
+    for number, letter in enumerate((None, "Z")):
+        overwrite(application.database(), stored(application, number), letter, **nothing)
 
     with application.database().read() as connection:
         found = requests.page(connection, None, 10)

@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import insert, text
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.database.database import Database
-from shared.database.tables import emails
 from shared.monitoring import logs
 from shared.monitoring.logs import HostLines, JsonLines, PlainLines, masked, without_secrets
+from tests.support.emails import waiting_email
 
 Write = Callable[..., dict[str, Any]]
 
@@ -201,9 +201,8 @@ def test_hostile_text_costs_little(part: str) -> None:
 def test_a_traceback_tells_no_parameter_of_a_statement(database: Database) -> None:
     body = "Ann" * 10
     try:
-        with database.write() as connection:
-            connection.execute(insert(emails).values(dd_srno=1, dd_bodyText=body))
-            connection.execute(insert(emails).values(dd_srno=1, dd_bodyText=body))
+        for _ in range(2):
+            waiting_email(database, dd_srno=1, dd_bodyText=body)
     except SQLAlchemyError:
         read = line("x", failed=True)
 

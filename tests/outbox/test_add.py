@@ -15,7 +15,7 @@ from shared.outbox.add import BadValue, DatabaseMoved, NewEmail, add
 from shared.outbox.recipients import Kind, KnownRecipient
 from shared.outbox.states import Lane
 from tests.outbox.sender import known
-from tests.support.database import email_row, flags
+from tests.support.rows import email_row, flags
 
 PLAIN = NewEmail(to="ann@example.com", subject="Hello", body="Hi Ann")
 

@@ -11,14 +11,8 @@ from shared.database.tables import emails
 from shared.database.times import utc_now
 from shared.outbox.admit import expire
 from tests.outbox.sender import Sender
-from tests.support.database import (
-    change,
-    email_row,
-    flags,
-    insert_row,
-    insert_rows,
-    let_retries_come_due,
-)
+from tests.support.emails import let_retries_come_due
+from tests.support.rows import change, email_row, flags, insert_row, insert_rows
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 HOUR = timedelta(hours=1)

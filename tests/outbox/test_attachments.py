@@ -12,7 +12,7 @@ from shared.outbox.add import BadValue, NewEmail, add
 from shared.outbox.attachments import MOST_FILES, StoredAttachment, release_attachments
 from shared.outbox.claim import ClaimedEmail, fetch
 from tests.outbox.test_plans import plan
-from tests.support.database import email_row, insert_row
+from tests.support.rows import email_row, insert_row
 
 FILES = tuple(
     StoredAttachment(f"email_attachments/2026/11/21/{n}", f"{n}.pdf", n, "0" * 64, None, f"{n}@x")

@@ -19,15 +19,9 @@ from shared.outbox.claim import Wanted
 from shared.outbox.states import Lane
 from shared.scheduling import service_state
 from tests.outbox.sender import DOMAIN, Sender, wanted
-from tests.support.database import (
-    address_of,
-    change,
-    email_row,
-    flags,
-    insert_row,
-    insert_rows,
-    let_leases_run_out,
-)
+from tests.support.database import address_of
+from tests.support.emails import let_leases_run_out
+from tests.support.rows import change, email_row, flags, insert_row, insert_rows
 from tests.support.tools import ROOT
 
 CROWD = 5_000

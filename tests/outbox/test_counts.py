@@ -11,7 +11,7 @@ from shared.outbox.counts import COUNT_LIMIT, QueueCounts, counts, due, held, se
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.statistics import Counted, Totals, count
 from tests.outbox.sender import Sender
-from tests.support.database import change, insert_rows
+from tests.support.rows import change, insert_rows
 
 
 def counted(database: Database) -> QueueCounts:

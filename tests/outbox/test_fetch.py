@@ -9,7 +9,7 @@ from shared.database.database import Database
 from shared.outbox.claim import ClaimedEmail, UnreadableEmail, fetch, read_body, read_document
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState, write_recipients
 from tests.outbox.sender import Sender
-from tests.support.database import change, insert_row, insert_rows
+from tests.support.rows import change, insert_row, insert_rows
 
 
 def fetched(database: Database, *ids: int) -> list[ClaimedEmail | UnreadableEmail]:

@@ -13,15 +13,8 @@ from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from shared.outbox.resolve import Decision, resolve
 from shared.outbox.statistics import Counted, totals
 from tests.outbox.sender import Sender, known
-from tests.support.database import (
-    change,
-    email_row,
-    flags,
-    insert_row,
-    insert_rows,
-    let_leases_run_out,
-    let_retries_come_due,
-)
+from tests.support.emails import let_leases_run_out, let_retries_come_due
+from tests.support.rows import change, email_row, flags, insert_row, insert_rows
 
 OUTCOMES = [Outcome.SENT, Outcome.RETRY, Outcome.FAILED, Outcome.UNKNOWN]
 

@@ -6,14 +6,8 @@ from shared.database.database import Database
 from shared.outbox.give_back import give_back, release
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from tests.outbox.sender import Sender, known
-from tests.support.database import (
-    change,
-    email_row,
-    flags,
-    insert_row,
-    insert_rows,
-    let_leases_run_out,
-)
+from tests.support.emails import let_leases_run_out
+from tests.support.rows import change, email_row, flags, insert_row, insert_rows
 
 ACCEPTED = KnownRecipient(Kind.TO, "ann@example.com", state=RecipientState.ATTEMPTED)
 REFUSED = KnownRecipient(Kind.TO, "bob@example.com", state=RecipientState.REFUSED, reply="550")

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 from shared.database.database import Database
 from shared.outbox.lease import Lease, renew
 from tests.outbox.sender import Sender
-from tests.support.database import email_row, flags, insert_row, insert_rows, let_leases_run_out
+from tests.support.emails import let_leases_run_out
+from tests.support.rows import email_row, flags, insert_row, insert_rows
 
 
 def renewed(sender: Sender, lease: Lease | None = None) -> int:

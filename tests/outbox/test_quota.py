@@ -17,7 +17,8 @@ from shared.limits.sending_limits import Limits, Units, minute_of
 from shared.maintenance.rescue import rescue
 from shared.outbox.lease import Lease
 from tests.outbox.sender import Sender
-from tests.support.database import insert_rows, let_leases_run_out
+from tests.support.emails import let_leases_run_out
+from tests.support.rows import insert_rows
 
 LEASE = Lease.new(60)
 ONE = Units(1, 1, 1)

@@ -6,14 +6,8 @@ from shared.outbox.finish import Outcome, Result
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from shared.outbox.statistics import Counted, totals
 from tests.outbox.sender import Sender, known
-from tests.support.database import (
-    change,
-    email_row,
-    flags,
-    insert_row,
-    insert_rows,
-    let_leases_run_out,
-)
+from tests.support.emails import let_leases_run_out
+from tests.support.rows import change, email_row, flags, insert_row, insert_rows
 
 
 def rescued(database: Database) -> Rescued:

@@ -11,7 +11,7 @@ from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from shared.outbox.resolve import Decision, EmailNotFound, NotUnknown, resolve, unknown_ids
 from shared.outbox.states import Flag
 from tests.outbox.sender import Sender, known
-from tests.support.database import email_row, flags, insert_row
+from tests.support.rows import email_row, flags, insert_row
 
 
 def recipient(name: str, state: RecipientState) -> KnownRecipient:

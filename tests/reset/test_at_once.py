@@ -21,6 +21,7 @@ from shared.features.reset_codes import reset_codes
 from shared.scheduling import service_state
 from shared.security.roles import Role
 from tests.reset.conftest import CODE, EMAIL, Begin
+from tests.support.emails import all_that_is_kept
 from tests.support.smtp import After, Hang, SmtpServer
 from tests.support.standalone import wait_until
 
@@ -63,11 +64,11 @@ def test_a_code_is_sent_before_the_answer_and_then_nobody_can_read_it(
     assert str(message["From"]) == "The Shop <shop@example.com>"
     assert all(CODE in part and "15 minutes" in part for part in parts(message))
     assert CODE not in str(message["Subject"])
-    (row,) = here.queue.rows()
-    assert (row.dd_SendFlag, row.dd_Lane, row.dd_Priority) == ("Y", "immediate", 1)
-    assert (row.dd_bodyText, row.dd_TextAlternative) == (None, None)
-    assert row.dd_EmptiedDate is not None
-    assert CODE not in repr(row)
+    (email,) = here.queue.emails()
+    assert (email.state, email.lane, email.priority) == ("Y", "immediate", 1)
+    assert (email.body, email.text_alternative) == (None, None)
+    assert email.emptied_at is not None
+    assert CODE not in all_that_is_kept(here.queue.database)
     assert CODE not in caplog.text
 
 
@@ -137,7 +138,7 @@ def test_a_missing_field_is_400_and_a_wrong_one_422(
     assert reply.status == status
     assert field in [one["field"] for one in reply.json["errors"]]
     assert not server.messages
-    assert not here.queue.rows()
+    assert not here.queue.emails()
 
 
 @pytest.mark.parametrize(
@@ -173,8 +174,8 @@ def test_a_code_that_cannot_be_sent_now_is_never_sent(
 
     assert (reply.status, reply.json["code"]) == (500, "not_sent")
     assert reason in reply.json["message"]
-    (row,) = here.queue.rows()
-    assert (row.dd_SendFlag, row.dd_bodyText, row.dd_TextAlternative) == (flag, None, None)
+    (email,) = here.queue.emails()
+    assert (email.state, email.body, email.text_alternative) == (flag, None, None)
     reactions.clear()
     tick.force(here.application, 5)
     assert not server.messages
@@ -195,7 +196,7 @@ def test_an_account_that_rests_and_a_service_that_is_stopped_send_nothing(
     assert (resting.status, resting.json["code"]) == (500, "not_sent")
     assert "internal.example.com" not in resting.json["message"]
     assert (stopped.status, stopped.json["code"]) == (503, "service_stopped")
-    assert here.queue.flags() == {"C": 1}
+    assert here.queue.states() == {"C": 1}
     assert not server.messages
 
 
@@ -209,7 +210,7 @@ def test_settings_that_name_nobody_are_told_to_the_log(
 
     assert (reply.status, reply.json["code"]) == (500, "not_sent")
     assert next(iter(settings)) in caplog.text
-    assert not here.queue.rows()
+    assert not here.queue.emails()
 
 
 @pytest.fixture
@@ -231,12 +232,12 @@ def test_a_code_that_is_still_being_prepared_is_withdrawn_in_time(
 
     assert time.monotonic() - began < 3
     assert (reply.status, reply.json["code"]) == (500, "not_sent")
-    assert here.queue.flags() == {"C": 1}
+    assert here.queue.states() == {"C": 1}
     answered.set()
     wait_until(lambda: not senders(), 10, "the sender's end")
     assert not server.messages
-    assert here.queue.flags() == {"C": 1}
-    assert here.queue.rows()[0].dd_bodyText is None
+    assert here.queue.states() == {"C": 1}
+    assert here.queue.emails()[0].body is None
 
 
 @pytest.mark.usefixtures("impatient")
@@ -253,10 +254,10 @@ def test_a_reply_that_comes_after_the_answer_still_ends_the_email(
     reply = here.ask()
 
     assert (reply.status, reply.json["code"]) == (500, "outcome_unknown")
-    assert here.queue.flags() == {"T": 1}
+    assert here.queue.states() == {"T": 1}
     answered.set()
-    wait_until(lambda: here.queue.flags() == {flag: 1}, 10, "the end")
-    assert here.queue.rows()[0].dd_bodyText is None
+    wait_until(lambda: here.queue.states() == {flag: 1}, 10, "the end")
+    assert here.queue.emails()[0].body is None
     wait_until(lambda: not senders(), 10, "the sender's end")
 
 
@@ -271,7 +272,7 @@ def test_a_reply_that_never_comes_is_an_unknown_outcome(begin: Begin, smtp_serve
     reply = here.ask()
 
     assert (reply.status, reply.json["code"]) == (500, "outcome_unknown")
-    assert here.queue.flags() == {"U": 1}
+    assert here.queue.states() == {"U": 1}
 
 
 def test_a_request_with_a_key_sends_one_code(begin: Begin, smtp_server: Servers) -> None:
@@ -295,7 +296,7 @@ def test_what_was_not_sent_is_answered_the_same_again(begin: Begin, smtp_server:
 
     assert (first.status, again.status) == (500, 500)
     assert first.json == again.json
-    assert len(here.queue.rows()) == 1
+    assert len(here.queue.emails()) == 1
 
 
 def token_of_another_service(**claims: Any) -> str:
@@ -316,7 +317,7 @@ def test_a_token_of_the_trusted_service_opens_the_door(begin: Begin, smtp_server
 
     assert here.ask(token=token_of_another_service()).status == 200
     assert here.ask(token=token_of_another_service(role="user")).status == 401
-    assert here.queue.rows()[0].dd_StoredBy == "trusted:auth-service"
+    assert here.queue.emails()[0].stored_by == "trusted:auth-service"
 
 
 def test_without_trust_and_with_trust_that_is_set_up_wrongly_it_opens_nothing(

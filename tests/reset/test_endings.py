@@ -6,52 +6,52 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, update
 
 from shared.database.database import Database
-from shared.database.tables import emails
-from shared.database.times import utc_now
 from shared.maintenance.rescue import rescue
 from shared.outbox import decide
 from shared.outbox.admit import expire
 from shared.outbox.confidential import withdraw
 from shared.outbox.decide import ContentRemoved
 from shared.outbox.finish import Outcome, Result, finish
-from shared.outbox.lease import Lease
 from shared.outbox.resolve import Decision, resolve
-from tests.support.database import change, email_row, insert_row, let_leases_run_out
+from shared.outbox.states import Flag
+from tests.support.emails import (
+    LEASE,
+    became,
+    bring,
+    expire_in,
+    kill_its_sender,
+    let_leases_run_out,
+    stored_email,
+)
 
-LEASE = Lease("the lease", 60)
 CODE = "a code 123456"
 
-End = Callable[[Connection, int], Any]
+End = Callable[[Database, int], Any]
 
 
 def result(outcome: Outcome, **more: Any) -> End:
-    def end(connection: Connection, email_id: int) -> None:
-        finish(connection, [Result(email_id, outcome, "MAIN", **more)], LEASE)
+    def end(database: Database, email_id: int) -> None:
+        results = [Result(email_id, outcome, "MAIN", **more)]
+        database.run(lambda connection: finish(connection, results, LEASE))
 
     return end
 
 
-def retried_too_late(connection: Connection, email_id: int) -> None:
-    _expire_in(connection, email_id, 30)
-    finish(connection, [Result(email_id, Outcome.RETRY, "MAIN", reason="busy", wait=60)], LEASE)
+def retried_too_late(database: Database, email_id: int) -> None:
+    expire_in(database, email_id, 30)
+    result(Outcome.RETRY, reason="busy", wait=60)(database, email_id)
 
 
-def expired(connection: Connection, email_id: int) -> None:
-    _expire_in(connection, email_id, -1)
-    expire(connection)
+def expired(database: Database, email_id: int) -> None:
+    expire_in(database, email_id, -1)
+    database.run(expire)
 
 
-def _expire_in(connection: Connection, email_id: int, seconds: float) -> None:
-    from sqlalchemy import literal
-
-    connection.execute(
-        update(emails)
-        .where(emails.c.dd_srno == email_id)
-        .values(dd_ExpiresAt=utc_now(literal(float(seconds))))
-    )
+def by(act: Callable[..., Any], *arguments: Any) -> End:
+    """A decision, in a transaction of its own."""
+    return lambda database, email_id: database.run(lambda c: act(c, email_id, *arguments))
 
 
 ENDS: dict[str, tuple[str, End, str]] = {
@@ -61,38 +61,23 @@ ENDS: dict[str, tuple[str, End, str]] = {
     "a late reply": ("U", result(Outcome.SENT), "Y"),
     "its next attempt would come too late": ("T", retried_too_late, "C"),
     "expired": ("N", expired, "F"),
-    "cancelled": ("N", lambda connection, email_id: decide.cancel(connection, email_id), "C"),
-    "withdrawn": ("N", withdraw, "C"),
-    "withdrawn while prepared": ("P", withdraw, "C"),
-    "counted as sent": (
-        "U",
-        lambda connection, email_id: resolve(connection, email_id, Decision.SENT),
-        "Y",
-    ),
+    "cancelled": ("N", by(decide.cancel), "C"),
+    "withdrawn": ("N", by(withdraw), "C"),
+    "withdrawn while prepared": ("P", by(withdraw), "C"),
+    "counted as sent": ("U", by(resolve, Decision.SENT), "Y"),
 }
 GOES_ON: dict[str, tuple[str, End, str]] = {
     "tried again in time": ("T", result(Outcome.RETRY, reason="busy", wait=1.0), "N"),
     "unknown": ("T", result(Outcome.UNKNOWN), "U"),
-    "sent again by decision": (
-        "U",
-        lambda connection, email_id: resolve(connection, email_id, Decision.RESEND),
-        "N",
-    ),
-    "too late to be withdrawn": ("T", withdraw, "T"),
+    "sent again by decision": ("U", by(resolve, Decision.RESEND), "N"),
+    "too late to be withdrawn": ("T", by(withdraw), "T"),
 }
 
 
 def stored(database: Database, flag: str, origin: str | None) -> int:
-    held = flag in "PTU"
-    return insert_row(
-        database,
-        dd_bodyText=f"<b>{CODE}</b>",
-        dd_TextAlternative=CODE,
-        dd_Origin=origin,
-        dd_SendFlag=flag,
-        dd_LeaseToken=LEASE.token if held else None,
-        dd_LeaseUntil="2099-01-01 00:00:00.000" if flag in "PT" else None,
-    )
+    email_id = stored_email(database, body=f"<b>{CODE}</b>", text_alternative=CODE, origin=origin)
+    bring(database, email_id, flag)
+    return email_id
 
 
 @pytest.mark.parametrize("way", ENDS)
@@ -101,26 +86,25 @@ def test_its_content_is_gone_with_the_end(database: Database, way: str) -> None:
     email_id = stored(database, flag, "reset")
     another = stored(database, flag, "reset")
 
-    database.run(lambda connection: end(connection, email_id))
+    end(database, email_id)
 
-    row = email_row(database, email_id)
-    assert (row.dd_SendFlag, row.dd_bodyText, row.dd_TextAlternative) == (ended, None, None)
-    assert row.dd_EmptiedDate is not None
-    assert row.dd_EndedDate is not None
-    assert CODE in email_row(database, another).dd_bodyText
+    kept = became(database, email_id)
+    assert (kept.state, kept.body, kept.text_alternative) == (ended, None, None)
+    assert kept.emptied_at is not None
+    assert kept.ended_at is not None
+    assert CODE in str(became(database, another).body)
 
 
 @pytest.mark.parametrize("way", GOES_ON)
 def test_it_keeps_its_content_until_it_ends(database: Database, way: str) -> None:
     flag, act, stands = GOES_ON[way]
     email_id = stored(database, flag, "reset")
-    change(database, email_id, dd_ExpiresAt=None)
 
-    database.run(lambda connection: act(connection, email_id))
+    act(database, email_id)
 
-    row = email_row(database, email_id)
-    assert (row.dd_SendFlag, row.dd_TextAlternative) == (stands, CODE)
-    assert row.dd_EmptiedDate is None
+    kept = became(database, email_id)
+    assert (kept.state, kept.text_alternative) == (stands, CODE)
+    assert kept.emptied_at is None
 
 
 @pytest.mark.parametrize("origin", [None, "api"])
@@ -129,39 +113,41 @@ def test_other_emails_keep_theirs(database: Database, way: str, origin: str | No
     flag, end, _ = ENDS[way]
     email_id = stored(database, flag, origin)
 
-    database.run(lambda connection: end(connection, email_id))
+    end(database, email_id)
 
-    row = email_row(database, email_id)
-    assert CODE in row.dd_bodyText
-    assert row.dd_EmptiedDate is None
-    assert row.dd_SendFlag != "C" or way == "cancelled"
+    kept = became(database, email_id)
+    assert CODE in kept.wording
+    assert kept.emptied_at is None
+    assert kept.state != "C" or way == "cancelled"
 
 
 def test_only_emails_with_a_code_can_be_withdrawn_from_their_sender(database: Database) -> None:
     email_id = stored(database, "P", "api")
 
     assert not database.run(lambda connection: withdraw(connection, email_id))
-    assert email_row(database, email_id).dd_SendFlag == "P"
+    assert became(database, email_id).state == "P"
 
 
 def test_one_that_killed_its_sender_three_times_is_emptied_too(database: Database) -> None:
-    codes = [stored(database, "P", "reset") for _ in range(2)]
-    plain = stored(database, "P", "api")
+    codes = [stored(database, "N", "reset") for _ in range(2)]
+    plain = stored(database, "N", "api")
     for email_id in (codes[0], plain):
-        change(database, email_id, dd_LostLeases=2)
+        kill_its_sender(database, email_id, times=2)
+    for email_id in (*codes, plain):
+        bring(database, email_id, Flag.PREPARING)
     let_leases_run_out(database)
 
     rescued = database.run(rescue)
 
     assert (rescued.failed, rescued.given_back) == (2, 1)
-    assert email_row(database, codes[0]).dd_bodyText is None
-    assert CODE in email_row(database, codes[1]).dd_bodyText
-    assert CODE in email_row(database, plain).dd_bodyText
+    assert became(database, codes[0]).body is None
+    assert CODE in str(became(database, codes[1]).body)
+    assert CODE in str(became(database, plain).body)
 
 
 def test_what_was_emptied_is_not_tried_again(database: Database) -> None:
     email_id = stored(database, "P", "reset")
-    database.run(lambda connection: ENDS["failed"][1](connection, email_id))
+    ENDS["failed"][1](database, email_id)
 
     with pytest.raises(ContentRemoved):
         database.run(lambda connection: decide.try_again(connection, email_id))

@@ -54,14 +54,15 @@ def test_an_event_becomes_an_email_that_expires_with_its_code(
     made_at = datetime.now(UTC) - timedelta(minutes=2)
 
     trigger()(func.QueueMessage(id="1", body=event(timestamp=written(made_at))))
-    (row,) = here.queue.rows()
+    (email,) = here.queue.emails()
     tick.force(here.application, 5)
 
-    assert abs(row.dd_ExpiresAt - (made_at + timedelta(minutes=10))) < timedelta(milliseconds=1)
-    assert (row.dd_Lane, row.dd_Origin, row.dd_SendFlag) == ("immediate", "reset", "N")
+    assert email.expires_at is not None
+    assert abs(email.expires_at - (made_at + timedelta(minutes=10))) < timedelta(milliseconds=1)
+    assert (email.lane, email.origin, email.state) == ("immediate", "reset", "N")
     assert CODE.encode() in server.messages[0].content
-    (row,) = here.queue.rows()
-    assert (row.dd_SendFlag, row.dd_bodyText, row.dd_TextAlternative) == ("Y", None, None)
+    (email,) = here.queue.emails()
+    assert (email.state, email.body, email.text_alternative) == ("Y", None, None)
     assert CODE not in caplog.text
 
 
@@ -77,7 +78,7 @@ def test_an_event_is_taken_once_in_whatever_wording_it_comes(here: Service) -> N
     taken = [take_event(here.application, wording) for wording in wordings * 3]
 
     assert taken == [1] + [None] * 8
-    assert len(here.queue.rows()) == 1
+    assert len(here.queue.emails()) == 1
 
 
 def test_events_that_differ_are_different_emails(here: Service) -> None:
@@ -90,7 +91,7 @@ def test_events_that_differ_are_different_emails(here: Service) -> None:
     ):
         take_event(here.application, event(**({"timestamp": written(made_at)} | changes)))
 
-    assert len(here.queue.rows()) == 4
+    assert len(here.queue.emails()) == 4
 
 
 def test_many_who_take_the_same_event_at_once_make_one_email(here: Service) -> None:
@@ -106,9 +107,9 @@ def test_many_who_take_the_same_event_at_once_make_one_email(here: Service) -> N
     for thread in threads:
         thread.join(30)
 
-    assert [one for one in taken if one is not None] == [here.queue.rows()[0].dd_srno]
+    assert [one for one in taken if one is not None] == [here.queue.emails()[0].id]
     assert len(taken) == 24
-    assert len(here.queue.rows()) == 1
+    assert len(here.queue.emails()) == 1
 
 
 def test_what_is_kept_of_an_event_tells_nobody_its_code(here: Service) -> None:
@@ -128,14 +129,16 @@ def test_a_code_that_is_too_old_is_not_sent_and_not_refused(
     old = event(timestamp=written(datetime.now(UTC) - timedelta(minutes=16)))
 
     assert take_event(here.application, old) is None
-    assert not here.queue.rows()
+    assert not here.queue.emails()
     assert "too late" in caplog.text
 
 
 def test_a_clock_that_is_ahead_makes_no_code_last_longer(here: Service) -> None:
     take_event(here.application, event(timestamp="2999-01-01T00:00:00Z"))
 
-    assert here.queue.rows()[0].dd_ExpiresAt < datetime.now(UTC) + timedelta(minutes=16)
+    (email,) = here.queue.emails()
+    assert email.expires_at is not None
+    assert email.expires_at < datetime.now(UTC) + timedelta(minutes=16)
 
 
 def test_while_the_service_is_stopped_events_are_kept(here: Service) -> None:
@@ -183,7 +186,7 @@ def test_what_is_no_event_is_refused_with_the_reason_and_without_its_code(
     take_published(here.application, message)
 
     assert word in caplog.text
-    assert not here.queue.rows()
+    assert not here.queue.emails()
     assert CODE not in caplog.text
     assert CODE not in repr(refused.value)
     assert refused.value.__cause__ is None

@@ -72,7 +72,7 @@ def test_an_event_is_taken_from_the_queue_and_deleted(
         events.send_message(event(timestamp="2999-01-01T00:00:00Z").decode())
 
     wait_until(lambda: length(events) == 0, WAIT, "an empty queue")
-    assert len(here.queue.rows()) == 1
+    assert len(here.queue.emails()) == 1
 
 
 def test_an_event_that_nobody_understands_is_buried_after_five_tries(
@@ -94,6 +94,6 @@ def test_an_event_that_nobody_understands_is_buried_after_five_tries(
         poison.delete_queue()
     assert buried.content == bad
     assert length(events) == 0
-    assert not here.queue.rows()
+    assert not here.queue.emails()
     assert caplog.text.count("is refused: email: Field required") == 5
     assert CODE not in "".join(record.getMessage() for record in caplog.records)

@@ -20,6 +20,7 @@ from functions.timers import queue_timer
 from shared.app import Application, use
 from shared.configuration.document import Configuration, EmailSchedule
 from shared.database.tables import service
+from shared.outbox.states import Flag
 from shared.scheduling.service_state import status as service_state
 from shared.settings import Settings
 from tests.support.queue import Queue
@@ -56,8 +57,7 @@ class Operation:
         """Whether an email that is there at this instant goes out with the tick of that minute."""
         (email_id,) = self.queue.add(**columns)
         self.tick(at)
-        sent: str = self.queue.row(email_id).dd_SendFlag
-        return sent == "Y"
+        return self.queue.became(email_id).state is Flag.SENT
 
     def tick(self, at: datetime) -> None:
         """The timer function as the host calls it; a run is noted at this clock's time."""

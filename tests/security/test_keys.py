@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, select, update
+from sqlalchemy import event, select, update
 
+from shared.accounts.numbers import insert_account
 from shared.configuration.secret_store import SecretStore
 from shared.database.database import Database
 from shared.database.errors import DatabaseUnreachable
@@ -27,8 +28,7 @@ TOKEN_LIKE = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9."
 @pytest.fixture
 def account_id(database: Database) -> int:
     with database.write() as connection:
-        statement = insert(accounts).returning(accounts.c.Rowpost_Id)
-        return int(connection.execute(statement, ACCOUNT).scalar_one())
+        return insert_account(connection, ACCOUNT)
 
 
 @pytest.fixture

@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from shared.database.migrations import HEAD
+from shared.outbox.states import Flag
+from tests.support.database import database_in
+from tests.support.emails import all_emails, bring, waiting_email
 from tests.support.standalone import command
 
+UP_TO_DATE = "-- The database is up to date.\n"
 Outcome = subprocess.CompletedProcess[str]
 
 EMAIL = ("send", "--to", "a@example.com", "--subject", "hello", "--body", "text")
@@ -50,19 +55,16 @@ def test_send_inserts_a_row_and_says_its_number(tmp_path: Path) -> None:
     ]
 
     assert numbers == ["1", "2"]
-    plain, full = select(
-        tmp_path,
-        "SELECT dd_toEmailid, dd_subject, dd_bodyText, dd_ccEmailid, dd_bccEmailid, dd_IsHtml, "
-        "dd_Lane, dd_EmailParamCode, dd_Priority, dd_filename, dd_document "
-        "FROM Digital_Emaildetails ORDER BY dd_srno",
-    )
-    always = ("a@example.com", "hello", "text")
-    assert plain == (*always, None, None, None, "scheduled", None, 3, None, None)
-    assert full == (
-        *always,
-        *("c@example.com", "b@example.com", 1, "immediate", "SALES", 1),
-        *("résumé.pdf", b"%PDF-1.7\x00"),
-    )
+    with database_in(tmp_path / "data" / "rowpost.db") as database:
+        plain, full = all_emails(database)
+    for email in (plain, full):
+        assert (email.to, email.subject, email.body) == ("a@example.com", "hello", "text")
+    assert (plain.cc, plain.bcc, plain.is_html) == (None, None, None)
+    assert (plain.lane, plain.account_code, plain.priority) == ("scheduled", None, 3)
+    assert (plain.filename, plain.document) == (None, None)
+    assert (full.cc, full.bcc, full.is_html) == ("c@example.com", "b@example.com", 1)
+    assert (full.lane, full.account_code, full.priority) == ("immediate", "SALES", 1)
+    assert (full.filename, full.document) == ("résumé.pdf", b"%PDF-1.7\x00")
 
 
 @pytest.mark.parametrize(
@@ -87,8 +89,9 @@ def test_a_database_out_of_reach_is_said_in_one_line(tmp_path: Path) -> None:
 
 def test_queue_counts_by_state_and_resolve_decides(tmp_path: Path) -> None:
     command(tmp_path, *EMAIL)
-    execute(tmp_path, "UPDATE Digital_Emaildetails SET dd_SendFlag = 'U', dd_LeaseToken = 'x'")
-    execute(tmp_path, "INSERT INTO Digital_Emaildetails (dd_toEmailid) VALUES ('b@example.com')")
+    with database_in(tmp_path / "data" / "rowpost.db") as database:
+        bring(database, 1, Flag.UNKNOWN)
+        waiting_email(database, dd_toEmailid="b@example.com")
 
     before = command(tmp_path, "queue").stdout.split()
     decided = command(tmp_path, "resolve", "1", "resend")
@@ -112,6 +115,25 @@ def test_migrate_makes_the_tables_or_prints_their_sql(tmp_path: Path) -> None:
 
     assert command(tmp_path, "migrate", **off).stdout == "The database is up to date.\n"
     assert command(tmp_path, "queue", **off).returncode == 0
+
+
+def test_migrate_prints_from_the_version_that_the_database_has_or_from_a_named_one(
+    tmp_path: Path,
+) -> None:
+    off = {"ROWPOST_MIGRATE": "off"}
+    server = {"DATABASE_URL": "mssql+pyodbc://nobody@127.0.0.1:1/nowhere"}
+
+    fresh = command(tmp_path, "migrate", "--sql", **off).stdout
+    assert not (tmp_path / "data" / "rowpost.db").exists()
+    assert command(tmp_path, "migrate", "--from", "none", **off).stdout == fresh
+    command(tmp_path, "migrate", **off)
+
+    assert command(tmp_path, "migrate", "--sql", **off).stdout == UP_TO_DATE
+    assert command(tmp_path, "migrate", "--from", HEAD, **off).stdout == UP_TO_DATE
+    assert_one_line(command(tmp_path, "migrate", "--from", "0008", **off), "development state")
+    assert_one_line(command(tmp_path, "migrate", "--from", "nonsense", **off), "nonsense")
+    # Without the server: whoever runs the script may be somebody else, on another machine.
+    assert "CREATE TABLE dbo." in command(tmp_path, "migrate", "--from", "none", **server).stdout
 
 
 @pytest.mark.parametrize("arguments", [("nonsense",), ("resolve", "1", "perhaps"), ("send",)])

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from sqlalchemy import Row, delete, insert, literal, select, text, update
+from sqlalchemy import Engine, delete, insert, inspect, text
 
 from shared.database import migrations
 from shared.database.database import Database
 from shared.database.engine import open_engine, sqlite_url
-from shared.database.tables import emails, metadata, service
-from shared.database.times import utc_now
+from shared.database.tables import metadata, service
 from shared.settings import Settings
 
 SQL_SERVER = os.environ.get("DATABASE_URL", "")
@@ -43,9 +42,9 @@ def sqlite_database(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def sql_server() -> Iterator[Database]:
-    """The SQL Server of DATABASE_URL, migrated once."""
-    engine = open_engine(SQL_SERVER, trusted_servers=Settings().trusted_servers)
-    migrations.upgrade(engine)
+    """The database of DATABASE_URL, whatever it is called and held: its tables are made anew."""
+    engine = open_sql_server()
+    make_anew(engine)
     database = Database(engine)
     yield database
     database.close()
@@ -62,6 +61,36 @@ def database(request: pytest.FixtureRequest) -> Database:
     return server
 
 
+def open_sql_server() -> Engine:
+    """The database of DATABASE_URL, as it is."""
+    return open_engine(SQL_SERVER, trusted_servers=Settings().trusted_servers)
+
+
+def make_anew(engine: Engine) -> None:
+    """Drop the seed's and all of Rowpost's tables, and make those of a fresh database."""
+    drop_tables(engine)
+    migrations.upgrade(engine)
+
+
+def drop_tables(engine: Engine) -> None:
+    """Drop the seed's and all of Rowpost's tables, also those that it has no more."""
+    there = inspect(engine).get_table_names()
+    ours = [name for name in there if name in metadata.tables or name.startswith("Rowpost_")]
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        for name in ours:
+            connection.execute(text(f"DROP TABLE {name}"))
+
+
+@contextmanager
+def database_in(file: Path) -> Iterator[Database]:
+    """The SQLite database of another process, which goes on working with it."""
+    database = Database(open_engine(sqlite_url(file)))
+    try:
+        yield database
+    finally:
+        database.close()
+
+
 def empty(database: Database) -> None:
     """Delete every row of the seed's and of Rowpost's tables; the service runs."""
     with database.write() as connection:
@@ -73,58 +102,3 @@ def empty(database: Database) -> None:
 def address_of(database: Database) -> str:
     """The database's SQLAlchemy address, for another process."""
     return database.engine.url.render_as_string(hide_password=False)
-
-
-def insert_row(database: Database, **columns: Any) -> int:
-    """Insert an email as an application does, by plain SQL with a column list; its number."""
-    values = {"dd_toEmailid": "ann@example.com", "dd_subject": "Hello", "dd_bodyText": "Hi Ann"}
-    values |= columns
-    names = ", ".join(values)
-    places = ", ".join(f":{name}" for name in values)
-    with database.write() as connection:
-        connection.execute(
-            text(f"INSERT INTO Digital_Emaildetails ({names}) VALUES ({places})"), values
-        )
-        return int(connection.scalar(text("SELECT MAX(dd_srno) FROM Digital_Emaildetails")) or 0)
-
-
-def insert_rows(database: Database, number: int, **columns: Any) -> list[int]:
-    """Insert so many equal emails; their numbers in order."""
-    return [insert_row(database, **columns) for _ in range(number)]
-
-
-def email_row(database: Database, email_id: int) -> Row[Any]:
-    """The email's row as it stands."""
-    with database.read() as connection:
-        return connection.execute(select(emails).where(emails.c.dd_srno == email_id)).one()
-
-
-def flags(database: Database, ids: Sequence[int] | None = None) -> str:
-    """The states of these emails (None: all), one letter each, in the order of their numbers."""
-    question = select(emails.c.dd_SendFlag).order_by(emails.c.dd_srno)
-    if ids is not None:
-        question = question.where(emails.c.dd_srno.in_(list(ids)))
-    with database.read() as connection:
-        return "".join(str(flag) for flag in connection.scalars(question))
-
-
-def change(database: Database, email_id: int, **columns: Any) -> None:
-    """Write these columns of an email, whatever the queue's rules say."""
-    with database.write() as connection:
-        connection.execute(update(emails).where(emails.c.dd_srno == email_id).values(columns))
-
-
-def let_leases_run_out(database: Database) -> None:
-    """Every lease ended a second ago, by the database's clock."""
-    _move(database, "dd_LeaseUntil")
-
-
-def let_retries_come_due(database: Database) -> None:
-    """Every email that waits for a time has waited long enough, by the database's clock."""
-    _move(database, "dd_NextAttemptDate")
-
-
-def _move(database: Database, column: str) -> None:
-    moved = update(emails).where(emails.c[column].is_not(None))
-    with database.write() as connection:
-        connection.execute(moved.values({column: utc_now(literal(-1.0))}))

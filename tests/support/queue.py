@@ -6,12 +6,13 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, insert, select
-
+from shared.accounts.numbers import insert_account
 from shared.app import Application
 from shared.database.database import Database
-from shared.database.tables import accounts, attempts, emails
+from shared.outbox.search import KeptAttempt, attempts_at
 from shared.settings import Settings
+from tests.support import emails
+from tests.support.emails import Became
 from tests.support.smtp import SmtpServer
 
 
@@ -37,31 +38,28 @@ class Queue:
             "IsActive": "Y",
         }
         with self.database.write() as connection:
-            statement = insert(accounts).returning(accounts.c.Rowpost_Id)
-            number = connection.scalar(statement, values | columns)
-        return int(number or 0)
+            return insert_account(connection, values | columns)
 
     def add(self, number: int = 1, **columns: Any) -> list[int]:
         """Insert emails as an application does; their numbers."""
-        values = {"dd_toEmailid": "ann@example.com", "dd_subject": "Hello", "dd_bodyText": "Hi"}
-        with self.database.write() as connection:
-            statement = insert(emails).returning(emails.c.dd_srno)
-            return [connection.scalar(statement, values | columns) or 0 for _ in range(number)]
+        return emails.waiting_emails(self.database, number, **columns)
 
-    def rows(self) -> list[Row[Any]]:
+    def became(self, email_id: int) -> Became:
+        """What is known of this email now."""
+        return emails.became(self.database, email_id)
+
+    def emails(self) -> list[Became]:
+        """What is known of every email, in the order of their numbers."""
+        return emails.all_emails(self.database)
+
+    def states(self) -> Counter[str]:
+        """How many emails stand in each state that one of them is in."""
+        return Counter(emails.states(self.database))
+
+    def attempts(self, email_id: int) -> list[KeptAttempt]:
+        """The attempts at this email, the first one first."""
         with self.database.read() as connection:
-            return list(connection.execute(select(emails).order_by(emails.c.dd_srno)))
-
-    def row(self, email_id: int) -> Row[Any]:
-        return next(row for row in self.rows() if row.dd_srno == email_id)
-
-    def flags(self) -> Counter[str]:
-        return Counter(row.dd_SendFlag for row in self.rows())
-
-    def attempts(self, email_id: int) -> list[Row[Any]]:
-        with self.database.read() as connection:
-            query = select(attempts).where(attempts.c.EmailId == email_id)
-            return list(connection.execute(query.order_by(attempts.c.Id)))
+            return attempts_at(connection, email_id)
 
 
 def make_queue(settings: Settings) -> Queue:

@@ -14,7 +14,9 @@ from opentelemetry.trace import StatusCode
 
 from shared.delivery import tick
 from shared.delivery.tokens import DrainToken
+from shared.outbox.states import Flag
 from tests.faults.senders import settings_for
+from tests.support.emails import email_in, let_leases_run_out
 from tests.support.queue import Queue, make_queue
 from tests.support.smtp import SmtpServer
 from tests.telemetry.captured import Captured, children_of
@@ -196,8 +198,9 @@ def test_an_empty_queue_has_no_depth_and_no_age(queue: Queue, captured: Captured
 def test_emails_that_a_dead_sender_left_are_counted_as_unknown(
     queue: Queue, captured: Captured
 ) -> None:
-    long_ago = datetime.now(UTC) - timedelta(hours=1)
-    queue.add(2, dd_SendFlag="T", dd_LeaseToken="gone", dd_LeaseUntil=long_ago)
+    for _ in range(2):
+        email_in(queue.database, Flag.TRANSMITTING)
+    let_leases_run_out(queue.database)
 
     tick.tick(queue.application)
 
@@ -229,9 +232,8 @@ def test_every_measure_of_the_workbook_and_the_alerts_is_one_that_is_taken(
     queue.account(smtp_server(reactions={"RCPT": b"451 4.3.0 try later"}), "PUTS OFF")
     for code in ("SHOP", "REFUSES", "PUTS OFF"):
         queue.add(dd_EmailParamCode=code, dd_Lane="immediate")
-    queue.add(
-        dd_SendFlag="T", dd_LeaseToken="gone", dd_LeaseUntil=datetime.now(UTC) - timedelta(hours=1)
-    )
+    email_in(queue.database, Flag.TRANSMITTING)
+    let_leases_run_out(queue.database)
 
     tick.tick(queue.application)
 

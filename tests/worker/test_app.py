@@ -24,6 +24,8 @@ from shared.settings import Settings
 from standalone.catcher import Catcher
 from tests.infra.test_in_azure import bicep_settings
 from tests.support.application_insights import ApplicationInsights, application_insights
+from tests.support.database import database_in
+from tests.support.emails import seen_by_the_application
 from tests.support.standalone import wait_until
 from tests.support.tools import ROOT
 from tests.worker.worker import Answer, Worker, worker
@@ -65,10 +67,10 @@ class App:
         )
         return int(number)
 
-    def flag(self, email_id: int) -> str:
-        query = "SELECT dd_SendFlag FROM Digital_Emaildetails WHERE dd_srno = ?"
-        (flag,) = _execute(self.folder, query, email_id)
-        return str(flag)
+    def letter(self, email_id: int) -> str:
+        """What the other application finds in its row."""
+        with database_in(self.folder / "rowpost.db") as database:
+            return seen_by_the_application(database, email_id).letter
 
     def caught(self, subject: str) -> int:
         header = f"Subject: {subject}\r\n".encode()
@@ -193,7 +195,7 @@ def test_the_timer_sends_what_was_inserted(app: App) -> None:
 
     app.worker.tick("queue_timer")
 
-    assert (app.flag(email_id), app.caught("By the timer")) == ("Y", 1)
+    assert (app.letter(email_id), app.caught("By the timer")) == ("Y", 1)
 
 
 def test_a_token_on_the_queue_sends_what_was_inserted(app: App) -> None:
@@ -201,7 +203,7 @@ def test_a_token_on_the_queue_sends_what_was_inserted(app: App) -> None:
 
     app.worker.deliver("drain", DrainToken.everything().to_text())
 
-    assert (app.flag(email_id), app.caught("By a token")) == ("Y", 1)
+    assert (app.letter(email_id), app.caught("By a token")) == ("Y", 1)
 
 
 def test_the_operator_sends_by_hand_what_was_inserted(app: App) -> None:
@@ -210,7 +212,7 @@ def test_the_operator_sends_by_hand_what_was_inserted(app: App) -> None:
     answer = app.call("POST", "/api/email-force-process", token=app.log_in())
 
     assert (answer.status, answer.json["failed"], answer.json["remaining"]) == (200, 0, 0)
-    assert (app.flag(email_id), app.caught("By hand")) == ("Y", 1)
+    assert (app.letter(email_id), app.caught("By hand")) == ("Y", 1)
 
 
 def test_the_service_is_stopped_and_started(app: App) -> None:

@@ -1,58 +1,71 @@
-"""Bringing a database's schema up to what this version needs (Alembic, `Rowpost_Migrations`)."""
+"""Bringing a database's schema up to what this version needs (Alembic, `Rowpost_Migrations`).
+
+A revision is two SQL files, written out and never changed once released: it imports nothing of
+the live tables. What a fresh database gets and what an upgraded one has are the same.
+"""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError
 
-from shared.database.errors import DatabaseUnreachable, SchemaBehind
-
-if TYPE_CHECKING:
-    from alembic.config import Config
-
-VERSION_TABLE = "Rowpost_Migrations"
-HEAD = "0008"
-_LOCK_MILLISECONDS = 120_000
+from shared.database.errors import DatabaseUnreachable, SchemaBehind, is_transient
+from shared.database.migrations import sqlite, sqlserver
+from shared.database.migrations.revisions import (
+    HEAD,
+    alembic_configuration,
+    is_known,
+    require_released,
+    revisions_after,
+    steps_for,
+)
+from shared.database.migrations.version_table import VERSION_TABLE
 
 
 def is_current(connection: Connection) -> bool:
     """Whether the schema has what this version needs: one row is read.
 
     That of a newer version has: migrations only add. So the former version goes on working while
-    a deployment is on its way, and when it is taken back.
+    a deployment is on its way, and when it is taken back. Raises SchemaRefused for a schema from
+    before the first release.
     """
-    if not inspect(connection).has_table(VERSION_TABLE):
-        return False
-    version = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))
-    return version is not None and (version == HEAD or version not in _own_versions())
+    version = version_of(connection)
+    require_released(version)
+    return version is not None and (version == HEAD or not is_known(version))
 
 
-def _own_versions() -> set[str]:
-    """Of the migrations that this version of Rowpost knows."""
-    folder = Path(__file__).parent / "versions"
-    return {file.name.partition("_")[0] for file in folder.glob("[0-9]*.py")}
+def version_of(connection: Connection) -> str | None:
+    """The name of the last revision that the database has; None where Rowpost is not in it yet."""
+    if connection.dialect.name == "mssql":
+        return sqlserver.version_of(connection)
+    return sqlite.version_of(connection)
+
+
+def schema_of(connection: Connection) -> str | None:
+    """Where our tables are: a login's default schema may be another."""
+    return sqlserver.SCHEMA if connection.dialect.name == "mssql" else None
 
 
 def upgrade(engine: Engine) -> None:
     """Bring the schema up to date, adopting tables that are already there.
 
     Several instances may start at once: one does the work under an application lock, the others
-    wait for it and find it done. On SQLite and SQL Server a failed migration leaves nothing.
+    wait for it and find it done. On SQLite a failed migration leaves nothing; on SQL Server it
+    leaves what is done, and goes on from there the next time. Raises SchemaRefused, before
+    anything is changed, where what is there does not fit; DatabaseUnreachable where others keep
+    the tables locked.
     """
     with engine.connect() as connection:
         if is_current(connection):
             return
-    from alembic import command
-
     with _alone(engine) as connection:
         if not is_current(connection):
-            command.upgrade(_alembic(connection), "head")
+            _require_fit(connection)
+            _run(connection)
 
 
 def require_current(engine: Engine) -> None:
@@ -65,37 +78,54 @@ def require_current(engine: Engine) -> None:
             )
 
 
-def as_sql(url: str) -> str:
-    """The SQL of all migrations for a fresh database at this kind of address."""
+def version_at(engine: Engine) -> str | None:
+    """As `version_of`; of a SQLite file that is not there, without making it."""
+    file = engine.url.database or ""
+    if engine.dialect.name == "sqlite" and not Path(file).exists():
+        return None
+    with engine.connect() as connection:
+        return version_of(connection)
+
+
+def as_sql(url: str, start: str | None = None) -> str:
+    """The SQL that brings a database of this kind from the version `start` to the last one.
+
+    None: from a database without Rowpost. It is for `sqlcmd -b` or `sqlite3 -bail`. Raises
+    SchemaRefused for a version that is none.
+    """
+    dialect = make_url(url).get_backend_name()
+    revisions = [(name, steps_for(name, dialect)) for name in revisions_after(start)]
+    if not revisions:
+        return "-- The database is up to date.\n"
+    if dialect == "mssql":
+        return "".join(f"{batch}\nGO\n\n" for batch in sqlserver.printed(revisions, start))
+    return "".join(f"{statement}\n" for statement in sqlite.printed(revisions))
+
+
+def _require_fit(connection: Connection) -> None:
+    dialect = connection.dialect.name
+    lacking = revisions_after(version_of(connection))
+    steps = [step for name in lacking for step in steps_for(name, dialect)]
+    if dialect == "mssql":
+        sqlserver.require_fit(connection, steps)
+    else:
+        sqlite.require_fit(connection, steps)
+
+
+def _run(connection: Connection) -> None:
     from alembic import command
 
-    output = io.StringIO()
-    if url.startswith("mssql"):
-        # sqlcmd leaves it off, and a filtered index cannot be made then.
-        output.write("SET QUOTED_IDENTIFIER ON;\n\nGO\n\n")
-    config = _alembic(None)
-    config.output_buffer = output
-    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    command.upgrade(config, "head", sql=True)
-    return output.getvalue()
-
-
-def _alembic(connection: Connection | None) -> Config:
-    from alembic.config import Config
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent))
-    config.attributes["connection"] = connection
-    return config
+    configuration = alembic_configuration()
+    configuration.attributes["connection"] = connection
+    command.upgrade(configuration, "head")
 
 
 @contextmanager
 def _alone(engine: Engine) -> Iterator[Connection]:
     """A connection on which no other instance's migration runs beside ours.
 
-    SQLite: one transaction for all. SQL Server: a lock of the session and a transaction for each
-    statement, since an index that is built online must not wait for the others; every statement
-    tests whether it is still needed. The connection leaves the pool: closing it lets the lock go.
+    SQLite: one transaction for all. SQL Server: a lock of the session, and each statement by
+    itself. The connection leaves the pool: closing it lets the lock go.
     """
     try:
         if engine.dialect.name == "sqlite":
@@ -104,24 +134,25 @@ def _alone(engine: Engine) -> Iterator[Connection]:
             return
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.detach()
-            connection.connection.dbapi_connection.timeout = 0  # type: ignore[union-attr]
-            _take_lock(connection)
+            sqlserver.prepare(connection)
+            sqlserver.take_lock(connection)
             yield connection
     except DBAPIError as error:
         if error.connection_invalidated:
             raise DatabaseUnreachable("the database went away during the migration") from error
+        if is_transient(error):
+            raise DatabaseUnreachable(sqlserver.OTHERS_HOLD_THEM) from error
         raise
 
 
-def _take_lock(connection: Connection) -> None:
-    answer = connection.scalar(
-        text(
-            "SET NOCOUNT ON; DECLARE @answer INT; "
-            "EXEC @answer = sp_getapplock @Resource = 'Rowpost_Migrations', "
-            "@LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = :milliseconds; "
-            "SELECT @answer"
-        ),
-        {"milliseconds": _LOCK_MILLISECONDS},
-    )
-    if answer is None or answer < 0:
-        raise DatabaseUnreachable("another instance has been migrating for two minutes; try again")
+__all__ = [
+    "HEAD",
+    "VERSION_TABLE",
+    "as_sql",
+    "is_current",
+    "require_current",
+    "schema_of",
+    "upgrade",
+    "version_at",
+    "version_of",
+]

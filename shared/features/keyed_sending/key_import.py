@@ -12,12 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.exc import IntegrityError
 
 from shared.accounts import passwords
 from shared.accounts.account_settings import AccountSettings, settings_of
 from shared.accounts.directory import is_active, is_yes
+from shared.accounts.numbers import insert_account, number_accounts
 from shared.accounts.passwords import Binding, PasswordUnavailable
 from shared.accounts.presets import PresetName, preset
 from shared.accounts.wishes import new_settings
@@ -140,6 +141,7 @@ def _write_accounts(
     connection: Connection, lines: Sequence[KeyLine], references: Mapping[str, str]
 ) -> tuple[int, int]:
     """How many accounts were made, and how many got a new password."""
+    number_accounts(connection)
     rows = _rows(connection)
     known, codes = _gmail_accounts(rows), {row.ParamCode or "" for row in rows}
     new = {address: one for address, one in _by_address(lines).items() if address not in known}
@@ -149,7 +151,7 @@ def _write_accounts(
         settings = _new_account(one.email, frozenset(codes))
         codes.add(settings.param_code)
         values = settings.to_columns() | {"SMTPPassword": references[address]}
-        connection.execute(insert(accounts).values(values))
+        insert_account(connection, values)
     renewed = [address for address in references if address in known]
     for address in renewed:
         row = accounts.c.Rowpost_Id == known[address].Rowpost_Id
