@@ -56,8 +56,8 @@ def test_the_limit_of_a_session_costs_no_attempt(
 
     tick.force(queue.application, 20)
 
-    assert queue.flags() == {"Y": 100}
-    assert {row.dd_RetryCount or 0 for row in queue.rows()} == {0}
+    assert queue.states() == {"Y": 100}
+    assert {email.retries for email in queue.emails()} == {0}
     assert all(copies == 1 for copies in server.copies().values())
 
 
@@ -70,7 +70,7 @@ def test_a_session_that_takes_nothing_at_all_is_the_accounts_trouble(
 
     tick.force(queue.application, 3)
 
-    assert queue.flags() == {"N": 3}
+    assert queue.states() == {"N": 3}
     assert server.connections < 20
     with queue.database.read() as connection:
         assert len(pauses(connection)) == 1
@@ -96,9 +96,9 @@ def test_what_was_said_to_recipients_counts_though_the_server_hangs_up(
 
     tick.force(queue.application, 20)
 
-    assert {queue.row(number).dd_SendFlag for number in good} == {"Y"}
-    assert queue.row(dead).dd_SendFlag == "F"
-    assert queue.row(dead).dd_RetryCount in (None, 0)
+    assert {queue.became(number).state for number in good} == {"Y"}
+    assert queue.became(dead).state == "F"
+    assert queue.became(dead).retries == 0
 
 
 @pytest.mark.parametrize("verb", ["MAIL", "RCPT"])
@@ -111,7 +111,7 @@ def test_a_refused_sender_suppresses_nobody_and_costs_no_email(
 
     tick.force(queue.application, 3)
 
-    assert (queue.row(number).dd_SendFlag, queue.row(number).dd_RetryCount or 0) == ("N", 0)
+    assert (queue.became(number).state, queue.became(number).retries) == ("N", 0)
     with queue.database.read() as connection:
         assert not any_suppressed(connection)
         (pause,) = pauses(connection).values()
@@ -135,8 +135,8 @@ def test_a_sender_of_its_own_that_is_refused_fails_the_email_alone(
 
     tick.force(queue.application, 10)
 
-    assert queue.row(odd).dd_SendFlag == "F"
-    assert {queue.row(number).dd_SendFlag for number in others} == {"Y"}
+    assert queue.became(odd).state == "F"
+    assert {queue.became(number).state for number in others} == {"Y"}
     with queue.database.read() as connection:
         assert not any_suppressed(connection)
 
@@ -160,6 +160,6 @@ def test_a_limit_of_the_account_costs_no_email(
 
     tick.force(queue.application, 3)
 
-    assert (queue.row(number).dd_SendFlag, queue.row(number).dd_RetryCount or 0) == ("N", 0)
+    assert (queue.became(number).state, queue.became(number).retries) == ("N", 0)
     with queue.database.read() as connection:
         assert len(pauses(connection)) == 1

@@ -130,7 +130,7 @@ def test_a_sender_with_an_international_domain_sends_everywhere(
 
     tick.force(queue.application, 10)
 
-    assert queue.row(number).dd_SendFlag == "Y"
+    assert queue.became(number).state == "Y"
     (message,) = server.messages
     assert message.sender == "post@xn--mller-kva.example"
     assert message.recipients == ("a@xn--fsqu00a.xn--4rr70v",)
@@ -151,11 +151,11 @@ def test_only_the_address_that_a_server_cannot_take_is_left_out(
     (message,) = server.messages
     assert message.recipients == ("a@example.com", "b@xn--mller-kva.example")
     assert message.content.isascii()
-    assert queue.row(some).dd_SendFlag == "Y"
-    assert "jörg@example.com" in queue.row(some).dd_BounceReason
-    assert "SMTPUTF8" in queue.row(some).dd_BounceReason
-    assert queue.row(none).dd_SendFlag == "F"
-    assert "SMTPUTF8" in queue.row(none).dd_BounceReason
+    assert queue.became(some).state == "Y"
+    assert "jörg@example.com" in queue.became(some).reason
+    assert "SMTPUTF8" in queue.became(some).reason
+    assert queue.became(none).state == "F"
+    assert "SMTPUTF8" in queue.became(none).reason
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_a_defect_of_the_account_costs_no_email(
 
     tick.force(queue.application, 2)
 
-    assert (queue.row(number).dd_SendFlag, queue.row(number).dd_RetryCount or 0) == ("N", 0)
+    assert (queue.became(number).state, queue.became(number).retries) == ("N", 0)
     with queue.database.read() as connection:
         book = load_accounts(connection, queue.application.secrets, queue.application.settings)
     assert reason in book.unusable[0].reason
