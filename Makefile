@@ -37,7 +37,7 @@ run: $(RUN)
 
 test: $(DEV) $(WORKER) $(NPM)
 	@tools/debian-packages libodbc.so.2=unixodbc smtp-sink=postfix chromium=chromium curl=curl sqlite3=sqlite3 \
-		redis-server=redis-server
+		redis-server=redis-server munpack=mpack ripmime=ripmime
 	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --timeout 120 $(ARGS)
 
 lint: $(DEV)

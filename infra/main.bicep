@@ -95,32 +95,33 @@ param alertEmail string = ''
 param oldestWaitingSeconds int = 900
 
 @description('Further app settings of Rowpost, by name: see the README.')
-param furtherSettings object = {}
+param furtherSettings { *: string } = {}
 
 var suffix = toLower(uniqueString(subscription().id, environmentName, location))
 var tags = {
   'azd-env-name': environmentName
 }
 var makesDatabase = empty(existingSqlServer)
+// Known before anything is made: what is named after them is then shown by `azd provision --preview`.
+var identityName = 'id-rowpost-${suffix}'
+var insightsName = 'appi-rowpost-${suffix}'
 
-resource group 'Microsoft.Resources/resourceGroups@2024-03-01' = {
+resource group 'Microsoft.Resources/resourceGroups@2025-04-01' = {
   name: 'rg-${environmentName}'
   location: location
   tags: tags
 }
 
 module identity 'modules/identity.bicep' = {
-  name: 'identity'
   scope: group
   params: {
-    name: 'id-rowpost-${suffix}'
+    name: identityName
     location: location
     tags: tags
   }
 }
 
 module network 'modules/network.bicep' = if (privateNetwork) {
-  name: 'network'
   scope: group
   params: {
     name: 'vnet-rowpost-${suffix}'
@@ -130,35 +131,36 @@ module network 'modules/network.bicep' = if (privateNetwork) {
 }
 
 module monitoring 'modules/monitoring.bicep' = {
-  name: 'monitoring'
   scope: group
   params: {
     suffix: suffix
+    insightsName: insightsName
     location: location
     tags: tags
+    appIdentityName: identityName
     appPrincipalId: identity.outputs.principalId
   }
 }
 
 module storage 'modules/storage.bicep' = {
-  name: 'storage'
   scope: group
   params: {
     name: 'strowpost${take(suffix, 13)}'
     location: location
     tags: tags
+    appIdentityName: identityName
     appPrincipalId: identity.outputs.principalId
     isPrivate: privateNetwork
   }
 }
 
 module vault 'modules/vault.bicep' = {
-  name: 'vault'
   scope: group
   params: {
     name: 'kv-rp-${suffix}'
     location: location
     tags: tags
+    appIdentityName: identityName
     appPrincipalId: identity.outputs.principalId
     deployerPrincipalId: principalId
     deployerPrincipalType: principalType
@@ -167,7 +169,6 @@ module vault 'modules/vault.bicep' = {
 }
 
 module database 'modules/database.bicep' = if (makesDatabase) {
-  name: 'database'
   scope: group
   params: {
     serverName: 'sql-rowpost-${suffix}'
@@ -183,7 +184,6 @@ module database 'modules/database.bicep' = if (makesDatabase) {
 }
 
 module privateEndpoints 'modules/private-endpoints.bicep' = if (privateNetwork) {
-  name: 'private-endpoints'
   scope: group
   params: {
     suffix: suffix
@@ -191,16 +191,19 @@ module privateEndpoints 'modules/private-endpoints.bicep' = if (privateNetwork) 
     tags: tags
     networkId: network!.outputs.id
     subnetId: network!.outputs.endpointsSubnetId
-    storageAccountId: storage.outputs.id
-    vaultId: vault.outputs.id
-    sqlServerId: makesDatabase ? database!.outputs.serverId : ''
+    withSqlServer: makesDatabase
+    targets: {
+      blob: storage.outputs.id
+      queue: storage.outputs.id
+      vault: vault.outputs.id
+      sqlServer: makesDatabase ? database!.outputs.serverId : ''
+    }
   }
 }
 
 var sqlServer = makesDatabase ? database!.outputs.serverAddress : existingSqlServer
 
 module app 'modules/app.bicep' = {
-  name: 'app'
   scope: group
   params: {
     name: 'func-rowpost-${suffix}'
@@ -211,7 +214,7 @@ module app 'modules/app.bicep' = {
     identityClientId: identity.outputs.clientId
     storageAccountName: storage.outputs.name
     deploymentContainer: storage.outputs.deploymentContainer
-    insightsName: monitoring.outputs.insightsName
+    insightsName: insightsName
     vaultUri: vault.outputs.uri
     sqlServer: sqlServer
     sqlDatabase: sqlDatabaseName
@@ -225,31 +228,36 @@ module app 'modules/app.bicep' = {
   }
   // Without its private endpoints the app would start and reach nothing.
   dependsOn: [
+    monitoring
     privateEndpoints
   ]
 }
 
 module alerts 'modules/alerts.bicep' = {
-  name: 'alerts'
   scope: group
   params: {
     suffix: suffix
     location: location
     tags: tags
-    insightsName: monitoring.outputs.insightsName
+    insightsName: insightsName
     alertEmail: alertEmail
     oldestWaitingSeconds: oldestWaitingSeconds
   }
+  dependsOn: [
+    monitoring
+  ]
 }
 
 module workbook 'modules/workbook.bicep' = {
-  name: 'workbook'
   scope: group
   params: {
     location: location
     tags: tags
-    insightsName: monitoring.outputs.insightsName
+    insightsName: insightsName
   }
+  dependsOn: [
+    monitoring
+  ]
 }
 
 // azd keeps these in its environment, for the post-provision step and for whoever asks `azd env get-values`.
@@ -260,4 +268,5 @@ output ROWPOST_IDENTITY_NAME string = identity.outputs.name
 output ROWPOST_IDENTITY_CLIENT_ID string = identity.outputs.clientId
 output ROWPOST_SQL_SERVER string = sqlServer
 output ROWPOST_SQL_DATABASE string = sqlDatabaseName
+output ROWPOST_SQL_SERVER_IS_MADE_HERE bool = makesDatabase
 output KEY_VAULT_URI string = vault.outputs.uri

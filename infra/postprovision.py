@@ -1,8 +1,9 @@
 """What `azd up` does between making the resources and deploying the app, as the deployer.
 
 The first admin's password goes into the vault, the database's tables are brought up to date, and
-the app's identity becomes a user there that may read and write rows and change nothing else. Every
-step finds out what is left to do, so running it again does no harm.
+the app's identity becomes a user there that may read and write rows and change nothing else. A
+database that was made here gets READ_COMMITTED_SNAPSHOT; of one that others use it is only said.
+Every step finds out what is left to do, so running it again does no harm.
 """
 
 from __future__ import annotations
@@ -21,6 +22,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 from uuid import UUID
 
+from shared.configuration.key_vault_trouble import innermost_code
+from shared.database.server_options import (
+    SNAPSHOT_IS_OFF,
+    ServerOptions,
+    read_server_options,
+    refuse_forced_delayed_durability,
+    turn_on_read_committed_snapshot,
+)
 from shared.errors import RowpostError
 from shared.security.logins import FIRST_ADMIN, FIRST_PASSWORD_SECRET
 
@@ -37,6 +46,10 @@ _PASSWORD_BYTES = 18
 # New roles and new firewall rules take effect within five minutes, says Azure.
 _TRIES = 31
 _PAUSE_SECONDS = 10.0
+# What Key Vault says inside of its 403 when it is the network and not a role that is missing.
+_CLOSED_TO_US = ("ForbiddenByConnection", "ForbiddenByFirewall")
+# Others may be connected for a moment, a portal's query editor for hours.
+_SNAPSHOT_TRIES = 6
 # "Cannot open server 'sql-rowpost' requested by the login. Client with IP address '...' is not
 # allowed to access the server." (error 40615)
 _NOT_LET_IN = re.compile(r"IP address '([0-9.]+)'")
@@ -50,11 +63,14 @@ class CannotPrepare(RowpostError):
 class Deployment:
     """What `infra/main.bicep` has made, as azd tells its hooks."""
 
+    subscription_id: UUID
     resource_group: str
     identity_name: str
     identity_client_id: UUID
     sql_server: str
     sql_database: str
+    server_is_made_here: bool
+    """Whether nobody used the database before Rowpost."""
     vault_uri: str
 
     @classmethod
@@ -62,11 +78,14 @@ class Deployment:
         """Raises CannotPrepare when something is missing: not run by azd."""
         try:
             return cls(
+                subscription_id=UUID(environment["AZURE_SUBSCRIPTION_ID"]),
                 resource_group=environment["AZURE_RESOURCE_GROUP"],
                 identity_name=environment["ROWPOST_IDENTITY_NAME"],
                 identity_client_id=UUID(environment["ROWPOST_IDENTITY_CLIENT_ID"]),
                 sql_server=environment["ROWPOST_SQL_SERVER"],
                 sql_database=environment["ROWPOST_SQL_DATABASE"],
+                server_is_made_here=environment["ROWPOST_SQL_SERVER_IS_MADE_HERE"].lower()
+                == "true",
                 vault_uri=environment["KEY_VAULT_URI"],
             )
         except (KeyError, ValueError) as error:
@@ -89,6 +108,7 @@ def main() -> int:
         deployment = Deployment.from_environment(os.environ)
         prepare_vault(deployment)
         with reachable(deployment) as engine:
+            look_at_options(engine, deployment)
             migrate(deployment)
             let_in(engine, deployment)
     except RowpostError as error:
@@ -107,8 +127,8 @@ def prepare_vault(deployment: Deployment) -> None:
         name = deployment.vault_uri.removeprefix("https://").partition(".")[0]
         print(f"The first admin's name is `{FIRST_ADMIN}`. The password:")
         print(
-            f"  az keyvault secret show --vault-name {name} --name {FIRST_PASSWORD_SECRET}"
-            " --query value --output tsv"
+            f"  az keyvault secret show --subscription {deployment.subscription_id}"
+            f" --vault-name {name} --name {FIRST_PASSWORD_SECRET} --query value --output tsv"
         )
 
 
@@ -136,10 +156,16 @@ def _once_allowed(step: Callable[[], T], pause: Callable[[float], object]) -> T:
         try:
             return step()
         except HttpResponseError as error:
+            if innermost_code(error) in _CLOSED_TO_US:
+                raise CannotPrepare(
+                    "the key vault can't be reached from here, for it answers in its private "
+                    "network only: run this step on a machine inside of it (docs/install.md, "
+                    "A private network)"
+                ) from error
             if error.status_code != 403 or not tries_left:
                 raise CannotPrepare(
                     f"the key vault answers {error.status_code}: the deployer needs the role Key "
-                    "Vault Secrets Officer there, and with a private network a way into it"
+                    "Vault Secrets Officer there"
                 ) from error
         except AzureError as error:
             raise CannotPrepare(
@@ -148,6 +174,43 @@ def _once_allowed(step: Callable[[], T], pause: Callable[[float], object]) -> T:
             ) from error
         pause(_PAUSE_SECONDS)
     raise AssertionError("unreachable")
+
+
+def look_at_options(engine: Engine, deployment: Deployment) -> None:
+    """Turn READ_COMMITTED_SNAPSHOT on where that harms nobody, else say that it is off.
+
+    Raises DelayedDurabilityForced before anything of such a database is changed.
+    """
+    # ALTER DATABASE takes no part in a transaction.
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        refuse_forced_delayed_durability(connection)
+        options = read_server_options(connection)
+        if turns_snapshot_on(options, deployment):
+            on = turned_on(lambda: turn_on_read_committed_snapshot(connection), time.sleep)
+            print("READ_COMMITTED_SNAPSHOT is on now." if on else SNAPSHOT_IS_OFF)
+        elif options is not None and not options.read_committed_snapshot:
+            print(SNAPSHOT_IS_OFF)
+
+
+def turns_snapshot_on(options: ServerOptions | None, deployment: Deployment) -> bool:
+    """Whether the option is off in a database of our own: it changes what others' readers see."""
+    is_off = options is not None and not options.read_committed_snapshot
+    return is_off and deployment.server_is_made_here
+
+
+def turned_on(turn_on: Callable[[], None], pause: Callable[[float], object]) -> bool:
+    """Whether the option could be turned on within a minute, in a moment without others."""
+    from sqlalchemy.exc import DBAPIError
+
+    for tries_left in reversed(range(_SNAPSHOT_TRIES)):
+        try:
+            turn_on()
+        except DBAPIError:
+            if tries_left:
+                pause(_PAUSE_SECONDS)
+        else:
+            return True
+    return False
 
 
 def migrate(deployment: Deployment) -> None:
@@ -164,29 +227,56 @@ def migrate(deployment: Deployment) -> None:
 
 
 def let_in(engine: Engine, deployment: Deployment) -> None:
-    """Make the app's identity a user of the database that can only read and write rows."""
+    """Make the app's identity a user of the database that can only read and write rows.
+
+    In a database that others use those of Rowpost's own tables and of the queue's two.
+    """
+    name = deployment.identity_name
+    made = user_statements(name, deployment.identity_client_id)
+    may = role_statements(name) if deployment.server_is_made_here else grant_statements(name)
     with engine.begin() as connection:
-        for statement in user_statements(deployment.identity_name, deployment.identity_client_id):
+        for statement in made + may:
             connection.exec_driver_sql(statement)
     print(f"{deployment.identity_name} may read and write rows in {deployment.sql_database}.")
 
 
 def user_statements(name: str, client_id: UUID) -> list[str]:
-    """T-SQL that makes an identity a user who may not change the schema.
+    """T-SQL that makes an identity a user, who may do nothing yet.
 
     By its SID, which is its client id: looking it up by name would need a role in Entra ID that
     neither the server nor a pipeline has. An identity that was made anew replaces the former one.
     """
     sid = f"0x{client_id.bytes_le.hex()}"
-    user = "[" + name.replace("]", "]]") + "]"
+    user = _bracketed(name)
     quoted = "N'" + name.replace("'", "''") + "'"
     former = f"SELECT 1 FROM sys.database_principals WHERE name = {quoted} AND sid <> {sid}"
     return [
         f"IF EXISTS ({former}) DROP USER {user}",
         f"IF DATABASE_PRINCIPAL_ID({quoted}) IS NULL CREATE USER {user} WITH SID = {sid}, TYPE = E",
-        f"ALTER ROLE db_datareader ADD MEMBER {user}",
-        f"ALTER ROLE db_datawriter ADD MEMBER {user}",
     ]
+
+
+def role_statements(name: str) -> list[str]:
+    """T-SQL that lets a user read and write all rows and change no schema."""
+    return [
+        f"ALTER ROLE {role} ADD MEMBER {_bracketed(name)}"
+        for role in ("db_datareader", "db_datawriter")
+    ]
+
+
+def grant_statements(name: str) -> list[str]:
+    """T-SQL that lets a user read and write the rows of the tables that Rowpost works on."""
+    from shared.database.migrations import VERSION_TABLE
+    from shared.database.tables import metadata
+
+    return [
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON {_bracketed(table)} TO {_bracketed(name)}"
+        for table in sorted({*metadata.tables, VERSION_TABLE})
+    ]
+
+
+def _bracketed(name: str) -> str:
+    return "[" + name.replace("]", "]]") + "]"
 
 
 @contextmanager
@@ -256,6 +346,7 @@ def _firewall(deployment: Deployment, verb: str, *more: str) -> None:
             f"one by hand and run the step again ({deployment.sql_server})"
         )
     named = [
+        *("--subscription", str(deployment.subscription_id)),
         *("--resource-group", deployment.resource_group),
         *("--server", deployment.sql_server.partition(".")[0]),
         *("--name", FIREWALL_RULE),

@@ -1,7 +1,7 @@
 // What somebody must be told of. Each alert has a chapter of its name in docs/operate.md.
 param suffix string
 param location string
-param tags object
+param tags { *: string }
 param insightsName string
 param alertEmail string
 param oldestWaitingSeconds int
@@ -113,53 +113,57 @@ resource actions 'Microsoft.Insights/actionGroups@2023-01-01' = {
   properties: {
     enabled: true
     groupShortName: 'rowpost'
-    emailReceivers: empty(alertEmail) ? [] : [
-      {
-        name: 'operators'
-        emailAddress: alertEmail
-        useCommonAlertSchema: true
-      }
-    ]
+    emailReceivers: empty(alertEmail)
+      ? []
+      : [
+          {
+            name: 'operators'
+            emailAddress: alertEmail
+            useCommonAlertSchema: true
+          }
+        ]
   }
 }
 
-resource rules 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for alert in alerts: {
-  name: 'rowpost-${alert.name}-${suffix}'
-  location: location
-  tags: tags
-  kind: 'LogAlert'
-  properties: {
-    displayName: 'Rowpost: ${alert.title}'
-    description: 'What to do: docs/operate.md, ${alert.name}'
-    enabled: true
-    severity: alert.severity
-    scopes: [
-      insights.id
-    ]
-    evaluationFrequency: 'PT5M'
-    windowSize: alert.window
-    criteria: {
-      allOf: [
-        {
-          query: alert.query
-          metricMeasureColumn: 'Value'
-          timeAggregation: 'Total'
-          operator: alert.operator
-          threshold: alert.threshold
-          failingPeriods: {
-            numberOfEvaluationPeriods: 1
-            minFailingPeriodsToAlert: 1
+resource rules 'Microsoft.Insights/scheduledQueryRules@2026-03-01' = [
+  for alert in alerts: {
+    name: 'rowpost-${alert.name}-${suffix}'
+    location: location
+    tags: tags
+    kind: 'LogAlert'
+    properties: {
+      displayName: 'Rowpost: ${alert.title}'
+      description: 'What to do: docs/operate.md, ${alert.name}'
+      enabled: true
+      severity: alert.severity
+      scopes: [
+        insights.id
+      ]
+      evaluationFrequency: 'PT5M'
+      windowSize: alert.window
+      criteria: {
+        allOf: [
+          {
+            query: alert.query
+            metricMeasureColumn: 'Value'
+            timeAggregation: 'Total'
+            operator: alert.operator
+            threshold: alert.threshold
+            failingPeriods: {
+              numberOfEvaluationPeriods: 1
+              minFailingPeriodsToAlert: 1
+            }
           }
-        }
-      ]
-    }
-    autoMitigate: true
-    // A new app's tables do not exist before its first telemetry.
-    skipQueryValidation: true
-    actions: {
-      actionGroups: [
-        actions.id
-      ]
+        ]
+      }
+      autoMitigate: true
+      // A new app's tables do not exist before its first telemetry.
+      skipQueryValidation: true
+      actions: {
+        actionGroups: [
+          actions.id
+        ]
+      }
     }
   }
-}]
+]

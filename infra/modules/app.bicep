@@ -2,7 +2,7 @@
 param name string
 param planName string
 param location string
-param tags object
+param tags { *: string }
 param identityId string
 param identityClientId string
 param storageAccountName string
@@ -20,7 +20,7 @@ param instanceMemoryMB int
 param maximumInstances int
 param httpConcurrency int
 param alwaysReadySender bool
-param furtherSettings object
+param furtherSettings { *: string }
 
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
   name: insightsName
@@ -49,7 +49,7 @@ var settings = {
   ROWPOST_MIGRATE: 'off'
 }
 
-resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
+resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: planName
   location: location
   tags: tags
@@ -63,7 +63,7 @@ resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
   }
 }
 
-resource app 'Microsoft.Web/sites@2024-04-01' = {
+resource app 'Microsoft.Web/sites@2025-03-01' = {
   name: name
   location: location
   tags: tags
@@ -97,12 +97,14 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       scaleAndConcurrency: {
         instanceMemoryMB: instanceMemoryMB
         maximumInstanceCount: maximumInstances
-        alwaysReady: alwaysReadySender ? [
-          {
-            name: 'function:drain'
-            instanceCount: 1
-          }
-        ] : []
+        alwaysReady: alwaysReadySender
+          ? [
+              {
+                name: 'function:drain'
+                instanceCount: 1
+              }
+            ]
+          : []
         triggers: {
           http: {
             perInstanceConcurrency: httpConcurrency

@@ -2,14 +2,24 @@
 param serverName string
 param databaseName string
 param location string
-param tags object
+param tags { *: string }
 param administratorId string
 param administratorType string
 param administratorName string
 param maximumCores int
 param isPrivate bool
 
-resource server 'Microsoft.Sql/servers@2023-08-01' = {
+// The least that may be kept, by the most: more cores bring more memory along.
+// https://learn.microsoft.com/azure/azure-sql/database/resource-limits-vcore-single-databases
+var smallestCapacity = {
+  '1': '0.5'
+  '2': '0.5'
+  '4': '0.5'
+  '6': '0.75'
+  '8': '1'
+}
+
+resource server 'Microsoft.Sql/servers@2025-01-01' = {
   name: serverName
   location: location
   tags: tags
@@ -28,7 +38,7 @@ resource server 'Microsoft.Sql/servers@2023-08-01' = {
   }
 }
 
-resource database 'Microsoft.Sql/servers/databases@2023-08-01' = {
+resource database 'Microsoft.Sql/servers/databases@2025-01-01' = {
   parent: server
   name: databaseName
   location: location
@@ -43,7 +53,7 @@ resource database 'Microsoft.Sql/servers/databases@2023-08-01' = {
     // Never paused by itself: the timer asks every minute, so it would hardly ever sleep, and after
     // a sleep the first login fails (error 40613) and the first emails wait for it to wake up.
     autoPauseDelay: -1
-    minCapacity: json('0.5')
+    minCapacity: json(smallestCapacity[string(maximumCores)])
     maxSizeBytes: 34359738368
     zoneRedundant: false
     requestedBackupStorageRedundancy: 'Local'
@@ -52,7 +62,7 @@ resource database 'Microsoft.Sql/servers/databases@2023-08-01' = {
 
 // This range stands for Azure's own addresses: outside of a virtual network the app has no address
 // of its own that a rule could name. Whoever comes still needs a token and a user in the database.
-resource fromAzure 'Microsoft.Sql/servers/firewallRules@2023-08-01' = if (!isPrivate) {
+resource fromAzure 'Microsoft.Sql/servers/firewallRules@2025-01-01' = if (!isPrivate) {
   parent: server
   name: 'AllowAzureServices'
   properties: {

@@ -1,12 +1,14 @@
 // Where traces, metrics and logs go. Telemetry is taken with a token only.
 param suffix string
 param location string
-param tags object
+param tags { *: string }
+param insightsName string
+param appIdentityName string
 param appPrincipalId string
 
 var monitoringMetricsPublisher = '3913510d-42f4-4e42-8a64-420c390055eb'
 
-resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
   name: 'log-rowpost-${suffix}'
   location: location
   tags: tags
@@ -19,7 +21,7 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
 }
 
 resource insights 'Microsoft.Insights/components@2020-02-02' = {
-  name: 'appi-rowpost-${suffix}'
+  name: insightsName
   location: location
   tags: tags
   kind: 'web'
@@ -31,7 +33,7 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
 }
 
 resource publisher 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(insights.id, appPrincipalId, monitoringMetricsPublisher)
+  name: guid(insights.id, appIdentityName, monitoringMetricsPublisher)
   scope: insights
   properties: {
     principalId: appPrincipalId
@@ -39,5 +41,3 @@ resource publisher 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', monitoringMetricsPublisher)
   }
 }
-
-output insightsName string = insights.name

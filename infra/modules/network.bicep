@@ -1,9 +1,10 @@
-// The virtual network: one subnet that the app sends from, one for the private endpoints.
+// The virtual network: one subnet that the app sends from, one for the private endpoints,
+// one for the machine that deploys.
 param name string
 param location string
-param tags object
+param tags { *: string }
 
-resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
+resource network 'Microsoft.Network/virtualNetworks@2025-07-01' = {
   name: name
   location: location
   tags: tags
@@ -33,6 +34,12 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
         properties: {
           addressPrefix: '10.20.1.0/24'
           privateEndpointNetworkPolicies: 'Disabled'
+        }
+      }
+      {
+        name: 'deployment'
+        properties: {
+          addressPrefix: '10.20.2.0/24'
         }
       }
     ]

@@ -1,7 +1,8 @@
 // The storage account: the app's package, the host's own blobs, the queues of tokens, attachments.
 param name string
 param location string
-param tags object
+param tags { *: string }
+param appIdentityName string
 param appPrincipalId string
 param isPrivate bool
 
@@ -10,7 +11,7 @@ var deploymentContainerName = 'app-package'
 var storageBlobDataOwner = 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
 var storageQueueDataContributor = '974c5e8b-45b9-4653-ba55-5f855dd0fb88'
 
-resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
+resource account 'Microsoft.Storage/storageAccounts@2025-08-01' = {
   name: name
   location: location
   tags: tags
@@ -45,7 +46,7 @@ resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
 }
 
 resource blobOwner 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(account.id, appPrincipalId, storageBlobDataOwner)
+  name: guid(account.id, appIdentityName, storageBlobDataOwner)
   scope: account
   properties: {
     principalId: appPrincipalId
@@ -55,7 +56,7 @@ resource blobOwner 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
 }
 
 resource queueContributor 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(account.id, appPrincipalId, storageQueueDataContributor)
+  name: guid(account.id, appIdentityName, storageQueueDataContributor)
   scope: account
   properties: {
     principalId: appPrincipalId

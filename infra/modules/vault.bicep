@@ -1,7 +1,8 @@
 // The key vault: configuration, logins, signing keys, passwords of mail accounts.
 param name string
 param location string
-param tags object
+param tags { *: string }
+param appIdentityName string
 param appPrincipalId string
 param deployerPrincipalId string
 param deployerPrincipalType string
@@ -33,7 +34,7 @@ resource vault 'Microsoft.KeyVault/vaults@2026-02-01' = {
 }
 
 resource appOfficer 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(vault.id, appPrincipalId, keyVaultSecretsOfficer)
+  name: guid(vault.id, appIdentityName, keyVaultSecretsOfficer)
   scope: vault
   properties: {
     principalId: appPrincipalId

@@ -1,6 +1,6 @@
 // The service's charts, in the portal under the Application Insights resource, Workbooks.
 param location string
-param tags object
+param tags { *: string }
 param insightsName string
 
 resource insights 'Microsoft.Insights/components@2020-02-02' existing = {

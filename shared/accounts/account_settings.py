@@ -21,7 +21,7 @@ from shared.accounts.passwords import Binding
 from shared.accounts.presets import PresetName
 from shared.database.widths import width
 from shared.limits.sending_limits import Window, letters_of, windows_of
-from shared.mime.addresses import BadAddress, envelope_address, parse_recipients
+from shared.mime.addresses import BadAddress, parse_mailbox
 from shared.smtp.opening import TlsMode
 
 _LINES = ("name", "email_address", "display_name", "smtp_host", "username")
@@ -70,10 +70,11 @@ class AccountSettings:
     def check(self) -> None:
         """Raise BadAccountValue for what can't be used, whoever the other accounts are."""
         try:
-            (mailbox,) = parse_recipients(self.email_address)
-            envelope_address(mailbox.address)
-        except (BadAddress, ValueError):
-            raise BadAccountValue("email_address", "Give one email address.") from None
+            parse_mailbox(self.email_address)
+        except BadAddress as error:
+            raise BadAccountValue(
+                "email_address", f"Give one email address: {error.reason}."
+            ) from None
         for name in _LINES:
             if width(getattr(self, name) or "") > _LINE_WIDTH:
                 raise BadAccountValue(name, f"It is longer than {_LINE_WIDTH} characters.")

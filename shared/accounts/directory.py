@@ -16,7 +16,9 @@ from shared.configuration.secret_store import SecretStore, SecretStoreUnavailabl
 from shared.database.tables import accounts
 from shared.errors import RowpostError
 from shared.limits.sending_limits import Limits, windows_of
-from shared.mime.addresses import BadAddress, Mailbox, parse_recipients
+from shared.mime.addresses import BadAddress, Mailbox, envelope_address, parse_recipients
+from shared.mime.bad_email import BadEmail
+from shared.mime.validate import require_line
 from shared.settings import Settings
 from shared.smtp.connection import Server, TlsMode
 from shared.smtp.oauth import AccessTokens, access_tokens
@@ -58,8 +60,8 @@ class Account:
 
     @property
     def message_domain(self) -> str:
-        """The right-hand side of its emails' Message-ID."""
-        return self.sender.address.rpartition("@")[2]
+        """The right-hand side of its emails' Message-ID, in A-labels."""
+        return envelope_address(self.sender.address).address.rpartition("@")[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +283,12 @@ def _sender(row: Row[Any]) -> Mailbox:
         raise BadAccount(f"SMTPMailId is no email address: {error}") from error
     if not given:
         raise BadAccount("SMTPMailId is empty: emails need a sender's address")
-    return Mailbox(given[0].address, row.ApplicationName or given[0].name)
+    name = row.ApplicationName or given[0].name
+    try:
+        require_line("ApplicationName", name)
+    except BadEmail as error:
+        raise BadAccount(f"{error}: it can't be a sender's name") from error
+    return Mailbox(given[0].address, name)
 
 
 def _limits(row: Row[Any]) -> Limits:

@@ -23,6 +23,7 @@ from shared.database.errors import (
     SchemaBehind,
     is_transient,
 )
+from shared.database.server_options import DelayedDurabilityForced
 from shared.delivery.tick import ServiceStopped
 from shared.delivery.trial import AccountUnusable, TrialFailed, UnknownAccount
 from shared.errors import RowpostError
@@ -232,7 +233,7 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(409, "service_stopped", _STOPPED)
         case DatabaseUnreachable():
             return _unavailable("database_unreachable", _DATABASE_AWAY)
-        case SchemaBehind():
+        case SchemaBehind() | DelayedDurabilityForced():
             return _unavailable("database_unreachable", str(error))
         case CommitUncertain():
             return _unavailable("outcome_unknown", _UNCERTAIN)

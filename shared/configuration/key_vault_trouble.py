@@ -80,12 +80,12 @@ def trouble_of(error: Exception) -> Trouble:
 
 def conflict_of(error: HttpResponseError) -> Conflict:
     """What stands in the way of a write that was answered with 409."""
-    deleted = _code(error) == Conflict.DELETED.value
+    deleted = innermost_code(error) == Conflict.DELETED.value
     return Conflict.DELETED if deleted else Conflict.IN_TRANSIT
 
 
 def _refusal(error: HttpResponseError, status: int, now: datetime) -> Trouble:
-    retry_after, code = _retry_after(error), _code(error)
+    retry_after, code = _retry_after(error), innermost_code(error)
     match status, code:
         case 403, "SecretDisabled":
             return Trouble(_DISABLED, now, of_one_secret=True)
@@ -102,7 +102,7 @@ def _refusal(error: HttpResponseError, status: int, now: datetime) -> Trouble:
             return Trouble(f"The key vault did not understand a request ({told}).", now)
 
 
-def _code(error: HttpResponseError) -> str:
+def innermost_code(error: HttpResponseError) -> str:
     """The innermost code of the answer: {"error": {"code": ..., "innererror": {"code": ...}}}."""
     outer = error.error
     inner = outer.innererror if outer else None

@@ -28,7 +28,7 @@ from shared.delivery.outcome import (
     recipients_in_transit,
     unknown,
 )
-from shared.delivery.prepare import Prepared, prepare
+from shared.delivery.prepare import Prepared, prepare, without_smtputf8
 from shared.delivery.recorder import Recorder
 from shared.delivery.retry import RetryPolicy
 from shared.mime.bad_email import BadEmail
@@ -191,6 +191,8 @@ class Connection:
             await session.quit()
         if session is None or session.closed:
             session = await self._connect(trip)
+        if session is not None and trip.prepared.envelope.smtputf8 and not session.smtputf8:
+            trip.leave_out_wide_addresses()
         if session is not None and (refusal := _refused_unasked(trip, session)):
             self._record(trip, refusal)
             return None
@@ -219,7 +221,7 @@ class Connection:
         opened = await session.read_envelope()
         verdict = after_envelope(trip.attempt, opened)
         if isinstance(verdict, Fault):
-            self._fault(trip, Trouble(str(verdict.reply)))
+            self._refused(trip, session, verdict)
             return None
         if verdict is not None:
             self._record(trip, verdict)
@@ -253,7 +255,7 @@ class Connection:
             following.written = True
         result = after_message(trip.attempt, opened, reply)
         if isinstance(result, Fault):
-            self._fault(trip, Trouble(str(reply)))
+            self._refused(trip, session, result)
         else:
             self._record(trip, result)
 
@@ -394,6 +396,18 @@ class Connection:
         else:
             self._record(trip, after_loss(trip.attempt, reason))
 
+    def _refused(self, trip: _Trip, session: SmtpSession, fault: Fault) -> None:
+        """Go on over a new session where this one has had its share; else it is the account's."""
+        if not fault.session_alone or session.sent <= int(trip.dot_may_be_written):
+            self._fault(trip, Trouble(str(fault.reply)))
+            return
+        session.close()
+        self._forget_session()
+        if trip.dot_may_be_written or self._line.closed:
+            self._return(trip.prepared.email)
+        else:
+            self._line.put_back(trip.prepared.email)
+
     def _fault(self, trip: _Trip, trouble: Trouble) -> None:
         """The account's trouble, not the email's: it waits again, unharmed.
 
@@ -439,6 +453,12 @@ class _Trip:
     dot_may_be_written: bool = False
     spans: EmailSpans | None = None
     """Where this email leaves a trace."""
+
+    def leave_out_wide_addresses(self) -> None:
+        """Prepare it for a server without SMTPUTF8, if that can be."""
+        if (fitting := without_smtputf8(self.prepared)) is not None:
+            self.prepared = fitting
+            self.attempt = self.attempt._replace(prepared=fitting)
 
     def step(self, name: str) -> None:
         """The next step of its way begins."""

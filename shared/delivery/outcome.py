@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,15 +9,21 @@ from shared.delivery.prepare import Prepared
 from shared.delivery.retry import RetryPolicy
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.recipients import KnownRecipient, RecipientState
+from shared.smtp.classify import classify
 from shared.smtp.connection import Opened
-from shared.smtp.reply import Reply, Scope, Stage, Verdict, classify
+from shared.smtp.reply import Reply, Scope, Stage, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """The server's word is about the account: the email waits, unharmed."""
+    """The server's word is about the account, or this session alone: the email waits, unharmed.
+
+    `session_alone`: a new session may do, if this one has carried anything; otherwise it is the
+    account's.
+    """
 
     reply: Reply
+    session_alone: bool = False
 
 
 class Attempt(NamedTuple):
@@ -35,12 +40,15 @@ def after_envelope(attempt: Attempt, opened: Opened) -> Result | Fault | None:
     """What the replies to the envelope decide; None: the server waits for the message."""
     if not opened.sender.positive:
         return _refused(attempt, opened.sender, Stage.MAIL)
-    if account := _fault_among(opened.recipients):
-        return Fault(account)
-    if whole := _refusal_of_the_message(opened.recipients):
-        return _given_up(attempt, whole)
+    judged = _judged(attempt, opened)
+    if (cut_short := _cut_short(attempt, opened, judged)) is not None:
+        return cut_short
+    if whole := _first(judged, Scope.MESSAGE):
+        return _charged(attempt, *whole)
+    if not opened.accepted and (sender := _first(judged, Scope.SENDER)):
+        return _charged(attempt, *sender)
     if not opened.accepted:
-        return _all_refused(attempt, opened)
+        return _all_refused(attempt, opened, judged)
     if not opened.ready:
         return _refused(attempt, opened.data or opened.recipients[0], Stage.DATA)
     return None
@@ -52,9 +60,9 @@ def recipients_in_transit(attempt: Attempt, opened: Opened) -> tuple[KnownRecipi
     Nothing where all of them share one fate and always did.
     """
     prepared = attempt.prepared
-    if len(opened.accepted) == len(opened.recipients) and not prepared.email.recipients:
+    if len(opened.accepted) == len(prepared.recipients) and not prepared.email.recipients:
         return ()
-    return _with_replies(prepared, opened)
+    return _with_replies(prepared, _judged(attempt, opened))
 
 
 def after_message(attempt: Attempt, opened: Opened, reply: Reply) -> Result | Fault:
@@ -62,9 +70,9 @@ def after_message(attempt: Attempt, opened: Opened, reply: Reply) -> Result | Fa
     known = recipients_in_transit(attempt, opened)
     if reply.positive:
         return _delivered(attempt, opened, _settled(known, RecipientState.SENT), reply)
-    verdict = classify(reply, Stage.BODY)
-    if verdict.scope is Scope.ACCOUNT:
-        return Fault(reply)
+    verdict = classify(reply, Stage.BODY, sender=attempt.prepared.envelope.sender)
+    if fault := _fault(attempt, reply, verdict):
+        return fault
     if verdict.permanent:
         return _given_up(attempt, reply, _settled(known, RecipientState.REFUSED))
     return _later(attempt, reply, _settled(known, RecipientState.PENDING))
@@ -82,44 +90,78 @@ def unknown(attempt: Attempt, reason: str) -> Result:
     return Result(email.number, Outcome.UNKNOWN, attempt.account, reason=text, email_id=email.id)
 
 
-def _fault_among(replies: Sequence[Reply]) -> Reply | None:
-    return next(
-        (reply for reply, verdict in _verdicts(replies) if _is(verdict, Scope.ACCOUNT)), None
-    )
+_Judged = list[tuple[Reply, Verdict | None]]
+"""Each reply to RCPT and what it means; None where the recipient was accepted."""
 
 
-def _refusal_of_the_message(replies: Sequence[Reply]) -> Reply | None:
-    return next(
-        (reply for reply, verdict in _verdicts(replies) if _is(verdict, Scope.MESSAGE)), None
-    )
-
-
-def _is(verdict: Verdict | None, scope: Scope) -> bool:
-    return verdict is not None and verdict.scope is scope
-
-
-def _verdicts(replies: Sequence[Reply]) -> list[tuple[Reply, Verdict | None]]:
-    """Each reply to RCPT and what it means; None where the recipient was accepted."""
-    judged: list[tuple[Reply, Verdict | None]] = []
+def _judged(attempt: Attempt, opened: Opened) -> _Judged:
+    envelope = attempt.prepared.envelope
+    judged: _Judged = []
     accepted = False
-    for reply in replies:
+    for recipient, reply in zip(envelope.recipients, opened.recipients, strict=False):
         accepted = accepted or reply.positive
         verdict = None
         if not reply.positive:
-            verdict = classify(reply, Stage.RCPT, accepted_before=accepted)
+            verdict = classify(
+                reply,
+                Stage.RCPT,
+                recipient=recipient,
+                sender=envelope.sender,
+                accepted_before=accepted,
+            )
         judged.append((reply, verdict))
     return judged
 
 
-def _with_replies(prepared: Prepared, opened: Opened) -> tuple[KnownRecipient, ...]:
+def _first(judged: _Judged, *scopes: Scope) -> tuple[Reply, Verdict] | None:
+    """The first reply that is about one of these."""
+    return next(
+        ((reply, verdict) for reply, verdict in judged if verdict and verdict.scope in scopes), None
+    )
+
+
+def _cut_short(attempt: Attempt, opened: Opened, judged: _Judged) -> Result | Fault | None:
+    """What becomes of an email in the middle of whose recipients the server wants no more of it.
+
+    What it has said to recipients until then counts, and the others are tried again at no cost: a
+    server that hangs up after so many unknown recipients is through with a list some time.
+    """
+    stop = _first(judged, Scope.ACCOUNT, Scope.SESSION)
+    reply = stop[0] if stop else next((one for one in opened.recipients if one.closing), None)
+    if reply is None:
+        return None
+    fault = Fault(reply, session_alone=_first(judged, Scope.ACCOUNT) is None)
+    known = _refusals_kept(attempt.prepared, judged)
+    if known == attempt.prepared.recipients or not (fault.session_alone or reply.closing):
+        return fault
+    again = _result(attempt, Outcome.RETRY, reply, known, reason=_words(reply))
+    return again._replace(wait=0.0, uses_attempt=False)
+
+
+def _refusals_kept(prepared: Prepared, judged: _Judged) -> tuple[KnownRecipient, ...]:
+    """What is known of the recipients when nothing was transmitted: who is refused for good."""
     known = list(prepared.recipients)
-    judged = _verdicts(opened.recipients)
+    for number, (reply, verdict) in zip(prepared.addressed, judged, strict=False):
+        if verdict is not None and verdict.scope is Scope.RECIPIENT and verdict.permanent:
+            known[number] = _refused_by(known[number], reply, verdict)
+    return tuple(known)
+
+
+def _refused_by(recipient: KnownRecipient, reply: Reply, verdict: Verdict) -> KnownRecipient:
+    return recipient._replace(
+        state=RecipientState.REFUSED if verdict.permanent else RecipientState.PENDING,
+        reply=str(reply),
+        bad_address=verdict.suppress,
+    )
+
+
+def _with_replies(prepared: Prepared, judged: _Judged) -> tuple[KnownRecipient, ...]:
+    known = list(prepared.recipients)
     for number, (reply, verdict) in zip(prepared.addressed, judged, strict=True):
         if verdict is None:
             known[number] = known[number]._replace(state=RecipientState.ATTEMPTED, reply=None)
         else:
-            state = RecipientState.REFUSED if verdict.permanent else RecipientState.PENDING
-            known[number] = known[number]._replace(state=state, reply=str(reply))
+            known[number] = _refused_by(known[number], reply, verdict)
     return tuple(known)
 
 
@@ -140,7 +182,7 @@ def _delivered(
     """Accepted; somebody who was refused for now is tried again alone."""
     if not any(one.state is RecipientState.PENDING for one in known):
         return _result(attempt, Outcome.SENT, reply, known, reason=_refusals(known))
-    rest = [verdict for _, verdict in _verdicts(opened.recipients) if verdict is not None]
+    rest = [verdict for _, verdict in _judged(attempt, opened) if verdict is not None]
     if all(verdict.more_recipients_later for verdict in rest if not verdict.permanent):
         # Part of a long list: the rest follows at once, and no attempt is used up.
         again = _result(attempt, Outcome.RETRY, reply, known, reason="the rest of its recipients")
@@ -149,8 +191,8 @@ def _delivered(
     return _later(attempt, Reply(reply.code, refusal, reply.enhanced), known)
 
 
-def _all_refused(attempt: Attempt, opened: Opened) -> Result:
-    known = _with_replies(attempt.prepared, opened)
+def _all_refused(attempt: Attempt, opened: Opened, judged: _Judged) -> Result:
+    known = _with_replies(attempt.prepared, judged)
     waiting = [one for one in known if one.state is RecipientState.PENDING]
     reply = opened.recipients[0]
     if not waiting:
@@ -161,10 +203,25 @@ def _all_refused(attempt: Attempt, opened: Opened) -> Result:
 
 
 def _refused(attempt: Attempt, reply: Reply, stage: Stage) -> Result | Fault:
-    verdict = classify(reply, stage)
-    if verdict.scope is Scope.ACCOUNT:
-        return Fault(reply)
+    verdict = classify(reply, stage, sender=attempt.prepared.envelope.sender)
+    return _charged(attempt, reply, verdict)
+
+
+def _charged(attempt: Attempt, reply: Reply, verdict: Verdict) -> Result | Fault:
+    """What becomes of an email that was refused as a whole."""
+    if fault := _fault(attempt, reply, verdict):
+        return fault
     return _given_up(attempt, reply) if verdict.permanent else _later(attempt, reply, ())
+
+
+def _fault(attempt: Attempt, reply: Reply, verdict: Verdict) -> Fault | None:
+    """Where it is not the email's: what is said of the sender is the account's, unless the email
+    names a sender of its own."""
+    if verdict.scope is Scope.SENDER and not attempt.prepared.names_sender:
+        return Fault(reply)
+    if verdict.scope in (Scope.ACCOUNT, Scope.SESSION):
+        return Fault(reply, session_alone=verdict.scope is Scope.SESSION)
+    return None
 
 
 def _later(attempt: Attempt, reply: Reply, known: tuple[KnownRecipient, ...]) -> Result:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from shared.accounts.directory import Account
-from shared.mime.addresses import Mailbox, envelope_address, parse_recipients, unique
+from shared.mime.addresses import Mailbox, envelope_address, parse_mailbox, parse_recipients, unique
 from shared.mime.bad_email import BadEmail
 from shared.mime.compose import compose
 from shared.mime.looks_like_html import looks_like_html
@@ -17,12 +17,16 @@ from shared.outbox.fetch import ClaimedEmail
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from shared.smtp.connection import Envelope
 
+NO_SMTPUTF8 = "5.6.7 the address is not ASCII, and the mail server does not offer SMTPUTF8"
+
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """An email ready to be sent: `addressed` are those of its recipients who are to get it now.
 
-    The envelope names them in the same order.
+    The envelope names them in the same order. `names_sender`: the email's own row says who it is
+    from, and not its account. `draft`: where the mail server has to offer SMTPUTF8, what to compose
+    the email of for one that does not.
     """
 
     email: ClaimedEmail
@@ -30,6 +34,8 @@ class Prepared:
     envelope: Envelope
     recipients: tuple[KnownRecipient, ...]
     addressed: tuple[int, ...]
+    names_sender: bool = False
+    draft: Draft | None = field(default=None, repr=False)
 
 
 def prepare(
@@ -44,15 +50,12 @@ def prepare(
     Raises BadEmail when no valid email can be made of the row.
     """
     recipients = recipients_of(email)
-    addressed = tuple(
-        number
-        for number, recipient in enumerate(recipients)
-        if recipient.state is RecipientState.PENDING
-    )
+    addressed = _pending(recipients)
     if not addressed:
         raise BadEmail(_why_nobody(recipients))
     attachments = files if document is None else (Attachment(email.filename, document), *files)
-    message = compose(_draft(email, body, account, recipients, attachments))
+    draft = _draft(email, body, account, recipients, attachments)
+    message = compose(draft)
     sender = envelope_address(_sender(email, account).address)
     addresses = [envelope_address(recipients[number].address) for number in addressed]
     envelope = Envelope(
@@ -61,7 +64,64 @@ def prepare(
         size=len(message.content),
         smtputf8=message.smtputf8 or sender.smtputf8 or any(one.smtputf8 for one in addresses),
     )
-    return Prepared(email, message.content, envelope, recipients, addressed)
+    return Prepared(
+        email,
+        message.content,
+        envelope,
+        recipients,
+        addressed,
+        names_sender=_names_sender(email, account),
+        draft=draft if envelope.smtputf8 else None,
+    )
+
+
+def without_smtputf8(prepared: Prepared) -> Prepared | None:
+    """The same email for a mail server that does not offer SMTPUTF8 (RFC 6531).
+
+    A recipient whose address is not ASCII before the @ is refused, alone; the others get it. None
+    where nobody is left, or where the sender has such an address.
+    """
+    recipients = tuple([_refused_if_wide(recipient) for recipient in prepared.recipients])
+    addressed = _pending(recipients)
+    if not addressed or prepared.draft is None:
+        return None
+    try:
+        content = compose(prepared.draft, ascii_only=True).content
+    except BadEmail:
+        return None
+    envelope = prepared.envelope._replace(
+        recipients=tuple(
+            [envelope_address(recipients[number].address).address for number in addressed]
+        ),
+        size=len(content),
+        smtputf8=False,
+    )
+    return replace(
+        prepared,
+        content=content,
+        envelope=envelope,
+        recipients=recipients,
+        addressed=addressed,
+        draft=None,
+    )
+
+
+def _pending(recipients: tuple[KnownRecipient, ...]) -> tuple[int, ...]:
+    return tuple(
+        [
+            number
+            for number, recipient in enumerate(recipients)
+            if recipient.state is RecipientState.PENDING
+        ]
+    )
+
+
+def _refused_if_wide(recipient: KnownRecipient) -> KnownRecipient:
+    if recipient.state is not RecipientState.PENDING:
+        return recipient
+    if not envelope_address(recipient.address).smtputf8:
+        return recipient
+    return recipient._replace(state=RecipientState.REFUSED, reply=NO_SMTPUTF8)
 
 
 def recipients_of(email: ClaimedEmail) -> tuple[KnownRecipient, ...]:
@@ -112,23 +172,25 @@ def _draft(
 
 
 def _sender(email: ClaimedEmail, account: Account) -> Mailbox:
-    """Who it is from: whom the row names, else the account. One that stands in for another sends
-    nothing in a name that is not its own."""
-    if not email.sender or account.reply_to:
-        return account.sender
-    named = parse_recipients(email.sender)
-    return named[0] if named else account.sender
+    """Who it is from: whom the row names, else the account."""
+    return parse_mailbox(email.sender) if _names_sender(email, account) else account.sender
+
+
+def _names_sender(email: ClaimedEmail, account: Account) -> bool:
+    """An account that stands in for another sends nothing in a name that is not its own."""
+    return bool(email.sender and email.sender.strip()) and not account.reply_to
 
 
 def _headers(written: str) -> tuple[tuple[str, str], ...]:
-    """Further fields from the row's JSON object. Raises BadEmail for anything else there."""
+    """Further fields from the row's JSON object; null leaves one out. Raises BadEmail for anything
+    else there."""
     try:
         fields = json.loads(written)
     except ValueError:
         fields = None
     if not isinstance(fields, dict):
         raise BadEmail("dd_Headers is not a JSON object")
-    return tuple([(name, str(value)) for name, value in fields.items()])
+    return tuple([(name, str(value)) for name, value in fields.items() if value is not None])
 
 
 def _mailboxes(recipients: Iterable[KnownRecipient], kind: Kind) -> tuple[Mailbox, ...]:

@@ -11,8 +11,7 @@ from shared.accounts.directory import Account, AccountBook, load_accounts
 from shared.accounts.numbers import number_new_accounts
 from shared.app import Application
 from shared.errors import RowpostError
-from shared.mime.addresses import Mailbox, envelope_address, parse_recipients
-from shared.mime.bad_email import BadAddress
+from shared.mime.addresses import Mailbox, envelope_address, parse_mailbox
 from shared.mime.compose import Draft, Message, compose
 from shared.smtp.connection import AccountFault, ConnectionLost, Envelope, Server, SmtpSession
 from shared.smtp.pump import Pump
@@ -51,7 +50,7 @@ def send_test_email(application: Application, recipient: str, code: str | None =
     The queue is not touched, and a stopped service or a paused account is no obstacle. Raises
     BadAddress, UnknownAccount, AccountUnusable, TrialFailed and DatabaseUnreachable.
     """
-    mailbox = _only_mailbox(recipient)
+    mailbox = parse_mailbox(recipient)
     number_new_accounts(application.database())
     with application.database().read() as connection:
         book = load_accounts(connection, application.secrets, application.settings)
@@ -71,13 +70,6 @@ def send_test_email(application: Application, recipient: str, code: str | None =
         except TimeoutError as error:
             raise TrialFailed("the mail server did not answer in time") from error
     return Trial(message_id, mailbox.address)
-
-
-def _only_mailbox(text: str) -> Mailbox:
-    mailboxes = parse_recipients(text)
-    if len(mailboxes) != 1:
-        raise BadAddress("give one email address")
-    return mailboxes[0]
 
 
 def _chosen(book: AccountBook, code: str | None) -> Account:

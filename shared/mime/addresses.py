@@ -1,4 +1,8 @@
-"""Email addresses: read from lists, compared, and written for the envelope (RFC 5321, 5322, 6531).
+"""Email addresses as people and applications write them: read from lists, and compared.
+
+The one parser for all of them: an HTTP request, a queue's row, an account's sender, the contact
+form. What it takes can be sent; what it refuses it names, with the reason. RFC 5322 3.4 without the
+obsolete forms, but lists may also be split at `;` and names need no quotes.
 
 An address is judged by its form alone. Whether its domain exists is the mail server's business: one
 inside a company may well serve `localhost`, `printers.test` or a single name such as `mailhost`.
@@ -6,19 +10,28 @@ inside a company may well serve `localhost`, `printers.test` or a single name su
 
 from __future__ import annotations
 
-import ipaddress
 import re
+from bisect import bisect
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import NamedTuple
 
+from shared.mime.address_form import (
+    EnvelopeAddress,
+    ascii_domain,
+    envelope_address,
+    header_address,
+    is_plain,
+)
 from shared.mime.bad_email import BadAddress
 
 __all__ = [
     "BadAddress",
     "EnvelopeAddress",
     "Mailbox",
+    "ascii_domain",
     "envelope_address",
+    "header_address",
+    "parse_mailbox",
     "parse_recipients",
     "unique",
 ]
@@ -31,29 +44,28 @@ class Mailbox(NamedTuple):
     name: str = ""
 
 
-class EnvelopeAddress(NamedTuple):
-    """An address as MAIL FROM and RCPT TO want it, the domain in A-labels (RFC 5890).
-
-    `smtputf8`: the part before the @ is not ASCII, so the server must offer SMTPUTF8 (RFC 6531).
-    """
-
-    address: str
-    smtputf8: bool = False
-
-
 def parse_recipients(text: str | None) -> tuple[Mailbox, ...]:
     """The mailboxes of a list split at `;` and `,`, in their order; blank entries are left out.
 
-    Quoted names, angle brackets and comments stay in one piece, and a comment serves as the name
-    where there is no other: `"Doe, Jane" <j@x.org>; b@y.org (Bob)`.
+    Quoted names, angle brackets and comments stay in one piece, and a comment, which is white space
+    otherwise, serves as the name where there is no other: `"Doe, Jane" <j@x.org>; b@y.org (Bob)`.
+    Of a group (`Team: a@x.org, b@x.org;`) the members are taken.
     Raises BadAddress, which names the first entry that is no address.
     """
     if not text:
         return ()
-    if _is_plain(text):
+    if is_plain(text):
         return (Mailbox(text),)
     entries = (entry.strip(_BLANK) for entry in _split(text))
-    return tuple([_mailbox(entry) for entry in entries if entry])
+    return tuple([_mailbox(entry) for entry in entries if not _is_blank(entry)])
+
+
+def parse_mailbox(text: str | None) -> Mailbox:
+    """The one mailbox that stands there. Raises BadAddress if it is none, or several."""
+    mailboxes = parse_recipients(text)
+    if len(mailboxes) != 1:
+        raise BadAddress("give one email address")
+    return mailboxes[0]
 
 
 def unique(*lists: tuple[Mailbox, ...]) -> tuple[tuple[Mailbox, ...], ...]:
@@ -69,143 +81,158 @@ def unique(*lists: tuple[Mailbox, ...]) -> tuple[tuple[Mailbox, ...], ...]:
     )
 
 
-def envelope_address(address: str) -> EnvelopeAddress:
-    """The address for the SMTP envelope. Raises BadAddress where it is none."""
-    return EnvelopeAddress(address) if _is_plain(address) else _international(address)
-
-
 _BLANK = " \t\r\n\xa0"
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SEPARATOR = re.compile("[;,]")
-_GROUPING = re.compile(r'["(<\\]')
-_TOKEN = re.compile(r'\\.|["()<>;,]', re.DOTALL)
+_GROUPING = re.compile(r'["(\\:]')
+_TOKEN = re.compile(r'\\.|["()<>;,:]', re.DOTALL)
+_GROUP_NAME = re.compile(r'\s*+(?:"(?:[^"\\]|\\.)*+"|[^"@<>():])++', re.DOTALL)
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_WIDE_ATOM = _ATOM.replace("[", "[\x80-\U0010ffff", 1)
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
-_LABEL = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
-_DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+_NAME_PIECE = re.compile(rf'{_QUOTED}|[^"]++', re.DOTALL)
+_PLAINLY_NAMED = re.compile(r'([^"<>()]*)<([^"<>()\s]*)>')
+_NAMED = re.compile(rf'(?P<name>(?:{_QUOTED}|[^"<>])*+)<(?P<address>(?:{_QUOTED}|[^"<>])*+)>')
 
-_PLAIN_DOMAIN = re.compile(rf"(?=.{{1,253}}\Z){_DOMAIN}")
-_PLAIN = re.compile(rf"(?=[^@]{{1,64}}@[^@]{{1,253}}\Z){_ATOM}(?:\.{_ATOM})*@{_DOMAIN}")
-_WIDE_LOCAL = re.compile(rf"{_WIDE_ATOM}(?:\.{_WIDE_ATOM})*|{_QUOTED}")
-_NAMED = re.compile(rf'(?:(?P<quoted>{_QUOTED})\s*|(?P<name>[^"<>]*))<(?P<address>[^<>]*)>')
 
-_is_plain = _PLAIN.fullmatch
+def _is_blank(entry: str) -> bool:
+    """Whether nothing stands there, or a comment alone."""
+    return not entry or (entry.startswith("(") and not _without_comments(entry)[0])
+
+
+class _Token(NamedTuple):
+    """A special character, the place after it, and what encloses it: `"`, `<`, a `(` per level of
+    comment, or nothing."""
+
+    character: str
+    end: int
+    inside: str
 
 
 def _split(text: str) -> Iterator[str]:
-    """The entries of a list; nothing is cut inside quotes, comments or angle brackets."""
+    """The entries of a list; nothing is cut inside quotes or comments, nor in a route."""
     if not _GROUPING.search(text):
         yield from _SEPARATOR.split(text)
         return
     start = 0
-    for token, end, inside in _tokens(text):
-        if token in ";," and not inside:
-            yield text[start : end - 1]
-            start = end
+    tokens = list(_tokens(text))
+    semicolons = [token.end for token in tokens if token.character == ";" and not token.inside]
+    for token in tokens:
+        if token.inside:
+            continue
+        if token.character in ";,":
+            yield text[start : token.end - 1]
+            start = token.end
+        elif token.character == ":" and _is_group_name(text[start : token.end - 1]):
+            following = bisect(semicolons, token.end)
+            if following < len(semicolons) and _ends_group(text, semicolons[following]):
+                start = token.end
     yield text[start:]
 
 
-def _tokens(text: str) -> Iterator[tuple[str, int, str]]:
-    """Each special character, the place after it, and what encloses it: `"`, `<`, a `(` per level
-    of comment, or nothing."""
+def _is_group_name(text: str) -> bool:
+    return _GROUP_NAME.fullmatch(_without_comments(text)[0]) is not None
+
+
+def _ends_group(text: str, end: int) -> bool:
+    """Whether the list ends after this `;` or goes on with a comma, as after a group (RFC 5322
+    3.4)."""
+    return text[end : end + 80].lstrip(_BLANK)[:1] in ("", ",", "(")
+
+
+def _tokens(text: str) -> Iterator[_Token]:
     inside = ""
     for match in _TOKEN.finditer(text):
-        token = match.group()
-        if inside == '"':
-            inside = "" if token == '"' else inside
-        elif token == "(":
-            inside += token
+        character = match.group()
+        if inside.endswith('"'):
+            inside = inside[:-1] if character == '"' else inside
         elif inside.endswith("("):
-            inside = inside[:-1] if token == ")" else inside
+            if character in "()":
+                inside = inside + "(" if character == "(" else inside[:-1]
+        elif character in '("':
+            inside += character
         elif inside == "<":
-            inside = "" if token == ">" else inside
-        elif token in '"<':
-            inside = token
-        yield token, match.end(), inside
+            inside = "" if character == ">" else inside
+        elif character == "<":
+            inside = character
+        yield _Token(character, match.end(), inside)
 
 
 def _mailbox(entry: str) -> Mailbox:
-    if _is_plain(entry):
+    if is_plain(entry):
         return Mailbox(entry)
+    plainly_named = _PLAINLY_NAMED.fullmatch(entry)
+    if plainly_named and entry.isprintable() and is_plain(plainly_named[2]):
+        return Mailbox(plainly_named[2], _one_line(plainly_named[1]))
     _require_text(entry)
     written, comment = _without_comments(entry)
     named = _NAMED.fullmatch(written)
-    address = named["address"].strip(_BLANK) if named else written
-    name = (named["name"] or _unquoted(named["quoted"] or "")) if named else ""
+    if named is None and (reason := _why_cut_short(written)):
+        raise BadAddress.of(entry, reason)
+    local, at, domain = (named["address"] if named else written).strip(_BLANK).rpartition("@")
+    # RFC 5322 3.4.1: white space may stand around the @, and only there.
+    address = local.rstrip(_BLANK) + at + domain.lstrip(_BLANK)
     try:
         envelope_address(address)
-    except BadAddress:
-        raise _bad(entry) from None
-    return Mailbox(address, " ".join((name or comment).split()))
+    except BadAddress as error:
+        raise BadAddress.of(entry, error.reason) from None
+    return Mailbox(address, (_name(named["name"]) if named else "") or _one_line(comment))
 
 
 def _without_comments(entry: str) -> tuple[str, str]:
-    """The entry without its comments (RFC 5322 3.2.2), and the text of the last one."""
+    """The entry with a space in place of each comment (RFC 5322 3.2.2), and the last one's text."""
     if "(" not in entry:
         return entry, ""
     kept, comment, start, level = "", "", 0, 0
-    for _, end, inside in _tokens(entry):
-        deeper = inside.count("(")
+    for token in _tokens(entry):
+        deeper = token.inside.count("(")
         if deeper and not level:
-            kept, start = kept + entry[start : end - 1], end
+            kept, start = kept + entry[start : token.end - 1] + " ", token.end
         elif level and not deeper:
-            comment, start = entry[start : end - 1], end
+            comment, start = entry[start : token.end - 1], token.end
         level = deeper
     if level:
-        raise _bad(entry, "a comment in it has no end")
+        raise BadAddress.of(entry, "a comment in it has no end")
     return (kept + entry[start:]).strip(_BLANK), _ESCAPED.sub(r"\1", comment)
 
 
-def _unquoted(text: str) -> str:
-    return _ESCAPED.sub(r"\1", text[1:-1])
+def _name(phrase: str) -> str:
+    """What the words before an address say: quoted ones without their quotes (RFC 5322 3.2.5)."""
+    pieces = _NAME_PIECE.findall(phrase)
+    return _one_line(
+        "".join(
+            [_ESCAPED.sub(r"\1", piece[1:-1]) if piece[0] == '"' else piece for piece in pieces]
+        )
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _why_cut_short(written: str) -> str | None:
+    """What has no end, or no beginning, in an entry that is not of the form `name <address>`."""
+    inside, last = "", ""
+    for token in _tokens(written):
+        inside = token.inside
+        last = token.character if not inside else last
+    if inside.endswith('"'):
+        return "a quote in it has no end"
+    if inside.endswith("<"):
+        return "its < has no >"
+    if last == ">":
+        ends = written.rstrip(_BLANK).endswith(">")
+        return "it has < or > where none may stand" if ends else "something follows its >"
+    return None
 
 
 def _require_text(entry: str) -> None:
     if "\r" in entry or "\n" in entry:
-        raise _bad(entry, "it holds a line break")
-    if not entry.isprintable() and _CONTROL.search(entry):
-        raise _bad(entry, "it holds a character that no address may hold")
-
-
-@lru_cache(maxsize=4096)
-def _international(address: str) -> EnvelopeAddress:
-    """An address beyond plain ASCII `atom@domain`: other scripts, a quoted part, an IP address."""
-    local, _, domain = address.rpartition("@")
-    if not address.isprintable() or not _WIDE_LOCAL.fullmatch(local) or len(local.encode()) > 64:
-        raise _bad(address)
-    ascii_domain = _literal(domain) if domain.startswith("[") else _a_labels(domain)
-    if ascii_domain is None:
-        raise _bad(address)
-    return EnvelopeAddress(f"{local}@{ascii_domain}", smtputf8=not local.isascii())
-
-
-def _literal(domain: str) -> str | None:
-    """`[192.0.2.1]` or `[IPv6:2001:db8::1]` (RFC 5321 4.1.3)."""
-    if not domain.endswith("]"):
-        return None
-    written = domain[1:-1]
-    try:
-        if written[:5].lower() == "ipv6:":
-            ipaddress.IPv6Address(written[5:])
-        else:
-            ipaddress.IPv4Address(written)
-    except ValueError:
-        return None
-    return domain
-
-
-def _a_labels(domain: str) -> str | None:
-    if not domain.isascii():
-        import idna
-
-        try:
-            domain = idna.encode(domain, uts46=True).decode()
-        except UnicodeError:
-            return None
-    return domain if _PLAIN_DOMAIN.fullmatch(domain) else None
+        raise BadAddress.of(entry, "it holds a line break")
+    if not entry.isprintable() and (found := _CONTROL.search(entry)):
+        raise BadAddress.of(
+            entry, f"no address may hold U+{ord(found[0]):04X} (character {found.start() + 1})"
+        )
 
 
 def _is_new(mailbox: Mailbox, seen: set[str]) -> bool:
@@ -215,8 +242,3 @@ def _is_new(mailbox: Mailbox, seen: set[str]) -> bool:
         return False
     seen.add(key)
     return True
-
-
-def _bad(entry: str, reason: str = "") -> BadAddress:
-    shown = repr(entry if len(entry) <= 60 else entry[:57] + "...")
-    return BadAddress(f"{shown} is not an email address" + (f": {reason}" if reason else ""))

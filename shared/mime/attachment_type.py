@@ -16,6 +16,7 @@ _BEGINNINGS = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),
+    (b"{\\rtf", "application/rtf"),
     (b"PK\x03\x04", _ZIP),
 )
 _EXTENSIONS = {
@@ -23,9 +24,11 @@ _EXTENSIONS = {
     "image/png": ".png",
     "image/jpeg": ".jpg",
     "image/gif": ".gif",
+    "image/webp": ".webp",
+    "application/rtf": ".rtf",
     _ZIP: ".zip",
 }
-_OFFICE = {
+_PACKED = {
     ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
@@ -36,9 +39,43 @@ _OFFICE = {
     ".ods": "application/vnd.oasis.opendocument.spreadsheet",
     ".odp": "application/vnd.oasis.opendocument.presentation",
     ".epub": "application/epub+zip",
+    ".pkpass": "application/vnd.apple.pkpass",
+    ".vsdx": "application/vnd.ms-visio.drawing.main+xml",
+    ".xlsb": "application/vnd.ms-excel.sheet.binary.macroenabled.12",
     ".jar": "application/java-archive",
+    ".kmz": "application/vnd.google-earth.kmz",
 }
-_PACKED = frozenset(_OFFICE.values())
+# What Python's own list lacks, or calls otherwise from version to version.
+_FURTHER = {
+    ".7z": "application/x-7z-compressed",
+    ".avif": "image/avif",
+    ".dxf": "image/vnd.dxf",
+    ".flac": "audio/flac",
+    ".geojson": "application/geo+json",
+    ".gpx": "application/gpx+xml",
+    ".heic": "image/heic",
+    ".ics": "text/calendar",
+    ".js": "text/javascript",
+    ".kml": "application/vnd.google-earth.kml+xml",
+    ".log": "text/plain",
+    ".m4a": "audio/mp4",
+    ".md": "text/markdown",
+    ".msg": "application/vnd.ms-outlook",
+    ".ogg": "audio/ogg",
+    ".p7m": "application/pkcs7-mime",
+    ".p7s": "application/pkcs7-signature",
+    ".rar": "application/vnd.rar",
+    ".rtf": "application/rtf",
+    ".vcf": "text/vcard",
+    ".webp": "image/webp",
+    ".yaml": "application/yaml",
+    ".yml": "application/yaml",
+}
+_COMPRESSED = {
+    "gzip": "application/gzip",
+    "bzip2": "application/x-bzip2",
+    "xz": "application/x-xz",
+}
 _SEPARATORS = re.compile(r"[/\\]")
 
 
@@ -51,33 +88,38 @@ def filename(attachment: Attachment) -> str:
 
 
 def content_type(attachment: Attachment) -> str:
-    """The type it was given, or the one that its first bytes tell, or its name.
+    """The type it was given, without parameters, or what its first bytes tell, or its name.
 
     `message/*` and `multipart/*` become octets: base64 is forbidden for them (RFC 2046 5.1, 5.2).
     """
-    found = attachment.content_type or _detected(attachment.content, attachment.filename or "")
+    given = (attachment.content_type or "").partition(";")[0].rstrip()
+    found = given or _detected(attachment.content, attachment.filename or "")
     return _UNKNOWN if found.lower().startswith(("message/", "multipart/")) else found
 
 
 def _detected(content: bytes, name: str) -> str:
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp"
     by_content = next((kind for start, kind in _BEGINNINGS if content.startswith(start)), None)
     if by_content and by_content != _ZIP:
         return by_content
     by_name = _by_name(name)
     if by_content == _ZIP:
-        return by_name if by_name in _PACKED else _ZIP
+        return by_name if by_name in _PACKED.values() else _ZIP
     return by_name
 
 
 def _by_name(name: str) -> str:
     kind, compression = _known_types().guess_type(f"file:{name}")
-    return _UNKNOWN if kind is None or compression else kind
+    if compression:
+        return _COMPRESSED.get(compression, _UNKNOWN)
+    return kind or _UNKNOWN
 
 
 @cache
 def _known_types() -> MimeTypes:
-    """Python's own list with the office formats, and not the machine's: the same everywhere."""
+    """Python's own list with ours, and not the machine's: the same everywhere."""
     known = MimeTypes()
-    for extension, kind in _OFFICE.items():
+    for extension, kind in (_PACKED | _FURTHER).items():
         known.add_type(kind, extension)
     return known

@@ -10,4 +10,14 @@ class BadEmail(RowpostError):
 
 
 class BadAddress(BadEmail):
-    """An entry that is no email address; the text names it."""
+    """An entry that is no email address; the text names it, and `reason` alone says why."""
+
+    def __init__(self, text: str, reason: str = "") -> None:
+        super().__init__(text)
+        self.reason = reason or text
+
+    @classmethod
+    def of(cls, entry: str, reason: str) -> BadAddress:
+        """The error for an entry of a list, shown as far as a line has room for it."""
+        shown = repr(entry if len(entry) <= 60 else entry[:57] + "...")
+        return cls(f"{shown} is not an email address: {reason}", reason)

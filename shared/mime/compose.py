@@ -1,8 +1,7 @@
 """Composing: an email's draft becomes the octets that go over the wire (RFC 5322, RFC 2045).
 
-Our own encoder writes what nearly every email is: a text, HTML, or both, with the pictures that the
-HTML shows and any files beside it. The standard library's EmailMessage does the rest. Both give
-messages that parse to the same thing.
+A text, HTML, or both, with the pictures that the HTML shows and any files beside it. The standard
+library's EmailMessage writes the same many times slower.
 """
 
 from __future__ import annotations
@@ -12,51 +11,37 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from io import BytesIO
 from itertools import chain
-from urllib.parse import quote
 
 from shared.mime import attachment_type
+from shared.mime.attachment_parameters import (
+    filename_parameter,
+    given_parameters,
+    name_parameter,
+)
 from shared.mime.bad_email import BadEmail
 from shared.mime.headers import header
-from shared.mime.library_content import library_content
 from shared.mime.message import Attachment, Draft, Message
 from shared.mime.transfer_encoding import encode_base64, encode_text
 from shared.mime.validate import check
 
-__all__ = ["Attachment", "BadEmail", "Draft", "Message", "compose", "compose_with_library"]
+__all__ = ["Attachment", "BadEmail", "Draft", "Message", "compose"]
 
-_LONGEST_FILENAME = 60
 _BOUNDARY_KEY = secrets.token_bytes(32)
 
 Pieces = Iterable[bytes]
 """A part's own header and content, written one after the other into the message."""
 
 
-def compose(draft: Draft) -> Message:
-    """The draft as a message. Raises BadEmail if no valid email can be made of it."""
+def compose(draft: Draft, *, ascii_only: bool = False) -> Message:
+    """The draft as a message. Raises BadEmail if no valid email can be made of it.
+
+    `ascii_only`: for a mail server that does not offer SMTPUTF8 (see `header`).
+    """
     check(draft)
-    if any(map(_is_unusual, draft.attachments)):
-        return _message(draft, [library_content(draft)])
-    return _message(draft, _content(draft))
-
-
-def compose_with_library(draft: Draft) -> Message:
-    """The same for any draft, many times slower."""
-    check(draft)
-    return _message(draft, [library_content(draft)])
-
-
-def _is_unusual(attachment: Attachment) -> bool:
-    """Whether only the library knows how to write it."""
-    return (
-        ";" in (attachment.content_type or "") or len(attachment.filename or "") > _LONGEST_FILENAME
-    )
-
-
-def _message(draft: Draft, content: Pieces) -> Message:
-    head = header(draft)
+    head = header(draft, ascii_only=ascii_only)
     octets = BytesIO()
     octets.write(head.encode())
-    octets.writelines(content)
+    octets.writelines(_content(draft))
     return Message(octets.getvalue(), smtputf8=not head.isascii())
 
 
@@ -95,22 +80,23 @@ def _text(subtype: str, text: str) -> Pieces:
 
 
 def _attachment(attachment: Attachment, disposition: str) -> Pieces:
+    """A file. Its name stands in both fields: old readers look at the first, others at the second.
+
+    A PDF or a picture goes as `attachment` even where a reader could show it: Apple's Mail shows
+    what is `inline` in the text, and some readers then have nothing to save.
+    """
+    name = attachment_type.filename(attachment)
+    content_type = attachment_type.content_type(attachment)
+    described = ";\r\n ".join([content_type, name_parameter(name), *given_parameters(attachment)])
     content_id = f"Content-ID: <{attachment.content_id}>\r\n" if attachment.content_id else ""
     head = (
-        f"Content-Type: {attachment_type.content_type(attachment)}\r\n"
+        f"Content-Type: {described}\r\n"
         "Content-Transfer-Encoding: base64\r\n"
         f"Content-Disposition: {disposition};\r\n"
-        f" {_filename_parameter(attachment_type.filename(attachment))}\r\n"
+        f" {filename_parameter(name)}\r\n"
         f"{content_id}\r\n"
     )
     return chain((head.encode(),), encode_base64(attachment.content))
-
-
-def _filename_parameter(filename: str) -> str:
-    """In quotes, or by RFC 2231 where it is not ASCII."""
-    if filename.isascii():
-        return 'filename="' + filename.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    return f"filename*=utf-8''{quote(filename, safe='')}"
 
 
 def _multipart(subtype: str, draft: Draft, parts: list[Pieces], parameters: str = "") -> Pieces:

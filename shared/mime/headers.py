@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 
-from shared.mime.addresses import Mailbox, envelope_address
+from shared.mime.addresses import Mailbox, envelope_address, header_address
+from shared.mime.bad_email import BadAddress
 from shared.mime.encoded_words import LINE_BREAK, encoded_words, looks_encoded
 from shared.mime.message import Draft
 
@@ -20,23 +21,28 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_
 _TO_BE_ESCAPED = re.compile(r'["\\]')
 
 
-def header(draft: Draft) -> str:
+def header(draft: Draft, *, ascii_only: bool = False) -> str:
     """All fields but those that describe the content (`Content-*`), each ended by CRLF.
 
     Text is ASCII throughout (RFC 2047); only an address whose part before the @ is not stays as it
-    is (RFC 6532). Raises BadAddress.
+    is (RFC 6532). `ascii_only`: a recipient with such an address is named without one, and a sender
+    can't have one. Raises BadAddress.
     """
+    write = _mailbox
+    if ascii_only:
+        _require_ascii(draft.sender, *draft.reply_to)
+        write = _mailbox_in_ascii
     fields = [
         _date(_seconds(draft.date)),
         _sender(draft.sender),
-        _mailboxes("To", draft.to) if draft.to else "To: undisclosed-recipients:;\r\n",
+        _mailboxes("To", draft.to, write) if draft.to else "To: undisclosed-recipients:;\r\n",
         _text("Subject", draft.subject),
         f"Message-ID: {draft.message_id}\r\nAuto-Submitted: auto-generated\r\n",
     ]
     if draft.cc:
-        fields.append(_mailboxes("Cc", draft.cc))
+        fields.append(_mailboxes("Cc", draft.cc, write))
     if draft.reply_to:
-        fields.append(_mailboxes("Reply-To", draft.reply_to))
+        fields.append(_mailboxes("Reply-To", draft.reply_to, _mailbox))
     for name, value in draft.headers:
         fields.append(_text(name, value, longest_word=_LONGEST_WORD))
     fields.append("MIME-Version: 1.0\r\n")
@@ -54,7 +60,7 @@ def _date(seconds: int) -> str:
 
 @lru_cache(maxsize=256)
 def _sender(sender: Mailbox) -> str:
-    return _mailboxes("From", (sender,))
+    return _mailboxes("From", (sender,), _mailbox)
 
 
 def _text(name: str, value: str, longest_word: int = 0) -> str:
@@ -87,8 +93,8 @@ def _folded(words: Iterable[str]) -> Iterator[str]:
         column += len(word)
 
 
-def _mailboxes(name: str, mailboxes: tuple[Mailbox, ...]) -> str:
-    first, *others = [_mailbox(mailbox) for mailbox in mailboxes]
+def _mailboxes(name: str, mailboxes: tuple[Mailbox, ...], write: Callable[[Mailbox], str]) -> str:
+    first, *others = [write(mailbox) for mailbox in mailboxes]
     line = f"{name}: {first}"
     if not others:
         return line + "\r\n"
@@ -112,12 +118,26 @@ def _last_line(text: str) -> int:
 
 
 def _mailbox(mailbox: Mailbox) -> str:
-    address = envelope_address(mailbox.address).address
     if not mailbox.name:
-        return address
+        return header_address(mailbox.address)
+    address = envelope_address(mailbox.address).address
     name = _phrase(mailbox.name)
     fits = _last_line(name) + len(address) + len("Reply-To:  <>,") <= _WIDTH
     return f"{name} <{address}>" if fits else f"{name}{LINE_BREAK}<{address}>"
+
+
+def _mailbox_in_ascii(mailbox: Mailbox) -> str:
+    """In place of a mailbox that ASCII can't write a group without members, named as it (RFC 6857
+    3.1.8)."""
+    if not envelope_address(mailbox.address).smtputf8:
+        return _mailbox(mailbox)
+    return f"{encoded_words(f'{mailbox.name} {mailbox.address}'.strip(), _LONGEST_NAME)} :;"
+
+
+def _require_ascii(*mailboxes: Mailbox) -> None:
+    for mailbox in mailboxes:
+        if envelope_address(mailbox.address).smtputf8:
+            raise BadAddress.of(mailbox.address, "this mail server takes ASCII alone before the @")
 
 
 def _phrase(name: str) -> str:

@@ -14,11 +14,11 @@ def check(draft: Draft) -> None:
     Nothing that ends a header line gets through, so no value can add a header of its own. A tab
     counts as a space. Addresses are checked where they are written into the header.
     """
-    _require_text("the subject", draft.subject)
-    _require_text("the sender's name", draft.sender.name)
+    require_line("the subject", draft.subject)
+    require_line("the sender's name", draft.sender.name)
     for mailbox in (*draft.to, *draft.cc, *draft.reply_to):
         if mailbox.name:
-            _require_text("the name of a recipient", mailbox.name)
+            require_line("the name of a recipient", mailbox.name)
     if not _MESSAGE_ID.fullmatch(draft.message_id):
         raise BadEmail("the Message-ID is not of the form <left@right>")
     for name, value in draft.headers:
@@ -27,6 +27,18 @@ def check(draft: Draft) -> None:
         _require_attachment(attachment)
     _require_unicode("the text", draft.text)
     _require_unicode("the HTML", draft.html)
+
+
+def require_line(what: str, value: str) -> None:
+    """Raise BadEmail, which names `what` it is, for text that does not fit into one line."""
+    if value.isprintable():
+        return
+    if _LINE_BREAK.search(value):
+        raise BadEmail(f"{what} holds a line break")
+    if _CONTROL.search(value):
+        raise BadEmail(f"{what} holds a control character")
+    if _SURROGATE.search(value):
+        raise BadEmail(f"{what} is not valid Unicode")
 
 
 _LINE_BREAK = re.compile("[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]")
@@ -43,17 +55,6 @@ _OWN_HEADERS = frozenset(
 )
 
 
-def _require_text(what: str, value: str) -> None:
-    if value.isprintable():
-        return
-    if _LINE_BREAK.search(value):
-        raise BadEmail(f"{what} holds a line break")
-    if _CONTROL.search(value):
-        raise BadEmail(f"{what} holds a control character")
-    if _SURROGATE.search(value):
-        raise BadEmail(f"{what} is not valid Unicode")
-
-
 def _require_unicode(what: str, body: str | None) -> None:
     if body and not body.isascii() and _SURROGATE.search(body):
         raise BadEmail(f"{what} is not valid Unicode")
@@ -64,11 +65,11 @@ def _require_header(name: str, value: str) -> None:
         raise BadEmail(f"{name[:76]!r} is not the name of a header")
     if name.lower() in _OWN_HEADERS or name.lower().startswith("content-"):
         raise BadEmail(f"the header {name} is not for the caller to set")
-    _require_text(f"the header {name}", value)
+    require_line(f"the header {name}", value)
 
 
 def _require_attachment(attachment: Attachment) -> None:
-    _require_text("the name of an attachment", attachment.filename or "")
+    require_line("the name of an attachment", attachment.filename or "")
     if attachment.content_type and not _CONTENT_TYPE.fullmatch(attachment.content_type):
         raise BadEmail("the content type of an attachment is not of the form type/subtype")
     if attachment.content_id and not _CONTENT_ID.fullmatch(attachment.content_id):

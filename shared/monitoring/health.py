@@ -15,6 +15,7 @@ from shared.background import NoAnswerYet, Watch
 from shared.database import probe
 from shared.database.engine import driver_of
 from shared.database.errors import DatabaseUnreachable, SchemaBehind
+from shared.database.server_options import DelayedDurabilityForced, read_server_options
 from shared.errors import RowpostError
 from shared.monitoring.queue_snapshot import Overview
 
@@ -24,7 +25,13 @@ if TYPE_CHECKING:
 Status = Literal["healthy", "degraded", "unhealthy"]
 
 TIMER_STALE_AFTER = timedelta(minutes=3)
-AWAY = (DatabaseUnreachable, SchemaBehind, NoAnswerYet, SQLAlchemyError)
+AWAY = (
+    DatabaseUnreachable,
+    SchemaBehind,
+    DelayedDurabilityForced,
+    NoAnswerYet,
+    SQLAlchemyError,
+)
 """What is raised where a look at the database comes to nothing."""
 _PROBE_SECONDS = 2.0
 MOST_HELD_CODES = 20
@@ -56,6 +63,8 @@ class Health:
     accounts: Accounts | None
     trust_problem: str | None = None
     """What keeps tokens of another service, which the settings trust, from being accepted."""
+    option_problems: tuple[str, ...] = ()
+    """Options of the database that an administrator should change, and how."""
 
     @property
     def status(self) -> Status:
@@ -85,6 +94,7 @@ class Health:
             "trust in another service": self.trust_problem,
         }
         yield from (f"The {part}: {problem}" for part, problem in parts.items() if problem)
+        yield from self.option_problems
         if self.timer_is_stale:
             yield "The timer has not come by for more than 3 minutes: is the app running?"
         if self.overview is not None:
@@ -100,6 +110,7 @@ class HealthCheck:
         self._application = application
         self._overview = overview
         self._accounts = Watch(self._look_at_accounts, "accounts")
+        self._options = Watch(self._look_at_options, "database options")
         self._why_closed = Watch(self._probe, "database probe")
         self._storage = Watch(self._look_at_storage, "storage")
 
@@ -118,6 +129,7 @@ class HealthCheck:
             storage_problem=self._storage_problem(),
             accounts=self._accounts_if(overview is not None),
             trust_problem=here.foreign_tokens.problem(),
+            option_problems=self._options_if(overview is not None),
         )
 
     def _look_at_database(self) -> tuple[Overview | None, str | None]:
@@ -150,6 +162,19 @@ class HealthCheck:
             return self._accounts.ask()
         except (RowpostError, SQLAlchemyError):
             return None
+
+    def _options_if(self, answers: bool) -> tuple[str, ...]:
+        if not answers:
+            return ()
+        try:
+            return self._options.ask()
+        except (RowpostError, SQLAlchemyError):
+            return ()
+
+    def _look_at_options(self) -> tuple[str, ...]:
+        with self._application.database().read() as connection:
+            options = read_server_options(connection)
+        return tuple(options.problems) if options else ()
 
     def _look_at_storage(self) -> None:
         self._application.tokens.check()

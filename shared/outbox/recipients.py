@@ -40,13 +40,17 @@ class RecipientState(StrEnum):
 
 
 class KnownRecipient(NamedTuple):
-    """One recipient of one email and what is known of it. `address` may carry no display name."""
+    """One recipient of one email and what is known of it. `address` may carry no display name.
+
+    `bad_address`: a reply about this very address has just refused it for good (5.1.x).
+    """
 
     kind: Kind
     address: str
     name: str = ""
     state: RecipientState = RecipientState.PENDING
     reply: str | None = None
+    bad_address: bool = False
 
 
 _KNOWN = (

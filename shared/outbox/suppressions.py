@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -27,8 +26,6 @@ from shared.outbox.recipients import KnownRecipient, RecipientState
 KEPT_DAYS = 30
 _BATCH = 500
 _REASON_WIDTH = 500
-# RFC 3463, 3.2: the recipient's address or system is wrong; X.1.7 and X.1.8 are about the sender's.
-_NO_SUCH_ADDRESS = re.compile(r"5\d\d 5\.1\.(?:0|1|2|3|6|10)\b")
 
 
 class Suppression(NamedTuple):
@@ -73,9 +70,9 @@ FORGET_OVER = delete(suppressions).where(
 def suppress_refused(
     connection: Connection, email_id: int, recipients: Iterable[KnownRecipient]
 ) -> None:
-    """Spare those of an email's recipients whose address was refused for good (5.1.x)."""
+    """Spare those of an email's recipients whose own address was refused for good."""
     for one in recipients:
-        if one.state is RecipientState.REFUSED and _NO_SUCH_ADDRESS.match(one.reply or ""):
+        if one.state is RecipientState.REFUSED and one.bad_address:
             reason = cut(one.reply or "", _REASON_WIDTH)
             values = {"address": _key(one.address), "reason": reason, "email_id": email_id}
             if not changed(connection, AGAIN, values):

@@ -19,6 +19,7 @@ from time import monotonic
 from typing import NamedTuple
 
 from shared.errors import RowpostError
+from shared.mime.address_form import envelope_address
 from shared.mime.bad_email import BadAddress, BadEmail
 from shared.smtp.opening import (
     AccountFault,
@@ -342,15 +343,12 @@ def _size_limit(parameter: str | None) -> int | None:
     return int(parameter) or None
 
 
-# Whatever could end an address, the command or the line.
-_UNSAFE = re.compile("[\0-\x20\x7f-\xa0<>\u2028\u2029]")
 _NOT_XTEXT = re.compile(rb"[^!-*,-<>-~]")
 
 
 def _path(address: str) -> str:
-    if not address or _UNSAFE.search(address):
-        raise BadAddress(f"{address[:320]!r} cannot be used as an address")
-    return f"<{address}>"
+    """Nothing that could end the address, the command or the line gets through here."""
+    return f"<{envelope_address(address).address}>"
 
 
 def _xtext(text: str) -> str:

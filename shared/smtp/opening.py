@@ -15,6 +15,8 @@ from time import monotonic
 from typing import TypeVar
 
 from shared.errors import RowpostError
+from shared.mime.addresses import BadAddress, ascii_domain
+from shared.smtp.ehlo_name import ehlo_names
 from shared.smtp.oauth import AccessTokens, TokenUnavailable
 from shared.smtp.reply import ProtocolError, Reply, Stage
 from shared.smtp.reply_parser import ReplyReader
@@ -22,6 +24,10 @@ from shared.smtp.reply_parser import ReplyReader
 T = TypeVar("T")
 
 _CHUNK = 64 * 1024
+# The name was refused, not the command: 550 and 554 by policy, the others as syntax.
+_NAME_REFUSED = frozenset({501, 504, 550, 553, 554})
+# Servers that offer PLAIN and then do not know it; 504 is RFC 4954's word for that.
+_OFFERED_IN_VAIN = frozenset({502, 504, 553})
 _SHORTEST_WAIT = 0.001
 
 
@@ -41,7 +47,7 @@ class Server:
     connect_timeout: for the connection, and again for the greeting.
     command_timeout: for each reply, and for each part of an email to be written.
     reply_timeout: for the reply to the final dot.
-    client_name: what EHLO says; this end's address where it is not given (RFC 5321 4.1.3).
+    ehlo_name: what EHLO says; this machine's name where it is not given (see `ehlo_names`).
     ca_file: certificates to trust in place of the system's.
     tokens: log in by access token (XOAUTH2) instead of a password.
     """
@@ -55,7 +61,7 @@ class Server:
     connect_timeout: float = 30
     command_timeout: float = 60
     reply_timeout: float = 300
-    client_name: str | None = None
+    ehlo_name: str | None = None
     ca_file: str | None = None
     tokens: AccessTokens | None = field(default=None, repr=False)
 
@@ -103,7 +109,7 @@ def _opened(server: Server, steps: Callable[[_Opening], T], hear: Hear | None = 
     opening = _Opening(server, hear)
     try:
         return steps(opening)
-    except (OSError, ProtocolError, ValueError, OverflowError) as error:
+    except (OSError, ProtocolError, BadAddress, ValueError, OverflowError) as error:
         opening.close()
         raise AccountFault(_reason(error, opening.stage), opening.stage) from error
     except BaseException:
@@ -116,7 +122,7 @@ class _Opening(smtplib.SMTP):
 
     def __init__(self, server: Server, hear: Hear | None = None) -> None:
         # A name that is given, though not the right one yet, keeps smtplib from asking the DNS.
-        super().__init__(local_hostname=server.client_name or "")
+        super().__init__(local_hostname="")
         self._server = server
         self._hear = hear
         self._reply_timeout = server.connect_timeout
@@ -170,11 +176,10 @@ class _Opening(smtplib.SMTP):
             raise AccountFault(f"cannot log in: the account has no {missing}", Stage.LOGIN)
 
     def _connect(self) -> None:
-        address = (self._server.host, self._server.port)
+        address = (_host(self._server.host), self._server.port)
         plain = socket.create_connection(address, self._server.connect_timeout)
         self._use(plain)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.local_hostname = self.local_hostname or _address_literal(plain)
         if self._server.tls is TlsMode.IMPLICIT:
             self._secure()
             self.stage = Stage.CONNECT
@@ -185,7 +190,12 @@ class _Opening(smtplib.SMTP):
 
     def _introduce(self) -> None:
         self.stage = Stage.EHLO
-        self.ehlo()
+        own_address = self._socket.getsockname()[0].partition("%")[0]
+        for name in ehlo_names(self._server.ehlo_name, socket.gethostname(), own_address):
+            self.local_hostname = name
+            self.ehlo()
+            if self._reply.code not in _NAME_REFUSED:
+                break
         if self._reply.permanent:
             self.helo()
         self._require_positive("greeting refused")
@@ -205,7 +215,7 @@ class _Opening(smtplib.SMTP):
         """Go on in TLS. The new reader knows nothing of what came in clear text (RFC 3207 4.2)."""
         self.stage = Stage.STARTTLS
         context = _tls_context(self._server.ca_file)
-        secured = context.wrap_socket(self._socket, server_hostname=self._server.host)
+        secured = context.wrap_socket(self._socket, server_hostname=_host(self._server.host))
         self._use(secured)
         self._tell(f"{secured.version()}, and the certificate is good")
 
@@ -221,9 +231,9 @@ class _Opening(smtplib.SMTP):
         offered = self.esmtp_features.get("auth", "").upper().split()
         if "PLAIN" in offered:
             self.docmd("AUTH", f"PLAIN {plain}")
-        elif "LOGIN" in offered:
+        if "LOGIN" in offered and ("PLAIN" not in offered or self._reply.code in _OFFERED_IN_VAIN):
             self._log_in_by_steps("AUTH LOGIN", name, word)
-        else:
+        elif "PLAIN" not in offered:
             raise AccountFault(
                 "cannot log in: the server offers neither PLAIN nor LOGIN", self.stage
             )
@@ -288,9 +298,9 @@ def _tls_context(ca_file: str | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_file)
 
 
-def _address_literal(sock: socket.socket) -> str:
-    address = sock.getsockname()[0].partition("%")[0]
-    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+def _host(name: str) -> str:
+    """A host's name in A-labels (UTS 46; Python's own encoding is that of 2003), or its address."""
+    return name if name.isascii() else ascii_domain(name)
 
 
 def _base64(text: str) -> str:
@@ -339,4 +349,4 @@ def _cause(error: Exception) -> str:
         case OSError():
             return error.strerror or "network error"
         case _:
-            return "the account's host, port or client name is not valid"
+            return "the account's host, port or name for EHLO is not valid"

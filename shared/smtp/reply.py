@@ -1,7 +1,6 @@
-"""What a mail server's reply means: decided on its digits and its enhanced status code.
+"""A mail server's reply (RFC 5321 4.2, RFC 3463), and the words for what it means.
 
-RFC 5321 (replies), RFC 3463 (enhanced status codes), and what large providers are known to answer.
-The text is kept for people. It decides only where a provider says two things with one code.
+`classify` tells what it means.
 """
 
 from __future__ import annotations
@@ -74,9 +73,14 @@ class Stage(StrEnum):
 
 
 class Scope(Enum):
-    """What a refusal is about."""
+    """Whom a refusal is about: the party that it is charged to."""
 
+    SESSION = auto()
+    """This connection alone: the email goes on over a new one, at no cost. Bounded by what the
+    session has done: one that has carried nothing is not at its limit."""
     RECIPIENT = auto()
+    SENDER = auto()
+    """The sender's address: the email's own, if its row names one, else the account's."""
     MESSAGE = auto()
     ACCOUNT = auto()
 
@@ -92,84 +96,6 @@ class Verdict:
     permanent: bool
     suppress: bool = False
     more_recipients_later: bool = False
-
-
-def classify(reply: Reply, stage: Stage, *, accepted_before: bool = False) -> Verdict:
-    """What a reply that is no acceptance means.
-
-    A refusal of MAIL says what became of the transaction; the replies to its RCPT and DATA then
-    mean nothing.
-
-    `accepted_before`: a recipient of the same transaction was accepted before this one; only then
-    can RCPT be answered "too many recipients", or a new transaction would go on for ever.
-    """
-    if stage in _BEFORE_MAIL or _is_about_the_account(reply, stage):
-        return Verdict(Scope.ACCOUNT, permanent=False)
-    if stage is Stage.RCPT:
-        return _of_recipient(reply, accepted_before=accepted_before)
-    return Verdict(Scope.MESSAGE, permanent=reply.permanent)
-
-
-_BEFORE_MAIL = frozenset({Stage.CONNECT, Stage.EHLO, Stage.STARTTLS, Stage.LOGIN})
-# The login (RFC 4954), and too many connections (Microsoft's 432).
-_ACCOUNT_CODES = frozenset({421, 432, 530, 534, 535, 538})
-_LOGIN_SWITCHED_OFF = frozenset({"5.7.139", "5.7.30"})
-# The command or its place was refused: nobody has looked at the email.
-_OUT_OF_STEP = frozenset({502, 503})
-_TOO_BIG = frozenset({"5.3.4", "5.2.3"})
-_BAD_ADDRESS_CODES = frozenset({550, 551, 553})
-# It is the sender's address that is bad (RFC 3463, 3.2), which some servers say at RCPT only.
-_BAD_SENDER = frozenset({"5.1.7", "5.1.8"})
-_GMAIL_LIMIT = re.compile("relay (?:sending )?limit|quota exceeded", re.IGNORECASE)
-_MICROSOFT_MAY_NOT_SEND_AS = "SendAsDenied"
-
-
-def _is_about_the_account(reply: Reply, stage: Stage) -> bool:
-    if reply.code < 400:  # No answer to what was asked.
-        return True
-    if reply.code in _ACCOUNT_CODES or reply.enhanced in _LOGIN_SWITCHED_OFF:
-        return True
-    if reply.code in _OUT_OF_STEP:
-        return stage is not Stage.BODY
-    return _is_a_limit(reply, stage)
-
-
-def _is_a_limit(reply: Reply, stage: Stage) -> bool:
-    """What providers say when an account has sent too much, though some of it sounds final."""
-    match reply.code, reply.enhanced:
-        case (550, "5.4.5") | (454, "4.7.0"):
-            return True
-        case 454, None:  # Amazon SES: "Throttling failure".
-            return True
-        case (550, "5.7.1") | (450, "4.2.1"):
-            return _GMAIL_LIMIT.search(reply.text) is not None
-        case 554, "5.2.0":
-            return stage is not Stage.RCPT and _MICROSOFT_MAY_NOT_SEND_AS not in reply.text
-        case 554, "5.2.2":  # At RCPT it is the recipient's mailbox that is full.
-            return stage is not Stage.RCPT
-        case _:
-            return False
-
-
-def _of_recipient(reply: Reply, *, accepted_before: bool) -> Verdict:
-    if reply.enhanced in _TOO_BIG:
-        return Verdict(Scope.MESSAGE, permanent=True)
-    if accepted_before and _is_too_many(reply):
-        return Verdict(Scope.RECIPIENT, permanent=False, more_recipients_later=True)
-    return Verdict(Scope.RECIPIENT, permanent=reply.permanent, suppress=_is_bad_address(reply))
-
-
-def _is_too_many(reply: Reply) -> bool:
-    """452, and 552 of older servers (RFC 5321, 4.5.3.1.10), unless the enhanced code differs."""
-    if reply.enhanced is None:
-        return reply.code in (452, 552)
-    return reply.enhanced in ("4.5.3", "5.5.3")
-
-
-def _is_bad_address(reply: Reply) -> bool:
-    if reply.code not in _BAD_ADDRESS_CODES or reply.enhanced is None:
-        return False
-    return reply.enhanced.startswith("5.1.") and reply.enhanced not in _BAD_SENDER
 
 
 @lru_cache(maxsize=512)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from shared.database.widths import width
-from shared.mime.addresses import BadAddress, Mailbox, parse_recipients, unique
+from shared.mime.addresses import BadAddress, Mailbox, parse_mailbox, parse_recipients, unique
 from shared.outbox.add import BadValue, NewEmail, check
 from shared.outbox.attachments import MOST_FILES
 from shared.outbox.recipients import Kind, KnownRecipient
@@ -99,15 +99,13 @@ def _mailboxes(name: str, entries: Sequence[str], faults: list[BadValue]) -> tup
     found: list[Mailbox] = []
     for number, entry in enumerate(entries):
         try:
-            mailboxes = parse_recipients(entry)
-            if len(mailboxes) != 1:
-                raise BadAddress("give one email address here")
-            if width(mailboxes[0].address) > ADDRESS_WIDTH:
+            mailbox = parse_mailbox(entry)
+            if width(mailbox.address) > ADDRESS_WIDTH:
                 raise BadAddress(f"the address is longer than {ADDRESS_WIDTH} characters")
         except BadAddress as error:
             faults.append(BadValue(f"{name}[{number}]", str(error)))
         else:
-            found.append(mailboxes[0])
+            found.append(mailbox)
     return tuple(found)
 
 

@@ -14,6 +14,7 @@ from shared.api.endpoint import Request, Routes, Who, function_name
 from shared.api.errors import ApiError
 from shared.api.models import Answer, Input, Timestamp
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
+from shared.database.server_options import DelayedDurabilityForced
 from tests.support.api import Client, Reply
 from tests.support.log_lines import LogLines
 
@@ -54,6 +55,7 @@ FAILURES = {
     "unforeseen": RuntimeError("password=hunter2 at db.example.com"),
     "unreachable": DatabaseUnreachable("db.example.com refuses"),
     "uncertain": CommitUncertain("SELECT 1"),
+    "forgetful": DelayedDurabilityForced("DELAYED_DURABILITY is FORCED."),
     "locked": OperationalError("SELECT secret", {}, Exception("database is locked")),
     "broken": OperationalError("SELECT secret", {}, Exception("no such column")),
     "refused": ApiError(409, "taken", "Choose another.", headers={"X-Why": "taken"}),
@@ -383,6 +385,7 @@ class TestFailures:
         [
             ("unreachable", "database_unreachable"),
             ("locked", "database_unreachable"),
+            ("forgetful", "database_unreachable"),
             ("uncertain", "outcome_unknown"),
         ],
     )

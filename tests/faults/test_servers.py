@@ -54,7 +54,7 @@ def test_an_email_arrives_whole_and_its_row_says_so(queue: Queue, smtp_server: S
 @pytest.mark.parametrize(
     ("verb", "answer", "flag", "retries"),
     [
-        ("MAIL", b"451 4.3.0 later", "N", 1),
+        ("MAIL", b"451 4.3.0 later", "N", 0),
         ("MAIL", b"552 5.3.4 too big", "F", 0),
         ("RCPT", b"450 4.2.1 busy", "N", 1),
         ("RCPT", b"452 4.2.2 mailbox full", "N", 1),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -43,7 +43,9 @@ class Resource:
 class Module:
     symbol: str
     path: str
-    given: frozenset[str]
+    properties: Mapping[str, Node]
+    given: Mapping[str, Node]
+    """The parameters' values by name."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class Bicep:
 
     def __init__(self, text: str, path: Path = Path("text.bicep")) -> None:
         self.path = path
+        self.text = text
         self.root = _parser.parse(text.encode()).root_node
 
     @classmethod
@@ -80,6 +83,17 @@ class Bicep:
             )
         return found
 
+    def allowed(self, parameter: str) -> list[str]:
+        """The values that `@allowed` lets through, as they are written."""
+        for node in self._all("parameter_declaration"):
+            before = node.prev_named_sibling
+            if _symbol(node) == parameter and before and before.type == "decorators":
+                for call in walk(before):
+                    if call.type == "call_expression" and called(call) == "allowed":
+                        values = next(each for each in walk(call) if each.type == "array")
+                        return [text(value) for value in values.named_children]
+        raise KeyError(parameter)
+
     @cached_property
     def variables(self) -> dict[str, Node]:
         return {_symbol(node): node.children[-1] for node in self._all("variable_declaration")}
@@ -99,7 +113,7 @@ class Bicep:
             properties = members(next(each for each in walk(node) if each.type == "object"))
             given = members(properties["params"]) if "params" in properties else {}
             path = string(_child(node, "string"))
-            found[_symbol(node)] = Module(_symbol(node), path, frozenset(given))
+            found[_symbol(node)] = Module(_symbol(node), path, properties, given)
         return found
 
     @cached_property
@@ -125,6 +139,36 @@ class Bicep:
             parent = node.parent
             if node.type == "call_expression" and not (parent and parent.type == "decorator"):
                 yield node
+
+    def deciding_parameters(self) -> set[str]:
+        """Those on which it depends what resources there are, and under which names."""
+        decided = [
+            symbol for value in self._deciding_values() for symbol in self._symbols_of(value)
+        ]
+        return {symbol for symbol in decided if symbol in self.parameters}
+
+    def _deciding_values(self) -> Iterator[Node]:
+        for node in walk(self.root):
+            if node.type == "if_statement":
+                yield _child(node, "parenthesized_expression")
+            elif node.type == "for_statement":
+                yield node.children[_place(node, "in") + 1]
+        for node in self._all("resource_declaration"):
+            body = members(next(each for each in walk(node) if each.type == "object"))
+            yield body["name"]
+
+    def _symbols_of(self, value: Node) -> Iterator[str]:
+        """The identifiers of a value, and those of the variables among them."""
+        for node in walk(value):
+            if node.type == "identifier":
+                yield text(node)
+                if (variable := self.variables.get(text(node))) is not None:
+                    yield from self._symbols_of(variable)
+
+    def is_known_at_start(self, value: Node) -> bool:
+        """Whether no module or resource has to be made before the value is known."""
+        made = {*self.modules, *self.resources}
+        return not made.intersection(self._symbols_of(value))
 
     def _all(self, kind: str) -> list[Node]:
         return [node for node in walk(self.root) if node.type == kind]

@@ -9,7 +9,7 @@ from typing import Any
 
 from tree_sitter import Node
 
-from tests.infra.bicep import Bicep, called, members, text, walk
+from tests.infra.bicep import Bicep, called, members, string, text, walk
 
 FUNCTIONS = frozenset(
     {
@@ -79,12 +79,93 @@ def module_parameters(file: Bicep) -> Iterator[str]:
             continue
         modules[module.symbol] = there = Bicep.read(path)
         asked = {name for name, each in there.parameters.items() if each.required}
-        yield from (f"{file.path}: {module.path} asks for {n}" for n in asked - module.given)
-        unknown = module.given - there.parameters.keys()
+        yield from (f"{file.path}: {module.path} asks for {n}" for n in asked - module.given.keys())
+        unknown = module.given.keys() - there.parameters.keys()
         yield from (f"{file.path}: {module.path} has no parameter {n}" for n in unknown)
     for symbol, output in _outputs_used(file):
         if symbol in modules and output not in modules[symbol].outputs:
             yield f"{file.path}: {symbol} has no output {output}"
+
+
+def module_names(file: Bicep) -> Iterator[str]:
+    """Bicep makes a name for each deployment of a module; a fixed one has two of them in one."""
+    for module in file.modules.values():
+        if "name" in module.properties:
+            yield f"{file.path}: the module {module.symbol} has a name of its own"
+
+
+def loose_types(file: Bicep) -> Iterator[str]:
+    """`object` and `array` say nothing of what they hold."""
+    for node in walk(file.root):
+        is_type = node.type == "primitive_type" or (
+            node.type == "identifier" and node.parent and node.parent.type == "type_declaration"
+        )
+        if is_type and text(node) in ("object", "array"):
+            yield f"{file.path}:{node.start_point[0] + 1}: the type {text(node)} says too little"
+
+
+def unforeseeable_resources(file: Bicep) -> Iterator[str]:
+    """What-if shows no resource whose name or condition another module has to answer first."""
+    for module in file.modules.values():
+        deciding = Bicep.read(file.path.parent / module.path).deciding_parameters()
+        for name in deciding & module.given.keys():
+            if not file.is_known_at_start(module.given[name]):
+                yield f"{file.path}: {module.path} names or chooses resources by {name}"
+
+
+LONGEST_LINE = 120
+
+
+def formatting(file: Bicep) -> Iterator[str]:
+    """Where `bicep format` would write otherwise, of what it has changed here before.
+
+    A loop or a choice that spans lines begins on a line of its own, and its parts are set in.
+    """
+    for number, line in enumerate(file.text.split("\n"), start=1):
+        if line != line.rstrip() or "\t" in line:
+            yield f"{file.path}:{number}: blanks at the end, or tabs"
+        if (len(line) - len(line.lstrip())) % 2:
+            yield f"{file.path}:{number}: not set in by two"
+        if len(line) > LONGEST_LINE and not _is_one_text(line):
+            yield f"{file.path}:{number}: longer than {LONGEST_LINE}"
+    if "\n\n\n" in file.text or not file.text.endswith("\n") or file.text.endswith("\n\n"):
+        yield f"{file.path}: too many empty lines, or no end of the last"
+    for node in walk(file.root):
+        first, last = node.start_point[0], node.end_point[0]
+        parted = {"for_statement": ("for",), "ternary_expression": ("?", ":")}.get(node.type, ())
+        for part in node.children if first != last else []:
+            if part.type in parted and not _begins_a_line(file, part):
+                yield f"{file.path}:{part.start_point[0] + 1}: {part.type} within a line"
+
+
+def _is_one_text(line: str) -> bool:
+    """A comment, or a text that cannot be parted: those may be as long as they are."""
+    return line.lstrip().startswith("//") or re.search(r"'[^']{60,}'", line) is not None
+
+
+def _begins_a_line(file: Bicep, node: Node) -> bool:
+    row, column = node.start_point
+    return not file.text.split("\n")[row][:column].strip()
+
+
+_LEAST_CORES = {1: 0.5, 2: 0.5, 4: 0.5, 6: 0.75, 8: 1.0}
+"""https://learn.microsoft.com/azure/azure-sql/database/resource-limits-vcore-single-databases:
+General Purpose, serverless, Gen5: the least that may be kept, by the most."""
+
+
+def capacities(main: Bicep, database: Bicep) -> Iterator[str]:
+    """The smallest capacity of the database against the cores that may be chosen."""
+    chosen = {int(cores) for cores in main.allowed("sqlMaximumCores")}
+    given = {
+        int(cores): float(string(least))
+        for cores, least in members(database.variables["smallestCapacity"]).items()
+    }
+    yield from (f"{cores} cores may be chosen and have no least" for cores in chosen - given.keys())
+    for cores, least in given.items():
+        if _LEAST_CORES.get(cores) != least:
+            yield f"{cores} cores keep at least {_LEAST_CORES.get(cores)}, not {least}"
+    if not any("smallestCapacity[" in text(node) for node in walk(database.root)):
+        yield "smallestCapacity is not used"
 
 
 def parameter_file(file: Bicep, parameters: Mapping[str, Any]) -> Iterator[str]:

@@ -25,23 +25,23 @@ API_VERSIONS = {
     "Microsoft.Authorization/roleAssignments": "2022-04-01",
     "Microsoft.Insights/actionGroups": "2023-01-01",
     "Microsoft.Insights/components": "2020-02-02",
-    "Microsoft.Insights/scheduledQueryRules": "2023-12-01",
+    "Microsoft.Insights/scheduledQueryRules": "2026-03-01",
     "Microsoft.Insights/workbooks": "2023-06-01",
     "Microsoft.KeyVault/vaults": "2026-02-01",
-    "Microsoft.ManagedIdentity/userAssignedIdentities": "2023-01-31",
+    "Microsoft.ManagedIdentity/userAssignedIdentities": "2024-11-30",
     "Microsoft.Network/privateDnsZones": "2024-06-01",
     "Microsoft.Network/privateDnsZones/virtualNetworkLinks": "2024-06-01",
-    "Microsoft.Network/privateEndpoints": "2024-05-01",
-    "Microsoft.Network/privateEndpoints/privateDnsZoneGroups": "2024-05-01",
-    "Microsoft.Network/virtualNetworks": "2024-05-01",
-    "Microsoft.OperationalInsights/workspaces": "2023-09-01",
-    "Microsoft.Resources/resourceGroups": "2024-03-01",
-    "Microsoft.Sql/servers": "2023-08-01",
-    "Microsoft.Sql/servers/databases": "2023-08-01",
-    "Microsoft.Sql/servers/firewallRules": "2023-08-01",
-    "Microsoft.Storage/storageAccounts": "2024-01-01",
-    "Microsoft.Web/serverfarms": "2024-04-01",
-    "Microsoft.Web/sites": "2024-04-01",
+    "Microsoft.Network/privateEndpoints": "2025-07-01",
+    "Microsoft.Network/privateEndpoints/privateDnsZoneGroups": "2025-07-01",
+    "Microsoft.Network/virtualNetworks": "2025-07-01",
+    "Microsoft.OperationalInsights/workspaces": "2025-07-01",
+    "Microsoft.Resources/resourceGroups": "2025-04-01",
+    "Microsoft.Sql/servers": "2025-01-01",
+    "Microsoft.Sql/servers/databases": "2025-01-01",
+    "Microsoft.Sql/servers/firewallRules": "2025-01-01",
+    "Microsoft.Storage/storageAccounts": "2025-08-01",
+    "Microsoft.Web/serverfarms": "2025-03-01",
+    "Microsoft.Web/sites": "2025-03-01",
 }
 
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
@@ -86,6 +86,10 @@ def names(file: Bicep) -> str:
         checks.undefined_symbols,
         checks.unused_symbols,
         checks.module_parameters,
+        checks.module_names,
+        checks.loose_types,
+        checks.unforeseeable_resources,
+        checks.formatting,
         checks.secrets_in_outputs,
         lambda file: checks.api_versions(file, API_VERSIONS),
         lambda file: checks.role_ids(file, ROLES),
@@ -95,6 +99,10 @@ def names(file: Bicep) -> str:
         "every symbol is declared",
         "nothing is declared in vain",
         "modules get what they ask for",
+        "modules have no names of their own",
+        "every type says what it holds",
+        "what-if can show every resource",
+        "it is written as bicep format writes",
         "no output shows a secret",
         "resources have the API version that was looked up",
         "roles have their own ids",
@@ -109,6 +117,38 @@ def test_the_parameter_file_fits_the_parameters() -> None:
     parameters = json.loads((INFRA / "main.parameters.json").read_text("utf-8"))
 
     assert list(checks.parameter_file(MAIN, parameters)) == []
+
+
+def test_the_database_keeps_as_much_as_its_cores_ask_for() -> None:
+    database = Bicep.read(INFRA / "modules" / "database.bicep")
+
+    assert list(checks.capacities(MAIN, database)) == []
+
+
+def test_every_finding_of_the_linter_is_an_error() -> None:
+    """The descriptions aside: names say what they are, and there are many of them.
+
+    API versions grow old by themselves. `azd up` compiles too and goes on working then; only the
+    compiler's job in ci.yml takes the warning for an error.
+    """
+    linter = json.loads((INFRA / "bicepconfig.json").read_text("utf-8"))["analyzers"]["core"]
+    rules = {name: rule["level"] for name, rule in linter["rules"].items()}
+    job = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
+
+    assert linter["enabled"] is True
+    assert {name for name, level in rules.items() if level != "error"} == {
+        "use-recent-api-versions"
+    }
+    assert rules.keys() >= {
+        "no-module-name",
+        "no-unused-params",
+        "outputs-should-not-contain-secrets",
+        "use-user-defined-types",
+        "what-if-short-circuiting",
+    }
+    assert "az bicep lint --file infra/main.bicep" in job
+    assert "grep -E ': (Warning|Error) '" in job
+    assert "az bicep format" in job
 
 
 def test_every_module_is_used() -> None:
@@ -172,7 +212,8 @@ def test_the_always_ready_instance_is_one_of_a_function_that_there_is() -> None:
 def test_the_outputs_are_what_the_step_after_provisioning_reads() -> None:
     from infra.postprovision import Deployment
 
-    given = dict.fromkeys(MAIN.outputs, "00000000-0000-4000-8000-000000000000")
+    some_id = "00000000-0000-4000-8000-000000000000"
+    given = {**dict.fromkeys(MAIN.outputs, some_id), "AZURE_SUBSCRIPTION_ID": some_id}
 
     assert Deployment.from_environment(given).vault_uri == given["KEY_VAULT_URI"]
 

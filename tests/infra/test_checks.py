@@ -107,6 +107,113 @@ def test_a_module_that_is_not_there_is_found(tmp_path: Path) -> None:
     assert list(checks.module_parameters(Bicep(text, tmp_path / "main.bicep")))
 
 
+def test_a_module_with_a_name_of_its_own_is_found() -> None:
+    named = Bicep("module m 'm.bicep' = if (yes) {\n  name: 'm'\n  params: {}\n}\n")
+    unnamed = Bicep("module m 'm.bicep' = {\n  params: {\n    name: 'm'\n  }\n}\n")
+
+    assert list(checks.module_names(named))
+    assert list(checks.module_names(unnamed)) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["param a object", "param a array = []", "type A = object", "param a { b: array }"]
+)
+def test_a_type_that_says_nothing_of_what_it_holds_is_found(text: str) -> None:
+    assert list(checks.loose_types(Bicep(text)))
+
+
+def test_types_of_texts_by_name_are_well() -> None:
+    assert list(checks.loose_types(Bicep("param object { *: string }\nvar array = object"))) == []
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "resource r 'a/b@1' = {\n  name: given\n}",
+        "resource r 'a/b@1' existing = {\n  name: 'x-${given}'\n}",
+        "resource r 'a/b@1' = if (empty(given)) {\n  name: 'x'\n}",
+        "var all = [given]\nresource r 'a/b@1' = [\n  for each in all: {\n    name: 'x'\n  }\n]",
+    ],
+    ids=["its name", "the name of another's", "its condition", "a loop over it"],
+)
+@pytest.mark.parametrize("value", ["made.outputs.id", "passedOn"])
+def test_a_resource_that_hangs_on_what_another_module_answers_is_found(
+    tmp_path: Path, resource: str, value: str
+) -> None:
+    (tmp_path / "made.bicep").write_text("output id string = 'x'\n")
+    (tmp_path / "m.bicep").write_text(f"param given string\n{resource}\n")
+    main = (
+        "module made 'made.bicep' = {}\nvar passedOn = made.outputs.id\nvar known = 'x'\n"
+        "module m 'm.bicep' = {\n  params: {\n    given: VALUE\n  }\n}\n"
+    )
+
+    path = tmp_path / "main.bicep"
+    assert list(checks.unforeseeable_resources(Bicep(main.replace("VALUE", value), path)))
+    assert list(checks.unforeseeable_resources(Bicep(main.replace("VALUE", "known"), path))) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "var a = 1 \n",
+        "var a = {\n   b: 1\n}\n",
+        "var a = 1\n\n\nvar b = 2\n",
+        "var a = 1",
+        "var a = [for b in c: {\n  d: b\n}]\n",
+        "var a = b ? [] : [\n  1\n]\n",
+        f"var a = concat({', '.join(['something'] * 12)})\n",
+    ],
+    ids=["blanks", "set in", "empty lines", "no end", "a loop", "a choice", "a long line"],
+)
+def test_what_the_formatter_would_write_otherwise_is_found(text: str) -> None:
+    assert list(checks.formatting(Bicep(text)))
+
+
+def test_what_the_formatter_writes_is_well() -> None:
+    text = f"""
+// A comment may be long{", since no formatter can part it" * 5}.
+var a = b ? 1 : 2
+var c = [
+  for d in e: {{
+    f: empty(d)
+      ? []
+      : [
+          1
+        ]
+  }}
+]
+"""
+
+    assert list(checks.formatting(Bicep(text.lstrip()))) == []
+
+
+@pytest.mark.parametrize(
+    ("capacities", "fault"),
+    [
+        ("'1': '0.5'\n'8': '1'", None),
+        ("'1': '0.5'", "8 cores may be chosen"),
+        ("'1': '0.5'\n'8': '0.5'", "8 cores keep at least 1.0"),
+    ],
+)
+def test_a_capacity_that_does_not_fit_the_cores_is_found(
+    capacities: str, fault: str | None
+) -> None:
+    main = Bicep("@allowed([\n  1\n  8\n])\nparam sqlMaximumCores int = 1\n")
+    database = Bicep(
+        f"var smallestCapacity = {{\n{capacities}\n}}\nvar a = smallestCapacity['1']\n"
+    )
+
+    found = list(checks.capacities(main, database))
+
+    assert any(fault in each for each in found) if fault else found == []
+
+
+def test_a_capacity_that_is_the_same_for_all_cores_is_found() -> None:
+    main = Bicep("@allowed([\n  1\n])\nparam sqlMaximumCores int = 1\n")
+
+    assert list(checks.capacities(main, Bicep("var smallestCapacity = {\n  '1': '0.5'\n}\n")))
+
+
 @pytest.mark.parametrize(
     ("given", "fault"),
     [

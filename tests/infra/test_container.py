@@ -53,6 +53,20 @@ def test_the_services_are_open_to_this_machine_only() -> None:
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
+def test_an_application_on_this_machine_reaches_the_database_to_insert_rows() -> None:
+    (port,) = COMPOSE["services"]["sql"]["ports"]
+
+    assert port == "127.0.0.1:${ROWPOST_SQL_PORT:-1433}:1433"
+
+
+def test_readers_of_the_containers_database_do_not_wait_for_writers() -> None:
+    script = (ROOT / "infra" / "container" / "database.sql").read_text("utf-8")
+    (batch,) = [each for each in script.split("\nGO\n") if "READ_COMMITTED_SNAPSHOT" in each]
+
+    assert "is_read_committed_snapshot_on FROM sys.databases" in batch
+    assert "SET READ_COMMITTED_SNAPSHOT ON WITH ROLLBACK AFTER 30 SECONDS" in batch
+
+
 def test_no_password_stands_in_the_compose_file() -> None:
     for service in COMPOSE["services"].values():
         for name, value in service.get("environment", {}).items():

@@ -21,7 +21,7 @@ import pytest
 from azure.keyvault.secrets import SecretClient
 from sqlalchemy import make_url
 
-from infra.postprovision import put_first_password
+from infra.postprovision import CannotPrepare, put_first_password
 from shared.accounts.directory import ensure_catcher
 from shared.configuration.key_vault import KeyVaultSecretStore
 from shared.database.database import Database
@@ -230,6 +230,21 @@ def test_a_first_password_that_somebody_has_put_away_is_not_made_anew(
     assert not put_first_password(_client(key_vault))
 
     assert what == "disabled" or FIRST_PASSWORD_SECRET not in key_vault.secrets
+
+
+@pytest.mark.parametrize("reason", ["ForbiddenByConnection", "ForbiddenByFirewall"])
+def test_a_vault_in_a_private_network_is_not_waited_for_from_outside(
+    key_vault: KeyVault, reason: str
+) -> None:
+    waits: list[float] = []
+
+    with (
+        key_vault.refusing(403, "Forbidden", reason),
+        pytest.raises(CannotPrepare, match="on a machine inside of it"),
+    ):
+        put_first_password(_client(key_vault), waits.append)
+
+    assert waits == []
 
 
 def test_a_role_that_has_just_been_given_is_waited_for(key_vault: KeyVault) -> None:

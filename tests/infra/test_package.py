@@ -9,10 +9,52 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.tools import ROOT
 
 NEEDED = {"function_app.py", "functions", "host.json", "requirements.txt", "shared"}
 NOT_DEPLOYED = {"bench", "docs", "infra", "standalone", "tests", "tools", "compose.yaml"}
+
+
+# Packages that a build on this machine has put beside the app, to upload without a remote build.
+BUILT_HERE = ".python_packages/"
+NOT_FOR_OTHERS = [
+    ".env",
+    ".env.production",
+    ".azure/test/.env",
+    ".azurite/__blobstorage__/1",
+    ".rowpost/key",
+]
+
+
+def ignored(folder: Path, rules: str, path: str) -> bool:
+    """Whether these rules, in the form of `.gitignore`, leave the path out."""
+    (folder / ".gitignore").write_text(rules)
+    if not (folder / ".git").exists():
+        subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+    command = ["git", "check-ignore", "--quiet", "--no-index", path]
+    return subprocess.run(command, cwd=folder, check=False).returncode == 0
+
+
+def examples(rules: str) -> list[str]:
+    """A path that each of the rules means."""
+    lines = [line for line in rules.splitlines() if line and line[0] != "#"]
+    return [line.replace("*", "x") + ("x" if line.endswith("/") else "") for line in lines]
+
+
+@pytest.mark.parametrize("file", [".gitignore", ".funcignore"])
+def test_passwords_and_what_services_keep_here_go_nowhere(tmp_path: Path, file: str) -> None:
+    rules = (ROOT / file).read_text("utf-8")
+
+    assert [path for path in NOT_FOR_OTHERS if not ignored(tmp_path, rules, path)] == []
+
+
+def test_what_git_does_not_take_is_not_deployed_either(tmp_path: Path) -> None:
+    of_git = (ROOT / ".gitignore").read_text("utf-8").replace(BUILT_HERE, "")
+    rules = (ROOT / ".funcignore").read_text("utf-8")
+
+    assert [path for path in examples(of_git) if not ignored(tmp_path, rules, path)] == []
 
 
 def uploaded() -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,24 +11,35 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
 
 from infra.postprovision import (
     CannotPrepare,
     Deployment,
     firewall_open,
+    grant_statements,
     refused_address,
+    role_statements,
+    turned_on,
+    turns_snapshot_on,
     user_statements,
 )
 from shared.database.dialects.sqlserver.entra import asks_for_token
+from shared.database.migrations import VERSION_TABLE
+from shared.database.server_options import ServerOptions
+from shared.database.tables import metadata
 from tests.support.tools import ROOT
 
 CLIENT = UUID("01234567-89ab-cdef-0123-456789abcdef")
+SUBSCRIPTION = "89abcdef-0123-4567-89ab-cdef01234567"
 ENVIRONMENT = {
+    "AZURE_SUBSCRIPTION_ID": SUBSCRIPTION,
     "AZURE_RESOURCE_GROUP": "rg-mail",
     "ROWPOST_IDENTITY_NAME": "id-rowpost",
     "ROWPOST_IDENTITY_CLIENT_ID": str(CLIENT),
     "ROWPOST_SQL_SERVER": "sql-rowpost.database.windows.net",
     "ROWPOST_SQL_DATABASE": "rowpost",
+    "ROWPOST_SQL_SERVER_IS_MADE_HERE": "true",
     "KEY_VAULT_URI": "https://kv-rowpost.vault.azure.net/",
 }
 
@@ -47,7 +59,7 @@ def test_whoever_deploys_opens_the_database_by_a_token() -> None:
     assert (address.host, address.database) == ("sql-rowpost.database.windows.net", "rowpost")
 
 
-def test_the_identity_becomes_a_user_that_reads_and_writes_rows_and_no_more() -> None:
+def test_the_identity_becomes_a_user_that_may_do_nothing_yet() -> None:
     statements = user_statements("id-rowpost", CLIENT)
 
     # The SID is the client id, its first three groups with the low byte first.
@@ -57,16 +69,74 @@ def test_the_identity_becomes_a_user_that_reads_and_writes_rows_and_no_more() ->
     assert statements == [
         f"IF EXISTS ({former}) DROP USER [id-rowpost]",
         f"IF DATABASE_PRINCIPAL_ID(N'id-rowpost') IS NULL {made}",
+    ]
+
+
+def test_in_a_database_of_its_own_it_reads_and_writes_all_rows_and_no_more() -> None:
+    assert role_statements("id-rowpost") == [
         "ALTER ROLE db_datareader ADD MEMBER [id-rowpost]",
         "ALTER ROLE db_datawriter ADD MEMBER [id-rowpost]",
     ]
 
 
+def test_in_a_database_of_others_it_reads_and_writes_only_what_is_rowposts() -> None:
+    granted = [
+        re.fullmatch(r"GRANT SELECT, INSERT, UPDATE, DELETE ON \[(\w+)\] TO \[id-rowpost\]", each)
+        for each in grant_statements("id-rowpost")
+    ]
+
+    tables = {found[1] for found in granted if found}
+    assert len(tables) == len(granted)
+    assert tables == {*metadata.tables, VERSION_TABLE}
+    assert tables > {"Digital_Emaildetails", "tbl_EMailParameters"}
+
+
 def test_a_name_stays_one_name_in_the_statements() -> None:
-    statements = user_statements("a]'; DROP TABLE x --", CLIENT)
+    name = "a]'; DROP TABLE x --"
+    statements = user_statements(name, CLIENT) + role_statements(name) + grant_statements(name)
 
     assert all("[a]]'; DROP TABLE x --]" in each for each in statements)
     assert "N'a]''; DROP TABLE x --'" in statements[0]
+
+
+SNAPSHOT_OFF = ServerOptions(read_committed_snapshot=False, forced_delayed_durability=False)
+SNAPSHOT_ON = ServerOptions(read_committed_snapshot=True, forced_delayed_durability=False)
+
+
+@pytest.mark.parametrize(
+    ("options", "made_here", "turns"),
+    [
+        (SNAPSHOT_OFF, "true", True),
+        (SNAPSHOT_OFF, "false", False),
+        (SNAPSHOT_ON, "true", False),
+        (SNAPSHOT_ON, "false", False),
+        (None, "true", False),
+    ],
+    ids=["ours", "of others", "ours, on", "of others, on", "not a server's"],
+)
+def test_read_committed_snapshot_is_turned_on_only_in_a_database_of_our_own(
+    options: ServerOptions | None, made_here: str, turns: bool
+) -> None:
+    environment = {**ENVIRONMENT, "ROWPOST_SQL_SERVER_IS_MADE_HERE": made_here}
+
+    assert turns_snapshot_on(options, Deployment.from_environment(environment)) is turns
+
+
+@pytest.mark.parametrize(("failures", "on"), [(0, True), (2, True), (100, False)])
+def test_while_others_are_connected_it_is_tried_again_for_a_minute_at_most(
+    failures: int, on: bool
+) -> None:
+    in_use = DBAPIError("ALTER DATABASE", None, Exception("other users are using it. (5070)"))
+    outcomes = iter([*[in_use] * failures, None])
+    waits: list[float] = []
+
+    def turn_on() -> None:
+        if (outcome := next(outcomes)) is not None:
+            raise outcome
+
+    assert turned_on(turn_on, waits.append) is on
+    assert sum(waits) <= 60
+    assert len(waits) == min(failures, 5)
 
 
 def test_the_address_that_the_firewall_refuses_is_read_from_its_words() -> None:
@@ -93,7 +163,10 @@ def az(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_firewall_is_open_only_as_long_as_it_has_to_be(az: Path) -> None:
     deployment = Deployment.from_environment(ENVIRONMENT)
-    rule = "--resource-group rg-mail --server sql-rowpost --name rowpost-deployment"
+    rule = (
+        f"--subscription {SUBSCRIPTION} --resource-group rg-mail --server sql-rowpost "
+        "--name rowpost-deployment"
+    )
 
     def fails_in_between() -> None:
         with firewall_open(deployment, "203.0.113.7"):

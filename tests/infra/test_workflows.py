@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from shared.database.tables import metadata
 from tests.infra.schema import faults
 from tests.support.tools import ROOT, installed, program
 
@@ -74,6 +79,64 @@ def test_the_workflows_name_targets_and_programs_that_there_are() -> None:
         assert (ROOT / script).stat().st_mode & 0o111, script
     for requirements in re.findall(r"requirements[\w-]*\.txt", text):
         assert (ROOT / requirements).is_file(), requirements
+
+
+def sql_server_job() -> dict[str, Any]:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8"))
+    job: dict[str, Any] = workflow["jobs"]["sql-server"]
+    return job
+
+
+def test_the_queue_is_tested_in_an_empty_database_of_any_name_and_in_one_that_is_in_use() -> None:
+    job = sql_server_job()
+    empty, in_use = job["strategy"]["matrix"]["include"]
+
+    assert empty["database"] not in ("rowpost", "test")
+    assert in_use["script"] == "tests/infra/adopted.sql"
+    assert all(
+        (ROOT / each["script"]).read_text("utf-8").endswith("\nGO\n") for each in (empty, in_use)
+    )
+    assert "${{ matrix.database }}" in job["env"]["DATABASE_URL"]
+    assert any("make test-sql" in step.get("run", "") for step in job["steps"])
+
+
+def test_the_database_in_use_has_the_seeds_tables_with_rows_in_them() -> None:
+    script = (ROOT / "tests" / "infra" / "adopted.sql").read_text("utf-8")
+    # The same in SQLite's words.
+    for t_sql, sqlite in {
+        "dbo.": "",
+        "INT IDENTITY(1,1) PRIMARY KEY": "INTEGER PRIMARY KEY AUTOINCREMENT",
+        "VARBINARY(MAX)": "BLOB",
+        "0x255044462D": "x'255044462D'",
+        "GO\n": "",
+    }.items():
+        script = script.replace(t_sql, sqlite)
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(script)
+        columns = {
+            table: [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+            for table in ("Digital_Emaildetails", "tbl_EMailParameters")
+        }
+        rows = connection.execute("SELECT * FROM Digital_Emaildetails").fetchall()
+        (accounts,) = connection.execute("SELECT COUNT(*) FROM tbl_EMailParameters").fetchone()
+
+    assert [len(names) for names in columns.values()] == [13, 9]
+    for table, names in columns.items():
+        assert set(names) <= set(metadata.tables[table].columns.keys())
+    assert {"N", "Y", "F"} < {value for row in rows for value in row}
+    assert accounts == 2
+
+
+def test_a_pipeline_passes_on_every_choice_of_a_deployment() -> None:
+    """One that it kept back would make a second SQL server and point the app at that."""
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "deploy.yml").read_text("utf-8"))
+    environment = workflow["jobs"]["deploy"]["env"]
+    parameters = (ROOT / "infra" / "main.parameters.json").read_text("utf-8")
+    choices = set(re.findall(r"\$\{(ROWPOST_\w+)", parameters))
+
+    assert len(choices) >= 14
+    for choice in choices:
+        assert f"vars.{choice}" in environment.get(choice, ""), choice
 
 
 def test_the_tests_run_on_every_python_that_the_project_names() -> None:

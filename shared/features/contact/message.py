@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 
 from shared.features.contact.errors import ContactNotSetUp
-from shared.mime.addresses import BadAddress, Mailbox, parse_recipients
+from shared.mime.addresses import BadAddress, parse_mailbox
 from shared.outbox.add import BadValue
 from shared.settings import Settings
 from shared.submissions.submission import InvalidEmail, Origin, Submission
@@ -29,7 +29,7 @@ class Words:
 def support_address(settings: Settings) -> str:
     """Whom the contact form writes to. Raises ContactNotSetUp."""
     try:
-        return _only_address(settings.contact_email or "").address
+        return parse_mailbox(settings.contact_email).address
     except BadAddress:
         raise ContactNotSetUp(
             "The contact form has nobody to write to: set CONTACT_EMAIL to the support address."
@@ -57,16 +57,9 @@ def message_of(
 def _visitors_address(email: str) -> str:
     """Nothing but the address: a name beside it, or a second one, could be anybody's."""
     try:
-        mailbox = _only_address(email)
+        mailbox = parse_mailbox(email)
         if mailbox.address != email.strip():
             raise BadAddress("give the address alone")
     except BadAddress as error:
         raise InvalidEmail(BadValue("email", f"is not an email address: {error}")) from None
     return mailbox.address
-
-
-def _only_address(text: str) -> Mailbox:
-    mailboxes = parse_recipients(text)
-    if len(mailboxes) != 1:
-        raise BadAddress("give one email address")
-    return mailboxes[0]

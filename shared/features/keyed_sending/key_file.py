@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from shared.errors import RowpostError
-from shared.mime.addresses import BadAddress, parse_recipients
+from shared.mime.addresses import BadAddress, parse_mailbox
 from shared.security.keys import LONGEST_CHARACTERS, is_possible
 
 COLUMNS = ("key", "email", "app_password")
@@ -93,12 +93,12 @@ def _key_line(number: int, cells: list[str], columns: Sequence[str]) -> KeyLine:
 
 def _address(number: int, text: str) -> str:
     try:
-        mailboxes = parse_recipients(text)
-    except BadAddress:
-        mailboxes = ()
-    if len(mailboxes) != 1 or mailboxes[0].name or len(mailboxes[0].address) > 255:
+        mailbox = parse_mailbox(text)
+    except BadAddress as error:
+        raise BadKeyFile(number, f"email has to be one email address: {error.reason}") from None
+    if mailbox.name or len(mailbox.address) > 255:
         raise BadKeyFile(number, "email has to be one email address")
-    return mailboxes[0].address
+    return mailbox.address
 
 
 def _refuse_contradictions(lines: Sequence[KeyLine]) -> None:

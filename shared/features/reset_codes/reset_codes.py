@@ -30,7 +30,7 @@ from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.at_once import Fate, fate_of, send_at_once
 from shared.delivery.tick import ServiceStopped
 from shared.errors import RowpostError
-from shared.mime.addresses import BadAddress, Mailbox, parse_recipients
+from shared.mime.addresses import BadAddress, Mailbox, parse_mailbox
 from shared.outbox.add import BadValue
 from shared.outbox.cancel_retry_resolve import withdraw
 from shared.outbox.states import Flag
@@ -62,12 +62,9 @@ log = logging.getLogger("rowpost.reset")
 
 def _one_address(text: str) -> str:
     try:
-        mailboxes = parse_recipients(text)
-    except BadAddress:
-        mailboxes = ()
-    if len(mailboxes) != 1:
-        raise ValueError("This is not one email address.")
-    return mailboxes[0].address
+        return parse_mailbox(text).address
+    except BadAddress as error:
+        raise ValueError(f"This is not one email address: {error.reason}.") from None
 
 
 def _instant(value: object) -> datetime:

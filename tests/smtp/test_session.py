@@ -25,9 +25,11 @@ from shared.smtp.connection import (
     TlsMode,
     too_big,
 )
+from shared.smtp.ehlo_name import ehlo_names
 from shared.smtp.pump import carry_out
 from shared.smtp.reply import Stage
 from tests.support.smtp import (
+    HOST,
     AcceptAndDrop,
     AcceptAndHang,
     Answer,
@@ -125,19 +127,39 @@ def test_a_session_knows_what_its_server_offers(smtp_server: Start) -> None:
 def test_a_server_that_knows_no_ehlo_is_greeted_with_helo(smtp_server: Start) -> None:
     server = smtp_server(extensions=None)
 
-    session = connected(server, client_name="mail.example.com")
+    session = connected(server, ehlo_name="mail.example.com")
 
     assert (session.pipelining, session.smtputf8, session.size_limit) == (False, False, None)
     assert server.commands[-1] == (1, "helo mail.example.com")
     session.close()
 
 
-def test_we_introduce_ourselves_by_our_address_where_no_name_is_given(smtp_server: Start) -> None:
+def test_we_introduce_ourselves_by_the_first_of_our_names(smtp_server: Start) -> None:
     server = smtp_server()
 
     connected(server).close()
 
-    assert server.commands[0] == (1, "ehlo [127.0.0.1]")
+    assert server.commands == [(1, f"ehlo {ehlo_names(None, socket.gethostname(), HOST)[0]}")]
+
+
+def test_an_international_name_is_said_in_ascii(smtp_server: Start) -> None:
+    server = smtp_server()
+
+    connected(server, ehlo_name="müller.example").close()
+
+    assert server.commands[0] == (1, "ehlo xn--mller-kva.example")
+
+
+@pytest.mark.parametrize("refusal", [b"501 5.5.4 invalid name", b"550 5.7.1 who are you?"])
+def test_a_server_that_does_not_like_our_name_is_told_our_address(
+    smtp_server: Start, monkeypatch: pytest.MonkeyPatch, refusal: bytes
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "web-1")
+    server = smtp_server(reactions={"EHLO": {"web-1": refusal}})
+
+    connected(server).close()
+
+    assert server.commands == [(1, "ehlo web-1"), (1, "ehlo [127.0.0.1]")]
 
 
 def test_a_port_where_nobody_listens_is_the_accounts_fault() -> None:
@@ -204,10 +226,10 @@ def test_a_refused_greeting_comes_with_the_servers_words(
     assert answer in str(found)
 
 
-def test_a_client_name_cannot_smuggle_in_a_command(smtp_server: Start) -> None:
+def test_a_name_for_ehlo_cannot_smuggle_in_a_command(smtp_server: Start) -> None:
     server = smtp_server()
 
-    found = fault(account(server, client_name="me\r\nMAIL FROM:<x@y>"))
+    found = fault(account(server, ehlo_name="me\r\nMAIL FROM:<x@y>"))
 
     assert found.stage is Stage.EHLO
     assert server.commands == []
@@ -225,6 +247,36 @@ def test_a_login_is_made_by_plain_or_by_login(smtp_server: Start, methods: str) 
     send(session)
     assert len(server.messages) == 1
     session.quit()
+
+
+@pytest.mark.parametrize("code", [502, 504, 553])
+def test_login_is_tried_where_plain_is_offered_in_vain(smtp_server: Start, code: int) -> None:
+    server = smtp_server(
+        login=("me", PASSWORD),
+        reactions={"AUTH": {"PLAIN": f"{code} 5.5.4 unknown mechanism".encode()}},
+    )
+
+    session = connected(server, username="me", password=PASSWORD)
+
+    send(session)
+    assert len(server.messages) == 1
+    session.quit()
+
+
+@pytest.mark.parametrize("code", [502, 535])
+def test_login_is_not_tried_where_it_is_not_offered_or_plain_was_refused(
+    smtp_server: Start, code: int
+) -> None:
+    methods = "PLAIN" if code == 502 else "PLAIN LOGIN"
+    refusal = f"{code} 5.7.8 no".encode()
+    server = smtp_server(
+        login=("me", PASSWORD), login_methods=methods, reactions={"AUTH": {"PLAIN": refusal}}
+    )
+
+    found = fault(account(server, username="me", password=PASSWORD))
+
+    assert str(found) == f"login refused: {code} 5.7.8 no"
+    assert sum(line.startswith("AUTH") for _, line in server.commands) == 1
 
 
 @pytest.mark.parametrize("methods", ["PLAIN", "LOGIN"])

@@ -13,10 +13,12 @@ from shared.mime.addresses import (
     EnvelopeAddress,
     Mailbox,
     envelope_address,
+    parse_mailbox,
     parse_recipients,
     unique,
 )
 from shared.mime.bad_email import BadEmail
+from tests.mime.address_cases import REFUSED, TAKEN, Refused, Taken
 
 
 @pytest.mark.parametrize("text", [None, "", "  ", ";", " ; ,, \r\n"])
@@ -185,3 +187,43 @@ def test_the_envelope_has_the_domain_in_ascii(address: str, envelope: EnvelopeAd
 def test_the_envelope_takes_nothing_but_an_address(address: str) -> None:
     with pytest.raises(BadAddress):
         envelope_address(address)
+
+
+@pytest.mark.parametrize("case", TAKEN, ids=lambda case: case.written)
+def test_an_address_of_the_table_is_taken(case: Taken) -> None:
+    mailboxes = parse_recipients(case.written)
+
+    assert mailboxes == case.mailboxes, case.source
+    assert tuple(envelope_address(each.address).address for each in mailboxes) == case.envelope
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.written)
+def test_an_address_of_the_table_is_refused_with_what_is_wrong(case: Refused) -> None:
+    with pytest.raises(BadAddress) as raised:
+        parse_recipients(case.written)
+
+    assert case.reason in str(raised.value), case.source
+
+
+@pytest.mark.parametrize("text", [None, "", "a@x.org, b@x.org", "Team: a@x.org, b@x.org;"])
+def test_one_mailbox_is_neither_none_nor_several(text: str | None) -> None:
+    with pytest.raises(BadAddress, match="one email address"):
+        parse_mailbox(text)
+
+
+def test_one_mailbox_is_read_with_its_name() -> None:
+    assert parse_mailbox("Jane <a@x.org>") == Mailbox("a@x.org", "Jane")
+
+
+def test_the_same_address_with_and_without_quotes_is_one() -> None:
+    to = parse_recipients('a@x.org, "a"@x.org, "a b"@x.org, "a\\ b"@X.org')
+
+    assert unique(to) == (parse_recipients('a@x.org, "a b"@x.org'),)
+
+
+@given(st.sampled_from([case for case in TAKEN if len(case.mailboxes) == 1]))
+def test_what_was_taken_is_taken_again_as_it_stands_in_the_envelope(case: Taken) -> None:
+    (written,) = case.envelope
+
+    assert envelope_address(written).address == written
+    assert parse_mailbox(written).address == written
