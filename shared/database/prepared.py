@@ -46,7 +46,7 @@ class PreparedUpdate:
         if (text := self._texts.get(key)) is None:
             text = self._texts[key] = _Text(self.statement(size), connection.dialect)
         padded = [*ids, *(ids[-1],) * (size - len(ids))]
-        return execute_text(connection, text.sql, text.parameters(padded, values)).rows
+        return execute_text(connection, text.sql, text.parameters(padded, values), text.types).rows
 
 
 class PreparedStatement:
@@ -63,7 +63,7 @@ class PreparedStatement:
             text = _Text(self.statement, dialect)
             text.sql = dialect_of(connection).counted(text.sql)
             self._texts[dialect.name] = text
-        return execute_text(connection, text.sql, text.parameters((), values)).changed
+        return execute_text(connection, text.sql, text.parameters((), values), text.types).changed
 
 
 class PreparedInsert:
@@ -74,6 +74,7 @@ class PreparedInsert:
     def __init__(self, table: Table, *columns: str) -> None:
         self._table = table
         self._columns = columns
+        self._types = tuple(table.c[name].type for name in columns)
         self._texts: dict[tuple[str, int], str] = {}
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -81,7 +82,8 @@ class PreparedInsert:
         for start in range(0, len(rows), self._AT_ONCE):
             part = rows[start : start + self._AT_ONCE]
             values = tuple([value for row in part for value in row])
-            execute_text(connection, self._text(connection.dialect, len(part)), values)
+            types = self._types * len(part)
+            execute_text(connection, self._text(connection.dialect, len(part)), values, types)
 
     def _text(self, dialect: Dialect, rows: int) -> str:
         if (text := self._texts.get((dialect.name, rows))) is None:
@@ -100,6 +102,8 @@ class _Text:
         text = compiled(statement, dialect)
         self.sql = str(text)
         order = list(getattr(text, "positiontup", None) or ())
+        binds = getattr(text, "binds", {})
+        self.types = tuple(binds[name].type for name in order)
         self._order = [int(name[2:]) if name[:2] == "id" else name for name in order]
 
     def parameters(self, ids: Sequence[int], values: dict[str, Any]) -> tuple[Any, ...]:
