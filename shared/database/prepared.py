@@ -7,6 +7,7 @@ each time costs more than all the rest of an email's way.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from sqlalchemy.sql.expression import UpdateBase
 from shared.database.changes import execute_text
 from shared.database.compiled import compiled
 from shared.database.dialects.dialect_of import dialect_of
+
+_ID = re.compile("id[0-9]+")
 
 
 class PreparedUpdate:
@@ -104,7 +107,7 @@ class _Text:
         order = list(getattr(text, "positiontup", None) or ())
         binds = getattr(text, "binds", {})
         self.types = tuple(binds[name].type for name in order)
-        self._order = [int(name[2:]) if name[:2] == "id" else name for name in order]
+        self._order = [int(name[2:]) if _ID.fullmatch(name) else name for name in order]
 
     def parameters(self, ids: Sequence[int], values: dict[str, Any]) -> tuple[Any, ...]:
         return tuple([ids[key] if isinstance(key, int) else values[key] for key in self._order])

@@ -87,6 +87,21 @@ def test_what_is_done_around_a_statement_is_not_counted(
     assert [text.split()[0] for text in server.texts()] == ["SET", "INSERT", "SET"]
 
 
+@pytest.mark.parametrize(("state", "raises"), [(1, False), (0, True)])
+def test_a_row_that_another_was_faster_to_insert_is_there_if_the_transaction_goes_on(
+    server_database: Database, server: Server, state: int, raises: bool
+) -> None:
+    """No server that heeds the hint comes so far; under XACT_ABORT the transaction is gone."""
+    server.answer("INSERT", duplicate_key())
+    server.answer("XACT_STATE", Rows(("",), ((1,),) if state == 1 else ()))
+
+    if raises:
+        with pytest.raises(IntegrityError):
+            server_database.run(VERBS["insert if absent"])
+    else:
+        assert server_database.run(VERBS["insert if absent"]) is False
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_error_behind_the_first_result_is_raised(
     server_database: Database, server: Server, verb: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import warnings
 from collections.abc import Callable
@@ -301,4 +302,21 @@ def test_every_table_is_named_with_its_schema(server_database: Database, server:
     assert len(texts) > 6 * len(metadata.tables)
     for text in texts:
         for table in metadata.tables:
-            assert text.count(table) == text.count(f"dbo.{table}"), text
+            # As a column's prefix it stands alone.
+            named = re.sub(rf"(?<!dbo\.)\b{table}\.", "", text)
+            assert named.count(table) == named.count(f"dbo.{table}"), text
+
+
+def test_a_column_has_two_parts_at_most(server_database: Database, server: Server) -> None:
+    by_name = select(emails.c.dd_srno).where(emails.c.dd_SendFlag == "N")
+    statements = (by_name, by_name.where(emails.c.dd_srno.in_(select(slots.c.AccountId))))
+
+    for statement in statements:
+        server_database.run(lambda connection, asked=statement: connection.execute(asked))
+
+    first, second = (text.replace("[", "").replace("]", "") for text in server.texts())
+    assert " ".join(first.split()) == (
+        "SELECT Digital_Emaildetails.dd_srno FROM dbo.Digital_Emaildetails "
+        "WHERE Digital_Emaildetails.dd_SendFlag = ?"
+    )
+    assert "dbo.Rowpost_Slots." not in second
