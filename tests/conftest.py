@@ -20,6 +20,7 @@ pytest_plugins = [
     "tests.support.azurite",
     "tests.support.database",
     "tests.support.log_lines",
+    "tests.support.t_sql_statements",
     "tests.support.odbc_stand_in",
     "tests.support.smtp",
     "tests.support.key_vault",

@@ -23,6 +23,7 @@ from sqlalchemy import Engine
 from shared.database.database import Database
 from shared.database.dialects.sqlserver.counting import COLUMN
 from shared.database.engine import open_engine
+from tests.support.t_sql_statements import note
 
 DRIVER = "ODBC Driver 18 for SQL Server"
 ADDRESS = "mssql+pyodbc://user:secret@stand-in:1433/mail"
@@ -315,6 +316,7 @@ class Cursor:
         self._check_types(parameters)
         trip = Trip("execute", text, parameters, prepared=prepared)
         self.connection.travel(trip)
+        note(text)
         self._text = text
         self._results = list(self.connection.results_of(text))
         self._take_next()
