@@ -76,5 +76,14 @@ class SqlDialect(Protocol):
     def counted(self, sql: str) -> str:
         """The text of an INSERT, UPDATE or DELETE, so that `execute` tells how many it changed."""
 
-    def execute(self, connection: Connection, sql: str, parameters: Sequence[Any] = ()) -> Answer:
-        """Execute a text by the driver and read all of its results. Raises SQLAlchemy's errors."""
+    def execute(
+        self,
+        connection: Connection,
+        sql: str,
+        parameters: Sequence[Any] = (),
+        types: Sequence[TypeEngine[Any]] = (),
+    ) -> Answer:
+        """Execute a text by the driver and read all of its results. Raises SQLAlchemy's errors.
+
+        `types`: the parameters', if they are known; a NULL without one costs a round trip.
+        """

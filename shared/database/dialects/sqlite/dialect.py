@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, literal_column, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql.expression import UpdateBase
+from sqlalchemy.types import TypeEngine
 
 from shared.database.dialects.base import Answer, Values
 from shared.database.driver_errors import wrapped
@@ -48,7 +49,13 @@ class Sqlite:
     def counted(self, sql: str) -> str:
         return sql
 
-    def execute(self, connection: Connection, sql: str, parameters: Sequence[Any] = ()) -> Answer:
+    def execute(
+        self,
+        connection: Connection,
+        sql: str,
+        parameters: Sequence[Any] = (),
+        types: Sequence[TypeEngine[Any]] = (),
+    ) -> Answer:
         cursor = connection.connection.cursor()
         try:
             cursor.execute(sql, parameters)
