@@ -7,7 +7,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from shared.api.endpoint import Request, Routes, Who
+from shared.api.admission import Who
+from shared.api.endpoint import Request, Room, Routes
 from shared.api.models import Answer, Input, Timestamp, example
 from shared.app import Application, application
 from shared.configuration.document import (
@@ -179,7 +180,7 @@ class DatabaseStatus(Answer):
     message: str
 
 
-@routes.post("api/save-config", who=Role.ADMIN, errors={409})
+@routes.post("api/save-config", who=Role.ADMIN, errors={409}, room=Room.OTHER_SERVERS)
 def save_config(request: Request[NewDatabase]) -> DatabaseSaved:
     """Let the queue live in another database. The service has to be stopped."""
     address = request.body.to_address()
@@ -223,14 +224,14 @@ def save_email_config(request: Request[NewSchedule]) -> ScheduleSaved:
     return ScheduleSaved()
 
 
-@routes.post("api/test-connection", who=Role.ADMIN)
+@routes.post("api/test-connection", who=Role.ADMIN, room=Room.OTHER_SERVERS)
 def test_connection(request: Request[NewDatabase]) -> Tested:
     """Try a database's address and login without saving them."""
     reason = relocation.why_closed(application(), request.body.to_address())
     return Tested(success=reason is None, message=reason or "Database connection successful")
 
 
-@routes.post("api/test-db-status", who=Role.VIEWER)
+@routes.post("api/test-db-status", who=Role.VIEWER, room=Room.OTHER_SERVERS)
 def test_db_status(request: Request) -> DatabaseStatus:
     """Say whether the database in use answers, and how fast (milliseconds)."""
     here = application()

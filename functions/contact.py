@@ -9,8 +9,8 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.api.body import MEGABYTE
-from shared.api.endpoint import Request, Routes, Who
+from shared.api.admission import Who
+from shared.api.endpoint import Request, Routes
 from shared.api.form import FileField
 from shared.api.idempotency import answering
 from shared.api.models import (
@@ -34,8 +34,6 @@ from shared.security.roles import Role, includes
 
 routes = Routes()
 
-# The largest file that a setting can allow, and the other fields beside it.
-BODY_LIMIT = 26 * MEGABYTE
 _FILE = FileField(
     "file_attached",
     lambda: most_in_file(application()),
@@ -180,7 +178,6 @@ class ContactQuery(SnakeInput):
 @routes.post(
     "api/email/emails",
     who=Who.ANYONE,
-    body_limit=BODY_LIMIT,
     limits=(Limit(20, 60), Limit(200, 86_400)),
     idempotent=True,
     file=_FILE,
@@ -239,7 +236,6 @@ def contact_details(request: Request) -> ContactDetails | ContactProgress:
 @routes.put(
     "api/email/emails/{contact_id:guid}",
     who=Role.OPERATOR,
-    body_limit=BODY_LIMIT,
     errors={404, 409},
     file=_FILE,
 )

@@ -8,8 +8,9 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from functions.emails import Line
+from shared.api.admission import Who
 from shared.api.csv_table import csv_table
-from shared.api.endpoint import Request, Routes, Who
+from shared.api.endpoint import Request, Routes
 from shared.api.errors import ApiError
 from shared.api.idempotency import answering
 from shared.api.models import (

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.api.endpoint import Request, Routes
+from shared.api.endpoint import Request, Room, Routes
 from shared.api.models import Answer, EmailAddress, Input, Timestamp, example
 from shared.app import application
 from shared.delivery import tick, trial
@@ -59,14 +59,14 @@ class Processed(Answer):
     remaining: int
 
 
-@routes.post("api/email-test", who=Role.OPERATOR, errors={409, 502})
+@routes.post("api/email-test", who=Role.OPERATOR, errors={409, 502}, room=Room.OTHER_SERVERS)
 def send_test_email(request: Request[EmailTest]) -> EmailTested:
     """Send a test email at once over one account, whether the service runs or not."""
     sent = trial.send_test_email(application(), request.body.email, request.body.param_code)
     return EmailTested(message_id=sent.message_id, recipient=sent.recipient)
 
 
-@routes.post("api/email-force-process", who=Role.OPERATOR, errors={409})
+@routes.post("api/email-force-process", who=Role.OPERATOR, errors={409}, room=Room.OTHER_SERVERS)
 def force_process(request: Request) -> Processed:
     """Send all that is due now in both lanes, whatever the window."""
     run = tick.force(application(), FORCE_SECONDS, ANSWER_SECONDS)

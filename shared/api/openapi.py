@@ -19,7 +19,8 @@ import openapi_pydantic as spec
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
-from shared.api.endpoint import WITH_BODY, Operation, Who
+from shared.api.admission import Who
+from shared.api.endpoint import WITH_BODY, Operation
 from shared.api.errors import Failure
 from shared.api.idempotency import HEADER, LONGEST_KEY
 from shared.api.models import Answer, File, Input

@@ -14,7 +14,8 @@ from pydantic import Field
 
 from functions import docs
 from functions.groups import GROUPS
-from shared.api.endpoint import Operation, Request, Routes, Who
+from shared.api.admission import Who
+from shared.api.endpoint import Operation, Request, Routes
 from shared.api.form import FileField
 from shared.api.models import Answer, Input, example
 from shared.api.openapi import API_VERSION, Section, describe
