@@ -15,8 +15,10 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
+from shared.api.addresses import Network
 from shared.errors import RowpostError
 from standalone.admin import Admin, Gate
+from standalone.connections import MOST, Connections
 from standalone.host_json import Cors, HostJson
 from standalone.http import BodyRules, Doors, HttpFunctions, no_doors
 from standalone.index import FunctionIndex, QueueFunction
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from standalone.metrics import Metrics
 
 _START_SECONDS = 10.0
-_CONNECTIONS = 1000
 
 
 class CannotStart(RowpostError):
@@ -48,7 +49,8 @@ class HostOptions:
     polls its Azure Storage queue, or rests when `storage` is false. `body_limit` bytes bound every
     body, `doors` those of one function; `rooms` are threads beside the common `threads`, by name. A
     client that is silent in the middle of its body for `idle_seconds`, or whose headers take longer
-    than `head_seconds`, is given up. `metrics` are shown at their path.
+    than `head_seconds`, is given up. Of `connections` at once those of `proxies` may be as many as
+    there are. `metrics` are shown at their path.
     """
 
     require_admin: Gate
@@ -64,6 +66,8 @@ class HostOptions:
     rooms: Mapping[str, int] = field(default_factory=dict)
     idle_seconds: float = 30.0
     head_seconds: float = 10.0
+    connections: int = MOST
+    proxies: tuple[Network, ...] = ()
     metrics: Metrics | None = None
 
 
@@ -83,7 +87,7 @@ class Host:
         app = _web_app(functions, options, self._invocations)
         self._socket = listen(options.address, options.port, variable="ROWPOST_PORT")
         self.url = _url(self._socket)
-        self._server = uvicorn.Server(_server_config(app, options.head_seconds))
+        self._server = uvicorn.Server(_server_config(app, options))
         self._http = threading.Thread(
             target=self._server.run, args=([self._socket],), name="http", daemon=True
         )
@@ -163,10 +167,11 @@ def _cors(cors: Cors) -> list[Middleware]:
     ]
 
 
-def _server_config(app: Starlette, head_seconds: float) -> uvicorn.Config:
+def _server_config(app: Starlette, options: HostOptions) -> uvicorn.Config:
+    connections = Connections(options.connections, options.proxies)
     return uvicorn.Config(
         app,
-        http=patient_protocol(head_seconds),
+        http=patient_protocol(options.head_seconds, connections),
         ws="none",
         loop="asyncio",
         lifespan="off",
@@ -175,6 +180,5 @@ def _server_config(app: Starlette, head_seconds: float) -> uvicorn.Config:
         server_header=False,
         # The peer is who connects: a header of his choice must not say otherwise.
         proxy_headers=False,
-        limit_concurrency=_CONNECTIONS,
         timeout_graceful_shutdown=8,
     )

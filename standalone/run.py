@@ -25,6 +25,7 @@ from shared.security.roles import Role
 from shared.settings import Settings, settings
 from standalone.admin import Gate
 from standalone.catcher import LOOPBACK, Catcher
+from standalone.connections import room_for_connections
 from standalone.host import Host, HostOptions
 from standalone.host_json import Cors, HostJson
 from standalone.http import Door, Doors
@@ -139,6 +140,8 @@ def _options(
         cors=Cors.read(root),
         threads=chosen.threads,
         body_limit=chosen.body_limit,
+        connections=room_for_connections(),
+        proxies=chosen.proxies,
         storage=local is None,
         in_process={QUEUE_NAME: _next_token(local)} if local else {},
         doors=_doors(),

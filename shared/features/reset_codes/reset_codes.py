@@ -151,7 +151,7 @@ def send_now(
     """
     began = time.monotonic() if arrived is None else arrived
     deadline = began + ANSWER_SECONDS - _SECONDS_TO_WITHDRAW
-    if deadline - time.monotonic() < _LEAST_SECONDS:
+    if time.monotonic() - began > max(_LEAST_SECONDS, deadline - began - _LEAST_SECONDS):
         return Fate(Flag.CANCELLED, "too many others were being sent")
     _refuse_if_stopped(application)
     # Whatever happens to this process: no sender takes it up after the answer.
