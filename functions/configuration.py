@@ -22,9 +22,13 @@ from shared.configuration.document import (
 from shared.database import probe
 from shared.database.place import place_of
 from shared.scheduling import relocation
+from shared.security import passwords
 from shared.security.roles import Role
 
 routes = Routes()
+
+
+_SAVED = "Email service configuration saved"
 
 
 class NewDatabase(Input, DatabaseAddress):
@@ -94,7 +98,7 @@ class DatabaseSaved(Answer):
 
 class ScheduleSaved(Answer):
     success: Literal[True] = True
-    message: str = "Email service configuration saved"
+    message: str = _SAVED
 
 
 class CurrentDatabase(Answer):
@@ -217,11 +221,19 @@ def check_email_config(request: Request) -> Exists:
 def save_email_config(request: Request[NewSchedule]) -> ScheduleSaved:
     """Set when scheduled emails go, and the operator's login if one is given."""
     body, here = request.body, application()
+    weak = False
     if body.username is not None and body.password is not None:
-        here.logins.set_operator(body.username, body.password.get_secret_value())
+        password = body.password.get_secret_value()
+        here.logins.set_operator(body.username, password)
+        weak = passwords.is_weak(password)
     schedule = body.to_schedule_document()
     here.configuration.save(lambda before: before.model_copy(update={"email": schedule}))
-    return ScheduleSaved()
+    saved = ScheduleSaved()
+    return (
+        saved.model_copy(update={"message": f"{saved.message}. {passwords.WEAK}"})
+        if weak
+        else saved
+    )
 
 
 @routes.post("api/test-connection", who=Role.ADMIN, room=Room.OTHER_SERVERS)

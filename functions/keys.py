@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from shared.api.endpoint import Request, Routes
-from shared.api.models import Answer, Input, SnakeAnswer, SnakeInput, Timestamp, example
+from shared.api.models import ONE_LINE, Answer, Input, SnakeAnswer, SnakeInput, Timestamp, example
 from shared.app import application
 from shared.security.kept_keys import NAME_WIDTH, KeptKey
 from shared.security.roles import Role
@@ -31,7 +31,7 @@ _EXAMPLE_DETAILS = {
 class KeyToMake(SnakeInput):
     model_config = example(name="web shop", smtp_config_id=1)
 
-    name: str = Field(min_length=1, max_length=NAME_WIDTH)
+    name: Annotated[str, Field(min_length=1, max_length=NAME_WIDTH, pattern=ONE_LINE)]
     smtp_config_id: int = Field(ge=1, le=_LARGEST_NUMBER)
     role: Role = Role.SERVICE
 

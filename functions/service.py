@@ -9,7 +9,7 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from shared.api.endpoint import Request, Room, Routes
-from shared.api.models import Answer, Input, Timestamp, example
+from shared.api.models import ONE_LINE, Answer, Input, Timestamp, example
 from shared.app import application
 from shared.outbox import counts
 from shared.scheduling import relocation, service_state
@@ -22,7 +22,7 @@ class ServiceControl(Input):
     model_config = example(action="start", user="olga")
 
     action: Literal["start", "stop"]
-    user: str | None = Field(None, max_length=100)
+    user: str | None = Field(None, max_length=100, pattern=ONE_LINE)
 
 
 _RUNNING = {

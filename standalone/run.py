@@ -20,6 +20,7 @@ from shared.app import Application, use
 from shared.delivery.tokens import QUEUE_NAME, InProcessTokens
 from shared.errors import RowpostError
 from shared.features.reset_codes import reset_codes
+from shared.security import passwords
 from shared.security.logins import FIRST_ADMIN
 from shared.security.roles import Role
 from shared.settings import Settings, settings
@@ -207,6 +208,8 @@ def _greet(
     if password:
         name = chosen.admin_username or FIRST_ADMIN
         print(f"First login: {name} / {password} (made just now and shown this once)")
+    if chosen.admin_password and passwords.is_weak(chosen.admin_password):
+        print(f"ROWPOST_ADMIN_PASSWORD: {passwords.WEAK}")
     if catcher:
         print(f"Emails land in {chosen.data / 'mail'} (caught at {LOOPBACK}:{catcher.port})")
     print(f"Database: {_shown(joined.database_url())}", flush=True)

@@ -29,6 +29,11 @@ EmailAddress = Annotated[
 """One address; `shared.mime.addresses` judges its form."""
 
 
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$"
+"""The pattern of what may be shown on a terminal: nothing that ends the line, moves the cursor or
+turns the direction of writing."""
+
+
 def example(**fields: Any) -> ConfigDict:
     """The configuration of a model whose description shows this JSON object as an example."""
     return ConfigDict(json_schema_extra={"examples": [fields]})

@@ -246,3 +246,35 @@ def test_admin_and_metrics_are_counted_as_everything_is(standalone: Launch) -> N
     assert statuses[0] == statuses[20] == 401
     assert statuses[-1] == 429
     assert service.get("/admin/nothing").json["code"] == "too_many_requests"
+
+
+CONTROL = ["a\x1b[2Jb", "a\nb", "a\x9bb", "a\u202eb", "a\u2028b"]
+
+
+@pytest.mark.parametrize("name", CONTROL, ids=ascii)
+def test_no_name_moves_the_cursor_of_a_terminal(service: Standalone, token: str, name: str) -> None:
+    schedule = {"startTime": "00:00", "endTime": "00:00", "interval": 1, "intervalUnit": "minutes"}
+    account = {"email_address": "a@example.com", "smtp_host": "127.0.0.1", "smtp_port": 25}
+    refused = {
+        "/api/keys": {"name": name, "smtp_config_id": 1},
+        "/api/smtp-configs": {"name": name, **account},
+        "/api/service-control": {"action": "start", "user": name},
+        "/api/save-email-config": {**schedule, "username": name, "password": "a long password"},
+    }
+
+    answers = {path: service.post(path, body, token=token) for path, body in refused.items()}
+
+    assert {path: answer.status for path, answer in answers.items()} == dict.fromkeys(refused, 422)
+
+
+def test_a_weak_password_is_told_so(service: Standalone, token: str) -> None:
+    schedule = {"startTime": "00:00", "endTime": "00:00", "interval": 1, "intervalUnit": "minutes"}
+
+    def said(password: str) -> str:
+        login = {"username": "otto", "password": password}
+        answer = service.post("/api/save-email-config", {**schedule, **login}, token=token)
+        assert answer.status == 200
+        return str(answer.json["message"])
+
+    assert "weak" in said("short")
+    assert said("not a short one") == "Email service configuration saved"
