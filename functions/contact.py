@@ -15,6 +15,7 @@ from shared.api.form import FileField
 from shared.api.idempotency import answering
 from shared.api.models import (
     EmailAddress,
+    QueryNumber,
     SnakeAnswer,
     SnakeInput,
     Timestamp,
@@ -171,7 +172,7 @@ class ContactPage(SnakeAnswer):
 class ContactQuery(SnakeInput):
     # The host leaves out what is empty, so an empty status is none.
     status: Literal["", "Pending", "Processing", "Sent", "Failed", "Cancelled"] = ""
-    limit: int = Field(50, ge=1, le=100)
+    limit: QueryNumber = Field(50, ge=1, le=100)
     cursor: str | None = Field(None, pattern=r"^[0-9]{0,10}$")
 
 

@@ -17,7 +17,7 @@ from shared.api.cursor import read_cursor, write_cursor
 from shared.api.endpoint import Request, Routes
 from shared.api.errors import ApiError, FieldError, as_api_error
 from shared.api.idempotency import answering
-from shared.api.models import Answer, SnakeAnswer, SnakeInput, Timestamp
+from shared.api.models import Answer, QueryNumber, SnakeAnswer, SnakeInput, Timestamp
 from shared.api.octets import Base64
 from shared.app import application
 from shared.attachments.keeper import Upload
@@ -248,7 +248,7 @@ class EmailPage(SnakeAnswer):
 
 
 class Limit(SnakeInput):
-    limit: int = Field(50, ge=1, le=500)
+    limit: QueryNumber = Field(50, ge=1, le=500)
 
 
 class EmailQuery(Limit):

@@ -19,6 +19,7 @@ from shared.api.models import (
     File,
     Input,
     KeyedInput,
+    QueryNumber,
     SnakeAnswer,
     Timestamp,
     example,
@@ -98,7 +99,7 @@ class SendLogFile(File):
 
 class SendLogQuery(Input):
     format: Literal["json", "csv"] = "json"
-    limit: int = Field(1_000, ge=1, le=10_000)
+    limit: QueryNumber = Field(1_000, ge=1, le=10_000)
     cursor: str | None = Field(None, pattern=r"^[0-9]{1,9}$")
 
 

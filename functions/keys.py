@@ -7,7 +7,16 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from shared.api.endpoint import Request, Routes
-from shared.api.models import ONE_LINE, Answer, Input, SnakeAnswer, SnakeInput, Timestamp, example
+from shared.api.models import (
+    ONE_LINE,
+    Answer,
+    Input,
+    QueryNumber,
+    SnakeAnswer,
+    SnakeInput,
+    Timestamp,
+    example,
+)
 from shared.app import application
 from shared.security.kept_keys import NAME_WIDTH, KeptKey
 from shared.security.roles import Role
@@ -68,7 +77,7 @@ class KeyPage(SnakeAnswer):
 
 
 class KeyQuery(Input):
-    limit: int = Field(100, ge=1, le=500)
+    limit: QueryNumber = Field(100, ge=1, le=500)
     cursor: str = Field("0", pattern=r"^[0-9]{1,9}$")
 
 

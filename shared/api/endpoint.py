@@ -52,7 +52,7 @@ from shared.api.form import (
 from shared.api.idempotency import Once, earlier_answer, once_of
 from shared.api.json_structure import MOST_OF_ANYONE
 from shared.api.limits import Limits, count_anyone, count_request
-from shared.api.local_request import arrival_of, pieces_of
+from shared.api.local_request import LocalRequest, arrival_of, pieces_of
 from shared.api.models import Answer, Input, KeyedInput
 from shared.monitoring import logs
 from shared.monitoring.telemetry.invocation import NO_HOST, invoked
@@ -350,11 +350,19 @@ def _let_in(
         caller=caller,
         body=body,
         query=validated(operation.query, req.params) if operation.query else None,
-        path=req.route_params,
+        path=_path_values(req),
         headers=req.headers,
         file=file,
         arrived=arrival_of(req),
     )
+
+
+def _path_values(req: func.HttpRequest) -> Mapping[str, str]:
+    """The parts of the path that vary. The Functions host leaves an encoded slash as it is."""
+    values: Mapping[str, str] = req.route_params
+    if isinstance(req, LocalRequest):
+        return values
+    return {name: re.sub("%2f", "/", value, flags=re.I) for name, value in values.items()}
 
 
 def _by_key(operation: Operation, req: func.HttpRequest) -> tuple[Caller, Input | None]:

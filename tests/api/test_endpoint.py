@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from shared.api.admission import Who
 from shared.api.endpoint import Request, Routes, function_name
 from shared.api.errors import ApiError
-from shared.api.models import Answer, Input, Timestamp
+from shared.api.models import Answer, Input, QueryNumber, Timestamp
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from tests.support.api import Client, Reply
 from tests.support.log_lines import LogLines
@@ -29,7 +29,7 @@ class Letter(Input):
 
 
 class Page(Input):
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    limit: Annotated[QueryNumber, Field(ge=1, le=100)] = 20
 
 
 class Stored(Answer):
@@ -168,7 +168,9 @@ class TestAnswers:
 
         assert reply.json == {"limit": 5, "letter": "7", "address": "192.0.2.10"}
 
-    @pytest.mark.parametrize("limit", ["0", "101", "five", "5,6", "1e99", "٥٥٥"])
+    @pytest.mark.parametrize(
+        "limit", ["0", "101", "five", "5,6", "1e99", "٥٥٥", "1_0", "1e1", "NaN", "9" * 5000]
+    )
     def test_a_wrong_query_value_is_named(self, client: Client, limit: str) -> None:
         reply = client.get("letters/7", route="letters/{id:int}", query={"limit": limit})
 
