@@ -52,7 +52,7 @@ def suppressed_addresses(request: Request[None, SuppressionQuery]) -> Suppressio
 @routes.delete("api/suppressions/{*address}", who=Role.OPERATOR, errors={404})
 def allow_address(request: Request) -> SuppressionRemoved:
     """Let an address get emails again."""
-    address = request.path["address"]
+    address = request.path.get("address", "")
     if not application().database().run(lambda connection: remove_suppression(connection, address)):
         raise ApiError(
             404, "address_not_suppressed", "This address is not on the list: check its spelling."
