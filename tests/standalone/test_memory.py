@@ -57,7 +57,7 @@ def test_a_body_takes_a_few_times_its_size(service: Standalone, path: str, name:
 
 def test_a_body_is_not_held_before_its_caller_is_known(service: Standalone) -> None:
     with measured(service) as grown, ExitStack() as stack:
-        for _ in range(10):
+        for _ in range(20):
             client = stack.enter_context(connected(service))
             client.sendall(
                 b"POST /api/emails HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
