@@ -8,8 +8,8 @@ from typing import Literal
 from pydantic import Field
 from sqlalchemy import Connection
 
-from shared.api.endpoint import Request, Routes
-from shared.api.models import Answer, Input, Timestamp, example
+from shared.api.endpoint import Request, Room, Routes
+from shared.api.models import ONE_LINE, Answer, Input, Timestamp, example
 from shared.app import application
 from shared.outbox import counts
 from shared.scheduling import relocation, service_state
@@ -22,7 +22,7 @@ class ServiceControl(Input):
     model_config = example(action="start", user="olga")
 
     action: Literal["start", "stop"]
-    user: str | None = Field(None, max_length=100)
+    user: str | None = Field(None, max_length=100, pattern=ONE_LINE)
 
 
 _RUNNING = {
@@ -78,7 +78,7 @@ class Stopped(Answer):
     oldest_waiting: Timestamp | None
 
 
-@routes.post("api/service-control", who=Role.OPERATOR)
+@routes.post("api/service-control", who=Role.OPERATOR, room=Room.CONTROL)
 def control_service(request: Request[ServiceControl]) -> Started | Stopped:
     """Start sending, or stop it: nothing more is claimed then, what is being sent is finished."""
     by = request.body.user or request.caller.username
@@ -88,7 +88,7 @@ def control_service(request: Request[ServiceControl]) -> Started | Stopped:
     return database.run(partial(_stop, by=by))
 
 
-@routes.get("api/service-status", who=Role.VIEWER)
+@routes.get("api/service-status", who=Role.VIEWER, room=Room.CONTROL)
 def service_status(request: Request) -> ServiceStatus:
     """Say whether emails are being sent, and when they were and will be."""
     with application().database().read() as connection:

@@ -67,6 +67,23 @@ def test_who_was_refused_is_listed_for_30_days(api: Api, queue: Database) -> Non
 
 
 @pytest.mark.parametrize(
+    ("address", "written"),
+    [
+        ("a/b@example.com", "a%2Fb@example.com"),
+        ("a/b@example.com", "a/b@example.com"),
+        ("100%@example.com", "100%@example.com"),
+    ],
+)
+def test_an_address_with_a_slash_or_percent_is_let_go_as_the_host_hands_it_over(
+    api: Api, queue: Database, address: str, written: str
+) -> None:
+    refuse(queue, address)
+
+    assert api.delete(f"/api/suppressions/{written}").status == 200
+    assert api.get("/api/suppressions").json["items"] == []
+
+
+@pytest.mark.parametrize(
     "reply",
     ["550 5.7.1 spam", "550 no", "550 5.1.0 <shop@example.com>: Sender address rejected"],
 )
