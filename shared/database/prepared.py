@@ -113,6 +113,9 @@ class _Text:
         binds = getattr(text, "binds", {})
         self.types = tuple(binds[name].type for name in order)
         self._order = [int(name[2:]) if _ID.fullmatch(name) else name for name in order]
+        self._constants = {name: binds[name].value for name in order if not binds[name].required}
 
     def parameters(self, ids: Sequence[int], values: dict[str, Any]) -> tuple[Any, ...]:
+        if self._constants:
+            values = self._constants | values
         return tuple([ids[key] if isinstance(key, int) else values[key] for key in self._order])
