@@ -91,6 +91,14 @@ def enter(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     connection.execute(ENTER, [{"State": Flag.WAITING.value, **row} for row in rows])
 
 
+def enter_one(connection: Connection, row: Mapping[str, Any]) -> int:
+    """Make one entry that waits; answers its number."""
+    key = connection.execute(ENTER, {"State": Flag.WAITING.value, **row}).inserted_primary_key
+    if key is None:
+        raise LookupError("the database gave no number for the new entry")
+    return int(key[0])
+
+
 def enter_plain(connection: Connection, statement: Insert, values: Mapping[str, Any]) -> None:
     """The same by one statement that makes them of their rows (`admission` builds it)."""
     connection.execute(statement, values)
