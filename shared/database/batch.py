@@ -15,7 +15,24 @@ from sqlalchemy.types import TypeEngine
 from shared.database.changes import execute_text
 from shared.database.compiled import compiled
 from shared.database.database import Database
+from shared.database.dialects.sqlserver.queue import (
+    ADD_BEGINS,
+    ADD_ENDS,
+    COMMIT_BATCH,
+    ENTRY_ADDED,
+    ROW_ADDED,
+)
 from shared.database.errors import CommitUncertain, is_transient
+
+__all__ = [
+    "ADD_BEGINS",
+    "ADD_ENDS",
+    "COMMIT_BATCH",
+    "ENTRY_ADDED",
+    "ROW_ADDED",
+    "Batch",
+    "committed_alone",
+]
 
 _NOTHING: Mapping[str, Any] = {}
 

@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Float, String, Unicode, bindparam, select
 from sqlalchemy.types import TypeEngine
 
-from shared.database.batch import Batch, committed_alone
+from shared.database.batch import COMMIT_BATCH, Batch, committed_alone
 from shared.database.database import Database
-from shared.database.dialects.sqlserver.queue import COMMIT_BATCH
 from shared.database.tables import entries
 from shared.outbox.attachments import by_number, files_statement
 from shared.outbox.begin import Mark

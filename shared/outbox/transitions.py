@@ -287,9 +287,9 @@ def give_back(connection: Connection, numbers: Numbers, lease: Lease) -> set[int
     return GIVE_BACK.run(connection, numbers, token=lease.token) if numbers else set()
 
 
-def release(connection: Connection, lease: Lease) -> None:
-    """All that is claimed under the lease and not marked waits again."""
-    connection.execute(RELEASE, {"token": lease.token})
+def release(connection: Connection, lease: Lease) -> int:
+    """All that is claimed under the lease and not marked waits again; answers how many."""
+    return changed(connection, RELEASE, {"token": lease.token})
 
 
 TAKE_BACK = PreparedUpdate(

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from shared.database.database import Database
-from shared.database.tables import emails, service
+from shared.database.tables import emails, relocation
 from shared.database.times import utc_now
 from shared.outbox.add import BadValue, DatabaseMoved, NewEmail, add
 from shared.outbox.recipients import Kind, KnownRecipient
@@ -144,7 +144,7 @@ def test_a_long_list_of_recipients_is_kept_one_by_one(database: Database) -> Non
 
 def test_nothing_is_added_to_a_queue_that_has_moved(database: Database) -> None:
     with database.write() as connection:
-        connection.execute(update(service).values(MovedAt=utc_now()))
+        connection.execute(update(relocation).values(MovedAt=utc_now()))
 
     with pytest.raises(DatabaseMoved):
         stored(database, PLAIN)
