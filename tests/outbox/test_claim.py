@@ -17,7 +17,7 @@ from shared.database.times import utc_now
 from shared.outbox.claim import Wanted
 from shared.outbox.states import Lane
 from shared.scheduling import service_state
-from tests.outbox.sender import DOMAIN, Sender, wanted
+from tests.outbox.sender import DOMAIN, Sender, admit_all, wanted
 from tests.support.database import address_of
 from tests.support.emails import let_leases_run_out
 from tests.support.rows import (
@@ -35,6 +35,8 @@ CROWD = 5_000
 def crowd(database: Database, number: int = CROWD) -> None:
     with database.write() as connection:
         connection.execute(insert(emails), [{"dd_toEmailid": "ann@example.com"}] * number)
+    while admit_all(database).after is not None:
+        pass
 
 
 def test_a_claimed_email_is_ours_for_the_length_of_the_lease(
@@ -100,9 +102,8 @@ def test_other_accounts_emails_stay(database: Database, sender: Sender) -> None:
     none, empty, news = (insert_row(database, dd_EmailParamCode=c) for c in (None, "", "NEWS"))
 
     assert sender.claim("NEWS") == [news]
-    assert sender.claim("") == [empty]
     assert sender.claim("OTHER") == []
-    assert sender.claim(None) == [none]
+    assert sender.claim(None) == [none, empty]
 
 
 def test_only_the_lanes_that_are_wanted(database: Database, sender: Sender) -> None:
@@ -155,8 +156,8 @@ def test_only_waiting_emails_are_claimed(database: Database, sender: Sender) -> 
 def test_an_email_keeps_the_message_id_of_its_first_claim(
     database: Database, sender: Sender
 ) -> None:
-    email_id = insert_row(database)
-    own = insert_row(database, dd_MessageId="<mine@example.com>")
+    email_id, own = insert_rows(database, 2)
+    change_entry(database, own, MessageId="<mine@example.com>")
     sender.claim()
     first = entry_of(database, email_id).MessageId
     assert re.fullmatch(rf"<{email_id}\.[0-9a-f]{{8}}@{DOMAIN}>", first)
