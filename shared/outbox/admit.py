@@ -11,7 +11,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 
@@ -57,6 +57,7 @@ from shared.outbox.entries import current_numbers, pass_on
 from shared.outbox.fetch import creation_date
 from shared.outbox.fingerprint import Content, fingerprint
 from shared.outbox.held import codes_are_answered, hold, let_go
+from shared.outbox.recipients import ask_everybody
 from shared.outbox.states import ENDED, NEW_LETTERS, Flag, Letter
 from shared.outbox.their_rows import IDS, give_letter, says_new, take, write_ends
 from shared.outbox.their_table import their_table
@@ -66,8 +67,9 @@ log = logging.getLogger("rowpost.outbox")
 AT_ONCE = 500
 MANY_RESETS = 1_000
 """So many emails that have ended may be reset at once; more are held until somebody confirms."""
-_SUSPICIOUS = 100
 _LOCK = "Rowpost_Admission"
+# What Rowpost stores itself gets its row and its entry in one transaction.
+_STORED_TOGETHER = timedelta(seconds=1)
 _BY_ITSELF_SECONDS = 2.0
 
 Answered = Mapping[str, str | None]
@@ -111,12 +113,10 @@ def admit_rows(connection: Connection, answered: Answered, after: int = 0) -> Ad
         return Admitted()
     if after == 0:
         codes_are_answered(connection, answered)
-    ids = _new_ids(connection, max(first, after + 1), odd=after == 0)
+    ids, up_to = _new_ids(connection, max(first, after + 1), odd=after == 0)
     batch = _Batch(connection, answered)
     batch.admit(ids)
-    usual = [email_id for email_id in ids if email_id > after]
-    more = len(ids) >= AT_ONCE and bool(usual)
-    return Admitted(len(batch.taken), len(batch.held), max(usual) if more else None)
+    return Admitted(len(batch.taken), len(batch.held), up_to)
 
 
 def admit_one(connection: Connection, answered: Answered, email_id: int) -> bool:
@@ -131,7 +131,7 @@ def _one_by_one(database: Database, answered: Answered, after: int) -> Admitted:
         first = _first_id(connection)
         if first is None:
             return Admitted()
-        ids = _new_ids(connection, max(first, after + 1), odd=after == 0)
+        ids, up_to = _new_ids(connection, max(first, after + 1), odd=after == 0)
     admitted, held = 0, 0
     for email_id in ids:
         try:
@@ -141,8 +141,7 @@ def _one_by_one(database: Database, answered: Answered, after: int) -> Admitted:
             fault = Held(f"its row can't be written: {str(error.orig)[:400]}")
             database.run(partial(hold, rows={email_id: fault}))
             held += 1
-    more = len(ids) >= AT_ONCE
-    return Admitted(admitted, held, max(ids) if more else None)
+    return Admitted(admitted, held, up_to)
 
 
 # Which rows.
@@ -201,12 +200,17 @@ def _first_id(connection: Connection) -> int | None:
     return first
 
 
-def _new_ids(connection: Connection, first: int, *, odd: bool) -> list[int]:
+def _new_ids(connection: Connection, first: int, *, odd: bool) -> tuple[list[int], int | None]:
+    """The ids to look at, and the one beyond which the next batch begins, if there is one.
+
+    Rows with another letter than N are looked at with the first batch, wherever they are.
+    """
     ids = list(connection.scalars(NEW_IDS, {"first": first}))
+    up_to = max(ids) if len(ids) >= AT_ONCE else None
     if odd:
         for statement in (ODD_IDS, UNMARKED_IDS):
             ids += connection.scalars(statement, {"first": first})
-    return list(dict.fromkeys(ids))
+    return list(dict.fromkeys(ids)), up_to
 
 
 # What they say.
@@ -255,8 +259,12 @@ def rows_statement(there: frozenset[str]) -> Select[Any]:
 
 
 FORMER = select(entries).where(entries.c.Number.in_(NUMBERS))
-CONFIRMED = select(held_rows.c.EmailId).where(
-    held_rows.c.EmailId.in_(IDS), held_rows.c.Confirmed == literal_column("1")
+_RESET = (
+    f"more than {MANY_RESETS} emails that had ended say N at once: "
+    "confirm that they are to be sent again"
+)
+HELD_RESETS = select(held_rows.c.EmailId, held_rows.c.Confirmed).where(
+    held_rows.c.EmailId.in_(IDS), held_rows.c.Reason == bindparam("reason")
 )
 _ended_once = state_is(*ENDED)
 RESETS = select(func.count()).select_from(
@@ -296,6 +304,8 @@ class _Batch:
     answered: Answered
     taken: set[int] = field(default_factory=set)
     held: dict[int, Held] = field(default_factory=dict)
+    without_list: set[int] = field(default_factory=set)
+    """Rows that name no recipient: these stand beside the row only."""
 
     def admit(self, ids: Sequence[int]) -> None:
         if not ids:
@@ -304,7 +314,7 @@ class _Batch:
         rows = {row.dd_srno: row for row in self.connection.execute(statement, {"ids": list(ids)})}
         former = self._former([row.Number for row in rows.values() if row.Number is not None])
         again = {email_id: row for email_id, row in rows.items() if email_id in former}
-        self._put_anew(self._wanted(again), former)
+        self._put_anew(self._wanted(again, former), former)
         fresh = {email_id: row for email_id, row in rows.items() if email_id not in former}
         self._put({email_id: self._entry(row) for email_id, row in fresh.items()})
         self._bring_options(rows)
@@ -335,18 +345,21 @@ class _Batch:
 
     # Rows that had an entry before.
 
-    def _wanted(self, rows: Mapping[int, Row[Any]]) -> dict[int, Row[Any]]:
+    def _wanted(
+        self, rows: Mapping[int, Row[Any]], former: Mapping[int, Row[Any]]
+    ) -> dict[int, Row[Any]]:
         """Of rows that Rowpost had before those that are to be decided about: not very many that
-        were reset in one go."""
-        if len(rows) < _SUSPICIOUS or (self.connection.scalar(RESETS) or 0) <= MANY_RESETS:
+        were reset in one go, and of those none that nobody has confirmed."""
+        reset = {email_id for email_id in rows if former[email_id].State in ENDED}
+        if not reset:
             return dict(rows)
-        confirmed = set(self.connection.scalars(CONFIRMED, {"ids": list(rows)}))
-        for email_id in rows.keys() - confirmed:
-            self.held[email_id] = Held(
-                f"more than {MANY_RESETS} emails that had ended say N at once: "
-                "confirm that they are to be sent again"
-            )
-        return {email_id: rows[email_id] for email_id in rows.keys() & confirmed}
+        found = self.connection.execute(HELD_RESETS, {"ids": list(reset), "reason": _RESET})
+        known = {email_id: bool(confirmed) for email_id, confirmed in found}
+        many = (self.connection.scalar(RESETS) or 0) > MANY_RESETS
+        refused = {email_id for email_id in reset if not known.get(email_id, not many)}
+        for email_id in refused:
+            self.held[email_id] = Held(_RESET)
+        return {email_id: row for email_id, row in rows.items() if email_id not in refused}
 
     def _put_anew(self, rows: Mapping[int, Row[Any]], former: Mapping[int, Row[Any]]) -> None:
         if not rows:
@@ -403,9 +416,11 @@ class _Batch:
                 self.connection,
                 entry.Number,
                 numbers[email_id],
-                who_had_it=spares_who_had_it(Flag(entry.State), same=same),
+                who_had_it=same or email_id in self.without_list,
                 options_too=rows[email_id].OptionsId is None,
             )
+            if not spares_who_had_it(Flag(entry.State), same=same):
+                ask_everybody(self.connection, numbers[email_id])
 
     def _tell_end(self, entry: Row[Any]) -> None:
         """The row says N over an end that it had not been told: it gets that end."""
@@ -430,7 +445,10 @@ class _Batch:
 
     def _fingerprints(self, ids: Sequence[int]) -> dict[int, str]:
         there = their_table(self.connection).options
-        found = self.connection.execute(content_statement(there), {"ids": list(ids)})
+        found = self.connection.execute(content_statement(there), {"ids": list(ids)}).all()
+        self.without_list.update(
+            row.dd_srno for row in found if not (row.dd_toEmailid or row.dd_ccEmailid)
+        )
         return {
             row.dd_srno: fingerprint(
                 Content(
@@ -471,7 +489,9 @@ def _values(row: Row[Any], wanted: Wanted) -> dict[str, Any]:
         "AccountCode": wanted.account_code,
         "Lane": wanted.lane.value,
         "Priority": wanted.priority,
-        "NotBefore": wanted.send_at,
+        "NotBefore": None
+        if wanted.send_at is None or wanted.send_at <= row.Now
+        else wanted.send_at,
         "DueSince": wanted.send_at or created or row.Now,
         "ExpiresAt": wanted.expires_at,
         "RequestId": wanted.request_id,
@@ -493,6 +513,8 @@ def _created(row: Row[Any]) -> datetime | None:
 
 
 def _same_row(row: Row[Any], entry: Row[Any]) -> bool:
-    """Whether the table itself says that it is the row that the entry was made of."""
+    """Whether the table itself says that it is the row that the entry was made of, or with."""
     created = _created(row)
-    return created is not None and created == entry.RowCreatedAt
+    if created is None or entry.RowCreatedAt is not None:
+        return created is not None and created == entry.RowCreatedAt
+    return abs(created - entry.CreatedAt) < _STORED_TOGETHER

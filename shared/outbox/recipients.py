@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, null, select, update
 
 from shared.database.tables import recipients
 from shared.database.times import utc_now
@@ -64,6 +64,11 @@ _SETTLE = (
     .where(recipients.c.Number.in_(NUMBERS), recipients.c.State == RecipientState.ATTEMPTED.value)
     .values(State=bindparam("state"), ChangedAt=utc_now())
 )
+_ASK_EVERYBODY = (
+    update(recipients)
+    .where(recipients.c.Number == bindparam("number"))
+    .values(State=RecipientState.PENDING.value, Reply=null(), ChangedAt=utc_now())
+)
 _PENDING = (
     select(recipients.c.Number)
     .where(
@@ -113,6 +118,11 @@ def write_recipients(connection: Connection, number: int, known: Sequence[KnownR
 def settle_attempted(connection: Connection, numbers: Sequence[int], state: RecipientState) -> None:
     """Everybody who was being attempted now stands so."""
     connection.execute(_SETTLE, {"numbers": list(numbers), "state": state.value})
+
+
+def ask_everybody(connection: Connection, number: int) -> None:
+    """Everybody is to get the email, whatever became of them before."""
+    connection.execute(_ASK_EVERYBODY, {"number": number})
 
 
 def somebody_pending(connection: Connection, number: int) -> bool:

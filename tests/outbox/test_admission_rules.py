@@ -81,7 +81,11 @@ def test_what_was_surely_meant_is_taken_so(
         ("Priority", 1.5, "its priority is '1.5'"),
         ("Priority", "٣", "its priority is '٣'"),
         ("Priority", "²", "its priority is '²'"),
-        ("SendAt", "2099-01-01 00:00:00 UTC", "the time to send it at is '2099-01-01 00:00:00 UTC'"),
+        (
+            "SendAt",
+            "2099-01-01 00:00:00 UTC",
+            "the time to send it at is '2099-01-01 00:00:00 UTC'",
+        ),
         ("SendAt", "tomorrow", "the time to send it at is 'tomorrow': it may be like"),
         ("SendAt", "01.02.2099", "the time to send it at"),
         ("SendAt", 0, "the time to send it at is '0'"),
