@@ -11,7 +11,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 
@@ -61,6 +61,7 @@ from shared.outbox.entries import current_numbers, pass_on
 from shared.outbox.fetch import creation_date
 from shared.outbox.fingerprint import Content, fingerprint
 from shared.outbox.held import codes_are_answered, hold, let_go
+from shared.outbox.recipients import ask_everybody
 from shared.outbox.states import ENDED, NEW_LETTERS, Flag, Lane, Letter
 from shared.outbox.their_rows import IDS, give_letter, says_new, take, tell
 from shared.outbox.their_table import their_table
@@ -70,8 +71,9 @@ log = logging.getLogger("rowpost.outbox")
 AT_ONCE = 1_000
 MANY_RESETS = 1_000
 """So many emails that have ended may be reset at once; more are held until somebody confirms."""
-_SUSPICIOUS = 100
 _LOCK = "Rowpost_Admission"
+# What Rowpost stores itself gets its row and its entry in one transaction.
+_STORED_TOGETHER = timedelta(seconds=1)
 _BY_ITSELF_SECONDS = 2.0
 
 Answered = Mapping[str, str | None]
@@ -350,8 +352,12 @@ def rows_statement(there: frozenset[str]) -> Select[Any]:
 
 
 FORMER = select(entries).where(entries.c.Number.in_(NUMBERS))
-CONFIRMED = select(held_rows.c.EmailId).where(
-    held_rows.c.EmailId.in_(IDS), held_rows.c.Confirmed == literal_column("1")
+_RESET = (
+    f"more than {MANY_RESETS} emails that had ended say N at once: "
+    "confirm that they are to be sent again"
+)
+HELD_RESETS = select(held_rows.c.EmailId, held_rows.c.Confirmed).where(
+    held_rows.c.EmailId.in_(IDS), held_rows.c.Reason == bindparam("reason")
 )
 _ended_once = state_is(*ENDED)
 RESETS = select(func.count()).select_from(
@@ -391,6 +397,8 @@ class _Batch:
     answered: Answered
     taken: set[int] = field(default_factory=set)
     held: dict[int, Held] = field(default_factory=dict)
+    without_list: set[int] = field(default_factory=set)
+    """Rows that name no recipient: these stand beside the row only."""
 
     def admit(self, ids: Sequence[int]) -> None:
         if not ids:
@@ -399,7 +407,7 @@ class _Batch:
         rows = {row.dd_srno: row for row in self.connection.execute(statement, {"ids": list(ids)})}
         former = self._former([row.Number for row in rows.values() if row.Number is not None])
         again = {email_id: row for email_id, row in rows.items() if email_id in former}
-        self._put_anew(self._wanted(again), former)
+        self._put_anew(self._wanted(again, former), former)
         fresh = {email_id: row for email_id, row in rows.items() if email_id not in former}
         self._put({email_id: self._entry(row) for email_id, row in fresh.items()})
         self._bring_options(rows)
@@ -430,18 +438,21 @@ class _Batch:
 
     # Rows that had an entry before.
 
-    def _wanted(self, rows: Mapping[int, Row[Any]]) -> dict[int, Row[Any]]:
+    def _wanted(
+        self, rows: Mapping[int, Row[Any]], former: Mapping[int, Row[Any]]
+    ) -> dict[int, Row[Any]]:
         """Of rows that Rowpost had before those that are to be decided about: not very many that
-        were reset in one go."""
-        if len(rows) < _SUSPICIOUS or (self.connection.scalar(RESETS) or 0) <= MANY_RESETS:
+        were reset in one go, and of those none that nobody has confirmed."""
+        reset = {email_id for email_id in rows if former[email_id].State in ENDED}
+        if not reset:
             return dict(rows)
-        confirmed = set(self.connection.scalars(CONFIRMED, {"ids": list(rows)}))
-        for email_id in rows.keys() - confirmed:
-            self.held[email_id] = Held(
-                f"more than {MANY_RESETS} emails that had ended say N at once: "
-                "confirm that they are to be sent again"
-            )
-        return {email_id: rows[email_id] for email_id in rows.keys() & confirmed}
+        found = self.connection.execute(HELD_RESETS, {"ids": list(reset), "reason": _RESET})
+        known = {email_id: bool(confirmed) for email_id, confirmed in found}
+        many = (self.connection.scalar(RESETS) or 0) > MANY_RESETS
+        refused = {email_id for email_id in reset if not known.get(email_id, not many)}
+        for email_id in refused:
+            self.held[email_id] = Held(_RESET)
+        return {email_id: row for email_id, row in rows.items() if email_id not in refused}
 
     def _put_anew(self, rows: Mapping[int, Row[Any]], former: Mapping[int, Row[Any]]) -> None:
         if not rows:
@@ -498,9 +509,11 @@ class _Batch:
                 self.connection,
                 entry.Number,
                 numbers[email_id],
-                who_had_it=spares_who_had_it(Flag(entry.State), same=same),
+                who_had_it=same or email_id in self.without_list,
                 options_too=rows[email_id].OptionsId is None,
             )
+            if not spares_who_had_it(Flag(entry.State), same=same):
+                ask_everybody(self.connection, numbers[email_id])
 
     def _tell_end(self, entry: Row[Any]) -> None:
         """The row says N over an end that it had not been told: it gets that end."""
@@ -511,7 +524,10 @@ class _Batch:
 
     def _fingerprints(self, ids: Sequence[int]) -> dict[int, str]:
         there = their_table(self.connection).options
-        found = self.connection.execute(content_statement(there), {"ids": list(ids)})
+        found = self.connection.execute(content_statement(there), {"ids": list(ids)}).all()
+        self.without_list.update(
+            row.dd_srno for row in found if not (row.dd_toEmailid or row.dd_ccEmailid)
+        )
         return {
             row.dd_srno: fingerprint(
                 Content(
@@ -574,6 +590,8 @@ def _created(row: Row[Any]) -> datetime | None:
 
 
 def _same_row(row: Row[Any], entry: Row[Any]) -> bool:
-    """Whether the table itself says that it is the row that the entry was made of."""
+    """Whether the table itself says that it is the row that the entry was made of, or with."""
     created = _created(row)
-    return created is not None and created == entry.RowCreatedAt
+    if created is None or entry.RowCreatedAt is not None:
+        return bool(created is not None and created == entry.RowCreatedAt)
+    return bool(abs(created - entry.CreatedAt) < _STORED_TOGETHER)

@@ -74,6 +74,11 @@ def waiting(connection: Connection) -> int:
     return min(COUNT_LIMIT, admitted + _said_new(connection, NEW_OR_HELD))
 
 
+def new(connection: Connection) -> int:
+    """How many rows wait to be admitted, up to COUNT_LIMIT; those that are held do not count."""
+    return _said_new(connection, NEW)
+
+
 def _said_new(connection: Connection, question: Select[Any], **values: Any) -> int:
     first = connection.scalar(_FIRST_ID) or 0
     return connection.scalar(question, {"first": first, **values}) or 0
@@ -86,7 +91,7 @@ def due(connection: Connection) -> int:
         and_(state_is(Flag.WAITING), entries.c.NotBefore.is_(None)),
         *ready.columns,
     )
-    return min(COUNT_LIMIT, admitted + _said_new(connection, NEW))
+    return min(COUNT_LIMIT, admitted + new(connection))
 
 
 def sending(connection: Connection) -> int:

@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, null, select, update
 
 from shared.database.tables import recipients
 from shared.database.times import utc_now
@@ -59,6 +59,11 @@ _SETTLE = (
     update(recipients)
     .where(recipients.c.Number.in_(NUMBERS), recipients.c.State == RecipientState.ATTEMPTED.value)
     .values(State=bindparam("state"), ChangedAt=utc_now())
+)
+_ASK_EVERYBODY = (
+    update(recipients)
+    .where(recipients.c.Number == bindparam("number"))
+    .values(State=RecipientState.PENDING.value, Reply=null(), ChangedAt=utc_now())
 )
 _PENDING = (
     select(recipients.c.Number)
@@ -124,6 +129,11 @@ def write_recipients(connection: Connection, number: int, known: Sequence[KnownR
 def settle_attempted(connection: Connection, numbers: Sequence[int], state: RecipientState) -> None:
     """Everybody who was being attempted now stands so."""
     connection.execute(_SETTLE, {"numbers": list(numbers), "state": state.value})
+
+
+def ask_everybody(connection: Connection, number: int) -> None:
+    """Everybody is to get the email, whatever became of them before."""
+    connection.execute(_ASK_EVERYBODY, {"number": number})
 
 
 def somebody_pending(connection: Connection, number: int) -> bool:

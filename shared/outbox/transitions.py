@@ -298,7 +298,7 @@ TAKE_BACK = PreparedUpdate(
         .where(held_by_us(numbers, Flag.PREPARING))
         .values(
             State=_to(Flag.CANCELLED),
-            Reason=TAKEN_BACK,
+            Reason=bindparam("reason"),
             EndedAt=utc_now(),
             WriteAfter=null(),
             **_NO_LEASE,
@@ -311,7 +311,7 @@ TAKE_BACK = PreparedUpdate(
 def take_back(connection: Connection, numbers: Numbers, lease: Lease) -> None:
     """The rows of these claimed entries are gone, or another letter stands there: not sent."""
     if numbers:
-        TAKE_BACK.run(connection, numbers, token=lease.token)
+        TAKE_BACK.run(connection, numbers, token=lease.token, reason=TAKEN_BACK)
 
 
 # Leases that are over.

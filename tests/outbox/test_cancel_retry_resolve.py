@@ -9,7 +9,6 @@ from shared.database.database import Database
 from shared.outbox.cancel_retry_resolve import (
     ContentRemoved,
     Decision,
-    EmailNotFound,
     NotEnded,
     NotUnknown,
     NotWaiting,
@@ -18,6 +17,7 @@ from shared.outbox.cancel_retry_resolve import (
     try_again,
     unknown_ids,
 )
+from shared.outbox.entries import EmailNotFound
 from shared.outbox.fetch import ClaimedEmail
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState

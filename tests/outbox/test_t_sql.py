@@ -116,7 +116,7 @@ def made(statement: ClauseElement) -> str:
 
 def test_the_statements_are_found() -> None:
     assert len(STATEMENTS) > 100
-    for statement in (RENEW, transitions.CANCEL, their_rows.END, write_back.UNWRITTEN):
+    for statement in (RENEW, transitions.CANCEL, their_rows.TAKE, write_back.UNWRITTEN):
         assert t_sql(statement) in STATEMENTS
 
 
@@ -168,15 +168,13 @@ def test_what_other_sessions_insert_into_has_no_filtered_index() -> None:
 
 
 def test_an_end_is_told_only_where_our_letter_stands() -> None:
-    assert made(their_rows.END) == (
-        "UPDATE Digital_Emaildetails SET dd_SendFlag=?, dd_RetryCount=?, dd_SentDate=?, "
-        "dd_BounceReason=?, dd_LastRetryDate=? "
-        "WHERE dd_srno = ? AND (dd_SendFlag = 'P' OR dd_SendFlag = ?)"
+    told = t_sql(their_rows.telling(None, False).statement(1))
+    assert told.endswith(
+        "WHERE dd_srno = Rowpost_Emails.EmailId AND Rowpost_Emails.Number IN (?) "
+        "AND Rowpost_Emails.WriteAfter IS NOT NULL AND (dd_SendFlag = 'P' OR dd_SendFlag = 'U' "
+        "AND Rowpost_Emails.State IN ('Y', 'F', 'U'))"
     )
-    assert made(their_rows.PROGRESS) == (
-        "UPDATE Digital_Emaildetails SET dd_RetryCount=?, dd_BounceReason=?, dd_LastRetryDate=? "
-        "WHERE dd_srno = ? AND dd_SendFlag = 'P'"
-    )
+    assert "OUTPUT" not in told
     assert made(their_rows.TAKE) == (
         "UPDATE Digital_Emaildetails SET dd_SendFlag='P' "
         f"WHERE dd_srno IN (?) AND ({SAYS_NEW} OR dd_SendFlag IS NULL)"
@@ -190,7 +188,7 @@ def test_an_end_is_told_only_where_our_letter_stands() -> None:
 
 def test_new_ids_come_from_the_index_alone_and_pass_over_what_somebody_holds() -> None:
     assert made(admit.NEW_IDS) == (
-        f"SELECT TOP 500 dd_srno FROM Digital_Emaildetails {HINTS} "
+        f"SELECT TOP 1000 dd_srno FROM Digital_Emaildetails {HINTS} "
         f"WHERE dd_SendFlag = 'N' AND ? <= dd_srno AND {NOT_HELD} ORDER BY dd_srno"
     )
 
@@ -317,7 +315,8 @@ def test_sent_is_written_for_many_at_once_under_the_fence() -> None:
         (
             Outcome.SENT,
             (
-                "State='Y', NotBefore=NULL, Retries=(Retries + ?), LeaseToken=NULL, LeaseUntil=NULL, "
+                "State='Y', NotBefore=NULL, Retries=(Retries + ?), LeaseToken=NULL, "
+                "LeaseUntil=NULL, "
                 "SentAt=SYSUTCDATETIME(), LastTriedAt=SYSUTCDATETIME(), EndedAt=SYSUTCDATETIME(), "
             ),
         ),
@@ -333,7 +332,8 @@ def test_sent_is_written_for_many_at_once_under_the_fence() -> None:
         (
             Outcome.FAILED,
             (
-                "State='F', NotBefore=NULL, Retries=(Retries + ?), LeaseToken=NULL, LeaseUntil=NULL, "
+                "State='F', NotBefore=NULL, Retries=(Retries + ?), LeaseToken=NULL, "
+                "LeaseUntil=NULL, "
                 "LastTriedAt=SYSUTCDATETIME(), EndedAt=SYSUTCDATETIME(), "
             ),
         ),
@@ -482,10 +482,11 @@ def test_what_has_come_due_and_what_has_expired_are_read_from_their_small_indexe
 def test_what_came_after_a_row_was_told_is_still_to_be_told() -> None:
     assert made(transitions.WRITTEN) == (
         "UPDATE Rowpost_Emails SET WriteAfter=NULL, WriteTries=0, WriteFault=NULL "
-        "WHERE Number = ? AND State = ? AND WriteAfter = ?"
+        "WHERE Number IN (?) AND WriteAfter <= ?"
     )
     assert (
-        "FROM Rowpost_Emails WHERE WriteAfter IS NOT NULL AND WriteAfter <= SYSUTCDATETIME() "
+        "FROM Rowpost_Emails WHERE WriteAfter IS NOT NULL AND WriteAfter <= DATEADD(millisecond, "
+        "CAST(1000 * CAST(? AS FLOAT) AS INT), SYSUTCDATETIME()) "
         "ORDER BY WriteAfter"
     ) in made(write_back.UNWRITTEN)
 
