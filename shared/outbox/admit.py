@@ -568,7 +568,7 @@ def _values(row: Row[Any], wanted: Wanted) -> dict[str, Any]:
         "AccountCode": wanted.account_code,
         "Lane": wanted.lane.value,
         "Priority": wanted.priority,
-        "NotBefore": wanted.send_at,
+        "NotBefore": wanted.send_at if _is_later(wanted.send_at) else None,
         "DueSince": wanted.send_at or created or datetime.now(UTC),
         "ExpiresAt": wanted.expires_at,
         "RequestId": wanted.request_id,
@@ -581,6 +581,11 @@ def _values(row: Row[Any], wanted: Wanted) -> dict[str, Any]:
         "Fingerprint": None,
         "Uncertain": None,
     }
+
+
+def _is_later(send_at: datetime | None) -> bool:
+    """A time that has passed costs no round of waiting."""
+    return send_at is not None and send_at > datetime.now(UTC)
 
 
 def _created(row: Row[Any]) -> datetime | None:
