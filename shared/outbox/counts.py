@@ -169,8 +169,13 @@ NEW_WITH = _counted(emails.c.dd_EmailParamCode == bindparam("code"))
 NEW_WITHOUT = _counted(emails.c.dd_EmailParamCode.is_(None))
 _held_now = (
     select(held_rows.c.AccountCode)
-    .join_from(held_rows, emails, emails.c.dd_srno == held_rows.c.EmailId)
-    .where(or_(says_new, emails.c.dd_SendFlag.is_(None)))
+    # Not joined: SQLite would begin with all rows of the queue.
+    .where(
+        exists().where(
+            emails.c.dd_srno == held_rows.c.EmailId,
+            or_(says_new, emails.c.dd_SendFlag.is_(None)),
+        )
+    )
     .limit(COUNT_LIMIT)
     .subquery()
 )
