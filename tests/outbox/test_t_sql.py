@@ -176,7 +176,7 @@ def test_an_end_is_told_only_where_our_letter_stands() -> None:
         f"UPDATE Digital_Emaildetails SET dd_SendFlag={ended} State ELSE dd_SendFlag END, "
         f"dd_RetryCount=Retries, dd_SentDate={ended} SentAt ELSE dd_SentDate END, "
         "dd_BounceReason=Reason, dd_LastRetryDate=LastTriedAt "
-        "FROM Rowpost_Emails, Digital_Emaildetails "
+        "FROM Digital_Emaildetails, Rowpost_Emails "
         "WHERE dd_srno = EmailId AND Number IN (?, ?) AND WriteAfter IS NOT NULL "
         "AND (dd_SendFlag = 'P' OR dd_SendFlag = 'U' AND State IN ('Y', 'F', 'U'))"
     )
@@ -393,7 +393,7 @@ def test_what_its_row_takes_back_is_taken_back_under_the_fence_and_told_to_nobod
 def test_a_release_takes_nothing_that_is_marked() -> None:
     assert made(transitions.RELEASE) == (
         f"UPDATE Rowpost_Emails SET State='N', {NO_LEASE} "
-        "WHERE State IN ('P', 'T') AND State = 'P' AND LeaseToken = ?"
+        "WHERE State = 'P' AND State IN ('P', 'T') AND LeaseToken = ?"
     )
 
 
@@ -407,7 +407,7 @@ def test_a_renewal_is_for_all_emails_of_the_lease() -> None:
 def test_a_rescue_keeps_the_token_of_what_is_unknown() -> None:
     assert made(transitions.TO_UNKNOWN) == (
         f"UPDATE Rowpost_Emails SET State='U', LeaseUntil=NULL, Reason=?, {TELL_ROW} "
-        f"WHERE State IN ('P', 'T') AND State = 'T' AND {OVER}"
+        f"WHERE State = 'T' AND State IN ('P', 'T') AND {OVER}"
     )
 
 
@@ -420,7 +420,7 @@ def test_a_rescue_gives_back_or_gives_up_what_was_prepared() -> None:
         f"Reason=CASE WHEN {third} THEN ? ELSE Reason END, "
         f"WriteAfter=CASE WHEN {third} THEN SYSUTCDATETIME() ELSE WriteAfter END "
         "OUTPUT inserted.Number, inserted.State "
-        f"WHERE State IN ('P', 'T') AND State = 'P' AND {OVER}"
+        f"WHERE State = 'P' AND State IN ('P', 'T') AND {OVER}"
     )
 
 
