@@ -491,7 +491,8 @@ def test_what_came_after_a_row_was_told_is_still_to_be_told() -> None:
         "WHERE Number IN (?) AND WriteAfter <= ?"
     )
     assert (
-        "FROM Rowpost_Emails WHERE WriteAfter IS NOT NULL AND WriteAfter <= ORDER BY WriteAfter"
+        "FROM Rowpost_Emails WHERE WriteAfter IS NOT NULL "
+        f"AND WriteAfter <= {LEASE_END} ORDER BY WriteAfter"
     ) in made(write_back.UNWRITTEN)
 
 
