@@ -25,7 +25,6 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
-    insert,
     literal_column,
     null,
     or_,
@@ -37,7 +36,6 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType
 
-from shared.database.changes import changed
 from shared.database.database import Database
 from shared.database.dialects.dialect_of import dialect_of
 from shared.database.errors import is_transient
@@ -64,7 +62,7 @@ from shared.outbox.fingerprint import Content, fingerprint
 from shared.outbox.held import codes_are_answered, hold, let_go
 from shared.outbox.recipients import ask_everybody
 from shared.outbox.states import ENDED, NEW_LETTERS, Flag, Lane, Letter
-from shared.outbox.their_rows import IDS, give_letter, says_new, take, tell
+from shared.outbox.their_rows import IDS, give_letter, says_new, take, take_entered, tell
 from shared.outbox.their_table import their_table
 
 log = logging.getLogger("rowpost.outbox")
@@ -244,8 +242,8 @@ def _admit_plain(connection: Connection, answered: Answered, usual: Sequence[int
     within = {"low": usual[0], "high": usual[-1]}
     before = connection.scalar(LAST_NUMBER) or 0
     statement = plain_statement(their_table(connection).options, "" in answered)
-    transitions.enter_plain(connection, statement, {**within, "codes": codes})
-    return changed(connection, TAKE_PLAIN, {**within, "before": before})
+    connection.execute(statement, {**within, "codes": codes})
+    return take_entered(connection, usual[0], usual[-1], before)
 
 
 LAST_NUMBER = select(func.max(entries.c.Number))
@@ -255,18 +253,6 @@ _within = (
 )
 _has_entry = exists().where(entries.c.EmailId == emails.c.dd_srno, is_current)
 NEW_AMONG = select(emails.c.dd_srno).where(*_within, _not_held).order_by(emails.c.dd_srno)
-TAKE_PLAIN = (
-    update(emails)
-    .where(
-        *_within,
-        exists().where(
-            entries.c.EmailId == emails.c.dd_srno,
-            is_current,
-            entries.c.Number > bindparam("before"),
-        ),
-    )
-    .values(dd_SendFlag=literal_column(f"'{Letter.TAKEN}'"))
-)
 
 
 @lru_cache(maxsize=16)
@@ -295,12 +281,11 @@ def plain_statement(there: frozenset[str], default: bool) -> Insert:
         for name in ("dd_SendAt", "dd_ExpiresAt", "dd_RequestId")
         if name in there
     ]
-    return insert(entries).from_select(
-        ["EmailId", "State", "AccountCode", "Lane", "Priority", "DueSince", "RowCreatedAt"],
+    return transitions.entering(
+        ["EmailId", "AccountCode", "Lane", "Priority", "DueSince", "RowCreatedAt"],
         skipping_locked(
             select(
                 emails.c.dd_srno,
-                literal_column(f"'{Flag.WAITING}'"),
                 code,
                 func.coalesce(lane, literal_column(f"'{Lane.SCHEDULED}'")),
                 func.coalesce(priority, literal_column("3")),
@@ -311,7 +296,6 @@ def plain_statement(there: frozenset[str], default: bool) -> Insert:
             .order_by(emails.c.dd_srno),
             emails,
         ),
-        include_defaults=False,
     )
 
 

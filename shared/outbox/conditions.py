@@ -59,7 +59,8 @@ def ended(*states: Flag) -> ColumnElement[bool]:
 def _of_index(states: Sequence[Flag], indexed: Sequence[Flag]) -> ColumnElement[bool]:
     """What narrows comes first: SQLite looks for the first of two conditions on a column, and would
     go through all of the index for the other."""
-    return and_(state_is(*states), state_is(*indexed))
+    all_of_it = state_is(*indexed)
+    return all_of_it if set(states) == set(indexed) else and_(state_is(*states), all_of_it)
 
 
 not_expired: ColumnElement[bool] = or_(

@@ -18,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     func,
     insert,
     literal_column,
@@ -29,7 +30,7 @@ from sqlalchemy import (
 from shared.database.changes import changed
 from shared.database.prepared import PreparedUpdate
 from shared.database.tables import emails, entries
-from shared.outbox.conditions import state_is
+from shared.outbox.conditions import is_current, state_is
 from shared.outbox.states import ENDED, NEW_LETTERS, Flag, Letter
 from shared.outbox.their_table import their_table
 
@@ -45,6 +46,19 @@ INSERT = insert(emails)
 TAKE = (
     update(emails)
     .where(emails.c.dd_srno.in_(IDS), or_(says_new, emails.c.dd_SendFlag.is_(None)))
+    .values(dd_SendFlag=literal_column(f"'{Letter.TAKEN}'"))
+)
+TAKE_ENTERED = (
+    update(emails)
+    .where(
+        emails.c.dd_SendFlag == literal_column(f"'{Letter.NEW}'"),
+        emails.c.dd_srno.between(bindparam("low"), bindparam("high")),
+        exists().where(
+            entries.c.EmailId == emails.c.dd_srno,
+            is_current,
+            entries.c.Number > bindparam("before"),
+        ),
+    )
     .values(dd_SendFlag=literal_column(f"'{Letter.TAKEN}'"))
 )
 GIVE_LETTER = (
@@ -110,6 +124,11 @@ def insert_row(connection: Connection, columns: Mapping[str, Any]) -> int:
 def take(connection: Connection, ids: Sequence[int]) -> None:
     """N becomes P in these rows."""
     connection.execute(TAKE, {"ids": list(ids)})
+
+
+def take_entered(connection: Connection, low: int, high: int, before: int) -> int:
+    """N becomes P in those of these rows that have an entry since `before`; answers how many."""
+    return changed(connection, TAKE_ENTERED, {"low": low, "high": high, "before": before})
 
 
 def give_letter(connection: Connection, email_id: int, before: Letter, letter: Letter) -> bool:

@@ -19,7 +19,7 @@ from shared.outbox.cancel_retry_resolve import (
     try_again,
     withdraw,
 )
-from shared.outbox.confidential import forget_ended
+from shared.outbox.confidential import CONFIDENTIAL_SUBJECT, forget_ended
 from shared.outbox.entries import current_number
 from shared.outbox.finish import Outcome, Result, finish
 from shared.outbox.states import Flag
