@@ -7,11 +7,13 @@ from sqlalchemy import insert, update
 
 from shared.database.database import Database
 from shared.database.tables import emails, statistics
+from shared.outbox.admit import admit, answered_by
 from shared.outbox.counts import COUNT_LIMIT, QueueCounts, counts, due, held, sending, waiting
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.statistics import Counted, Totals, count
-from tests.outbox.sender import Sender
-from tests.support.rows import change, insert_rows
+from tests.outbox.sender import Sender, admit_all
+from tests.support.emails import many_emails
+from tests.support.rows import change_entry, insert_rows
 
 
 def counted(database: Database) -> QueueCounts:
@@ -37,8 +39,8 @@ def test_emails_are_counted_where_they_stand(database: Database, sender: Sender)
         Result(ids[3], Outcome.UNKNOWN, "MAIN"),
         Result(ids[5], Outcome.RETRY, "MAIN", wait=600.0),
     )
-    change(database, ids[0], dd_CreatedDate=long_ago - timedelta(days=1))
-    change(database, ids[8], dd_CreatedDate=long_ago)
+    change_entry(database, ids[0], DueSince=long_ago - timedelta(days=1))
+    change_entry(database, ids[8], DueSince=long_ago)
 
     assert counted(database) == QueueCounts(
         waiting=4, later=1, sending=2, unknown=1, sent=2, failed=1, oldest_waiting=long_ago
@@ -49,8 +51,7 @@ def test_emails_are_counted_where_they_stand(database: Database, sender: Sender)
 
 @pytest.mark.parametrize("flag", ["N", "P"])
 def test_counting_stops_at_its_bound(sqlite_database: Database, flag: str) -> None:
-    with sqlite_database.write() as connection:
-        connection.execute(insert(emails), [{"dd_SendFlag": flag}] * (COUNT_LIMIT + 5))
+    many_emails(sqlite_database, COUNT_LIMIT + 5, flag)
 
     now = counted(sqlite_database)
 
@@ -61,6 +62,7 @@ def test_held_emails_are_those_whose_code_nobody_answers_for(database: Database)
     for code in (None, "", "ALPHA", "ALPHA", "BETA", "GAMMA", "NEWS", "ZULU", "ZULU", "ZULU"):
         insert_rows(database, 1, dd_EmailParamCode=code)
     insert_rows(database, 1, dd_EmailParamCode="ZULU", dd_SendFlag="Y")
+    admit_all(database)
 
     with database.read() as connection:
         nobody = held(connection, [])
@@ -77,6 +79,7 @@ def test_held_emails_are_counted_over_more_accounts_than_one_statement_takes(
 ) -> None:
     insert_rows(sqlite_database, 3, dd_EmailParamCode="A0500x")
     insert_rows(sqlite_database, 2, dd_EmailParamCode="A0500")
+    admit_all(sqlite_database)
 
     with sqlite_database.read() as connection:
         assert held(connection, [f"A{n:04}" for n in range(1_000)]) == {"A0500x": 3}
@@ -86,6 +89,10 @@ def test_counting_held_emails_stops_at_its_bound(sqlite_database: Database) -> N
     with sqlite_database.write() as connection:
         rows = [{"dd_EmailParamCode": code} for code in ("A", "C")] * COUNT_LIMIT
         connection.execute(insert(emails), rows)
+    after: int | None = 0
+    while after is not None:
+        answered = answered_by(["A", "C"])
+        after = admit(sqlite_database, answered, after).after
 
     with sqlite_database.read() as connection:
         assert held(connection, ["B"]).total() == COUNT_LIMIT
