@@ -33,6 +33,7 @@ class Settings(BaseSettings):
         (), alias="ROWPOST_TRUST_SERVER_CERTIFICATE"
     )
     migrate: Literal["on", "off"] = Field("on", alias="ROWPOST_MIGRATE")
+    legacy_dates: Literal["utc", "local"] = Field("utc", alias="ROWPOST_LEGACY_DATES")
     key_vault_uri: str | None = Field(None, alias="KEY_VAULT_URI")
     secret_key: str | None = Field(None, alias="ROWPOST_SECRET_KEY", repr=False)
     storage: str | None = Field(None, alias="AzureWebJobsStorage", repr=False)

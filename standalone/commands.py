@@ -56,6 +56,7 @@ def migrate(arguments: Namespace) -> int:
     from shared.database import migrations
     from shared.database.engine import open_engine
     from shared.database.errors import unreachable
+    from shared.outbox.adoption import require_adoptable_at
 
     url = application().database_url()
     start: str | None = arguments.start
@@ -68,9 +69,28 @@ def migrate(arguments: Namespace) -> int:
             version = migrations.version_at(engine)
         print(migrations.as_sql(url, version), end="")
         return 0
+    with unreachable():
+        require_adoptable_at(engine)
     migrations.upgrade(engine)
     print("The database is up to date.")
     return 0
+
+
+def doctor(arguments: Namespace) -> int:
+    """Say what stands in the way of adopting the queue; 1 where something is refused."""
+    from functions.adoption import AdoptionAnswer
+    from shared.app import application
+    from shared.outbox.adoption_rules import refusals
+
+    found = application().adoption()
+    if arguments.json:
+        print(AdoptionAnswer.of(found).to_bytes().decode("ascii"))
+    else:
+        for finding in found.findings:
+            print(f"{finding.level:8} {finding.code}: {finding.message}")
+            for line in (finding.statement or "").splitlines():
+                print(f"{'':8} {line}")
+    return 1 if refusals(found.findings) else 0
 
 
 def send(arguments: Namespace) -> int:
