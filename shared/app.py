@@ -242,6 +242,7 @@ class Application:
                 migrations.upgrade(database.engine)
             else:
                 migrations.require_current(database.engine)
+            service_state.note_place(database)
         return database
 
     def _unopened(self, wanted: _Wanted) -> Database:

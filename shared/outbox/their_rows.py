@@ -7,6 +7,7 @@ part of a transaction that the next email waits for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -23,10 +24,12 @@ from sqlalchemy import (
 )
 
 from shared.database.changes import changed
+from shared.database.dialects.dialect_of import dialect_of
 from shared.database.tables import emails
 from shared.database.widths import cut
 from shared.outbox.states import NEW_LETTERS, Letter
 from shared.outbox.their_table import their_table
+from shared.settings import settings
 
 _ID = emails.c.dd_srno == bindparam("email_id")
 IDS: BindParameter[int] = bindparam("ids", expanding=True)
@@ -78,6 +81,7 @@ EMPTY = (
 )
 REMOVE = delete(emails).where(_ID, emails.c.dd_SendFlag == bindparam("letter"))
 _REASON = "dd_BounceReason"
+_DATES = ("sent_at", "last_tried_at")
 
 
 def insert_row(connection: Connection, columns: Mapping[str, Any]) -> int:
@@ -113,10 +117,18 @@ def write_progress(connection: Connection, rows: Sequence[Mapping[str, Any]]) ->
 def _fitting(connection: Connection, row: Mapping[str, Any]) -> Mapping[str, Any]:
     """The reason as the column can hold it: cut to its width, empty where it takes no NULL."""
     table = their_table(connection)
+    row = {**row, **{name: _as_kept(row.get(name), connection) for name in _DATES if name in row}}
     reason, width = row["reason"], table.widths.get(_REASON)
     if reason is None:
         return {**row, "reason": ""} if _REASON in table.required else row
     return row if width is None or len(reason) <= width else {**row, "reason": cut(reason, width)}
+
+
+def _as_kept(time: datetime | None, connection: Connection) -> datetime | None:
+    """In UTC, or as the server's own clock shows it (`ROWPOST_LEGACY_DATES=local`)."""
+    if time is None or settings().legacy_dates == "utc":
+        return time
+    return time + dialect_of(connection).offset(connection, time)
 
 
 def empty(connection: Connection, email_id: int, letter: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection, Table
@@ -72,6 +72,12 @@ class SqlDialect(Protocol):
 
     def last_identity(self, connection: Connection, table: Table) -> int | None:
         """The last number that the table gave to a row; None where it gave none yet."""
+
+    def place(self, connection: Connection) -> str:
+        """Where this database is, as one text: a copy and a restored one are elsewhere."""
+
+    def offset(self, connection: Connection, time: datetime) -> timedelta:
+        """How far the local clock where the database is is ahead of UTC at this aware time."""
 
     def counted(self, sql: str) -> str:
         """The text of an INSERT, UPDATE or DELETE, so that `execute` tells how many it changed."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, literal_column, select
@@ -44,6 +46,13 @@ class Sqlite:
             "SELECT seq FROM sqlite_sequence WHERE name = ?", (table.name,)
         ).scalar()
         return max(last or 0, int(sequence or 0)) or None
+
+    def place(self, connection: Connection) -> str:
+        return str(Path(connection.engine.url.database or "").resolve())
+
+    def offset(self, connection: Connection, time: datetime) -> timedelta:
+        """This machine's, where the file is."""
+        return time.astimezone().utcoffset() or timedelta()
 
     def counted(self, sql: str) -> str:
         return sql

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Table, and_, exists, insert, literal, select
@@ -20,6 +21,13 @@ _MOST_KEPT_CURSORS = 32
 _TAKE_TURN = (
     "DECLARE @answer INT; EXEC @answer = sp_getapplock @Resource = ?, @LockMode = 'Exclusive', "
     "@LockOwner = 'Transaction', @LockTimeout = 0; SELECT @answer AS Answer"
+)
+
+_OFFSET = "SELECT DATEPART(tz, SYSDATETIMEOFFSET())"
+# By its name: in Azure SQL Database the numbers of sys.databases are not those of DB_ID().
+_PLACE = (
+    "SELECT CONCAT(CAST(SERVERPROPERTY('ServerName') AS NVARCHAR(128)), N'/', name, N'/', "
+    "CONVERT(NVARCHAR(30), create_date, 126)) FROM sys.databases WHERE name = DB_NAME()"
 )
 
 
@@ -57,6 +65,14 @@ class SqlServer:
         last = self.execute(connection, "SELECT CAST(IDENT_CURRENT(?) AS BIGINT)", (name,))
         number = last.rows[0][0]
         return None if number is None else int(number)
+
+    def place(self, connection: Connection) -> str:
+        return str(self.execute(connection, _PLACE).rows[0][0])
+
+    def offset(self, connection: Connection, time: datetime) -> timedelta:
+        """As it is now: the row is told within a second."""
+        minutes = self.execute(connection, _OFFSET).rows[0][0]
+        return timedelta(minutes=int(minutes))
 
     def counted(self, sql: str) -> str:
         return counting.counted(sql)
