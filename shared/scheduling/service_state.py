@@ -34,10 +34,10 @@ class ServiceState:
     last_tick: datetime | None
     moved: bool
     """The queue lives in another database now."""
-    copied: bool
-    """It was stopped because the database is in another place than before."""
     runs: int
     """Scheduled runs so far: whoever takes the next one names the number that it saw."""
+    copied: bool = False
+    """It was stopped because the database is in another place than before."""
 
     def next_run(self, schedule: Schedule, now: datetime) -> datetime | None:
         """When the next scheduled run is expected; None while the service is stopped."""
