@@ -11,8 +11,8 @@ from shared.accounts import admin, connection_test
 from shared.accounts.errors import AccountNotFound
 from shared.accounts.presets import PresetName
 from shared.accounts.shown import ShownAccount, shown_account, shown_accounts
-from shared.api.endpoint import Request, Routes
-from shared.api.models import Answer, Input, Timestamp
+from shared.api.endpoint import Request, Room, Routes
+from shared.api.models import ONE_LINE, Answer, Input, Timestamp
 from shared.app import application
 from shared.limits.sending_limits import Window
 from shared.security.roles import Role
@@ -21,7 +21,7 @@ from shared.smtp.opening import TlsMode
 routes = Routes()
 
 _LARGEST_ID = 2**31 - 1
-Line = Annotated[str, Field(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Line = Annotated[str, Field(min_length=1, max_length=255, pattern=ONE_LINE)]
 """A line of text; what could end it is refused."""
 Code = Annotated[str, Field(min_length=1, max_length=50, pattern=r"^[!-~]([ -~]*[!-~])?$")]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=2000)]
@@ -211,7 +211,9 @@ def delete_account(request: Request) -> Deleted:
     return Deleted(message=message, held=held)
 
 
-@routes.post("api/smtp-configs/{id:int}/test", who=Role.ADMIN, errors={404})
+@routes.post(
+    "api/smtp-configs/{id:int}/test", who=Role.ADMIN, errors={404}, room=Room.OTHER_SERVERS
+)
 def try_account(request: Request) -> Tried:
     """Connect and log in without sending, and say what the server answered at each step."""
     found = connection_test.try_account(application(), _id_in(request.path))

@@ -7,7 +7,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from shared.api.endpoint import Request, Routes, Who
+from shared.api.admission import Who
+from shared.api.endpoint import Request, Room, Routes
 from shared.api.models import Answer, Input, Timestamp, example
 from shared.app import Application, application
 from shared.configuration.document import (
@@ -21,9 +22,13 @@ from shared.configuration.document import (
 from shared.database import probe
 from shared.database.place import place_of
 from shared.scheduling import relocation
+from shared.security import passwords
 from shared.security.roles import Role
 
 routes = Routes()
+
+
+_SAVED = "Email service configuration saved"
 
 
 class NewDatabase(Input, DatabaseAddress):
@@ -93,7 +98,7 @@ class DatabaseSaved(Answer):
 
 class ScheduleSaved(Answer):
     success: Literal[True] = True
-    message: str = "Email service configuration saved"
+    message: str = _SAVED
 
 
 class CurrentDatabase(Answer):
@@ -179,7 +184,7 @@ class DatabaseStatus(Answer):
     message: str
 
 
-@routes.post("api/save-config", who=Role.ADMIN, errors={409})
+@routes.post("api/save-config", who=Role.ADMIN, errors={409}, room=Room.OTHER_SERVERS)
 def save_config(request: Request[NewDatabase]) -> DatabaseSaved:
     """Let the queue live in another database. The service has to be stopped."""
     address = request.body.to_address()
@@ -216,21 +221,29 @@ def check_email_config(request: Request) -> Exists:
 def save_email_config(request: Request[NewSchedule]) -> ScheduleSaved:
     """Set when scheduled emails go, and the operator's login if one is given."""
     body, here = request.body, application()
+    weak = False
     if body.username is not None and body.password is not None:
-        here.logins.set_operator(body.username, body.password.get_secret_value())
+        password = body.password.get_secret_value()
+        here.logins.set_operator(body.username, password)
+        weak = passwords.is_weak(password)
     schedule = body.to_schedule_document()
     here.configuration.save(lambda before: before.model_copy(update={"email": schedule}))
-    return ScheduleSaved()
+    saved = ScheduleSaved()
+    return (
+        saved.model_copy(update={"message": f"{saved.message}. {passwords.WEAK}"})
+        if weak
+        else saved
+    )
 
 
-@routes.post("api/test-connection", who=Role.ADMIN)
+@routes.post("api/test-connection", who=Role.ADMIN, room=Room.OTHER_SERVERS)
 def test_connection(request: Request[NewDatabase]) -> Tested:
     """Try a database's address and login without saving them."""
     reason = relocation.why_closed(application(), request.body.to_address())
     return Tested(success=reason is None, message=reason or "Database connection successful")
 
 
-@routes.post("api/test-db-status", who=Role.VIEWER)
+@routes.post("api/test-db-status", who=Role.VIEWER, room=Room.OTHER_SERVERS)
 def test_db_status(request: Request) -> DatabaseStatus:
     """Say whether the database in use answers, and how fast (milliseconds)."""
     here = application()

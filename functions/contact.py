@@ -9,12 +9,13 @@ from uuid import UUID
 
 from pydantic import Field
 
-from shared.api.body import MEGABYTE
-from shared.api.endpoint import Request, Routes, Who
+from shared.api.admission import Who
+from shared.api.endpoint import Request, Routes
 from shared.api.form import FileField
 from shared.api.idempotency import answering
 from shared.api.models import (
     EmailAddress,
+    QueryNumber,
     SnakeAnswer,
     SnakeInput,
     Timestamp,
@@ -34,8 +35,6 @@ from shared.security.roles import Role, includes
 
 routes = Routes()
 
-# The largest file that a setting can allow, and the other fields beside it.
-BODY_LIMIT = 26 * MEGABYTE
 _FILE = FileField(
     "file_attached",
     lambda: most_in_file(application()),
@@ -173,14 +172,13 @@ class ContactPage(SnakeAnswer):
 class ContactQuery(SnakeInput):
     # The host leaves out what is empty, so an empty status is none.
     status: Literal["", "Pending", "Processing", "Sent", "Failed", "Cancelled"] = ""
-    limit: int = Field(50, ge=1, le=100)
+    limit: QueryNumber = Field(50, ge=1, le=100)
     cursor: str | None = Field(None, pattern=r"^[0-9]{0,10}$")
 
 
 @routes.post(
     "api/email/emails",
     who=Who.ANYONE,
-    body_limit=BODY_LIMIT,
     limits=(Limit(20, 60), Limit(200, 86_400)),
     idempotent=True,
     file=_FILE,
@@ -239,7 +237,6 @@ def contact_details(request: Request) -> ContactDetails | ContactProgress:
 @routes.put(
     "api/email/emails/{contact_id:guid}",
     who=Role.OPERATOR,
-    body_limit=BODY_LIMIT,
     errors={404, 409},
     file=_FILE,
 )

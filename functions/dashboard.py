@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from shared.api.endpoint import Request, Routes
+from shared.api.endpoint import Request, Room, Routes
 from shared.api.models import Answer, Timestamp
 from shared.app import Application, application
 from shared.database.place import place_of
@@ -63,7 +63,7 @@ class Dashboard(Answer):
     service: DashboardService
 
 
-@routes.get("api/dashboard", who=Role.VIEWER)
+@routes.get("api/dashboard", who=Role.VIEWER, room=Room.CONTROL)
 def dashboard(request: Request) -> Dashboard:
     """Show the database, the schedule, the service and its queue at one glance."""
     here = application()

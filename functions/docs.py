@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
-from shared.api.endpoint import Request, Routes, Who
+from shared.api.admission import Who
+from shared.api.endpoint import Request, Routes
 from shared.api.errors import ApiError
 from shared.api.etag import etag_of, has_current
 from shared.api.models import File, NotModified

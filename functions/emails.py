@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, RootModel
+from pydantic_core import to_json
 
 from shared.accounts.directory import Sender, sender_of
+from shared.api.admission import Who
 from shared.api.body import MEGABYTE, parse_body
 from shared.api.caller import Caller
 from shared.api.cursor import PATTERN as CURSOR
 from shared.api.cursor import read_cursor, write_cursor
-from shared.api.endpoint import Request, Routes, Who
+from shared.api.endpoint import Request, Routes
 from shared.api.errors import ApiError, FieldError, as_api_error
 from shared.api.idempotency import answering
-from shared.api.models import Answer, SnakeAnswer, SnakeInput, Timestamp
+from shared.api.models import Answer, QueryNumber, SnakeAnswer, SnakeInput, Timestamp
 from shared.api.octets import Base64
 from shared.app import application
 from shared.attachments.keeper import Upload
@@ -247,7 +248,7 @@ class EmailPage(SnakeAnswer):
 
 
 class Limit(SnakeInput):
-    limit: int = Field(50, ge=1, le=500)
+    limit: QueryNumber = Field(50, ge=1, le=500)
 
 
 class EmailQuery(Limit):
@@ -298,7 +299,9 @@ def store_email(request: Request[EmailToSend]) -> EmailStored:
 @routes.post("api/emails/batch", who=Role.SERVICE, body_limit=body_limit, idempotent=True)
 def store_batch(request: Request[Batch]) -> BatchStored:
     """Store up to 500 emails at once; each is answered for itself."""
-    submissions = [_submission_or_error(request, one) for one in request.body.emails]
+    written = request.body.emails
+    # Each is let go as soon as it is read: all of them twice would be too much.
+    submissions = [_submission_or_error(request, written.pop(0)) for _ in range(len(written))]
     keep = answering(request.once, _batch_stored)
     return _batch_stored(store_each(application(), submissions, keep))
 
@@ -378,7 +381,7 @@ def _submission_or_error(
     request: Request[Batch], written: dict[str, JsonValue]
 ) -> Submission | ApiError:
     try:
-        return _submission(request, parse_body(EmailToSend, {}, json.dumps(written).encode()))
+        return _submission(request, parse_body(EmailToSend, {}, to_json(written)))
     except ApiError as error:
         return error
 

@@ -8,8 +8,9 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from functions.emails import Line
+from shared.api.admission import Who
 from shared.api.csv_table import csv_table
-from shared.api.endpoint import Request, Routes, Who
+from shared.api.endpoint import Request, Routes
 from shared.api.errors import ApiError
 from shared.api.idempotency import answering
 from shared.api.models import (
@@ -18,6 +19,7 @@ from shared.api.models import (
     File,
     Input,
     KeyedInput,
+    QueryNumber,
     SnakeAnswer,
     Timestamp,
     example,
@@ -97,7 +99,7 @@ class SendLogFile(File):
 
 class SendLogQuery(Input):
     format: Literal["json", "csv"] = "json"
-    limit: int = Field(1_000, ge=1, le=10_000)
+    limit: QueryNumber = Field(1_000, ge=1, le=10_000)
     cursor: str | None = Field(None, pattern=r"^[0-9]{1,9}$")
 
 

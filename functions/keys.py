@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from shared.api.endpoint import Request, Routes
-from shared.api.models import Answer, Input, SnakeAnswer, SnakeInput, Timestamp, example
+from shared.api.models import (
+    ONE_LINE,
+    Answer,
+    Input,
+    QueryNumber,
+    SnakeAnswer,
+    SnakeInput,
+    Timestamp,
+    example,
+)
 from shared.app import application
 from shared.security.kept_keys import NAME_WIDTH, KeptKey
 from shared.security.roles import Role
@@ -31,7 +40,7 @@ _EXAMPLE_DETAILS = {
 class KeyToMake(SnakeInput):
     model_config = example(name="web shop", smtp_config_id=1)
 
-    name: str = Field(min_length=1, max_length=NAME_WIDTH)
+    name: Annotated[str, Field(min_length=1, max_length=NAME_WIDTH, pattern=ONE_LINE)]
     smtp_config_id: int = Field(ge=1, le=_LARGEST_NUMBER)
     role: Role = Role.SERVICE
 
@@ -68,7 +77,7 @@ class KeyPage(SnakeAnswer):
 
 
 class KeyQuery(Input):
-    limit: int = Field(100, ge=1, le=500)
+    limit: QueryNumber = Field(100, ge=1, le=500)
     cursor: str = Field("0", pattern=r"^[0-9]{1,9}$")
 
 

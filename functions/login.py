@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 from pydantic.config import JsonDict
 
+from shared.api.admission import Who
 from shared.api.caller import Caller
-from shared.api.endpoint import Request, Routes, Who
+from shared.api.endpoint import Request, Room, Routes
 from shared.api.errors import ApiError
 from shared.api.models import Answer, Input, Timestamp, example
 from shared.app import application
@@ -76,7 +77,7 @@ class LoggedOut(Answer):
     message: str = "You are logged out everywhere."
 
 
-@routes.post("api/authenticate", who=Who.ANYONE, errors={401}, limits=(_LOGINS,))
+@routes.post("api/authenticate", who=Who.ANYONE, errors={401}, limits=(_LOGINS,), room=Room.LOGIN)
 def log_in(request: Request[Credentials]) -> LoggedIn:
     """Exchange a user name and a password for a token that is good for 8 hours."""
     username, origin = request.body.username, request.caller.origin
@@ -95,13 +96,13 @@ def log_in(request: Request[Credentials]) -> LoggedIn:
     return LoggedIn(token=issued.token, expires_at=issued.expires_at, user=user)
 
 
-@routes.get("api/authenticate", who=Who.ANY_LOGIN)
+@routes.get("api/authenticate", who=Who.ANY_LOGIN, room=Room.LOGIN)
 def who_am_i(request: Request) -> Known:
     """Say whose token or key this is, if it is still good."""
     return Known(user=_user(request.caller))
 
 
-@routes.delete("api/authenticate", who=Who.ANY_LOGIN)
+@routes.delete("api/authenticate", who=Who.ANY_LOGIN, room=Room.LOGIN)
 def log_out(request: Request) -> LoggedOut:
     """End all sessions of the token's user, on every instance within a minute."""
     if request.caller.key is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from shared.api.endpoint import Request, Routes, Who
+from shared.api.admission import Who
+from shared.api.endpoint import Request, Room, Routes
 from shared.api.models import Answer, Timestamp
 from shared.app import Application, application
 from shared.database.place import place_of
@@ -80,7 +81,7 @@ class WholeHealth(Answer):
     plain_passwords: tuple[str, ...] | None
 
 
-@routes.get("health", who=Who.ANYONE, limits=())
+@routes.get("health", who=Who.ANYONE, limits=(), room=Room.HEALTH)
 def health(request: Request) -> Healthy | Unhealthy:
     """Say whether the database answers."""
     try:

@@ -7,7 +7,8 @@ from typing import ClassVar, Literal
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.api.endpoint import Request, Routes, Who
+from shared.api.admission import Who
+from shared.api.endpoint import Request, Room, Routes
 from shared.api.errors import ApiError, Failure, FieldError
 from shared.api.idempotency import Once
 from shared.api.models import Answer, Input, example
@@ -73,7 +74,11 @@ class ResetCodeNotSent(Failure):
 
 
 @routes.post(
-    "email-service/send-reset-code", who=Who.SERVICE_OR_TRUSTED, errors={403}, idempotent=True
+    "email-service/send-reset-code",
+    who=Who.SERVICE_OR_TRUSTED,
+    errors={403},
+    idempotent=True,
+    room=Room.OTHER_SERVERS,
 )
 def send_reset_code(request: Request[ResetCodeToSend]) -> ResetCodeSent | ResetCodeNotSent:
     """Send a password reset code at once, and answer within 30 seconds how it went."""
@@ -81,7 +86,7 @@ def send_reset_code(request: Request[ResetCodeToSend]) -> ResetCodeSent | ResetC
     wanted = ResetCode(body.email, body.code, request.caller.identity, request.id)
     begin = None if once is None else lambda connection, _: once.begin(connection)
     try:
-        answer = _answer(send_now(application(), wanted, begin), request.id)
+        answer = _answer(send_now(application(), wanted, begin, request.arrived), request.id)
     except ServiceStopped:
         raise ApiError(
             503, "service_stopped", _STOPPED, headers={"Retry-After": _RETRY_SECONDS}

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from shared.api.endpoint import Request, Routes
+from shared.api.endpoint import Request, Room, Routes
 from shared.api.models import Answer, EmailAddress, Input, Timestamp, example
 from shared.app import application
 from shared.delivery import tick, trial
@@ -27,16 +27,26 @@ class EmailTest(Input):
     param_code: str | None = Field(None, max_length=50)
 
 
+class AccountUsed(Answer):
+    """The account that an email went over; one without a code is the default one."""
+
+    id: int
+    param_code: str | None
+    sender: str
+
+
 class EmailTested(Answer):
     model_config = example(
         success=True,
         messageId="<5f0c0d7c4e5b4d3f@example.com>",
         recipient="ann@example.com",
+        account={"id": 1, "paramCode": "SHOP", "sender": "shop@example.com"},
     )
 
     success: Literal[True] = True
     message_id: str
     recipient: str
+    account: AccountUsed
 
 
 class Processed(Answer):
@@ -59,14 +69,19 @@ class Processed(Answer):
     remaining: int
 
 
-@routes.post("api/email-test", who=Role.OPERATOR, errors={409, 502})
+@routes.post("api/email-test", who=Role.OPERATOR, errors={409, 502}, room=Room.OTHER_SERVERS)
 def send_test_email(request: Request[EmailTest]) -> EmailTested:
     """Send a test email at once over one account, whether the service runs or not."""
     sent = trial.send_test_email(application(), request.body.email, request.body.param_code)
-    return EmailTested(message_id=sent.message_id, recipient=sent.recipient)
+    account = AccountUsed(
+        id=sent.account.id,
+        param_code=sent.account.code or None,
+        sender=sent.account.sender.address,
+    )
+    return EmailTested(message_id=sent.message_id, recipient=sent.recipient, account=account)
 
 
-@routes.post("api/email-force-process", who=Role.OPERATOR, errors={409})
+@routes.post("api/email-force-process", who=Role.OPERATOR, errors={409}, room=Room.OTHER_SERVERS)
 def force_process(request: Request) -> Processed:
     """Send all that is due now in both lanes, whatever the window."""
     run = tick.force(application(), FORCE_SECONDS, ANSWER_SECONDS)

@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 from pydantic import Field
 from sqlalchemy import Connection
 
-from shared.api.endpoint import Request, Routes
+from shared.api.endpoint import Request, Room, Routes
 from shared.api.errors import Failure
-from shared.api.models import Answer, Input, Timestamp, example
+from shared.api.models import ONE_LINE, Answer, Input, Timestamp, example
 from shared.app import application
 from shared.outbox import counts
 from shared.scheduling import relocation, service_state
@@ -23,7 +23,7 @@ class ServiceControl(Input):
     model_config = example(action="start", user="olga")
 
     action: Literal["start", "stop"]
-    user: str | None = Field(None, max_length=100)
+    user: str | None = Field(None, max_length=100, pattern=ONE_LINE)
     from_id: int | None = Field(None, alias="from_id", ge=0, le=2**31 - 1)
     """Of an adopted queue the first id to send; 0: all of them."""
 
@@ -109,7 +109,7 @@ class ChooseFirstId(Failure):
     newest_id: int | None
 
 
-@routes.post("api/service-control", who=Role.OPERATOR)
+@routes.post("api/service-control", who=Role.OPERATOR, room=Room.CONTROL)
 def control_service(request: Request[ServiceControl]) -> Started | Stopped | ChooseFirstId:
     """Start sending, or stop it: nothing more is claimed then, what is being sent is finished."""
     by = request.body.user or request.caller.username
@@ -123,7 +123,7 @@ def control_service(request: Request[ServiceControl]) -> Started | Stopped | Cho
     return database.run(partial(_stop, by=by))
 
 
-@routes.get("api/service-status", who=Role.VIEWER)
+@routes.get("api/service-status", who=Role.VIEWER, room=Room.CONTROL)
 def service_status(request: Request) -> ServiceStatus:
     """Say whether emails are being sent, and when they were and will be."""
     with application().database().read() as connection:

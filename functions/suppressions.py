@@ -6,7 +6,7 @@ from pydantic import Field
 
 from shared.api.endpoint import Request, Routes
 from shared.api.errors import ApiError
-from shared.api.models import SnakeAnswer, SnakeInput, Timestamp
+from shared.api.models import QueryNumber, SnakeAnswer, SnakeInput, Timestamp
 from shared.app import application
 from shared.outbox.suppressions import list_suppressions, remove_suppression
 from shared.security.roles import Role
@@ -16,7 +16,7 @@ routes = Routes()
 
 class SuppressionQuery(SnakeInput):
     cursor: str = Field("", max_length=320)
-    limit: int = Field(50, ge=1, le=500)
+    limit: QueryNumber = Field(50, ge=1, le=500)
 
 
 class SuppressedAddress(SnakeAnswer):
@@ -49,10 +49,10 @@ def suppressed_addresses(request: Request[None, SuppressionQuery]) -> Suppressio
     )
 
 
-@routes.delete("api/suppressions/{address}", who=Role.OPERATOR, errors={404})
+@routes.delete("api/suppressions/{*address}", who=Role.OPERATOR, errors={404})
 def allow_address(request: Request) -> SuppressionRemoved:
     """Let an address get emails again."""
-    address = request.path["address"]
+    address = request.path.get("address", "")
     if not application().database().run(lambda connection: remove_suppression(connection, address)):
         raise ApiError(
             404, "address_not_suppressed", "This address is not on the list: check its spelling."

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import azure.functions as func
 
 from shared.api.endpoint import answered
 from shared.api.errors import ApiError
+from shared.api.limits import count_anyone
 from shared.monitoring.telemetry.invocation import NO_HOST, invoked
 
 blueprint = func.Blueprint()
@@ -18,8 +21,9 @@ ROUTE = "{*path}"
 def unknown(req: func.HttpRequest, context: func.Context = NO_HOST) -> func.HttpResponse:
     """Answer 404 in the form of every other error."""
     with invoked(context):
-        return answered(req.method, ROUTE, _nothing)
+        return answered(req.method, ROUTE, lambda _: _nothing(req.headers))
 
 
-def _nothing(request_id: str) -> func.HttpResponse:
+def _nothing(headers: Mapping[str, str]) -> func.HttpResponse:
+    count_anyone(headers)
     raise ApiError(404, "not_found", "There is nothing at this path: check its spelling.")

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from shared.configuration.private_file import private_folder
 from shared.errors import RowpostError
 from shared.security.roles import Role
-from shared.settings import read_local_settings
+from shared.settings import misspelled, read_local_settings, settings
 from standalone import commands
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,9 +22,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = _parser().parse_args(arguments)
     try:
         read_local_settings(ROOT)
+        for line in misspelled(os.environ):
+            print(f"rowpost: {line}", file=sys.stderr)
+        os.umask(0o077)
+        private_folder(settings().data)
         return int(chosen.command(chosen))
     except RowpostError as error:
-        print(f"rowpost: {error}", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(f"rowpost: {line}", file=sys.stderr)
         return 1
     except BrokenPipeError:
         # Whoever read the output (`| head`) has had enough; nothing more may be flushed to it.

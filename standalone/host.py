@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from threading import Event
 from typing import TYPE_CHECKING
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
+from shared.api.addresses import Network
 from shared.errors import RowpostError
-from standalone.admin import Admin, Gate, refusal
+from standalone.admin import Admin, Gate
+from standalone.connections import MOST, Connections
 from standalone.host_json import Cors, HostJson
-from standalone.http import BodyRules, HttpFunctions, OwnLimit, no_own_limit
+from standalone.http import BodyRules, Doors, HttpFunctions, no_doors
 from standalone.index import FunctionIndex, QueueFunction
 from standalone.invocation import Invocations
 from standalone.port import listen
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from standalone.metrics import Metrics
 
 _START_SECONDS = 10.0
-_CONNECTIONS = 1000
 
 
 class CannotStart(RowpostError):
@@ -47,8 +47,10 @@ class HostOptions:
     `require_admin` keeps everyone else from `/admin`.
     `in_process` gives the next message of the queues named in it; every other queue function
     polls its Azure Storage queue, or rests when `storage` is false. `body_limit` bytes bound every
-    body, `own_limit` those of one function; a client that is silent in the middle of its headers
-    or body for `idle_seconds` is given up. `metrics` are shown at their path.
+    body, `doors` those of one function; `rooms` are threads beside the common `threads`, by name. A
+    client that is silent in the middle of its body for `idle_seconds`, or whose headers take longer
+    than `head_seconds`, is given up. Of `connections` at once those of `proxies` may be as many as
+    there are. `metrics` are shown at their path.
     """
 
     require_admin: Gate
@@ -58,16 +60,14 @@ class HostOptions:
     cors: Cors = field(default_factory=Cors)
     storage: bool = False
     in_process: dict[str, NextBody] = field(default_factory=dict)
-    threads: int = field(
-        default_factory=lambda: int(os.environ.get("PYTHON_THREADPOOL_THREAD_COUNT", "32"))
-    )
-    body_limit: int = field(
-        default_factory=lambda: int(
-            os.environ.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", str(100 * 1024 * 1024))
-        )
-    )
-    own_limit: OwnLimit = no_own_limit
+    threads: int = 32
+    body_limit: int = 100 * 1024 * 1024
+    doors: Doors = no_doors
+    rooms: Mapping[str, int] = field(default_factory=dict)
     idle_seconds: float = 30.0
+    head_seconds: float = 10.0
+    connections: int = MOST
+    proxies: tuple[Network, ...] = ()
     metrics: Metrics | None = None
 
 
@@ -77,7 +77,7 @@ class Host:
     def __init__(self, functions: FunctionIndex, options: HostOptions, stop: Event) -> None:
         """`stop` is what the functions watch. Raises PortTaken, InvalidRoute, InvalidSchedule."""
         self._stop = stop
-        self._invocations = Invocations(options.threads)
+        self._invocations = Invocations(options.threads, options.rooms)
         self._timers = Timers(functions.timers, self._invocations, stop)
         self._queues = [
             queue
@@ -87,7 +87,7 @@ class Host:
         app = _web_app(functions, options, self._invocations)
         self._socket = listen(options.address, options.port, variable="ROWPOST_PORT")
         self.url = _url(self._socket)
-        self._server = uvicorn.Server(_server_config(app, options.idle_seconds))
+        self._server = uvicorn.Server(_server_config(app, options))
         self._http = threading.Thread(
             target=self._server.run, args=([self._socket],), name="http", daemon=True
         )
@@ -134,13 +134,12 @@ class Host:
 
 def _web_app(functions: FunctionIndex, options: HostOptions, invocations: Invocations) -> Starlette:
     router = Router(functions.http, options.host_json.extensions.http.route_prefix)
-    bodies = BodyRules(options.body_limit, options.own_limit, options.idle_seconds)
+    bodies = BodyRules(options.body_limit, options.doors, options.idle_seconds)
     answers = HttpFunctions(router, invocations, bodies)
     admin = Admin(functions, invocations, options.require_admin)
     app = Starlette(
-        routes=[admin.routes(), *([options.metrics.route()] if options.metrics else [])],
+        routes=[*admin.routes(), *([options.metrics.route()] if options.metrics else [])],
         middleware=_cors(options.cors),
-        exception_handlers={HTTPException: refusal},
     )
     # Not a route of its own: no pattern takes a path with a line break in it.
     app.router.default = answers
@@ -168,10 +167,11 @@ def _cors(cors: Cors) -> list[Middleware]:
     ]
 
 
-def _server_config(app: Starlette, idle_seconds: float) -> uvicorn.Config:
+def _server_config(app: Starlette, options: HostOptions) -> uvicorn.Config:
+    connections = Connections(options.connections, options.proxies)
     return uvicorn.Config(
         app,
-        http=patient_protocol(idle_seconds),
+        http=patient_protocol(options.head_seconds, connections),
         ws="none",
         loop="asyncio",
         lifespan="off",
@@ -180,6 +180,5 @@ def _server_config(app: Starlette, idle_seconds: float) -> uvicorn.Config:
         server_header=False,
         # The peer is who connects: a header of his choice must not say otherwise.
         proxy_headers=False,
-        limit_concurrency=_CONNECTIONS,
         timeout_graceful_shutdown=8,
     )

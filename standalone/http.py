@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from io import BytesIO
+from tempfile import SpooledTemporaryFile
+from typing import IO, BinaryIO, cast
 from urllib.parse import parse_qsl
 
 import azure.functions as func
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from shared.api.caller import PEER_HEADER
+from shared.api.addresses import PEER_HEADER
 from shared.api.endpoint import answered
 from shared.api.errors import ApiError
-from standalone.invocation import Invocations
+from shared.api.local_request import LocalRequest
+from standalone.invocation import COMMON_ROOM, Invocations
 from standalone.routing import RouteMatch, Router
 
 log = logging.getLogger(__name__)
@@ -26,6 +32,7 @@ log = logging.getLogger(__name__)
 _BODY_SECONDS = 230
 # A body that is too large by little is read, so that its connection may be kept.
 _READ_ANYWAY = 64 * 1024
+_IN_MEMORY = 1024 * 1024
 _HEADER_BYTES = 32 * 1024
 _LINGER_SECONDS = 2.0
 _LINGER_BYTES = 8 * 1024 * 1024
@@ -40,11 +47,25 @@ _HEADERS_TOO_LARGE = ApiError(
     431, "headers_too_large", f"The headers are too large: send at most {_HEADER_BYTES:,} bytes."
 )
 
-OwnLimit = Callable[[str, str], int | None]
-"""The most bytes that a function, by its name, takes with a method; None: as many as any."""
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What a function says of its requests before one is read.
+
+    `most`: the bytes that a body may have, by the headers. `is_welcome`: whether the caller is let
+    in; asked on a thread. `room`: the threads that it runs on.
+    """
+
+    most: Callable[[Mapping[str, str]], int]
+    is_welcome: Callable[[Mapping[str, str]], bool]
+    room: str = COMMON_ROOM
 
 
-def no_own_limit(function: str, method: str) -> int | None:
+Doors = Callable[[str, str], Door | None]
+"""The door of a function, by its name, for a method; None: it says nothing."""
+
+
+def no_doors(function: str, method: str) -> Door | None:
     return None
 
 
@@ -52,12 +73,12 @@ def no_own_limit(function: str, method: str) -> int | None:
 class BodyRules:
     """What bodies may be: at most `limit` bytes, or less where a function says so.
 
-    A function that knows its own limit is called without a body that is too large, so that it
-    refuses by the announced length, in its own words and after a look at who asks.
+    A function with a door is called without a body that is too large or whose caller is not let
+    in, so that it refuses in its own words and nobody's bytes are held for nothing.
     """
 
     limit: int
-    own_limit: OwnLimit = no_own_limit
+    doors: Doors = no_doors
     idle_seconds: float = 30.0
     """How long to wait for the next bytes."""
 
@@ -77,7 +98,7 @@ class HttpFunctions:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
-            response = await self._answer(request)
+            response = await self._answer(request, time.monotonic())
         except ClientDisconnect:
             return
         if isinstance(response, _WithoutReading):
@@ -85,36 +106,57 @@ class HttpFunctions:
         else:
             await response(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response | _WithoutReading:
+    async def _answer(self, request: Request, arrived: float) -> Response | _WithoutReading:
         match = self._router.match(request.method, request.scope["path"])
         if match is None:
             return Response(status_code=404)
         if _header_bytes(request) > _HEADER_BYTES:
             return _refused(request, match, _HEADERS_TOO_LARGE)
-        own = self._bodies.own_limit(match.function.name, request.method)
-        most = self._bodies.limit if own is None else min(own, self._bodies.limit)
-        try:
-            body = await read_body(
-                request, max(most, min(_READ_ANYWAY, self._bodies.limit)), self._bodies.idle_seconds
-            )
-        except BodyTooLarge:
-            if own is None:
+        door = self._bodies.doors(match.function.name, request.method)
+        taken = _Taken(request, match, arrived, door.room if door else COMMON_ROOM)
+        if not await self._should_be_read(request, door):
+            if door is None:
                 return _refused(request, match, _TOO_LARGE)
-            return _WithoutReading(await self._invoke(match, request, b""))
-        except TimeoutError:
-            return _refused(request, match, _TOO_SLOW)
-        response = await self._invoke(match, request, body)
+            return _WithoutReading(await self._invoke(taken, None, 0))
+        length = announced_length(request)
+        with SpooledTemporaryFile(_IN_MEMORY) if length else nullcontext() as content:
+            try:
+                if content:
+                    await _read_into(content, request, length, self._bodies.idle_seconds)
+            except TimeoutError:
+                return _refused(request, match, _TOO_SLOW)
+            response = await self._invoke(taken, cast(BinaryIO | None, content), length)
         return _WithoutReading(response) if is_chunked(request) else response
 
-    async def _invoke(self, match: RouteMatch, request: Request, body: bytes) -> Response:
+    async def _should_be_read(self, request: Request, door: Door | None) -> bool:
+        """Whether the body is one that the function will look at; a small one always is read."""
+        length, limit = announced_length(request), self._bodies.limit
+        if door is None or length <= min(_READ_ANYWAY, limit):
+            return length <= limit
+        headers = request_headers(request)
+        if length > min(limit, door.most(headers)):
+            return False
+        return await run_in_threadpool(door.is_welcome, headers)
+
+    async def _invoke(self, taken: _Taken, content: BinaryIO | None, size: int) -> Response:
         try:
             returned = await self._invocations.awaited(
-                match.function, _to_function(request, match.values, body)
+                taken.match.function, _to_function(taken, content, size), taken.room
             )
             return from_function(returned)
         except Exception:
-            log.exception("function %s failed", match.function.name)
+            log.exception("function %s failed", taken.match.function.name)
             return Response(status_code=500)
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """A request on its way to its function."""
+
+    request: Request
+    match: RouteMatch
+    arrived: float
+    room: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,18 +198,31 @@ async def read_body(request: Request, limit: int, idle_seconds: float) -> bytes:
 
     Raises BodyTooLarge before anything is read, TimeoutError, ClientDisconnect.
     """
-    length = request.headers.get("content-length")
-    if length is None or is_chunked(request):
-        return b""
-    if int(length) > limit:
+    length = announced_length(request)
+    if length > limit:
         raise BodyTooLarge
-    body = bytearray()
-    stream = request.stream()
+    body = BytesIO()
+    await _read_into(body, request, length, idle_seconds)
+    return body.getvalue()
+
+
+async def _read_into(
+    content: IO[bytes], request: Request, length: int, idle_seconds: float
+) -> None:
+    """Raises TimeoutError, ClientDisconnect."""
+    stream, taken = request.stream(), 0
     async with asyncio.timeout(_BODY_SECONDS):
-        while len(body) < int(length):
+        while taken < length:
             async with asyncio.timeout(idle_seconds):
-                body += await anext(stream)
-    return bytes(body)
+                piece = await anext(stream)
+            taken += len(piece)
+            content.write(piece)
+
+
+def announced_length(request: Request) -> int:
+    """How many bytes the body has; none if it is chunked, since nobody reads it then."""
+    length = request.headers.get("content-length")
+    return 0 if length is None or is_chunked(request) else int(length)
 
 
 def is_chunked(request: Request) -> bool:
@@ -186,14 +241,17 @@ def request_headers(request: Request) -> dict[str, str]:
     return headers
 
 
-def _to_function(request: Request, values: Mapping[str, str], body: bytes) -> func.HttpRequest:
-    return func.HttpRequest(
-        method=request.method,
-        url=str(request.url),
+def _to_function(taken: _Taken, content: BinaryIO | None, size: int) -> LocalRequest:
+    request = taken.request
+    return LocalRequest(
+        request.method,
+        str(request.url),
         headers=request_headers(request),
         params=_query(request),
-        route_params=values,
-        body=body,
+        route_params=taken.match.values,
+        arrived=taken.arrived,
+        content=content,
+        size=size,
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Lock
@@ -17,21 +17,33 @@ from standalone.index import IndexedFunction
 log = logging.getLogger(__name__)
 
 
-class Invocations:
-    """The functions of one host at work, `threads` sync HTTP functions at once."""
+COMMON_ROOM = "common"
 
-    def __init__(self, threads: int) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="function")
+
+class Invocations:
+    """The functions of one host at work.
+
+    `threads` sync HTTP functions run at once, and so many more in each of the further `rooms`:
+    what has a room of its own never waits for what runs in another one.
+    """
+
+    def __init__(self, threads: int, rooms: Mapping[str, int] | None = None) -> None:
+        self._pools = {
+            room: ThreadPoolExecutor(number, thread_name_prefix=f"function {room}")
+            for room, number in {COMMON_ROOM: threads, **(rooms or {})}.items()
+        }
         self._lock = Lock()
         self._running: Counter[str] = Counter()
 
-    async def awaited(self, function: IndexedFunction, argument: object) -> Any:
+    async def awaited(
+        self, function: IndexedFunction, argument: object, room: str = COMMON_ROOM
+    ) -> Any:
         """What the function returns; it never blocks the event loop. Raises what it raises."""
         if inspect.iscoroutinefunction(function.call):
             with self._counted(function):
                 return await function.call(**{function.parameter: argument})
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self.run, function, argument)
+        return await loop.run_in_executor(self._pools[room], self.run, function, argument)
 
     def run(self, function: IndexedFunction, argument: object) -> Any:
         """Call the function in this thread. Raises what it raises."""
@@ -50,7 +62,7 @@ class Invocations:
 
     def start(self, function: IndexedFunction, argument: object) -> None:
         """Call the function in a thread of the pool, and do not wait for it."""
-        self._pool.submit(self.run_logged, function, argument)
+        self._pools[COMMON_ROOM].submit(self.run_logged, function, argument)
 
     def running(self) -> list[str]:
         """The names of the functions that run now."""
@@ -59,7 +71,10 @@ class Invocations:
 
     def close(self) -> None:
         """Begin no call that still waits for a thread, and wait for those that run."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for pool in self._pools.values():
+            pool.shutdown(wait=False, cancel_futures=True)
+        for pool in self._pools.values():
+            pool.shutdown(wait=True)
 
     @contextmanager
     def _counted(self, function: IndexedFunction) -> Iterator[None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
@@ -13,10 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from shared.api.errors import ApiError
 from shared.monitoring.telemetry.telemetry import Telemetry
-from standalone.admin import Gate, logged
-from standalone.http import from_function, request_headers
+from standalone.admin import EVERY_METHOD, Gate, logged, wrong_method
+from standalone.http import request_headers
 
 PATH = "/metrics"
 
@@ -29,13 +27,12 @@ class Metrics:
     require_reader: Gate
 
     def route(self) -> Route:
-        return Route(PATH, logged(self._answer, PATH.strip("/")), methods=["GET"])
+        return Route(PATH, logged(self._answer, PATH.strip("/")), methods=EVERY_METHOD)
 
     async def _answer(self, request: Request) -> Response:
-        try:
-            await run_in_threadpool(self.require_reader, request_headers(request))
-        except ApiError as error:
-            return from_function(error.to_response(request.state.request_id))
+        await run_in_threadpool(self.require_reader, request_headers(request))
+        if request.method not in ("GET", "HEAD"):
+            raise wrong_method("GET", "HEAD")
         content = await run_in_threadpool(generate_latest)
         return Response(content, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -44,7 +41,3 @@ def metrics_for(require_reader: Gate) -> Metrics:
     """Measures that are kept in this process for whoever reads them."""
     reader = PrometheusMetricReader(disable_target_info=True, scope_info_enabled=False)
     return Metrics(Telemetry(MeterProvider([reader])), require_reader)
-
-
-def anyone(headers: Mapping[str, str]) -> None:
-    """The gate that lets everybody in."""

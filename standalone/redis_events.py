@@ -19,6 +19,8 @@ log = logging.getLogger(__name__)
 Take = Callable[[bytes], None]
 """What is done with an event; it logs what goes wrong, and raises nothing."""
 
+# What the client raises of a reply that it cannot understand.
+_NONSENSE = (ValueError, TypeError, LookupError, AttributeError)
 _LOOK_SECONDS = 0.5
 _CONNECT_SECONDS = 5.0
 _PING_SECONDS = 15
@@ -58,7 +60,7 @@ class RedisEvents:
         while not self._stop.is_set():
             try:
                 self._listen()
-            except (RedisError, OSError) as error:
+            except (RedisError, OSError, *_NONSENSE) as error:
                 log.warning("Redis does not answer (%s): events are lost", type(error).__name__)
                 self._stop.wait(self._wait * random.uniform(0.5, 1))
                 self._wait = min(self._wait * 2, _LONGEST_WAIT)

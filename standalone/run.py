@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,19 +12,26 @@ from sqlalchemy import make_url
 
 from functions.groups import GROUPS
 from shared.accounts.directory import ensure_catcher
-from shared.api.caller import require_admin, require_viewer
-from shared.api.endpoint import function_name
+from shared.api import addresses
+from shared.api import admission as asked
+from shared.api.admission import Who, is_welcome
+from shared.api.endpoint import Operation, Room, function_name
 from shared.app import Application, use
 from shared.delivery.tokens import QUEUE_NAME, InProcessTokens
 from shared.errors import RowpostError
 from shared.features.reset_codes import reset_codes
+from shared.security import passwords
 from shared.security.logins import FIRST_ADMIN
+from shared.security.roles import Role
 from shared.settings import Settings, settings
+from standalone.admin import Gate
 from standalone.catcher import LOOPBACK, Catcher
+from standalone.connections import room_for_connections
 from standalone.host import Host, HostOptions
 from standalone.host_json import Cors, HostJson
-from standalone.http import OwnLimit
+from standalone.http import Door, Doors
 from standalone.index import FunctionIndex, index
+from standalone.invocation import COMMON_ROOM
 from standalone.log_place import open_log
 from standalone.queues import NextBody
 from standalone.redis_events import RedisEvents
@@ -52,6 +60,7 @@ def run(root: Path) -> int:
     metrics = metrics_of(chosen)
     joined.telemetry = metrics.telemetry if metrics else None
     events = _redis_events(joined)
+    addresses.tell_peers()
     host = Host(_functions(), _options(root, chosen, joined, metrics), joined.stop)
     if catcher:
         catcher.start()
@@ -103,9 +112,20 @@ def metrics_of(chosen: Settings) -> Metrics | None:
     """What /metrics shows, and to whom; None: there is no such path."""
     if chosen.metrics == "off":
         return None
-    from standalone.metrics import anyone, metrics_for
+    from standalone.metrics import metrics_for
 
-    return metrics_for(anyone if chosen.metrics == "open" else require_viewer)
+    who = Who.ANYONE if chosen.metrics == "open" else Role.VIEWER
+    return metrics_for(_gate("metrics", who))
+
+
+def _gate(name: str, who: Role | Who) -> Gate:
+    """What lets somebody in, counts every request, and raises for everyone else."""
+    door = asked.Door(name, who)
+
+    def gate(headers: Mapping[str, str]) -> None:
+        asked.admit(door, headers)
+
+    return gate
 
 
 def _options(
@@ -114,26 +134,46 @@ def _options(
     tokens = joined.tokens
     local = tokens if isinstance(tokens, InProcessTokens) else None
     return HostOptions(
-        require_admin=require_admin,
+        require_admin=_gate("admin", Role.ADMIN),
         address=chosen.host,
         port=chosen.port,
         host_json=HostJson.read(root),
         cors=Cors.read(root),
+        threads=chosen.threads,
+        body_limit=chosen.body_limit,
+        connections=room_for_connections(),
+        proxies=chosen.proxies,
         storage=local is None,
         in_process={QUEUE_NAME: _next_token(local)} if local else {},
-        own_limit=_own_limits(),
+        doors=_doors(),
+        rooms=_ROOMS,
         metrics=metrics,
     )
 
 
-def _own_limits() -> OwnLimit:
+# Beside the common threads; a room's threads are made when they are needed.
+_ROOMS = {
+    Room.HEALTH.name: 2,
+    Room.LOGIN.name: 4,
+    Room.CONTROL.name: 4,
+    Room.OTHER_SERVERS.name: 32,
+}
+
+
+def _doors() -> Doors:
     """What each endpoint has declared; a path that nothing answers takes no body."""
     declared = {
-        (function_name(operation.path), operation.method): operation.most_in_body()
+        (function_name(operation.path), operation.method): _door(operation)
         for group in GROUPS
         for operation in group.routes.operations
     }
-    return lambda function, method: declared.get((function, method), 0)
+    closed = Door(lambda _: 0, lambda _: False)
+    return lambda function, method: declared.get((function, method), closed)
+
+
+def _door(operation: Operation) -> Door:
+    room = COMMON_ROOM if operation.room is Room.COMMON else operation.room.name
+    return Door(operation.most_in_body, partial(is_welcome, operation.door), room)
 
 
 def _next_token(tokens: InProcessTokens) -> NextBody:
@@ -168,6 +208,8 @@ def _greet(
     if password:
         name = chosen.admin_username or FIRST_ADMIN
         print(f"First login: {name} / {password} (made just now and shown this once)")
+    if chosen.admin_password and passwords.is_weak(chosen.admin_password):
+        print(f"ROWPOST_ADMIN_PASSWORD: {passwords.WEAK}")
     if catcher:
         print(f"Emails land in {chosen.data / 'mail'} (caught at {LOOPBACK}:{catcher.port})")
     print(f"Database: {_shown(joined.database_url())}", flush=True)

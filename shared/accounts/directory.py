@@ -27,9 +27,10 @@ CATCHER = "CATCHER"
 NO_CODE: tuple[str | None, ...] = (None, "")
 IMPLICIT_TLS_PORT = 465
 _DEFAULT_PORT = 25
-_YES = ("Y", "y", "1")
 # One without a number was inserted a moment ago: see number_new_accounts.
 _ALL = select(accounts).where(accounts.c.Rowpost_Id.is_not(None)).order_by(accounts.c.Rowpost_Id)
+_YES = frozenset({"y", "yes", "true", "1"})
+_NO = frozenset({"", "n", "no", "false", "0"})
 _CODES = select(accounts.c.ParamCode).distinct().order_by(accounts.c.ParamCode)
 
 
@@ -189,8 +190,8 @@ def binding_of(columns: Columns) -> Binding | None:
 
 
 def tls_of(columns: Columns) -> TlsMode:
-    """How an account's connections are secured."""
-    if not is_yes(columns["SMTPSSLFlag"]):
+    """How an account's connections are secured; by TLS where its flag says nothing known."""
+    if is_no(columns["SMTPSSLFlag"]):
         return TlsMode.NONE
     if columns["Rowpost_Tls"] in (TlsMode.IMPLICIT, TlsMode.STARTTLS):
         return TlsMode(columns["Rowpost_Tls"])
@@ -202,9 +203,18 @@ def is_active(columns: Columns) -> bool:
     return columns["IsActive"] is None or is_yes(columns["IsActive"])
 
 
-def is_yes(flag: str | None) -> bool:
-    """Whether a flag column says yes."""
-    return flag in _YES
+def is_yes(flag: object) -> bool:
+    """Whether a flag column says yes: Y, yes, true or 1, in any case."""
+    return _word(flag) in _YES
+
+
+def is_no(flag: object) -> bool:
+    """Whether a flag column says no, or nothing. What is neither yes nor no is a mistake."""
+    return _word(flag) in _NO
+
+
+def _word(flag: object) -> str:
+    return "" if flag is None else str(flag).strip().casefold()
 
 
 def _default(rows: Sequence[Row[Any]]) -> int | None:
@@ -243,6 +253,8 @@ def server_of(row: Row[Any], secrets: SecretStore, settings: Settings) -> Server
     host = (row.SMTPServer or "").strip()
     if not host:
         raise BadAccount("SMTPServer is empty")
+    if not is_yes(row.SMTPSSLFlag) and not is_no(row.SMTPSSLFlag):
+        raise BadAccount("SMTPSSLFlag is neither Y (TLS) nor N (none)")
     binding = binding_of(columns)
     secret = _password(row, binding, secrets) if binding else None
     tokens = _tokens(row, secret)

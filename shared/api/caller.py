@@ -5,22 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import ip_network
 
-from shared.api.errors import ApiError, as_api_error
+from shared.api.addresses import Surroundings, address_of, peer_is_told
+from shared.api.errors import ApiError
 from shared.app import application
-from shared.errors import RowpostError
 from shared.security import foreign_tokens, tokens
 from shared.security.kept_keys import Key
+from shared.security.keys import is_guessable
+from shared.security.limits import Limit
 from shared.security.roles import Role, includes
 from shared.security.tokens import InvalidToken
 from shared.settings import settings
 
-PEER_HEADER = "x-rowpost-peer"
-"""The socket's peer. Standalone sets it, whatever the client sent; in Azure it is ignored."""
-
-UNKNOWN_ADDRESS = "unknown"
-
+# Imported keys may be short ones that somebody thought up.
+_GUESSES = (Limit(20, 15 * 60),)
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="rowpost"'}
 
 
@@ -51,18 +50,16 @@ class Caller:
         """By what an address is counted: a caller with IPv6 has a whole /64 to choose from."""
         if ":" not in self.address:
             return self.address
-        return str(ip_network(f"{self.address.partition('%')[0]}/64", strict=False))
+        try:
+            return str(ip_network(f"{self.address.partition('%')[0]}/64", strict=False))
+        except ValueError:
+            return self.address
 
 
 def caller_address(headers: Mapping[str, str]) -> str:
-    """The caller's IP address, or `unknown`.
-
-    In Azure the front end appends the peer's address to X-Forwarded-For; what stands before it
-    came from the client and proves nothing.
-    """
-    if settings().in_azure:
-        return _ip(headers.get("x-forwarded-for", "").rpartition(",")[2].strip())
-    return _ip(headers.get(PEER_HEADER, "").strip())
+    """The caller's IP address, as this process can know it: see `shared.api.addresses`."""
+    chosen = settings()
+    return address_of(headers, Surroundings(peer_is_told(), chosen.in_azure, chosen.proxies))
 
 
 def authenticate(headers: Mapping[str, str]) -> Caller:
@@ -73,7 +70,8 @@ def authenticate(headers: Mapping[str, str]) -> Caller:
     """
     token, rowpost = _bearer_token(headers), application()
     if not tokens.looks_like_one(token):
-        return _with_key(rowpost.keys.verify(token), caller_address(headers))
+        address = caller_address(headers)
+        return _with_key(_verified_key(token, address), address)
     login = tokens.verify(rowpost.signing, rowpost.logins, token, datetime.now(UTC))
     return Caller(caller_address(headers), login.username, login.role)
 
@@ -84,7 +82,7 @@ def holder_of(key: str, address: str) -> Caller:
     Raises ApiError 401 for one that is wrong or revoked, and DatabaseUnreachable.
     """
     try:
-        return _with_key(application().keys.verify(key), address)
+        return _with_key(_verified_key(key, address), address)
     except InvalidToken:
         raise ApiError(
             401,
@@ -116,21 +114,22 @@ def require(caller: Caller, role: Role) -> None:
         )
 
 
-def require_admin(headers: Mapping[str, str]) -> None:
-    """Raise ApiError unless the request carries an admin's token."""
-    _require_role(headers, Role.ADMIN)
+def _verified_key(text: str, address: str) -> Key:
+    """The key; one that may be a guess is counted where it is wrong, and not too many are tried.
 
-
-def require_viewer(headers: Mapping[str, str]) -> None:
-    """Raise ApiError unless the request carries a token or key that may read."""
-    _require_role(headers, Role.VIEWER)
-
-
-def _require_role(headers: Mapping[str, str], role: Role) -> None:
+    Whether it is right then shows nowhere, be it by 200, 403 or 401.
+    """
+    here = application()
+    if here.limits is None or not is_guessable(text):
+        return here.keys.verify(text)
+    guessing = f"guesses of keys {Caller(address).origin}"
+    if here.limits.is_over(guessing, _GUESSES):
+        here.limits.count(guessing, _GUESSES)
     try:
-        require(authenticate(headers), role)
-    except RowpostError as error:
-        raise as_api_error(error) from error
+        return here.keys.verify(text)
+    except InvalidToken:
+        here.limits.count(guessing, _GUESSES)
+        raise
 
 
 def _with_key(key: Key, address: str) -> Caller:
@@ -148,18 +147,3 @@ def _bearer_token(headers: Mapping[str, str]) -> str:
             headers=_CHALLENGE,
         )
     return token.strip()
-
-
-def _ip(text: str) -> str:
-    """The address without its port; IPv4 in IPv6 is the same caller as IPv4."""
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return UNKNOWN_ADDRESS
-    if isinstance(address, IPv6Address) and address.ipv4_mapped:
-        return str(address.ipv4_mapped)
-    return str(address)

@@ -22,7 +22,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum, auto
 from types import NoneType
 from typing import Any, Generic, TypeVar, get_args, get_type_hints
@@ -31,24 +31,32 @@ import azure.functions as func
 from typing_extensions import TypeVar as TypeVarWithDefault
 
 from shared.api.access_log import log_answer
-from shared.api.body import MEGABYTE, parse_body, refuse_oversized, validated
-from shared.api.caller import (
-    Caller,
-    authenticate,
-    authenticate_or_trust,
-    caller_address,
-    holder_of,
-    require,
+from shared.api.admission import OPEN_DOORS, Door, Who, admit, admit_holder, knock
+from shared.api.body import (
+    MEGABYTE,
+    parse_body,
+    refuse_oversized,
+    validated,
+    validated_form,
 )
+from shared.api.caller import Caller
 from shared.api.errors import EVERY_ANSWER, ApiError, as_api_error, new_request_id
-from shared.api.form import FileField, Form, FormFile, FormLimits, is_form, parsed_form, pieces
+from shared.api.form import (
+    FileField,
+    Form,
+    FormFile,
+    FormLimits,
+    is_form,
+    parsed_form,
+)
 from shared.api.idempotency import Once, earlier_answer, once_of
-from shared.api.limits import Limits, count_request
+from shared.api.json_structure import MOST_OF_ANYONE
+from shared.api.limits import Limits, count_anyone, count_request
+from shared.api.local_request import LocalRequest, arrival_of, pieces_of
 from shared.api.models import Answer, Input, KeyedInput
 from shared.monitoring import logs
 from shared.monitoring.telemetry.invocation import NO_HOST, invoked
 from shared.security.roles import Role
-from shared.security.tokens import InvalidToken
 from shared.submissions.kept_answers import AlreadyKept
 
 log = logging.getLogger("rowpost.api")
@@ -62,18 +70,20 @@ BodyLimit = int | Callable[[], int]
 
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
+MOST_FROM_ANYONE = 64 * 1024
+"""Bytes of JSON that a caller without a login may send."""
+_BESIDE_THE_FILE = MEGABYTE
 
-class Who(Enum):
-    """Who may call an endpoint that asks for no particular role."""
 
-    ANYONE = auto()
-    ANY_LOGIN = auto()
-    LOGIN_OPTIONAL = auto()
-    """Anyone, who is somebody in particular where a token or key comes along."""
-    KEY_IN_BODY = auto()
-    """Whoever may send, by the key that a KeyedInput holds."""
-    SERVICE_OR_TRUSTED = auto()
-    """The role `service`, or whoever has a token of the service that the settings trust."""
+class Room(Enum):
+    """Where a host with threads of its own lets an operation run: none waits for another room."""
+
+    COMMON = auto()
+    HEALTH = auto()
+    LOGIN = auto()
+    CONTROL = auto()
+    OTHER_SERVERS = auto()
+    """It waits for a mail server or a database that somebody has named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +100,8 @@ class Request(Generic[Body, Query]):
     """What came in the form's file field; open until the answer is made."""
     once: Once | None = None
     """Set where the endpoint is idempotent and the caller has sent a key."""
+    arrived: float = field(default_factory=time.monotonic)
+    """When it came, by `time.monotonic`; it may have waited for a thread since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +121,22 @@ class Operation:
     handler: Callable[[Request[Any, Any]], Answer]
     idempotent: bool = False
     file: FileField | None = None
+    room: Room = Room.COMMON
 
-    def most_in_body(self) -> int:
-        """How many bytes a body may have."""
+    @property
+    def door(self) -> Door:
+        """What is asked of whoever calls."""
+        return Door(f"{self.method} {self.path}", self.who, self.limits)
+
+    def most_in_body(self, headers: Mapping[str, str]) -> int:
+        """How many bytes the body of a request with these headers may have."""
+        if self.file and is_form(headers):
+            return self.file.most() + _BESIDE_THE_FILE
         return self.body_limit if isinstance(self.body_limit, int) else self.body_limit()
+
+    def most_values(self) -> int | None:
+        """How many values a JSON body may hold; None: as many as its size allows."""
+        return MOST_OF_ANYONE if self.who in OPEN_DOORS else None
 
 
 class Routes:
@@ -130,41 +154,45 @@ class Routes:
         who: Role | Who,
         errors: Collection[int] = (),
         limits: Limits = None,
+        room: Room = Room.COMMON,
     ) -> Callable[[H], H]:
         """Declare what GET (and HEAD) of `path` does."""
-        return self._declare("GET", path, who, 0, errors, limits)
+        return self._declare("GET", path, who, 0, errors, limits, room)
 
     def post(
         self,
         path: str,
         *,
         who: Role | Who,
-        body_limit: BodyLimit = MEGABYTE,
+        body_limit: BodyLimit | None = None,
         errors: Collection[int] = (),
         limits: Limits = None,
+        room: Room = Room.COMMON,
         idempotent: bool = False,
         file: FileField | None = None,
     ) -> Callable[[H], H]:
-        """Declare what POST of `path` does; `body_limit` in bytes.
+        """Declare what POST of `path` does.
 
+        `body_limit`: bytes of JSON; None: 64 KB from anyone, 1 MB from whoever is known.
         `idempotent`: a request that comes again with the same Idempotency-Key gets the first
         answer again; see `shared.api.idempotency`. `file`: the body may also be a form
         (multipart/form-data) with the model's fields and a file in this one.
         """
-        return self._declare("POST", path, who, body_limit, errors, limits, idempotent, file)
+        return self._declare("POST", path, who, body_limit, errors, limits, room, idempotent, file)
 
     def put(
         self,
         path: str,
         *,
         who: Role | Who,
-        body_limit: BodyLimit = MEGABYTE,
+        body_limit: BodyLimit | None = None,
         errors: Collection[int] = (),
         limits: Limits = None,
+        room: Room = Room.COMMON,
         file: FileField | None = None,
     ) -> Callable[[H], H]:
-        """Declare what PUT of `path` does; `body_limit` in bytes, `file` as for POST."""
-        return self._declare("PUT", path, who, body_limit, errors, limits, file=file)
+        """Declare what PUT of `path` does; `body_limit` and `file` as for POST."""
+        return self._declare("PUT", path, who, body_limit, errors, limits, room, file=file)
 
     def delete(
         self,
@@ -173,21 +201,26 @@ class Routes:
         who: Role | Who,
         errors: Collection[int] = (),
         limits: Limits = None,
+        room: Room = Room.COMMON,
     ) -> Callable[[H], H]:
         """Declare what DELETE of `path` does."""
-        return self._declare("DELETE", path, who, 0, errors, limits)
+        return self._declare("DELETE", path, who, 0, errors, limits, room)
 
     def _declare(
         self,
         method: str,
         path: str,
         who: Role | Who,
-        body_limit: BodyLimit,
+        body_limit: BodyLimit | None,
         errors: Collection[int],
         limits: Limits,
+        room: Room,
         idempotent: bool = False,
         file: FileField | None = None,
     ) -> Callable[[H], H]:
+        if body_limit is None:
+            body_limit = MOST_FROM_ANYONE if who in OPEN_DOORS else MEGABYTE
+
         def declare(handler: H) -> H:
             hints = get_type_hints(handler)
             body, query = _models_of(hints["request"])
@@ -205,6 +238,7 @@ class Routes:
                 handler=handler,
                 idempotent=idempotent,
                 file=file,
+                room=room,
             )
             self.operations.append(operation)
             self._operations_at(path)[method] = operation
@@ -260,6 +294,8 @@ def _respond(
     operations: Mapping[str, Operation], req: func.HttpRequest, request_id: str
 ) -> func.HttpResponse:
     method = "GET" if req.method == "HEAD" else req.method
+    if method not in operations:
+        count_anyone(req.headers)
     if method == "OPTIONS":
         return func.HttpResponse(status_code=204, headers={"Allow": _allowed(operations)})
     if method not in operations:
@@ -279,7 +315,7 @@ def _carry_out(operation: Operation, request: Request[Any, Any]) -> Answer:
     """Let the handler answer; a request that came before with the same key is answered as then."""
     once = None
     if operation.idempotent:
-        endpoint = f"{operation.method} {operation.path}"
+        endpoint = operation.door.endpoint
         once = once_of(request.headers, request.caller, endpoint, request.body, request.file)
     if once is None:
         return operation.handler(request)
@@ -298,84 +334,62 @@ def _let_in(
 ) -> Request[Any, Any]:
     """The request with its parts checked; its file stays open while it is `answering`."""
     by_body = operation.who is Who.KEY_IN_BODY
-    caller = None if by_body else _admit(operation, req.headers)
+    caller = None if by_body else admit(operation.door, req.headers)
     if operation.method in WITH_BODY:
-        refuse_oversized(req.headers, req.get_body(), operation.most_in_body())
+        refuse_oversized(req, operation.most_in_body(req.headers))
     file = None
     if caller is None:
-        caller, body = _admit_holder(operation, req)
+        caller, body = _by_key(operation, req)
     elif operation.file and is_form(req.headers):
         form = answering.enter_context(_form(operation.file, req))
         body, file = _fields(operation.body, form), form.file
     else:
-        body = _body(operation.body, req)
+        body = _body(operation, req)
     return Request(
         id=request_id,
         caller=caller,
         body=body,
         query=validated(operation.query, req.params) if operation.query else None,
-        path=req.route_params,
+        path=_path_values(req),
         headers=req.headers,
         file=file,
+        arrived=arrival_of(req),
     )
 
 
-def _admit(operation: Operation, headers: Mapping[str, str]) -> Caller:
-    """The caller, who may call this, and not too often. One who proves nothing counts as anyone."""
-    anyone = Caller(address=caller_address(headers))
-    endpoint = f"{operation.method} {operation.path}"
-    nobody = operation.who is Who.LOGIN_OPTIONAL and not headers.get("authorization", "").strip()
-    if operation.who is Who.ANYONE or nobody:
-        count_request(anyone, endpoint, operation.limits)
-        return anyone
+def _path_values(req: func.HttpRequest) -> Mapping[str, str]:
+    """The parts of the path that vary. The Functions host leaves an encoded slash as it is."""
+    values: Mapping[str, str] = req.route_params
+    if isinstance(req, LocalRequest):
+        return values
+    return {name: re.sub("%2f", "/", value, flags=re.I) for name, value in values.items()}
+
+
+def _by_key(operation: Operation, req: func.HttpRequest) -> tuple[Caller, Input | None]:
+    """The holder of the key in the body, and the body."""
+    anyone = knock(operation.door, req.headers)
     try:
-        caller = _authenticated(operation.who, headers)
-    except (ApiError, InvalidToken):
-        count_request(anyone, endpoint, operation.limits)
-        raise
-    count_request(caller, endpoint, operation.limits)
-    if isinstance(operation.who, Role):
-        require(caller, operation.who)
-    if operation.who is Who.SERVICE_OR_TRUSTED and not caller.trusted:
-        require(caller, Role.SERVICE)
-    return caller
-
-
-def _authenticated(who: Role | Who, headers: Mapping[str, str]) -> Caller:
-    if who is Who.SERVICE_OR_TRUSTED:
-        return authenticate_or_trust(headers)
-    return authenticate(headers)
-
-
-def _admit_holder(operation: Operation, req: func.HttpRequest) -> tuple[Caller, Input | None]:
-    """The holder of the key in the body, and the body; else as `_admit`."""
-    anyone = Caller(address=caller_address(req.headers))
-    endpoint = f"{operation.method} {operation.path}"
-    try:
-        body = _body(operation.body, req)
-        assert isinstance(body, KeyedInput), "it is declared with the model of its body"
-        caller = holder_of(body.key, anyone.address)
+        body = _body(operation, req)
     except ApiError:
-        count_request(anyone, endpoint, operation.limits)
+        count_request(anyone, operation.door.endpoint, operation.limits)
         raise
-    count_request(caller, endpoint, operation.limits)
-    require(caller, Role.SERVICE)
-    return caller, body
+    assert isinstance(body, KeyedInput), "it is declared with the model of its body"
+    return admit_holder(operation.door, anyone, body.key), body
 
 
-def _body(model: type[Input] | None, req: func.HttpRequest) -> Input | None:
-    if model is None:
+def _body(operation: Operation, req: func.HttpRequest) -> Input | None:
+    if operation.body is None:
         return None
-    return parse_body(model, req.headers, req.get_body())
+    return parse_body(operation.body, req.headers, req.get_body(), operation.most_values())
 
 
 def _form(field: FileField, req: func.HttpRequest) -> AbstractContextManager[Form]:
     limits = FormLimits(field.name, field.most())
-    return parsed_form(req.headers, pieces(req.get_body()), limits)
+    return parsed_form(req.headers, pieces_of(req), limits)
 
 
 def _fields(model: type[Input] | None, form: Form) -> Input | None:
-    return None if model is None else validated(model, form.fields)
+    return None if model is None else validated_form(model, form.fields)
 
 
 def _to_response(content: Answer, request_id: str) -> func.HttpResponse:

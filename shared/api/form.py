@@ -97,12 +97,6 @@ def parsed_form(
         yield reader.form()
 
 
-def pieces(body: bytes) -> Iterator[bytes]:
-    """A body that is already there, in pieces."""
-    for start in range(0, len(body), _PIECE):
-        yield body[start : start + _PIECE]
-
-
 @dataclass(slots=True)
 class _Part:
     """The part that is being read."""

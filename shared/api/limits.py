@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from shared.api.caller import Caller
+from collections.abc import Mapping, Sequence
+
+from shared.api.caller import Caller, caller_address
 from shared.app import application
 from shared.security.limits import Limit
 
@@ -13,13 +15,31 @@ Limits = tuple[Limit, ...] | None
 def count_request(caller: Caller, endpoint: str, limits: Limits) -> None:
     """Count a request of `endpoint`. Raises TooManyRequests."""
     counting = application().limits
-    if counting is None:
-        return
+    if counting is not None:
+        counting.count(*_counted_as(caller, endpoint, limits))
+
+
+def count_anyone(headers: Mapping[str, str]) -> None:
+    """Count what no endpoint answers: another path or method. Raises TooManyRequests."""
+    count_request(Caller(caller_address(headers)), "", None)
+
+
+def count_before_parsing(caller: Caller, endpoint: str) -> None:
+    """Count a body that has to be parsed before its caller is known. Raises TooManyRequests."""
+    count_request(caller, endpoint, (Limit(application().settings.user_requests, 60),))
+
+
+def is_over(caller: Caller, endpoint: str, limits: Limits) -> bool:
+    """Whether `count_request` would refuse now; counts nothing."""
+    counting = application().limits
+    return counting is not None and counting.is_over(*_counted_as(caller, endpoint, limits))
+
+
+def _counted_as(caller: Caller, endpoint: str, limits: Limits) -> tuple[str, Sequence[Limit]]:
     who = f"user {caller.username}" if caller.username else f"address {caller.origin}"
     if limits is None:
-        counting.count(who, (_shared_limit(caller),))
-    else:
-        counting.count(f"{endpoint} {who}", limits)
+        return who, (_shared_limit(caller),)
+    return f"{endpoint} {who}", limits
 
 
 def _shared_limit(caller: Caller) -> Limit:

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PrivateAttr, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PrivateAttr,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
 
 from shared.security.keys import LONGEST_CHARACTERS
 
@@ -29,6 +39,22 @@ EmailAddress = Annotated[
 """One address; `shared.mime.addresses` judges its form."""
 
 
+ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]*$"
+"""The pattern of what may be shown on a terminal: nothing that ends the line, moves the cursor or
+turns the direction of writing."""
+
+
+def _plain_number(value: Any) -> Any:
+    """Python would also take 1_0 for a number, and say ten."""
+    if isinstance(value, str) and not re.fullmatch(r"\s*[+-]?[0-9]{1,30}\s*", value, re.ASCII):
+        raise PydanticCustomError("whole_number", "Give a whole number, in the digits 0 to 9.")
+    return value
+
+
+QueryNumber = Annotated[int, BeforeValidator(_plain_number)]
+"""A whole number in a query."""
+
+
 def example(**fields: Any) -> ConfigDict:
     """The configuration of a model whose description shows this JSON object as an example."""
     return ConfigDict(json_schema_extra={"examples": [fields]})
@@ -37,8 +63,8 @@ def example(**fields: Any) -> ConfigDict:
 class Input(BaseModel):
     """What a caller sends: a JSON body, or a query.
 
-    Names are camelCase on the wire. A field that we do not know is ignored, so that a client
-    written for a later or an earlier version goes on working.
+    Names are camelCase on the wire. In a body a field that we do not know is refused, so that
+    nobody believes a misspelled one; in a query it is ignored.
     """
 
     model_config = ConfigDict(

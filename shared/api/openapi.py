@@ -8,6 +8,7 @@ https://spec.openapis.org/oas/v3.1.1
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ import openapi_pydantic as spec
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
-from shared.api.endpoint import WITH_BODY, Operation, Who
+from shared.api.admission import Who
+from shared.api.endpoint import WITH_BODY, Operation
 from shared.api.errors import Failure
 from shared.api.idempotency import HEADER, LONGEST_KEY
 from shared.api.models import Answer, File, Input
@@ -46,9 +48,9 @@ _ERRORS: Mapping[int, str] = {
     404: "There is nothing at this path.",
     409: "The state of things does not allow it now; `message` says what to do.",
     411: "The body came in chunks; it needs a Content-Length.",
-    413: "The body is too large.",
+    413: "The body is too large, or holds too many values.",
     415: "The body is of another media type than the one that is asked for.",
-    422: "Some values are missing or not acceptable; `errors` names each.",
+    422: "Some values are missing, unknown or not acceptable; `errors` names each.",
     429: "Too many requests; `Retry-After` says when to try again.",
     500: "It could not be done; `message` says why.",
     502: "The mail server refused; `message` has its own words.",
@@ -143,7 +145,19 @@ class _Schemas:
             for (model, _), reference in references.items()
         }
         self._definitions: Mapping[str, dict[str, Any]] = document["$defs"]
+        for operation in operations:
+            if operation.body:
+                self._close(self._names[operation.body])
         self._queries = {self._names[one.query] for one in operations if one.query}
+
+    def _close(self, name: str) -> None:
+        """Say that a body has no further fields, and neither has what is in it."""
+        definition = self._definitions[name]
+        if "properties" not in definition or "additionalProperties" in definition:
+            return
+        definition["additionalProperties"] = False
+        for within in re.findall(rf'"{_SCHEMAS}([^"]+)"', json.dumps(definition)):
+            self._close(within)
 
     def definitions(self) -> dict[str, spec.Schema]:
         """Those that are referred to; a query's fields are written out at its operation."""
@@ -321,8 +335,7 @@ def _form(operation: Operation, schemas: _Schemas) -> spec.MediaType:
                 "type": "object",
                 "properties": fields | {file.name: content},
                 "required": model.get("required", []),
-                "additionalProperties": {"type": "string"},
-                "propertyNames": {"minLength": 1},
+                "additionalProperties": False,
             },
             "encoding": {file.name: {"contentType": ", ".join(file.content_types)}},
         }

@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from shared.database.dialects.sqlserver.odbc import SERVER
+from shared.database.engine import SERVER
 from shared.scheduling.schedule import Schedule
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -41,8 +41,9 @@ def _number_in_text(value: Any) -> Any:
 
 
 # Of the white space around a name nothing is kept.
-_VISIBLE = r"[^\s\x00-\x1f\x7f]"
-_NAME = rf"^\s*{_VISIBLE}([^\x00-\x1f\x7f]*{_VISIBLE})?\s*$"
+_NO_CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+_VISIBLE = rf"[^\s{_NO_CONTROL}]"
+_NAME = rf"^\s*{_VISIBLE}([^{_NO_CONTROL}]*{_VISIBLE})?\s*$"
 # 1 to 65535.
 _PORT = "[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import logging
 import os
-import stat
 from pathlib import Path
 
 from shared.configuration import private_file
@@ -20,8 +18,6 @@ SHORTEST_PASSPHRASE = 32
 _KEY_BYTES = 32
 # A passphrase must give the same key on every machine that has it, so the salt is a constant.
 _SALT = b"rowpost encrypted secret file"
-
-_log = logging.getLogger(__name__)
 
 
 class BadSecretKey(RowpostError):
@@ -60,7 +56,7 @@ def _from_passphrase(text: str) -> bytes:
 def _from_file(path: Path) -> bytes:
     if not path.exists():
         _make(path)
-    _tighten(path)
+    private_file.close_to_others(path)
     key = path.read_bytes().strip()
     if not _is_key(key):
         raise BadSecretKey(
@@ -73,16 +69,6 @@ def _make(path: Path) -> None:
     with private_file.locked(path):
         if not path.exists():
             private_file.replace(path, base64.urlsafe_b64encode(os.urandom(_KEY_BYTES)))
-
-
-def _tighten(path: Path) -> None:
-    """Take the rights away that others have; one who may not is told, and goes on."""
-    if not stat.S_IMODE(path.stat().st_mode) & 0o077:
-        return
-    try:
-        path.chmod(private_file.MODE)
-    except PermissionError:
-        _log.warning("The file `key` in the data folder can be read by others. Make it 0600.")
 
 
 def _is_key(text: bytes) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 from sqlalchemy.sql.expression import UpdateBase
+from sqlalchemy.types import TypeEngine
 
 from shared.database.dialects.base import Answer, Values
 from shared.database.dialects.dialect_of import dialect_of
@@ -22,6 +23,14 @@ def changed(connection: Connection, statement: UpdateBase, values: Values = _NOT
     return dialect_of(connection).changed(connection, statement, values)
 
 
-def execute_text(connection: Connection, sql: str, parameters: Sequence[Any] = ()) -> Answer:
-    """Execute by the driver, in the connection's transaction. Raises SQLAlchemy's errors."""
-    return dialect_of(connection).execute(connection, sql, parameters)
+def execute_text(
+    connection: Connection,
+    sql: str,
+    parameters: Sequence[Any] = (),
+    types: Sequence[TypeEngine[Any]] = (),
+) -> Answer:
+    """Execute by the driver, in the connection's transaction. Raises SQLAlchemy's errors.
+
+    `types` are the parameters': where one is NULL, they spare the server a question.
+    """
+    return dialect_of(connection).execute(connection, sql, parameters, types)

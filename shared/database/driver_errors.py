@@ -7,7 +7,10 @@ from sqlalchemy.exc import DBAPIError
 
 
 def wrapped(connection: Connection, sql: str, error: Exception) -> BaseException:
-    """The error as SQLAlchemy raises it, without the parameters."""
+    """The error as SQLAlchemy raises it, without the parameters.
+
+    A connection that broke is thrown away, as SQLAlchemy does.
+    """
     driver = connection.dialect.loaded_dbapi
     translated = DBAPIError.instance(
         sql, None, error, driver.Error, hide_parameters=True, dialect=connection.dialect
@@ -19,4 +22,6 @@ def wrapped(connection: Connection, sql: str, error: Exception) -> BaseException
             raw,
             None,
         )
+        if translated.connection_invalidated:
+            connection.invalidate(error)
     return translated

@@ -11,9 +11,10 @@ from shared.database.dialects.sqlite import connection as sqlite
 from shared.database.dialects.sqlite.connection import file_url
 from shared.database.dialects.sqlserver import connection as sql_server
 from shared.database.dialects.sqlserver.connection import server_url
+from shared.database.dialects.sqlserver.odbc import SERVER
 from shared.database.errors import DatabaseUnreachable
 
-__all__ = ["driver_of", "file_url", "open_engine", "server_url"]
+__all__ = ["SERVER", "driver_of", "file_url", "open_engine", "server_url"]
 
 
 def open_engine(

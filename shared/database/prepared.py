@@ -7,6 +7,7 @@ each time costs more than all the rest of an email's way.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from sqlalchemy.sql.expression import UpdateBase
 from shared.database.changes import execute_text
 from shared.database.compiled import compiled
 from shared.database.dialects.dialect_of import dialect_of
+
+_ID = re.compile("id[0-9]+")
 
 
 class PreparedUpdate:
@@ -51,7 +54,7 @@ class PreparedUpdate:
         key = (connection.dialect.name, len(padded))
         if (text := self._texts.get(key)) is None:
             text = self._texts[key] = _Text(self.statement(len(padded)), connection.dialect)
-        return execute_text(connection, text.sql, text.parameters(padded, values)).rows
+        return execute_text(connection, text.sql, text.parameters(padded, values), text.types).rows
 
 
 class PreparedStatement:
@@ -68,7 +71,7 @@ class PreparedStatement:
             text = _Text(self.statement, dialect)
             text.sql = dialect_of(connection).counted(text.sql)
             self._texts[dialect.name] = text
-        return execute_text(connection, text.sql, text.parameters((), values)).changed
+        return execute_text(connection, text.sql, text.parameters((), values), text.types).changed
 
 
 class PreparedInsert:
@@ -79,6 +82,7 @@ class PreparedInsert:
     def __init__(self, table: Table, *columns: str) -> None:
         self._table = table
         self._columns = columns
+        self._types = tuple(table.c[name].type for name in columns)
         self._texts: dict[tuple[str, int], str] = {}
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -86,7 +90,8 @@ class PreparedInsert:
         for start in range(0, len(rows), self._AT_ONCE):
             part = rows[start : start + self._AT_ONCE]
             values = tuple([value for row in part for value in row])
-            execute_text(connection, self._text(connection.dialect, len(part)), values)
+            types = self._types * len(part)
+            execute_text(connection, self._text(connection.dialect, len(part)), values, types)
 
     def _text(self, dialect: Dialect, rows: int) -> str:
         if (text := self._texts.get((dialect.name, rows))) is None:
@@ -105,7 +110,12 @@ class _Text:
         text = compiled(statement, dialect)
         self.sql = str(text)
         order = list(getattr(text, "positiontup", None) or ())
-        self._order = [int(name[2:]) if name[:2] == "id" else name for name in order]
+        binds = getattr(text, "binds", {})
+        self.types = tuple(binds[name].type for name in order)
+        self._order = [int(name[2:]) if _ID.fullmatch(name) else name for name in order]
+        self._constants = {name: binds[name].value for name in order if not binds[name].required}
 
     def parameters(self, ids: Sequence[int], values: dict[str, Any]) -> tuple[Any, ...]:
+        if self._constants:
+            values = self._constants | values
         return tuple([ids[key] if isinstance(key, int) else values[key] for key in self._order])

@@ -38,10 +38,11 @@ class TrialFailed(RowpostError):
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A test email that the mail server has accepted."""
+    """A test email that the mail server has accepted, and the account that it went over."""
 
     message_id: str
     recipient: str
+    account: Account
 
 
 def send_test_email(application: Application, recipient: str, code: str | None = None) -> Trial:
@@ -69,7 +70,7 @@ def send_test_email(application: Application, recipient: str, code: str | None =
             raise TrialFailed(str(error)) from error
         except TimeoutError as error:
             raise TrialFailed("the mail server did not answer in time") from error
-    return Trial(message_id, mailbox.address)
+    return Trial(message_id, mailbox.address, account)
 
 
 def _chosen(book: AccountBook, code: str | None) -> Account:

@@ -31,6 +31,7 @@ LONGEST_CHARACTERS = 200
 KNOWN_SECONDS = 30.0
 
 _KEY_BYTES = 32
+_MADE_CHARACTERS = len(PREFIX) + 43  # 32 bytes in base64url
 _MOST_KNOWN = 10_000
 
 
@@ -124,6 +125,11 @@ class _Known(NamedTuple):
 
     key: Key | None
     at: float
+
+
+def is_guessable(text: str) -> bool:
+    """Whether a key like this may have been thought up: it is none that was made here."""
+    return not (text.startswith(PREFIX) and len(text) >= _MADE_CHARACTERS)
 
 
 def is_possible(text: str) -> bool:

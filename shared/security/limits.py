@@ -70,6 +70,11 @@ class _Window:
 _Key = tuple[str, Limit]
 
 
+def _is_open(window: _Window, limit: Limit, now: float) -> bool:
+    """Whether now is in the window. A clock that was ahead has left one that begins later."""
+    return window.end - limit.seconds <= now < window.end
+
+
 class RequestLimits:
     """Counts the requests of this process's callers; the longest silent ones are forgotten."""
 
@@ -114,6 +119,16 @@ class RequestLimits:
                 self._writer = self._start()
         self._work.set()
 
+    def is_over(self, caller: str, limits: Sequence[Limit]) -> bool:
+        """Whether the caller has used up one of the limits; nothing is counted."""
+        now = self._clock()
+        with self._lock:
+            windows = [(limit, self._windows.get((caller, limit))) for limit in limits]
+            return any(
+                window is not None and _is_open(window, limit, now) and window.used >= limit.count
+                for limit, window in windows
+            )
+
     def write(self) -> None:
         """Add to the database what was counted since the last time, and learn the totals.
 
@@ -144,7 +159,7 @@ class RequestLimits:
     def _window(self, caller: str, limit: Limit, now: float) -> _Window:
         key = (caller, limit)
         window = self._windows.get(key)
-        if window is None or window.end <= now:
+        if window is None or not _is_open(window, limit, now):
             window = _Window((now // limit.seconds + 1) * limit.seconds)
             self._windows[key] = window
         self._windows.move_to_end(key)

@@ -81,14 +81,14 @@ class LockoutEverywhere:
 
     def _count(self, username: str, address: str) -> int | None:
         """Seconds to wait, if this attempt is one too many."""
-        pair = self._pseudonyms.of("login", *_pair(username, address))
+        pair = self._pseudonyms.of("login", username, address)
         return self._database().run(
             lambda connection: failed_logins.count(connection, pair, FAILURES, WINDOW_SECONDS),
             seconds=self._calls.seconds,
         )
 
     def _forget(self, username: str, address: str) -> None:
-        pair = self._pseudonyms.of("login", *_pair(username, address))
+        pair = self._pseudonyms.of("login", username, address)
         self._database().run(
             lambda connection: failed_logins.forget(connection, pair), seconds=self._calls.seconds
         )
@@ -116,19 +116,19 @@ class LockoutInMemory:
     def attempt(self, username: str, address: str) -> None:
         now = self._clock()
         with self._lock:
-            recent = self._recent(_pair(username, address), now)
+            recent = self._recent((username, address), now)
             if len(recent) >= FAILURES:
                 raise LockedOut(math.ceil(recent[0] + WINDOW_SECONDS - now))
             recent.append(now)
 
     def succeeded(self, username: str, address: str) -> None:
         with self._lock:
-            self._attempts.pop(_pair(username, address), None)
+            self._attempts.pop((username, address), None)
 
     def take_back(self, username: str, address: str) -> None:
         """The latest attempt was refused elsewhere: it does not count here either."""
         with self._lock:
-            attempts = self._attempts.get(_pair(username, address))
+            attempts = self._attempts.get((username, address))
             if attempts:
                 attempts.pop()
 
@@ -138,7 +138,3 @@ class LockoutInMemory:
         if len(self._attempts) > self._pairs_remembered:
             self._attempts.popitem(last=False)
         return recent
-
-
-def _pair(username: str, address: str) -> _Pair:
-    return username.strip().casefold(), address

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -117,8 +118,9 @@ class Logins:
         hashed = passwords.hash_password(password, self._cost)
 
         def in_place(known: _Logins) -> _Logins:
-            if username in known and known[username].role is not Role.OPERATOR:
-                raise LoginTaken("This user name is somebody else's: choose another one.")
+            for other in known.values():
+                if other.role is not Role.OPERATOR and look_alike(other.username, username):
+                    raise LoginTaken("This user name is somebody else's: choose another one.")
             return _with_only(known, username, Role.OPERATOR, hashed)
 
         return self._document.update(in_place)[username]
@@ -170,6 +172,15 @@ class Logins:
             return {**known, username: change(known[username])}
 
         return self._document.update(changed)[username]
+
+
+def look_alike(name: str, other: str) -> bool:
+    """Whether people would take one for the other: their case, width or blanks alone differ."""
+    return _skeleton(name) == _skeleton(other)
+
+
+def _skeleton(name: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def _admin(known: _Logins) -> Login | None:

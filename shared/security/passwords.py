@@ -11,6 +11,10 @@ LONGEST_BYTES = 72
 TOO_LONG = f"The password is longer than {LONGEST_BYTES} bytes in UTF-8: choose a shorter one."
 
 
+STRONG_CHARACTERS = 12
+WEAK = f"The password is weak: one of {STRONG_CHARACTERS} characters or more cannot be guessed."
+
+
 class PasswordTooLong(RowpostError):
     """bcrypt would take only the first 72 bytes of it."""
 
@@ -18,6 +22,11 @@ class PasswordTooLong(RowpostError):
 def is_too_long(text: str) -> bool:
     """Whether bcrypt would leave out the end of it."""
     return len(_encoded(text)) > LONGEST_BYTES
+
+
+def is_weak(text: str) -> bool:
+    """Whether it is short enough to be guessed, or one character over and over."""
+    return len(text) < STRONG_CHARACTERS or len(set(text)) < 3
 
 
 def hash_password(text: str, cost: int = COST) -> str:

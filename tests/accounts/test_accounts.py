@@ -12,6 +12,7 @@ from shared.accounts.move_passwords import move_passwords
 from shared.accounts.pauses import pause, pauses
 from shared.app import Application
 from shared.database.tables import accounts
+from shared.smtp.opening import TlsMode
 from tests.accounts.conftest import Ask
 from tests.support.queue import Queue
 
@@ -339,6 +340,37 @@ def test_tls_is_as_port_and_flags_say(
     assert (shown["use_tls"], shown["use_ssl"]) == tls
     (account,) = book(app).usable
     assert (account.server.tls == "starttls", account.server.tls == "implicit") == tls
+
+
+@pytest.mark.parametrize(
+    ("flag", "tls"),
+    [
+        *((flag, TlsMode.STARTTLS) for flag in ("Y", "y", "YES", " Yes ", "true", "1")),
+        *((flag, TlsMode.NONE) for flag in ("N", "no", "False", "0", "", " ", None)),
+    ],
+)
+def test_the_flag_for_tls_is_read_in_any_of_its_forms(
+    app: Application, ask: Ask, flag: str | None, tls: TlsMode
+) -> None:
+    ask("POST", **LOCAL)
+    write(app, SMTPSSLFlag=flag, Rowpost_Tls=None, SMTPPort=587)
+
+    (account,) = book(app).usable
+
+    assert account.server.tls is tls
+
+
+@pytest.mark.parametrize("flag", ["T", "ja", "?", "SSL"])
+def test_a_flag_for_tls_that_nobody_knows_is_a_problem_and_not_plain_text(
+    app: Application, ask: Ask, flag: str
+) -> None:
+    ask("POST", **LOCAL)
+    write(app, SMTPSSLFlag=flag, Rowpost_Tls=None)
+
+    (account,) = book(app).unusable
+
+    assert "SMTPSSLFlag" in account.reason
+    assert ask("GET").json[0]["use_tls"] is True
 
 
 def test_a_fallback_is_one_step_away_and_no_more(ask: Ask) -> None:

@@ -48,6 +48,7 @@ def test_it_arrives_although_the_service_is_stopped_and_the_queue_is_not_touched
         "success": True,
         "messageId": message["Message-ID"],
         "recipient": ADDRESS,
+        "account": {"id": 1, "paramCode": "SHOP", "sender": "shop@example.com"},
     }
     assert message["From"] == "The Shop <shop@example.com>"
     assert message["To"] == ADDRESS

@@ -10,9 +10,10 @@ import pytest
 from pydantic import Field
 from sqlalchemy.exc import OperationalError
 
-from shared.api.endpoint import Request, Routes, Who, function_name
+from shared.api.admission import Who
+from shared.api.endpoint import Request, Routes, function_name
 from shared.api.errors import ApiError
-from shared.api.models import Answer, Input, Timestamp
+from shared.api.models import Answer, Input, QueryNumber, Timestamp
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.database.server_options import DelayedDurabilityForced
 from tests.support.api import Client, Reply
@@ -29,7 +30,7 @@ class Letter(Input):
 
 
 class Page(Input):
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    limit: Annotated[QueryNumber, Field(ge=1, le=100)] = 20
 
 
 class Stored(Answer):
@@ -169,7 +170,9 @@ class TestAnswers:
 
         assert reply.json == {"limit": 5, "letter": "7", "address": "192.0.2.10"}
 
-    @pytest.mark.parametrize("limit", ["0", "101", "five", "5,6", "1e99", "٥٥٥"])
+    @pytest.mark.parametrize(
+        "limit", ["0", "101", "five", "5,6", "1e99", "٥٥٥", "1_0", "1e1", "NaN", "9" * 5000]
+    )
     def test_a_wrong_query_value_is_named(self, client: Client, limit: str) -> None:
         reply = client.get("letters/7", route="letters/{id:int}", query={"limit": limit})
 
@@ -224,7 +227,6 @@ class TestBodies:
             b'{"subject": NaN}',
             b'{"copies": Infinity}',
             b'{"subject": "a", "subject": "b"}',
-            b'{"x": [{"a": 1, "a": 2}]}',
             b'{"subject": "\\ud800"}',
             b'{"subject": "\xed\xa0\x80"}',
             b'{"subject": "\xff"}',
@@ -233,8 +235,7 @@ class TestBodies:
             b'{"copies": ' + b"1" * 5000 + b"}",
             '{"subject": "ä"}'.encode("utf-16"),
             b"\x00\x01\x02",
-            b"[" * 100_000,
-            b'{"a":' * 50_000 + b"1" + b"}" * 50_000,
+            b"[" * 900,
             b'{"a":' * 500 + b"1" + b"}" * 500,
         ],
         ids=lambda body: repr(body[:24]),
@@ -281,7 +282,7 @@ class TestBodies:
 
     def test_every_wrong_field_is_told_up_to_a_bound(self, client: Client) -> None:
         few = client.post("letters", {"subject": 1, "copies": "x"})
-        many = client.post("letters", {"recipients": ["x"] * 10_000})
+        many = client.post("letters", {"recipients": ["x"] * 900})
 
         assert [error["field"] for error in few.json["errors"]] == ["subject", "copies"]
         assert len(many.json["errors"]) == 50
@@ -291,8 +292,49 @@ class TestBodies:
 
         assert b"hunter2" not in reply.body
 
-    def test_unknown_fields_are_ignored(self, client: Client) -> None:
-        assert client.post("letters", {"colour": "red", "send_at": "x"}).status == 202
+    @pytest.mark.parametrize(
+        ("field", "meant"),
+        [
+            ("send_at", "sendAt"),
+            ("scheduledAt", "sendAt"),
+            ("recipient", "recipients"),
+            ("Subject", "subject"),
+        ],
+    )
+    def test_an_unknown_field_is_refused_with_the_one_that_was_meant(
+        self, client: Client, field: str, meant: str
+    ) -> None:
+        errors = error_of(client.post("letters", {field: "x"}), 422, "unknown_field")["errors"]
+
+        assert [error["field"] for error in errors] == [field]
+        assert f"did you mean {meant}?" in errors[0]["message"]
+
+    def test_an_unknown_field_like_no_other_is_told_which_are_known(self, client: Client) -> None:
+        errors = error_of(client.post("letters", {"colour": "red"}), 422, "unknown_field")["errors"]
+
+        assert "Known are: copies, recipients, sendAt, subject." in errors[0]["message"]
+
+    @pytest.mark.parametrize("values", [1_001, 50_000])
+    def test_a_body_of_anyone_holds_a_thousand_values(self, client: Client, values: int) -> None:
+        body = b'{"recipients": [' + b",".join([b"1"] * values) + b"]}"
+
+        code = "too_many_values" if values < 32_000 else "body_too_large"
+        error_of(client.post("letters", body), 413, code)
+
+    def test_what_a_text_says_is_no_structure(self, client: Client) -> None:
+        text = 'x, {"a": [1, 2]}, ' * 1_000 + '\\" \\'
+
+        reply = client.post("letters", {"subject": text})
+
+        assert error_of(reply, 422, "validation_failed")["errors"][0]["field"] == "subject"
+
+    @pytest.mark.parametrize("body", [b'{"a": {"b": 1, "b": 2}}', b'{"a:": 1, "a:": 2}'])
+    def test_a_name_given_twice_is_found_whatever_is_in_it(
+        self, client: Client, body: bytes
+    ) -> None:
+        reply = client.post("letters", body)
+
+        assert "twice" in error_of(reply, 400, "malformed_json")["message"]
 
     @pytest.mark.parametrize("subject", ["\x00", "\u202e\ufffe", "😀" * 10, "\r\nBcc: x"])
     def test_strange_text_goes_through_unharmed(self, client: Client, subject: str) -> None:
@@ -330,9 +372,9 @@ class TestBodies:
 
         error_of(reply, 411, "length_required")
 
-    def test_a_body_above_a_megabyte_is_413(self, client: Client) -> None:
-        assert client.post("letters", b" " * 1024 * 1024).status == 202
-        reply = client.post("letters", b" " * (1024 * 1024 + 1))
+    def test_a_body_of_anyone_above_64_kilobytes_is_413(self, client: Client) -> None:
+        assert client.post("letters", b" " * 64 * 1024).status == 202
+        reply = client.post("letters", b" " * (64 * 1024 + 1))
         error_of(reply, 413, "body_too_large")
 
     def test_an_endpoint_may_have_its_own_limit(self, client: Client) -> None:
@@ -343,16 +385,23 @@ class TestBodies:
         assert "20" in error_of(reply, 413, "body_too_large")["message"]
 
     def test_an_announced_length_counts_too(self, client: Client) -> None:
-        for length in ("1048577", "9" * 19):
+        for length in ("65537", "9" * 19):
             reply = client.post("letters", headers={"content-length": length})
             error_of(reply, 413, "body_too_large")
+
+    def test_a_body_that_was_announced_and_never_read_is_not_taken_for_an_empty_one(
+        self, client: Client
+    ) -> None:
+        reply = client.post("letters", headers={"content-length": "100"})
+
+        error_of(reply, 503, "body_not_read")
 
     @pytest.mark.parametrize("length", ["-1", "x", "9" * 5000, "١٢٣", ""])
     def test_a_senseless_length_does_no_harm(self, client: Client, length: str) -> None:
         assert client.post("letters", headers={"content-length": length}).status == 202
 
     def test_the_size_is_looked_at_before_the_content(self, client: Client) -> None:
-        body = b"[" * (1024 * 1024 + 1)
+        body = b"[" * (64 * 1024 + 1)
 
         assert client.post("letters", body, headers={"content-type": "text/plain"}).status == 413
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.api.errors import ApiError
-from shared.api.form import FormLimits, parsed_form, pieces
+from shared.api.form import FormLimits, parsed_form
 
 HEADERS = {"content-type": "multipart/form-data; boundary=XX"}
 LIMITS = FormLimits("file_attached", most_in_file=1000, most_in_field=100)
@@ -33,6 +33,10 @@ def body(*parts: bytes) -> bytes:
     return b"".join(parts) + b"--XX--\r\n"
 
 
+def pieces(content: bytes) -> list[bytes]:
+    return [content[at : at + 1000] for at in range(0, len(content), 1000)]
+
+
 def parsed(content: bytes) -> tuple[dict[str, str], str | None, bytes]:
     with parsed_form(HEADERS, pieces(content), LIMITS) as form:
         if form.file is None:
@@ -45,7 +49,11 @@ def parsed(content: bytes) -> tuple[dict[str, str], str | None, bytes]:
 def refused(content: bytes, headers: dict[str, str] | None = None) -> ApiError:
     with (
         pytest.raises(ApiError) as raised,
-        parsed_form(HEADERS if headers is None else headers, pieces(content), LIMITS),
+        parsed_form(
+            HEADERS if headers is None else headers,
+            pieces(content),
+            LIMITS,
+        ),
     ):
         pytest.fail("it was taken")
     return raised.value

@@ -9,8 +9,9 @@ import pytest
 
 from functions.groups import GROUPS
 from shared.accounts.numbers import insert_account
+from shared.api.admission import Who
 from shared.api.caller import authenticate
-from shared.api.endpoint import Operation, Who
+from shared.api.endpoint import Operation
 from shared.app import Application
 from shared.database.errors import DatabaseUnreachable
 from shared.security import tokens

@@ -8,13 +8,16 @@ from typing import Literal
 
 import pytest
 
+from functions import unknown
+from shared.api.admission import Who
 from shared.api.caller import Caller
-from shared.api.endpoint import Request, Routes, Who
+from shared.api.endpoint import Request, Routes
 from shared.api.models import Answer
 from shared.app import Application, use
-from shared.security import tokens
+from shared.security import kept_keys, tokens
 from shared.security.limits import Limit
 from shared.security.logins import Logins
+from shared.security.roles import Role
 from shared.settings import Settings
 from tests.support.api import Client, Reply
 
@@ -96,10 +99,51 @@ def test_an_address_may_ask_60_times_a_minute_and_is_then_told_to_wait(client: C
 
 
 def test_who_proves_nothing_is_counted_as_anyone(client: Client) -> None:
-    let_in, refusal = until_refused(client, "closed", 120, token="x")
+    let_in, refusal = until_refused(client, "closed", 120, token="eyJ.no.token")
 
     assert let_in >= 60
     assert refusal.json["code"] == "too_many_requests"
+
+
+def test_a_key_that_somebody_thought_up_may_be_guessed_at_twenty_times(
+    app: Application, client: Client
+) -> None:
+    app.database().run(
+        lambda connection: kept_keys.add(
+            connection, app.keys.hash_of("user1_key"), "imported", 1, Role.VIEWER, "test"
+        )
+    )
+    guesses = [client.get("closed", token=f"user{n}_key").status for n in range(2, 24)]
+
+    assert guesses == [401] * 20 + [429] * 2
+    assert client.get("closed", token="user1_key").status == 429
+    assert client.get("closed", token="user1_key", headers=ELSEWHERE).status == 200
+
+
+def test_a_key_that_was_made_here_cannot_be_guessed_and_is_no_guess(
+    app: Application, client: Client
+) -> None:
+    for n in range(30):
+        client.get("closed", token=f"user{n}_key")
+
+    assert client.get("closed", token="rp_" + "x" * 43).status == 401
+
+
+def test_what_no_endpoint_answers_is_counted_too(client: Client) -> None:
+    statuses = [client.request("OPTIONS", "open").status for _ in range(40)]
+    statuses += [client.request("PUT", "open").status for _ in range(40)]
+
+    assert statuses[0] == 204
+    assert statuses[41] == 405
+    assert statuses[-1] == 429
+
+
+def test_an_unknown_path_is_counted_too(app: Application) -> None:
+    unknown_paths = Client(unknown.blueprint)
+    statuses = [unknown_paths.get("nothing", route=unknown.ROUTE).status for _ in range(70)]
+
+    assert statuses[0] == 404
+    assert statuses[-1] == 429
 
 
 def test_a_user_is_counted_by_name_wherever_the_requests_come_from(

@@ -14,7 +14,8 @@ from pydantic import Field
 
 from functions import docs
 from functions.groups import GROUPS
-from shared.api.endpoint import Operation, Request, Routes, Who
+from shared.api.admission import Who
+from shared.api.endpoint import Operation, Request, Routes
 from shared.api.form import FileField
 from shared.api.models import Answer, Input, example
 from shared.api.openapi import API_VERSION, Section, describe
@@ -36,7 +37,7 @@ def described(document: Any, operation: Operation) -> Any:
     path = "/" + "/".join(
         part.partition(":")[0] + "}" if ":" in part else part for part in operation.path.split("/")
     )
-    return document["paths"][path][operation.method.lower()]
+    return document["paths"][path.replace("{*", "{")][operation.method.lower()]
 
 
 def named(operation: Operation) -> str:
@@ -57,6 +58,16 @@ def test_it_is_valid_openapi_3_1(document: Any) -> None:
     OpenAPIV31SpecValidator(document).validate()
 
     assert document["openapi"].startswith("3.1.")
+
+
+def test_bodies_hold_what_is_described_and_nothing_else(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    bodies = {operation.body.__name__ for operation in OPERATIONS if operation.body}
+
+    assert {"Credentials", "NewSchedule"} <= bodies & set(schemas)
+    assert all(schemas[name]["additionalProperties"] is False for name in bodies & set(schemas))
+    assert schemas["AttachedFile"]["additionalProperties"] is False
+    assert "additionalProperties" not in schemas["Failure"]
 
 
 def test_its_version_is_that_of_the_project(document: Any) -> None:

@@ -15,7 +15,7 @@ from shared.database.tables import suppressions
 from shared.database.times import utc_now
 from shared.delivery import tick
 from shared.delivery.screen import screened
-from shared.outbox.claim import ClaimedEmail, fetch
+from shared.outbox.fetch import ClaimedEmail
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from shared.outbox.suppressions import forget_over, suppressed_among
@@ -47,9 +47,11 @@ def refuse(
 def claimed(queue: Database, to: str) -> ClaimedEmail:
     """An email to these, as a sender gets it."""
     waiting_email(queue, dd_toEmailid=to)
-    ids = Sender(queue).claim()
+    sender = Sender(queue)
+    ids = sender.claim()
+    emails = sender.collect(*ids)
     with queue.write() as connection:
-        (email,) = screened(connection, fetch(connection, ids))
+        (email,) = screened(connection, emails)
     assert isinstance(email, ClaimedEmail)
     return email
 
@@ -64,6 +66,23 @@ def test_who_was_refused_is_listed_for_30_days(api: Api, queue: Database) -> Non
     with queue.read() as connection:
         row = connection.execute(select(suppressions)).one()
     assert 29.9 < (row.Until - row.Since).total_seconds() / 86400 < 30.1
+
+
+@pytest.mark.parametrize(
+    ("address", "written"),
+    [
+        ("a/b@example.com", "a%2Fb@example.com"),
+        ("a/b@example.com", "a/b@example.com"),
+        ("100%@example.com", "100%@example.com"),
+    ],
+)
+def test_an_address_with_a_slash_or_percent_is_let_go_as_the_host_hands_it_over(
+    api: Api, queue: Database, address: str, written: str
+) -> None:
+    refuse(queue, address)
+
+    assert api.delete(f"/api/suppressions/{written}").status == 200
+    assert api.get("/api/suppressions").json["items"] == []
 
 
 @pytest.mark.parametrize(

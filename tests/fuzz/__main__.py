@@ -2,8 +2,9 @@
 
 python -m tests.fuzz [--seconds 300]
 
-Prints the figures as JSON; what was found goes to the standard error. The exit code is 1 when
-something was found, or when fewer than half of the admin's answers were 2xx.
+Then odd values in every path and query, and bodies made to take memory. Prints the figures as JSON;
+what was found goes to the standard error. The exit code is 1 when something was found, when a
+request took too much memory, or when fewer than half of the admin's answers were 2xx.
 """
 
 from __future__ import annotations
@@ -19,6 +20,20 @@ from pathlib import Path
 from typing import Any
 
 from tests.fuzz.campaign import SEED, SETTINGS, Outcome, fuzz
+from tests.fuzz.odd_values import misunderstood
+from tests.support.memory import (
+    LARGE_DOORS,
+    MEGABYTE,
+    MOST_TIMES_THE_SIZE,
+    MOST_WITHOUT_A_LOGIN,
+    OPEN_DOORS,
+    STRUCTURES,
+    body_for,
+    is_measurable,
+    taken_by_admin,
+    taken_by_anyone,
+    warm_up,
+)
 from tests.support.standalone import Standalone, is_healthy, start
 
 ENOUGH_SUCCESS = 0.5
@@ -35,12 +50,20 @@ def main() -> int:
                 fuzz(service.base, folder, quarter, "all", token),
             ]
             anyone = [fuzz(service.base, folder, quarter, "all")]
+            faults = list(misunderstood(service))
+            memory = _memory(service)
     for outcome in (*admin, *anyone):
         if not outcome.clean:
             print(outcome.report, file=sys.stderr)
-    clean = all(outcome.clean for outcome in (*admin, *anyone))
-    passed = clean and _success_share(admin) >= ENOUGH_SUCCESS
-    figures = {"admin": _figures(admin), "anyone": _figures(anyone)}
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    clean = all(outcome.clean for outcome in (*admin, *anyone)) and not faults
+    bounded = (
+        memory["without_a_login_mb"] * MEGABYTE < MOST_WITHOUT_A_LOGIN
+        and memory["times_the_size"] < MOST_TIMES_THE_SIZE
+    )
+    passed = clean and bounded and _success_share(admin) >= ENOUGH_SUCCESS
+    figures = {"admin": _figures(admin), "anyone": _figures(anyone), "memory": memory}
     print(json.dumps({"passed": passed, "clean": clean, "seed": SEED, **figures}, indent=2))
     return 0 if passed else 1
 
@@ -56,6 +79,23 @@ def _service(folder: Path) -> Iterator[Standalone]:
     finally:
         if service.process.poll() is None:
             service.kill()
+
+
+def _memory(service: Standalone) -> dict[str, float]:
+    """The most that a request without a login took, and the most of others for each byte of it."""
+    if not is_measurable():
+        return {"without_a_login_mb": 0, "times_the_size": 0}
+    warm_up(service)
+    anyone = [taken_by_anyone(service, path, name)[1] for path in OPEN_DOORS for name in STRUCTURES]
+    times = [
+        taken_by_admin(service, path, name)[1] / len(body_for(path, name))
+        for path in LARGE_DOORS
+        for name in STRUCTURES
+    ]
+    return {
+        "without_a_login_mb": round(max(anyone) / MEGABYTE, 1),
+        "times_the_size": round(max(times), 1),
+    }
 
 
 def _figures(outcomes: Sequence[Outcome]) -> dict[str, Any]:

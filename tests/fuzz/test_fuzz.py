@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.fuzz.campaign import SETTINGS, fuzz
+from tests.fuzz.odd_values import misunderstood
 from tests.support.standalone import Launch
 
 SECONDS = 12
@@ -19,3 +20,9 @@ def test_an_admin_who_sends_anything_finds_nothing_that_is_not_described(
 
     assert outcome.clean, outcome.report
     assert outcome.statuses[200] > 0
+
+
+def test_odd_values_in_paths_and_queries_have_their_meaning_or_are_refused(
+    standalone: Launch,
+) -> None:
+    assert list(misunderstood(standalone(**SETTINGS))) == []

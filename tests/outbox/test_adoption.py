@@ -25,8 +25,10 @@ from shared.outbox.adoption_rules import (
     findings,
     letters_of,
 )
+from shared.outbox.their_rows import telling
 from shared.scheduling import service_state
 from shared.settings import Settings
+from tests.support.t_sql import t_sql
 
 QUEUE = """CREATE TABLE Digital_Emaildetails (
     dd_srno INTEGER PRIMARY KEY AUTOINCREMENT, dd_document BLOB, dd_filename NVARCHAR(255),
@@ -267,3 +269,14 @@ def test_a_copied_database_starts_stopped_and_runs_once_it_is_started_there(
     with again.database().read() as connection:
         assert service_state.status(connection).running
     again.close()
+
+
+def test_dates_are_in_the_servers_own_time_where_the_setting_says_so() -> None:
+    told = t_sql(telling(None, False, True).statement(1))
+
+    for column in ("SentAt", "LastTriedAt"):
+        said = f"DATEADD(minute, DATEPART(tz, SYSDATETIMEOFFSET()), Rowpost_Emails.{column})"
+        assert said in told
+            f"DATEADD(minute, DATEPART(tz, SYSDATETIMEOFFSET()), Rowpost_Emails.{column})" in told
+        )
+    assert "SYSDATETIMEOFFSET" not in t_sql(telling(None, False).statement(1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import socketserver
 import threading
 from collections.abc import Callable, Iterator
 
@@ -93,3 +94,29 @@ def test_an_address_that_is_none_is_refused_without_quoting_it(url: str) -> None
         RedisEvents(url, CHANNEL, print, threading.Event())
 
     assert "secret-word" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "reply", [b"$abc\r\n", b"\x00\xff\r\n", b"*3\r\n:1\r\n", b"*1\r\n$3\r\nfoo\r\n", b"+OK\r\n"]
+)
+def test_a_reply_that_makes_no_sense_does_not_end_the_listening(reply: bytes) -> None:
+    stop, connections = threading.Event(), queue.Queue[int]()
+
+    class Nonsense(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            connections.put(1)
+            self.request.recv(4096)
+            self.request.sendall(reply)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Nonsense) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"redis://127.0.0.1:{server.server_address[1]}/0"
+        events = RedisEvents(address, "channel", lambda event: None, stop)
+        events.start()
+
+        for _ in range(3):
+            connections.get(timeout=10)
+
+        stop.set()
+        events.join(10)
+        server.shutdown()

@@ -171,6 +171,14 @@ def test_the_operator_cannot_take_the_admin_s_name(logins: Logins) -> None:
     assert logins.check("root", "hush")
 
 
+@pytest.mark.parametrize("name", ["Root", "ROOT", " root", "ro ot", "\uff52oot"])
+def test_no_operator_has_a_name_that_looks_like_the_admin_s(logins: Logins, name: str) -> None:
+    logins.ensure_first_admin("root", "hush")
+
+    with pytest.raises(LoginTaken):
+        logins.set_operator(name, "mine")
+
+
 def test_a_new_password_ends_the_sessions(logins: Logins) -> None:
     before = logins.set_operator("olga", "one")
 

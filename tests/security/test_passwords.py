@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.security.passwords import PasswordTooLong, hash_password, nobodys_hash, verify
+from shared.security.passwords import PasswordTooLong, hash_password, is_weak, nobodys_hash, verify
 
 QUICK = 4
 
@@ -58,3 +58,17 @@ def test_no_password_fits_a_hash_that_is_none(hashed: str) -> None:
 @settings(deadline=None, max_examples=30)
 def test_no_password_fits_nobody_s_hash(password: str) -> None:
     assert not verify(password, nobodys_hash(QUICK))
+
+
+@pytest.mark.parametrize(
+    ("password", "weak"),
+    [
+        ("", True),
+        ("eleven char", True),
+        ("aaaaaaaaaaaaaaaa", True),
+        ("twelve chars", False),
+        ("a long password", False),
+    ],
+)
+def test_a_password_of_less_than_twelve_characters_is_weak(password: str, weak: bool) -> None:
+    assert is_weak(password) is weak

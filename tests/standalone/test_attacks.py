@@ -152,13 +152,20 @@ def test_clients_that_send_drop_by_drop_keep_nobody_waiting(service: Standalone)
     assert time.monotonic() - began < 5
 
 
-@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 5_000 + b"1" + b"}" * 5_000])
-def test_a_body_that_is_nested_deep_is_malformed(
-    service: Standalone, token: str, body: bytes
+@pytest.mark.parametrize(
+    ("body", "refusal"),
+    [
+        (b"[" * 100_000, (413, "too_many_values")),
+        (b"[" * 10_000, (400, "malformed_json")),
+        (b'{"a":' * 5_000 + b"1" + b"}" * 5_000, (400, "malformed_json")),
+    ],
+)
+def test_a_body_that_is_nested_deep_is_refused(
+    service: Standalone, token: str, body: bytes, refusal: tuple[int, str]
 ) -> None:
     answer = service.request("POST", "/api/service-control", body, token=token)
 
-    assert (answer.status, answer.json["code"]) == (400, "malformed_json")
+    assert (answer.status, answer.json["code"]) == refusal
 
 
 @pytest.mark.parametrize(
@@ -188,13 +195,20 @@ def test_another_origin_gets_no_leave(service: Standalone) -> None:
         assert not [name for name in answer.headers if "access-control" in name.lower()]
 
 
-def test_what_a_caller_may_not_set_changes_nothing(service: Standalone, token: str) -> None:
+def test_what_a_caller_may_not_set_is_refused(service: Standalone, token: str) -> None:
     login = {"username": "olga", "password": "olga's own"}
     schedule = {"startTime": "00:00", "endTime": "00:00", "interval": 1, "intervalUnit": "minutes"}
-    service.post("/api/save-email-config", {**schedule, **login, "role": "admin"}, token=token)
+    saved = service.post("/api/save-email-config", {**schedule, **login}, token=token)
+    refused = [
+        service.post("/api/save-email-config", {**schedule, **login, "role": "admin"}, token=token),
+        service.post("/api/authenticate", {**login, "role": "admin"}),
+        service.post("/api/authenticate", {**login, "__proto__": {"role": "admin"}}),
+    ]
 
-    known = service.post("/api/authenticate", {**login, "role": "admin"})
+    known = service.post("/api/authenticate", login)
 
+    assert saved.status == 200
+    assert {answer.json["code"] for answer in refused} == {"unknown_field"}
     assert known.json["user"] == {"username": "olga", "role": "operator"}
     assert service.post("/api/save-config", {}, token=known.json["token"]).status == 403
 
@@ -202,3 +216,65 @@ def test_what_a_caller_may_not_set_changes_nothing(service: Standalone, token: s
 def connected(service: Standalone) -> socket.socket:
     port = int(service.settings["ROWPOST_PORT"])
     return socket.create_connection(("127.0.0.1", port), timeout=10)
+
+
+@pytest.mark.parametrize(
+    "path", ["/admin", "/admin/", "/admin/host", "/admin/host/status/", "/admin/functions/x/y"]
+)
+def test_nothing_of_admin_is_shown_or_redirected_to_anyone(
+    service: Standalone, token: str, path: str
+) -> None:
+    with connected(service) as client:
+        client.sendall(b"GET %s HTTP/1.1\r\nHost: elsewhere.example.com\r\n\r\n" % path.encode())
+        answer = client.recv(4096)
+
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert b"elsewhere" not in answer
+    known = service.get(path, token=token)
+    assert known.status == (200 if path == "/admin/host/status/" else 404)
+
+
+def test_admin_and_metrics_are_counted_as_everything_is(standalone: Launch) -> None:
+    service = standalone(
+        ROWPOST_CATCHER_PORT="off",
+        ROWPOST_REQUEST_LIMITS="on",
+        ROWPOST_ANONYMOUS_REQUESTS="30",
+    )
+    statuses = [service.get("/admin/host/status").status for _ in range(20)]
+    statuses += [service.get("/metrics").status for _ in range(20)]
+
+    assert statuses[0] == statuses[20] == 401
+    assert statuses[-1] == 429
+    assert service.get("/admin/nothing").json["code"] == "too_many_requests"
+
+
+CONTROL = ["a\x1b[2Jb", "a\nb", "a\x9bb", "a\u202eb", "a\u2028b"]
+
+
+@pytest.mark.parametrize("name", CONTROL, ids=ascii)
+def test_no_name_moves_the_cursor_of_a_terminal(service: Standalone, token: str, name: str) -> None:
+    schedule = {"startTime": "00:00", "endTime": "00:00", "interval": 1, "intervalUnit": "minutes"}
+    account = {"email_address": "a@example.com", "smtp_host": "127.0.0.1", "smtp_port": 25}
+    refused = {
+        "/api/keys": {"name": name, "smtp_config_id": 1},
+        "/api/smtp-configs": {"name": name, **account},
+        "/api/service-control": {"action": "start", "user": name},
+        "/api/save-email-config": {**schedule, "username": name, "password": "a long password"},
+    }
+
+    answers = {path: service.post(path, body, token=token) for path, body in refused.items()}
+
+    assert {path: answer.status for path, answer in answers.items()} == dict.fromkeys(refused, 422)
+
+
+def test_a_weak_password_is_told_so(service: Standalone, token: str) -> None:
+    schedule = {"startTime": "00:00", "endTime": "00:00", "interval": 1, "intervalUnit": "minutes"}
+
+    def said(password: str) -> str:
+        login = {"username": "otto", "password": password}
+        answer = service.post("/api/save-email-config", {**schedule, **login}, token=token)
+        assert answer.status == 200
+        return str(answer.json["message"])
+
+    assert "weak" in said("short")
+    assert said("not a short one") == "Email service configuration saved"

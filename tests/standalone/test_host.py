@@ -18,6 +18,7 @@ import pytest
 from shared.api.errors import ApiError
 from standalone.host import Host, HostOptions
 from standalone.host_json import Cors, HostJson
+from standalone.http import Door
 from standalone.index import CannotIndex, index
 from standalone.port import PortTaken, listen
 
@@ -244,12 +245,29 @@ def test_who_sends_a_body_that_is_too_large_all_the_same_can_read_the_answer(
 def test_a_function_with_a_limit_of_its_own_is_called_to_refuse_by_the_announced_length(
     launch: Launch,
 ) -> None:
-    running = launch(own_limit=lambda function, method: 100_000 if method == "POST" else 0)
+    running = launch(
+        doors=lambda function, method: Door(
+            lambda headers: 100_000 if method == "POST" else 0, lambda headers: True
+        )
+    )
     assert running.echo("/echo", method="POST", body=b"x" * 100_000)["length"] == 100_000
     refusing = running.echo("/echo", method="POST", body=b"x" * 100_001)
     assert (refusing["length"], refusing["headers"]["content-length"]) == (0, "100001")
     assert running.echo("/echo", method="GET", body=b"x" * 1000)["length"] == 1000
     assert running.echo("/echo", method="GET", body=b"x" * 100_000)["length"] == 0
+
+
+def test_a_large_body_of_somebody_who_is_not_let_in_is_not_read(launch: Launch) -> None:
+    running = launch(doors=lambda function, method: Door(lambda _: LIMIT, is_friend))
+
+    friend = running.echo("/echo", method="POST", body=b"x" * LIMIT, headers={"X-Friend": "yes"})
+    stranger = running.echo("/echo", method="POST", body=b"x" * LIMIT)
+
+    assert (friend["length"], stranger["length"]) == (LIMIT, 0)
+
+
+def is_friend(headers: Mapping[str, str]) -> bool:
+    return headers.get("x-friend") == "yes"
 
 
 def test_a_client_that_stops_in_the_middle_of_its_body_is_given_up(launch: Launch) -> None:
@@ -267,17 +285,19 @@ def test_a_client_that_stops_in_the_middle_of_its_body_is_given_up(launch: Launc
 def test_a_client_that_stops_before_the_end_of_its_headers_is_given_up(
     launch: Launch, sent: bytes
 ) -> None:
-    running = launch(idle_seconds=0.2)
+    running = launch(head_seconds=0.2)
     address, _, port = running.host.url.removeprefix("http://").partition(":")
     with socket.create_connection((address, int(port)), WAIT) as client:
         client.sendall(sent)
-        assert client.recv(100) == b""
+        answer = client.recv(100)
+
+    assert answer[:12] == (b"HTTP/1.1 408" if sent else b"")
 
 
 def test_a_connection_may_be_used_again_after_more_time_than_headers_may_take(
     launch: Launch,
 ) -> None:
-    running = launch(idle_seconds=0.2)
+    running = launch(head_seconds=0.2)
     connection = running.connect()
     for _ in range(2):
         connection.request("POST", "/echo", b"x")

@@ -84,7 +84,7 @@ ENDPOINTS = [
         "POST",
         "/api/email-test",
         OPERATORS,
-        "success messageId recipient",
+        "success messageId recipient account",
         {"email": "ann@example.com"},
     ),
     endpoint(

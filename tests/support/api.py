@@ -9,6 +9,8 @@ from typing import Any
 
 import azure.functions as func
 
+from shared.api.addresses import tell_peers
+
 OPERATOR_ADDRESS = "192.0.2.10"
 
 
@@ -27,6 +29,7 @@ class Client:
     """Finds a path's function among those of some blueprints, and calls it."""
 
     def __init__(self, *blueprints: func.Blueprint) -> None:
+        tell_peers()
         app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
         for blueprint in blueprints:
             app.register_functions(blueprint)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection, Table
@@ -14,10 +14,12 @@ Values = Mapping[str, Any]
 
 
 class Answer(NamedTuple):
-    """What a statement answered: its rows, if it has any, and how many it changed."""
+    """What a text answered: its rows, if it has any, and how many it changed. Of several statements
+    `rows` are the first ones', and `results` has those of each that has any."""
 
-    rows: Sequence[Sequence[Any]]
+    rows: Sequence[Any]
     changed: int
+    results: Sequence[Sequence[Any]] = ()
 
 
 class Expressions(Protocol):
@@ -43,6 +45,9 @@ class Expressions(Protocol):
 
     def as_stored_time(self, column: str) -> str:
         """A time that an application wrote, as we compare with it; NULL if it is no time."""
+
+    def local_time(self, utc: str) -> str:
+        """A time in UTC as the clock shows it where the database is."""
 
     def stored_size(self, column: str) -> str:
         """How large a value is, without reading it: bytes, or characters of a text."""
@@ -76,11 +81,17 @@ class SqlDialect(Protocol):
     def place(self, connection: Connection) -> str:
         """Where this database is, as one text: a copy and a restored one are elsewhere."""
 
-    def offset(self, connection: Connection, time: datetime) -> timedelta:
-        """How far the local clock where the database is is ahead of UTC at this aware time."""
-
     def counted(self, sql: str) -> str:
         """The text of an INSERT, UPDATE or DELETE, so that `execute` tells how many it changed."""
 
-    def execute(self, connection: Connection, sql: str, parameters: Sequence[Any] = ()) -> Answer:
-        """Execute a text by the driver and read all of its results. Raises SQLAlchemy's errors."""
+    def execute(
+        self,
+        connection: Connection,
+        sql: str,
+        parameters: Sequence[Any] = (),
+        types: Sequence[TypeEngine[Any]] = (),
+    ) -> Answer:
+        """Execute a text by the driver and read all of its results. Raises SQLAlchemy's errors.
+
+        `types`: the parameters', if they are known; a NULL without one costs a round trip.
+        """

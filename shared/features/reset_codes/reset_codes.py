@@ -51,6 +51,7 @@ CHANNEL = "password_reset_events"
 ANSWER_SECONDS = 30.0
 LONGEST_EVENT = 64 * 1024
 
+_LEAST_SECONDS = 1.0
 _SECONDS_TO_WITHDRAW = 2.0
 _PRIORITY = 1
 _TEMPLATE = "reset_code"
@@ -130,9 +131,13 @@ class Event(BaseModel):
 
 
 def send_now(
-    application: Application, wanted: ResetCode, begin: Afterwards[int] | None = None
+    application: Application,
+    wanted: ResetCode,
+    begin: Afterwards[int] | None = None,
+    arrived: float | None = None,
 ) -> Fate:
-    """Send the code while the caller waits, for 30 seconds at most; answers where its email stands.
+    """Send the code while the caller waits, for 30 seconds at most since the request `arrived`
+    (`time.monotonic`; None: now); answers where its email stands.
 
     Never N or P: what was not sent by then is withdrawn, so that it cannot arrive later. One in T
     is on its way, and nobody knows yet; should it be refused it is not tried again. `begin` is
@@ -141,13 +146,16 @@ def send_now(
     Raises ServiceStopped, CannotSend, InvalidEmail, AlreadyKept, DatabaseUnreachable, or
     CommitUncertain; then nothing will be sent.
     """
-    deadline = time.monotonic() + ANSWER_SECONDS - _SECONDS_TO_WITHDRAW
+    began = time.monotonic() if arrived is None else arrived
+    deadline = began + ANSWER_SECONDS - _SECONDS_TO_WITHDRAW
+    if time.monotonic() - began > max(_LEAST_SECONDS, deadline - began - _LEAST_SECONDS):
+        return Fate(Flag.CANCELLED, "too many others were being sent")
     _refuse_if_stopped(application)
     # Whatever happens to this process: no sender takes it up after the answer.
     expires_at = datetime.now(UTC) + timedelta(seconds=ANSWER_SECONDS)
     email_id = _store(application, wanted, expires_at, begin, wakes=False)
     try:
-        fate = send_at_once(application, email_id, max(1.0, deadline - time.monotonic()))
+        fate = send_at_once(application, email_id, max(_LEAST_SECONDS, deadline - time.monotonic()))
         if fate.flag not in (Flag.WAITING, Flag.PREPARING):
             return fate
         return application.database().run(

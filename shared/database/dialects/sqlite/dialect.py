@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, literal_column, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql.expression import UpdateBase
+from sqlalchemy.types import TypeEngine
 
 from shared.database.dialects.base import Answer, Values
 from shared.database.driver_errors import wrapped
@@ -50,14 +50,16 @@ class Sqlite:
     def place(self, connection: Connection) -> str:
         return str(Path(connection.engine.url.database or "").resolve())
 
-    def offset(self, connection: Connection, time: datetime) -> timedelta:
-        """This machine's, where the file is."""
-        return time.astimezone().utcoffset() or timedelta()
-
     def counted(self, sql: str) -> str:
         return sql
 
-    def execute(self, connection: Connection, sql: str, parameters: Sequence[Any] = ()) -> Answer:
+    def execute(
+        self,
+        connection: Connection,
+        sql: str,
+        parameters: Sequence[Any] = (),
+        types: Sequence[TypeEngine[Any]] = (),
+    ) -> Answer:
         cursor = connection.connection.cursor()
         try:
             cursor.execute(sql, parameters)

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 
 from shared.database.dialects.sqlserver import counting, parameters
@@ -108,6 +108,7 @@ def open_sql_server(
         _set_up(connection, _lock_milliseconds(request_seconds))
         connection.autocommit = autocommit
 
+    event.listen(engine, "handle_error", _keep_the_others)
     event.listen(engine, "checkin", _note_the_time)
     event.listen(engine, "checkout", _ask_if_idle)
     counting.listen(engine)
@@ -128,6 +129,12 @@ def _set_up(connection: Any, lock_milliseconds: int) -> None:
         cursor.execute("; ".join(settings))
     finally:
         cursor.close()
+
+
+def _keep_the_others(context: ExceptionContext) -> None:
+    """SQLAlchemy takes a time-out for a lost connection, and with it all others for lost."""
+    if str(next(iter(getattr(context.original_exception, "args", ())), "")).startswith("HYT"):
+        context.invalidate_pool_on_disconnect = False
 
 
 def _note_the_time(_: Any, record: Any) -> None:

@@ -14,11 +14,12 @@ COLUMN: Final = "RowpostChanged"
 COUNTED: Final = {"rowpost_counted": True}
 """The execution option of a statement whose count somebody asks for."""
 _CHANGED = "rowpost_changed"
+_QUESTION = f"; SELECT @@ROWCOUNT AS {COLUMN}"
 
 
 def counted(sql: str) -> str:
     """The statement, and behind it the question how many rows it changed."""
-    return f"{sql}; SELECT @@ROWCOUNT AS {COLUMN}"
+    return f"{sql}{_QUESTION}"
 
 
 def listen(engine: Engine) -> None:
@@ -32,33 +33,33 @@ def changed(connection: Any) -> int:
     return int(connection.info.pop(_CHANGED))
 
 
-def read_all(cursor: Any) -> tuple[list[Any], int]:
-    """The rows of the first result that has any columns but the count's, and the count.
+def read_all(cursor: Any) -> tuple[list[list[Any]], int]:
+    """The rows of each result that has any columns but the count's, and the count.
 
     Every result is read: the error of a later statement, or of a trigger, stands behind the first
     one (pyodbc, issues 69 and 739).
     """
-    rows: list[Any] | None = None
+    results: list[list[Any]] = []
     number = 0
     while True:
         if cursor.description:
             found = cursor.fetchall()
             if cursor.description[0][0] == COLUMN:
                 number = int(found[0][0])
-            elif rows is None:
-                rows = found
+            else:
+                results.append(found)
         if not cursor.nextset():
-            return rows or [], number
+            return results, number
 
 
 def _ask(_: Any, __: Any, statement: str, values: Any, context: Any, ___: bool) -> tuple[str, Any]:
-    return (counted(statement) if _is_counted(context) else statement), values
+    # SQLAlchemy puts others around it, as SET IDENTITY_INSERT.
+    its_own = context is not None and statement == context.statement
+    if its_own and context.execution_options.get("rowpost_counted"):
+        return counted(statement), values
+    return statement, values
 
 
-def _take_answer(connection: Any, cursor: Any, _: str, __: Any, context: Any, ___: bool) -> None:
-    if _is_counted(context):
+def _take_answer(connection: Any, cursor: Any, statement: str, __: Any, ___: Any, _: bool) -> None:
+    if statement.endswith(_QUESTION):
         connection.info[_CHANGED] = read_all(cursor)[1]
-
-
-def _is_counted(context: Any) -> bool:
-    return context is not None and bool(context.execution_options.get("rowpost_counted"))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import LargeBinary
+from sqlalchemy import Column, LargeBinary
 from sqlalchemy.dialects import mssql
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 NAME = "mssql"
@@ -22,6 +24,15 @@ LONG_TEXT = mssql.NTEXT()
 ANY_TEXT = mssql.NVARCHAR(None)
 BYTES: LargeBinary = mssql.VARBINARY("max")  # type: ignore[no-untyped-call]
 BIT = mssql.BIT()
+
+
+@compiles(Column, NAME)
+def _column(column: Column[Any], compiler: SQLCompiler, **options: Any) -> str:
+    """With its table's name, but not the schema's: of a column's name more than two parts are
+    deprecated ("Deprecated Database Engine features"), and not understood everywhere."""
+    name = str(compiler.visit_column(column, **options))
+    schema = compiler.preparer.schema_for_object(column.table)
+    return name.removeprefix(f"{compiler.preparer.quote_schema(schema)}.") if schema else name
 
 
 class SqlServerExpressions:
@@ -50,6 +61,10 @@ class SqlServerExpressions:
 
     def as_stored_time(self, column: str) -> str:
         return column
+
+    def local_time(self, utc: str) -> str:
+        """By the offset of this moment: rows are told within a second."""
+        return f"DATEADD(minute, DATEPART(tz, SYSDATETIMEOFFSET()), {utc})"
 
     def stored_size(self, column: str) -> str:
         return f"DATALENGTH({column})"

@@ -1,6 +1,6 @@
 """What an application's database must be like for Rowpost to work on it: judged, never changed.
 
-Pure: `look` of `shared.outbox.adoption` reads, this says what follows from it.
+Pure: `look` of `shared.database.adoption` reads, this says what follows from it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What doctor asks a database before anything is created in it; it changes nothing.
 
-`shared.outbox.adoption_rules` says what follows from the answers.
+`shared.database.adoption_rules` says what follows from the answers.
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ from sqlalchemy import Connection, Engine, Row, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from shared.database import migrations
-from shared.database.database import Database
-from shared.database.errors import SchemaRefused, is_transient
-from shared.database.server_options import read_server_options
-from shared.outbox.adoption_rules import (
+from shared.database.adoption_rules import (
     ACCOUNTS,
     QUEUE,
     CheckSeen,
@@ -33,6 +30,9 @@ from shared.outbox.adoption_rules import (
     findings,
     refusals,
 )
+from shared.database.database import Database
+from shared.database.errors import SchemaRefused, is_transient
+from shared.database.server_options import read_server_options
 from shared.settings import settings
 
 _NEWEST_ROWS: Final = 100_000
