@@ -12,12 +12,11 @@ from shared.background import Watch
 from shared.configuration.document import Configuration, DatabaseAddress
 from shared.configuration.live import LiveConfiguration
 from shared.configuration.secret_store import SecretDisabled
-from shared.database import migrations
+from shared.database import adoption, migrations
 from shared.database.circuit_breaker import CircuitBreaker
 from shared.database.database import Database, open_database
 from shared.database.engine import file_url, server_url
 from shared.database.errors import unreachable
-from shared.outbox import adoption
 from shared.scheduling import service_state
 from shared.security.foreign_tokens import ForeignTokens
 from shared.security.keys import Keys
@@ -176,7 +175,7 @@ class Application:
         database = self._unopened(wanted)
         try:
             with unreachable():
-                return adoption.examine_at(database)
+                return adoption.examine_at(database, writes_utc=self.settings.legacy_dates == "utc")
         finally:
             database.close()
 

@@ -54,9 +54,9 @@ def migrate(arguments: Namespace) -> int:
     """Bring the tables up to date, or print the SQL that would."""
     from shared.app import application
     from shared.database import migrations
+    from shared.database.adoption import require_adoptable_at
     from shared.database.engine import open_engine
     from shared.database.errors import unreachable
-    from shared.outbox.adoption import require_adoptable_at
 
     url = application().database_url()
     start: str | None = arguments.start
@@ -80,7 +80,7 @@ def doctor(arguments: Namespace) -> int:
     """Say what stands in the way of adopting the queue; 1 where something is refused."""
     from functions.adoption import AdoptionAnswer
     from shared.app import application
-    from shared.outbox.adoption_rules import refusals
+    from shared.database.adoption_rules import refusals
 
     found = application().adoption()
     if arguments.json:

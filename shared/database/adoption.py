@@ -33,7 +33,6 @@ from shared.database.adoption_rules import (
 from shared.database.database import Database
 from shared.database.errors import SchemaRefused, is_transient
 from shared.database.server_options import read_server_options
-from shared.settings import settings
 
 _NEWEST_ROWS: Final = 100_000
 _FLAG: Final = "dd_SendFlag"
@@ -51,21 +50,21 @@ class Adoption:
     findings: tuple[Finding, ...]
 
 
-def examine(connection: Connection) -> Adoption:
+def examine(connection: Connection, *, writes_utc: bool = True) -> Adoption:
     """Everything that a query can see. Raises what passes by itself."""
     is_server = connection.dialect.name == "mssql"
     reader: _Server | _Sqlite = _Server(connection) if is_server else _Sqlite(connection)
-    seen = reader.database(writes_utc=settings().legacy_dates == "utc")
+    seen = reader.database(writes_utc=writes_utc)
     return Adoption(_is_adopted(connection, seen), findings(seen))
 
 
-def examine_at(database: Database) -> Adoption:
+def examine_at(database: Database, *, writes_utc: bool = True) -> Adoption:
     """The same; a SQLite file that is not there is not made."""
     file = Path(database.engine.url.database or "")
     if database.is_local_file and not file.exists():
         return Adoption(adopted=False, findings=findings(DatabaseSeen()))
     with database.read() as connection:
-        return examine(connection)
+        return examine(connection, writes_utc=writes_utc)
 
 
 def require_adoptable(connection: Connection) -> None:

@@ -12,11 +12,10 @@ from enum import StrEnum
 from typing import Final
 
 from shared.database.widths import cut
-from shared.outbox.states import Letter
 
 QUEUE: Final = "Digital_Emaildetails"
 ACCOUNTS: Final = "tbl_EMailParameters"
-OURS: Final = "".join(letter.value for letter in Letter if letter is not Letter.NEW)
+OURS: Final = "PYFUC"
 """The letters that Rowpost writes into `dd_SendFlag`."""
 
 _REASON_CHARACTERS: Final = 500

@@ -11,7 +11,7 @@ import pytest
 from shared.app import Application
 from shared.security import tokens
 from tests.api.conftest import ADMIN
-from tests.outbox.test_adoption import ACCOUNTS, QUEUE
+from tests.outbox.test_adoption import ACCOUNTS, KNOWS_TWO_LETTERS, QUEUE
 from tests.support.api import Client
 
 
@@ -45,7 +45,7 @@ def test_the_findings_are_the_admins_to_see(client: Client, token: str, admin: s
 def test_refusals_are_answered_while_the_service_stays_shut(
     app: Application, client: Client, admin: str
 ) -> None:
-    their_rows(app, "CHECK (dd_SendFlag IN ('N','Y'))")
+    their_rows(app, KNOWS_TWO_LETTERS)
 
     assert client.get("health").status == 503
     reply = client.get("api/adoption", token=admin)

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from shared.app import Application
-from shared.database.engine import file_url, open_engine
-from shared.outbox.adoption import QUESTIONS, AdoptionRefused, examine, require_adoptable_at
-from shared.outbox.adoption_rules import (
+from shared.database.adoption import QUESTIONS, AdoptionRefused, examine, require_adoptable_at
+from shared.database.adoption_rules import (
+    OURS,
     CheckSeen,
     ColumnSeen,
     DatabaseSeen,
@@ -25,6 +25,8 @@ from shared.outbox.adoption_rules import (
     findings,
     letters_of,
 )
+from shared.database.engine import file_url, open_engine
+from shared.outbox.states import Letter
 from shared.outbox.their_rows import telling
 from shared.scheduling import service_state
 from shared.settings import Settings
@@ -36,6 +38,7 @@ QUEUE = """CREATE TABLE Digital_Emaildetails (
     dd_bodyText TEXT, dd_SendFlag NVARCHAR(1) DEFAULT 'N' {flag},
     dd_EmailParamCode NVARCHAR(50), dd_RetryCount INT DEFAULT 0, dd_SentDate DATETIME,
     dd_BounceReason NVARCHAR(500), dd_LastRetryDate DATETIME{more})"""
+KNOWS_TWO_LETTERS = "CHECK (dd_SendFlag IN ('N','Y'))"
 ACCOUNTS = """CREATE TABLE tbl_EMailParameters (
     SMTPServer TEXT, SMTPPort INT, SMTPAccountName TEXT, SMTPPassword TEXT, SMTPMailId TEXT,
     ApplicationName TEXT, SMTPSSLFlag TEXT, ParamCode TEXT, IsActive TEXT)"""
@@ -275,8 +278,10 @@ def test_dates_are_in_the_servers_own_time_where_the_setting_says_so() -> None:
     told = t_sql(telling(None, False, True).statement(1))
 
     for column in ("SentAt", "LastTriedAt"):
-        said = f"DATEADD(minute, DATEPART(tz, SYSDATETIMEOFFSET()), Rowpost_Emails.{column})"
-        assert said in told
-            f"DATEADD(minute, DATEPART(tz, SYSDATETIMEOFFSET()), Rowpost_Emails.{column})" in told
-        )
+        offset = "DATEPART(tz, SYSDATETIMEOFFSET())"
+        assert f"DATEADD(minute, {offset}, Rowpost_Emails.{column})" in told
     assert "SYSDATETIMEOFFSET" not in t_sql(telling(None, False).statement(1))
+
+
+def test_the_letters_that_must_be_allowed_are_those_that_are_written() -> None:
+    assert set(OURS) == {letter.value for letter in Letter} - {Letter.NEW.value}
