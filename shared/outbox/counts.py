@@ -16,6 +16,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     exists,
     func,
     literal_column,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 )
 
 from shared.database.tables import emails, entries, held_rows, ready, service
+from shared.database.times import as_stored, in_days
 from shared.outbox.conditions import is_current, state_is
 from shared.outbox.states import Flag, Letter
 from shared.outbox.statistics import Counted, totals
@@ -73,6 +75,29 @@ def waiting(connection: Connection) -> int:
 def _said_new(connection: Connection, question: Select[Any], **values: Any) -> int:
     first = connection.scalar(_FIRST_ID) or 0
     return connection.scalar(question, {"first": first, **values}) or 0
+
+
+@dataclass(frozen=True, slots=True)
+class NewByAge:
+    """Rows that say N, up to COUNT_LIMIT of the newest. Ages are None without creation dates:
+    within a day, then a week, then 30 days, and older ones (those without a date, too)."""
+
+    total: int
+    newest_id: int | None
+    day: int | None = None
+    week: int | None = None
+    month: int | None = None
+    older: int | None = None
+
+
+def new_by_age(connection: Connection) -> NewByAge:
+    """What an adopted queue holds before somebody has said where sending begins."""
+    newest = connection.scalar(NEWEST_ID)
+    if "dd_CreatedDate" not in their_table(connection).options:
+        return NewByAge(connection.scalar(NEW, {"first": 0}) or 0, newest)
+    row = connection.execute(NEW_BY_AGE).one()
+    day, week, month = row.day or 0, row.week or 0, row.month or 0
+    return NewByAge(row.total, newest, day, week - day, month - week, row.total - month)
 
 
 def due(connection: Connection) -> int:
@@ -172,6 +197,27 @@ NEW = _counted(~_is_held)
 NEW_OR_HELD = _counted()
 NEW_WITH = _counted(emails.c.dd_EmailParamCode == bindparam("code"))
 NEW_WITHOUT = _counted(emails.c.dd_EmailParamCode.is_(None))
+NEWEST_ID = select(func.max(emails.c.dd_srno))
+_newest_new = (
+    select(as_stored(emails.c.dd_CreatedDate).label("created"))
+    .where(emails.c.dd_SendFlag == literal_column(f"'{Letter.NEW}'"))
+    .order_by(emails.c.dd_srno.desc())
+    .limit(COUNT_LIMIT)
+    .subquery()
+)
+
+
+def _since(days: int) -> ColumnElement[int]:
+    is_younger = _newest_new.c.created > in_days(literal_column(str(-days)))
+    return func.sum(case((is_younger, literal_column("1")), else_=literal_column("0")))
+
+
+NEW_BY_AGE = select(
+    func.count().label("total"),
+    _since(1).label("day"),
+    _since(7).label("week"),
+    _since(30).label("month"),
+).select_from(_newest_new)
 _held_now = (
     select(held_rows.c.AccountCode)
     # Not joined: SQLite would begin with all rows of the queue.
