@@ -14,8 +14,8 @@ from sqlalchemy import delete, func, insert, select, text, update
 from shared.database.database import Database
 from shared.database.tables import emails, entries, held_rows, options, service
 from shared.database.times import utc_now
-from shared.outbox import transitions
-from shared.outbox.admit import AT_ONCE, MANY_RESETS, Admitted, admit, answered_by
+from shared.outbox import loose_files, transitions
+from shared.outbox.admit import AT_ONCE, MANY_RESETS, Admitted, admit, admit_rows, answered_by
 from shared.outbox.attachments import StoredAttachment, attachments_of
 from shared.outbox.finish import Outcome
 from shared.outbox.held import LOOK_AGAIN_SECONDS, HeldRow, confirm, held_row
@@ -132,17 +132,11 @@ def test_what_a_row_asks_for_stands_in_its_entry(database: Database, sender: Sen
         database, dd_Lane=" Immediate", dd_Priority=1, dd_EmailParamCode=" NEWS", dd_RequestId="r-1"
     )
 
-    assert database.run(partial(admit_with, answered=EVERYBODY)).admitted == 1
+    assert database.run(partial(admit_rows, answered=EVERYBODY)).admitted == 1
 
     entry = entry_of(database, email_id)
     assert (entry.Lane, entry.Priority, entry.AccountCode) == ("immediate", 1, "NEWS")
     assert entry.RequestId == "r-1"
-
-
-def admit_with(connection: Any, answered: Any) -> Admitted:
-    from shared.outbox.admit import admit_rows
-
-    return admit_rows(connection, answered)
 
 
 @pytest.mark.parametrize("letter", ["n", None])
@@ -718,8 +712,6 @@ FILE = StoredAttachment("email_attachments/2026/11/21/1", "1.pdf", 1, "0" * 64)
 def test_a_new_row_under_a_former_id_has_nothing_of_the_former(
     database: Database, sender: Sender, state: str, is_written: bool
 ) -> None:
-    from shared.outbox import loose_files
-
     database.run(lambda connection: loose_files.note(connection, FILE.key))
     begin_ids_anew(database)
     email_id = stored_email(
