@@ -31,6 +31,7 @@ from sqlalchemy import (
     or_,
     select,
     type_coerce,
+    union_all,
     update,
 )
 from sqlalchemy.exc import DBAPIError
@@ -182,16 +183,23 @@ NEW_IDS = skipping_locked(
     emails,
 )
 _seen = exists().where(entries.c.EmailId == _ID, is_current)
-ODD_IDS = (
-    select(_ID)
-    .where(
-        emails.c.dd_SendFlag.in_(
-            [literal_column(f"'{letter}'") for letter in NEW_LETTERS if letter != Letter.NEW]
-        ),
-        bindparam("first") <= _ID,
-        _not_held,
+# A branch for each, since each is one range of the index: offered a list of letters, SQLite reads all
+# that is in it as soon as it knows how much that is.
+ODD_IDS = union_all(
+    *(
+        select(
+            select(_ID)
+            .where(
+                emails.c.dd_SendFlag == literal_column(f"'{letter}'"),
+                bindparam("first") <= _ID,
+                _not_held,
+            )
+            .limit(AT_ONCE)
+            .subquery()
+        )
+        for letter in NEW_LETTERS
+        if letter != Letter.NEW
     )
-    .limit(AT_ONCE)
 )
 UNMARKED_IDS = (
     select(_ID)

@@ -55,11 +55,7 @@ def counts(connection: Connection) -> QueueCounts:
     ever = totals(connection)
     return QueueCounts(
         waiting=waiting(connection),
-        later=_number(
-            connection,
-            and_(state_is(Flag.WAITING), entries.c.NotBefore.is_not(None)),
-            entries.c.NotBefore,
-        ),
+        later=_later(connection),
         sending=sending(connection),
         unknown=unknown(connection),
         sent=ever[Counted.SENT],
@@ -70,13 +66,8 @@ def counts(connection: Connection) -> QueueCounts:
 
 def waiting(connection: Connection) -> int:
     """How many emails wait, admitted or not, up to COUNT_LIMIT."""
-    admitted = _number(connection, state_is(Flag.WAITING), entries.c.Number)
-    return min(COUNT_LIMIT, admitted + _said_new(connection, NEW_OR_HELD))
-
-
-def new(connection: Connection) -> int:
-    """How many rows wait to be admitted, up to COUNT_LIMIT; those that are held do not count."""
-    return _said_new(connection, NEW)
+    number = _ready(connection) + _later(connection) + _said_new(connection, NEW_OR_HELD)
+    return min(COUNT_LIMIT, number)
 
 
 def _said_new(connection: Connection, question: Select[Any], **values: Any) -> int:
@@ -86,12 +77,17 @@ def _said_new(connection: Connection, question: Select[Any], **values: Any) -> i
 
 def due(connection: Connection) -> int:
     """How many emails wait whose time has come, or are to be admitted, up to COUNT_LIMIT."""
-    admitted = _number(
-        connection,
-        and_(state_is(Flag.WAITING), entries.c.NotBefore.is_(None)),
-        *ready.columns,
-    )
-    return min(COUNT_LIMIT, admitted + new(connection))
+    return min(COUNT_LIMIT, _ready(connection) + _said_new(connection, NEW))
+
+
+def _ready(connection: Connection) -> int:
+    waits = and_(state_is(Flag.WAITING), entries.c.NotBefore.is_(None))
+    return _number(connection, waits, *ready.columns)
+
+
+def _later(connection: Connection) -> int:
+    waits = and_(state_is(Flag.WAITING), entries.c.NotBefore.is_not(None))
+    return _number(connection, waits, entries.c.NotBefore)
 
 
 def sending(connection: Connection) -> int:
@@ -153,7 +149,11 @@ _is_new = (
     emails.c.dd_SendFlag == literal_column(f"'{Letter.NEW}'"),
     bindparam("first") <= emails.c.dd_srno,
 )
-_OLDEST_NEW = select(emails.c.dd_CreatedDate).where(*_is_new).order_by(emails.c.dd_srno).limit(1)
+# Its number from the index alone, then its row: in one, SQLite would read all rows in their order.
+_first_new = select(emails.c.dd_srno).where(*_is_new).order_by(emails.c.dd_srno).limit(1)
+_OLDEST_NEW = select(emails.c.dd_CreatedDate).where(
+    emails.c.dd_srno == _first_new.scalar_subquery()
+)
 _OLDEST_DUE = (
     select(entries.c.DueSince)
     .where(state_is(Flag.WAITING), entries.c.NotBefore.is_(None))
@@ -174,8 +174,13 @@ NEW_WITH = _counted(emails.c.dd_EmailParamCode == bindparam("code"))
 NEW_WITHOUT = _counted(emails.c.dd_EmailParamCode.is_(None))
 _held_now = (
     select(held_rows.c.AccountCode)
-    .join_from(held_rows, emails, emails.c.dd_srno == held_rows.c.EmailId)
-    .where(or_(says_new, emails.c.dd_SendFlag.is_(None)))
+    # Not joined: SQLite would begin with all rows of the queue.
+    .where(
+        exists().where(
+            emails.c.dd_srno == held_rows.c.EmailId,
+            or_(says_new, emails.c.dd_SendFlag.is_(None)),
+        )
+    )
     .limit(COUNT_LIMIT)
     .subquery()
 )
