@@ -274,6 +274,7 @@ def plain_statement(there: frozenset[str], default: bool) -> Insert:
     """What makes entries of plain rows, of a table that has these option columns; `default`: an
     account answers for rows without a code."""
     code = emails.c.dd_EmailParamCode
+    named = func.nullif(code, literal_column("''"))
     none: ColumnElement[Any] = literal_column("NULL")
     lane = emails.c.dd_Lane if "dd_Lane" in there else none
     priority = emails.c.dd_Priority if "dd_Priority" in there else none
@@ -284,7 +285,7 @@ def plain_statement(there: frozenset[str], default: bool) -> Insert:
         _not_noted,
         ~_has_entry,
         ~exists().where(options.c.EmailId == emails.c.dd_srno, options.c.Number.is_(None)),
-        or_(code.in_(bindparam("codes", expanding=True)), *((code.is_(None),) if default else ())),
+        or_(code.in_(bindparam("codes", expanding=True)), *((named.is_(None),) if default else ())),
     ]
     if "dd_Lane" in there:
         conditions.append(or_(lane.is_(None), lane.in_(lanes)))
@@ -301,7 +302,7 @@ def plain_statement(there: frozenset[str], default: bool) -> Insert:
             select(
                 emails.c.dd_srno,
                 literal_column(f"'{Flag.WAITING}'"),
-                code,
+                named,
                 func.coalesce(lane, literal_column(f"'{Lane.SCHEDULED}'")),
                 func.coalesce(priority, literal_column("3")),
                 func.coalesce(as_stored(created), utc_now()),
