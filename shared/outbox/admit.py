@@ -183,8 +183,8 @@ NEW_IDS = skipping_locked(
     emails,
 )
 _seen = exists().where(entries.c.EmailId == _ID, is_current)
-# A branch for each, since each is one range of the index: offered a list of letters, SQLite reads all
-# that is in it as soon as it knows how much that is.
+# A branch for each, since each is one range of the index: offered a list of letters, SQLite reads
+# all that is in it as soon as it knows how much that is.
 ODD_IDS = union_all(
     *(
         select(

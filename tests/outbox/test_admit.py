@@ -612,7 +612,7 @@ def test_an_n_over_an_end_that_was_not_written_gets_that_end(
         {"dd_document": b"%PDF"},
         {"dd_CreatedDate": NOW - 30 * HOUR},
     ],
-    ids=str,
+    ids=lambda columns: next(iter(columns)),
 )
 def test_an_n_over_an_unwritten_end_with_other_content_is_another_email(
     database: Database, sender: Sender, state: str, changed: dict[str, Any]
