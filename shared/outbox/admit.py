@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -133,9 +134,13 @@ def admit_rows(connection: Connection, answered: Answered, after: int = 0) -> Ad
 
 def admit_one(connection: Connection, answered: Answered, email_id: int) -> bool:
     """Admit this row now, though the service may be stopped; whether it is in the queue then."""
+    return _admit_by_itself(connection, answered, email_id).admitted == 1
+
+
+def _admit_by_itself(connection: Connection, answered: Answered, email_id: int) -> Admitted:
     batch = _Batch(connection, answered)
     batch.admit([email_id])
-    return email_id in batch.taken
+    return Admitted(len(batch.taken), len(batch.held))
 
 
 def _one_by_one(database: Database, answered: Answered, after: int) -> Admitted:
@@ -149,8 +154,9 @@ def _one_by_one(database: Database, answered: Answered, after: int) -> Admitted:
     admitted, held = 0, 0
     for email_id in ids:
         try:
-            admit_it = partial(admit_one, answered=answered, email_id=email_id)
-            admitted += database.run(admit_it, seconds=_BY_ITSELF_SECONDS)
+            admit_it = partial(_admit_by_itself, answered=answered, email_id=email_id)
+            result = database.run(admit_it, seconds=_BY_ITSELF_SECONDS)
+            admitted, held = admitted + result.admitted, held + result.held
         except DBAPIError as error:
             fault = Held(f"its row can't be written: {str(error.orig)[:400]}")
             database.run(partial(hold, rows={email_id: fault}))
@@ -182,13 +188,15 @@ NEW_IDS = skipping_locked(
 )
 _seen = exists().where(entries.c.EmailId == _ID, is_current)
 # A branch for each, since each is one range of the index: offered a list of letters, SQLite reads
-# all that is in the index, as soon as it knows how much that is.
+# all that is in it as soon as it knows how much that is. Where the collation takes them for an N,
+# there are none.
 ODD_IDS = union_all(
     *(
         select(
             select(_ID)
             .where(
                 emails.c.dd_SendFlag == literal_column(f"'{letter}'"),
+                emails.c.dd_SendFlag != literal_column(f"'{Letter.NEW}'"),
                 bindparam("first") <= _ID,
                 _not_held,
             )
@@ -223,13 +231,13 @@ def _first_id(connection: Connection) -> int | None:
 
 
 def _odd_ids(connection: Connection, first: int) -> list[int]:
-    """Rows whose flag is no N to the letter, but means one. Where the database takes some for the
-    same, they are found twice."""
-    return [
+    """Rows whose flag is no N to the letter, but means one; no more than one statement may name."""
+    found = (
         email_id
         for statement in (ODD_IDS, UNMARKED_IDS)
         for email_id in connection.scalars(statement, {"first": first})
-    ]
+    )
+    return list(islice(found, AT_ONCE))
 
 
 # Plain rows: nearly all. One statement makes their entries, one writes their letters.
@@ -260,6 +268,7 @@ def plain_statement(there: frozenset[str], default: bool) -> Insert:
     """What makes entries of plain rows, of a table that has these option columns; `default`: an
     account answers for rows without a code."""
     code = emails.c.dd_EmailParamCode
+    named = func.nullif(code, literal_column("''"))
     none: ColumnElement[Any] = literal_column("NULL")
     lane = emails.c.dd_Lane if "dd_Lane" in there else none
     priority = emails.c.dd_Priority if "dd_Priority" in there else none
@@ -270,7 +279,7 @@ def plain_statement(there: frozenset[str], default: bool) -> Insert:
         _not_noted,
         ~_has_entry,
         ~exists().where(options.c.EmailId == emails.c.dd_srno, options.c.Number.is_(None)),
-        or_(code.in_(bindparam("codes", expanding=True)), *((code.is_(None),) if default else ())),
+        or_(code.in_(bindparam("codes", expanding=True)), *((named.is_(None),) if default else ())),
     ]
     if "dd_Lane" in there:
         conditions.append(or_(lane.is_(None), lane.in_(lanes)))
@@ -286,7 +295,7 @@ def plain_statement(there: frozenset[str], default: bool) -> Insert:
         skipping_locked(
             select(
                 emails.c.dd_srno,
-                code,
+                named,
                 func.coalesce(lane, literal_column(f"'{Lane.SCHEDULED}'")),
                 func.coalesce(priority, literal_column("3")),
                 func.coalesce(as_stored(created), utc_now()),
