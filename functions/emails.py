@@ -21,9 +21,9 @@ from shared.api.models import Answer, QueryNumber, SnakeAnswer, SnakeInput, Time
 from shared.api.octets import Base64
 from shared.app import application
 from shared.attachments.keeper import Upload
-from shared.outbox import decide, search
+from shared.outbox import search
 from shared.outbox.attachments import MOST_FILES
-from shared.outbox.resolve import Decision, resolve
+from shared.outbox.cancel_retry_resolve import Decision, cancel, resolve, try_again
 from shared.outbox.search import StoredEmail, Wish
 from shared.outbox.states import Lane, Status
 from shared.security.roles import Role
@@ -352,7 +352,7 @@ def email_attempts(request: Request) -> Attempts:
 def cancel_email(request: Request) -> EmailDecided:
     """Let a waiting email not be sent."""
     number = _number(request.path)
-    application().database().run(lambda connection: decide.cancel(connection, number))
+    application().database().run(lambda connection: cancel(connection, number))
     return EmailDecided(message="Email cancelled", email_id=number, status=Status.CANCELLED)
 
 
@@ -360,7 +360,7 @@ def cancel_email(request: Request) -> EmailDecided:
 def retry_email(request: Request) -> EmailDecided:
     """Try an email again that failed or was cancelled."""
     number, here = _number(request.path), application()
-    here.database().run(lambda connection: decide.try_again(connection, number))
+    here.database().run(lambda connection: try_again(connection, number))
     wake(here)
     return EmailDecided(message="Email queued again", email_id=number, status=Status.QUEUED)
 

@@ -12,10 +12,10 @@ from shared.background import Watch
 from shared.configuration.document import Configuration, DatabaseAddress
 from shared.configuration.live import LiveConfiguration
 from shared.configuration.secret_store import SecretDisabled
-from shared.database import migrations
-from shared.database.circuit_breaker import BriefCalls
-from shared.database.database import Database
-from shared.database.engine import open_engine, sql_server_url, sqlite_url
+from shared.database import adoption, migrations
+from shared.database.circuit_breaker import CircuitBreaker
+from shared.database.database import Database, open_database
+from shared.database.engine import file_url, server_url
 from shared.database.errors import unreachable
 from shared.scheduling import service_state
 from shared.security.foreign_tokens import ForeignTokens
@@ -92,7 +92,9 @@ class Application:
 
     @cached_property
     def lockout(self) -> Lockout:
-        return LockoutEverywhere(self.database, self.pseudonyms, LockoutInMemory(), BriefCalls())
+        return LockoutEverywhere(
+            self.database, self.pseudonyms, LockoutInMemory(), CircuitBreaker()
+        )
 
     @cached_property
     def limits(self) -> RequestLimits | None:
@@ -164,6 +166,19 @@ class Application:
                 self._opened = (wanted, database)
             return self._opened[1]
 
+    def adoption(self) -> adoption.Adoption:
+        """What stands in the way of working on the tables that are there; changes nothing.
+
+        Raises DatabaseUnreachable.
+        """
+        wanted = self._wanted()
+        database = self._unopened(wanted)
+        try:
+            with unreachable():
+                return adoption.examine_at(database, writes_utc=self.settings.legacy_dates == "utc")
+        finally:
+            database.close()
+
     def close(self) -> None:
         """Close what is open."""
         if self.limits is not None:
@@ -184,14 +199,12 @@ class Application:
         saved = self.configuration.current().database
         if saved is not None:
             return self.url_of(saved)
-        return self.settings.database_url or sqlite_url(self.settings.data / "rowpost.db")
+        return self.settings.database_url or file_url(self.settings.data / "rowpost.db")
 
     def url_of(self, address: DatabaseAddress) -> str:
         """The address as SQLAlchemy reads it, with its password."""
         password = address.password.get_secret_value() if address.password else None
-        return sql_server_url(
-            address.server, address.port, address.database, address.user, password
-        )
+        return server_url(address.server, address.port, address.database, address.user, password)
 
     def _first_password(self) -> str | None:
         """The first admin's, from the settings or, as in Azure, from the secret store."""
@@ -221,19 +234,24 @@ class Application:
         return asked_for[1]
 
     def _open(self, wanted: _Wanted) -> Database:
-        engine = open_engine(
+        database = self._unopened(wanted)
+        with unreachable():
+            if self.settings.migrate == "on":
+                adoption.require_adoptable_at(database.engine)
+                migrations.upgrade(database.engine)
+            else:
+                migrations.require_current(database.engine)
+            service_state.note_place(database)
+        return database
+
+    def _unopened(self, wanted: _Wanted) -> Database:
+        return open_database(
             wanted.url,
             connect_seconds=wanted.connect_seconds,
             request_seconds=wanted.request_seconds,
             pool_size=self.settings.connections + 8,
             trusted_servers=self.settings.trusted_servers,
         )
-        with unreachable():
-            if self.settings.migrate == "on":
-                migrations.upgrade(engine)
-            else:
-                migrations.require_current(engine)
-        return Database(engine)
 
 
 def _secret_store(settings: Settings) -> SecretStore:

@@ -191,7 +191,7 @@ def open_database(joined: Application, catcher: Catcher | None) -> None:
     """
     try:
         database = joined.database()
-        if catcher and database.is_sqlite:
+        if catcher and database.is_local_file:
             database.run(partial(ensure_catcher, port=catcher.port))
     except RowpostError as error:
         print(f"The database is out of reach: {error}", flush=True)

@@ -21,6 +21,8 @@ pytest_plugins = [
     "tests.support.database",
     "tests.support.log_lines",
     "tests.support.mail_readers",
+    "tests.support.t_sql_statements",
+    "tests.support.odbc_stand_in",
     "tests.support.smtp",
     "tests.support.key_vault",
     "tests.support.standalone",

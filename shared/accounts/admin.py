@@ -23,6 +23,7 @@ from shared.accounts.wishes import Given, changed_settings, new_settings
 from shared.app import Application
 from shared.configuration.secret_store import SecretStore, SecretStoreUnavailable
 from shared.database.errors import CommitUncertain
+from shared.database.locks import for_change
 from shared.database.tables import accounts, quotas, slots, usage
 from shared.outbox.counts import waiting_for
 
@@ -30,12 +31,8 @@ log = logging.getLogger("rowpost.accounts")
 
 T = TypeVar("T")
 
-# SQL Server: whoever changes an account keeps others from changing any until the commit.
-_ALL = (
-    select(accounts)
-    .with_hint(accounts, "WITH (UPDLOCK, HOLDLOCK)", "mssql")
-    .order_by(accounts.c.Rowpost_Id)
-)
+# Whoever changes an account keeps others from changing any until the commit.
+_ALL = for_change(select(accounts), accounts).order_by(accounts.c.Rowpost_Id)
 
 
 def create(application: Application, given: Given, password: str | None) -> int:

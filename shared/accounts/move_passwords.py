@@ -11,6 +11,7 @@ from shared.accounts.directory import binding_of, has_plain_password
 from shared.accounts.numbers import number_new_accounts
 from shared.accounts.passwords import Binding
 from shared.app import Application
+from shared.database.changes import changed
 from shared.database.tables import accounts
 
 
@@ -48,4 +49,4 @@ def _refer(connection: Connection, row: Row[Any], reference: str | None) -> bool
         accounts.c.SMTPPassword == row.SMTPPassword,
     )
     statement = update(accounts).where(*unchanged).values(SMTPPassword=reference)
-    return connection.execute(statement).rowcount == 1
+    return changed(connection, statement) == 1

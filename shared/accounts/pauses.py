@@ -13,15 +13,15 @@ from sqlalchemy import (
     Connection,
     bindparam,
     case,
-    insert,
     literal_column,
     null,
     or_,
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
+from shared.database.changes import changed
+from shared.database.insert_if_absent import insert_if_absent
 from shared.database.tables import usage
 from shared.database.times import utc_now
 from shared.database.widths import cut
@@ -100,8 +100,8 @@ def pause(connection: Connection, account_id: int, seconds: float, reason: str) 
     """Pause the account, unless somebody just did; answers whether it was us."""
     values = {"account_id": account_id, "seconds": seconds, "reason": cut(reason, _REASON_WIDTH)}
     if not connection.scalar(select(usage.c.AccountId).where(usage.c.AccountId == account_id)):
-        _open(connection, account_id)
-    return connection.execute(PAUSE, values).rowcount == 1
+        insert_if_absent(connection, usage, {"AccountId": account_id})
+    return changed(connection, PAUSE, values) == 1
 
 
 def take_probe(
@@ -110,7 +110,7 @@ def take_probe(
     """Take the right to try a paused account for so long; `at_once`: though its pause goes on."""
     values = {"account_id": account_id, "token": token, "seconds": seconds}
     statement = TAKE_PROBE_AT_ONCE if at_once else TAKE_PROBE
-    return connection.execute(statement, values).rowcount == 1
+    return changed(connection, statement, values) == 1
 
 
 def return_probe(connection: Connection, token: str) -> None:
@@ -121,11 +121,3 @@ def return_probe(connection: Connection, token: str) -> None:
 def end_pause(connection: Connection, account_id: int) -> None:
     """The account works again."""
     connection.execute(END, {"account_id": account_id})
-
-
-def _open(connection: Connection, account_id: int) -> None:
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(usage).values(AccountId=account_id))
-    except IntegrityError:
-        return  # Another sender opened it a moment ago.

@@ -30,10 +30,15 @@ from shared.errors import RowpostError
 from shared.features.contact.errors import ContactNotFound, ContactNotSetUp
 from shared.mime.bad_email import BadAddress
 from shared.outbox.add import DatabaseMoved
-from shared.outbox.decide import ContentRemoved, NotEnded, NotWaiting
+from shared.outbox.cancel_retry_resolve import (
+    ContentRemoved,
+    NotEnded,
+    NotUnknown,
+    NotWaiting,
+)
+from shared.outbox.entries import EmailNotFound
 from shared.outbox.loose_files import FileNotKept
 from shared.outbox.removal import NotAtRest
-from shared.outbox.resolve import EmailNotFound, NotUnknown
 from shared.scheduling.relocation import PasswordNeeded, ServiceRuns, TargetUnreachable
 from shared.security.foreign_tokens import BadTrust
 from shared.security.jwks import KeysUnavailable

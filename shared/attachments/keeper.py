@@ -91,14 +91,14 @@ class AttachmentKeeper:
         """
         self._delete(self._database().run(partial(loose_files.give_up, keys=keys)))
 
-    def forget(self, email_ids: Sequence[int]) -> None:
+    def forget(self, numbers: Sequence[int]) -> None:
         """Delete the files of these emails, in small batches; the emails themselves stay.
 
         While the store is away their deletion waits for the next sweep.
         """
-        for start in range(0, len(email_ids), _EMAILS_AT_ONCE):
-            batch = email_ids[start : start + _EMAILS_AT_ONCE]
-            self._delete(self._database().run(partial(release_attachments, ids=batch)))
+        for start in range(0, len(numbers), _EMAILS_AT_ONCE):
+            batch = numbers[start : start + _EMAILS_AT_ONCE]
+            self._delete(self._database().run(partial(release_attachments, numbers=batch)))
 
     def sweep(self) -> int:
         """Delete files that no email has taken within a day; answers how many.

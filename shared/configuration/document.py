@@ -21,7 +21,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from shared.database.odbc import SERVER
+from shared.database.engine import SERVER
 from shared.scheduling.schedule import Schedule
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]

@@ -18,7 +18,7 @@ class NotNow(RowpostError):
     """The database is away, or too slow just now: go on without it."""
 
 
-class BriefCalls:
+class CircuitBreaker:
     """Runs work in a thread of its own and waits `seconds` for it.
 
     After a call that failed or took too long none is tried for `rest_seconds`, nor while it still

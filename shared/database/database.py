@@ -5,15 +5,18 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from shared.database.dialects.dialect_of import dialect_of
+from shared.database.engine import open_engine
 from shared.database.errors import CommitUncertain, DatabaseUnreachable, is_transient, unreachable
-from shared.database.group_commit import Together
+from shared.database.group_commit import GroupCommit
 
 T = TypeVar("T")
 
@@ -24,21 +27,30 @@ _LONGEST_WAIT = 2.0
 class Database:
     """One database over one engine; its methods may be called from any thread."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, reader: Engine | None = None) -> None:
+        """`reader`: an engine whose statements commit by themselves; by default the same one."""
         self.engine = engine
-        # SQLite has one writer. Waiting for our turn here costs microseconds, waiting in SQLite
-        # its sleeps of growing length; and one connection keeps what it has read of the file.
-        self._only_writer = Writer(engine) if self.is_sqlite else None
-        self._together = Together(self.run)
+        self._reader = reader or engine
+        self._dialect = dialect_of(engine)
+        # Waiting for our turn here costs microseconds, waiting in a database with one writer its
+        # sleeps of growing length; and one connection keeps what it has read of the file.
+        self._only_writer = Writer(engine) if self._dialect.has_one_writer else None
+        self._group = GroupCommit(self.run)
 
     @property
-    def is_sqlite(self) -> bool:
-        return self.engine.dialect.name == "sqlite"
+    def has_one_writer(self) -> bool:
+        """Whether one transaction writes at a time."""
+        return self._dialect.has_one_writer
+
+    @property
+    def is_local_file(self) -> bool:
+        """Whether it is a file of this machine, made for this service alone."""
+        return self._dialect.is_local_file
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection to read with. Raises DatabaseUnreachable when none can be had."""
-        with self._connection() as connection, connection.begin():
+        with self._connection(self._reader) as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -52,7 +64,7 @@ class Database:
             with self._only_writer.write() as connection:
                 yield connection
             return
-        with self._connection(writes=True) as connection, _committed(connection):
+        with self._connection(self.engine, writes=True) as connection, _committed(connection):
             yield connection
 
     def writer(self) -> Writer:
@@ -85,18 +97,19 @@ class Database:
 
         `work` must not end the transaction, and may be done again as a whole.
         """
-        return self._together.run(work) if self.is_sqlite else self.run(work)
+        return self._group.run(work) if self._dialect.has_one_writer else self.run(work)
 
     def close(self) -> None:
         """Close the pooled connections."""
         if self._only_writer is not None:
             self._only_writer.close()
-        self.engine.dispose()
+        for engine in {self.engine, self._reader}:
+            engine.dispose()
 
     @contextmanager
-    def _connection(self, *, writes: bool = False) -> Iterator[Connection]:
+    def _connection(self, engine: Engine, *, writes: bool = False) -> Iterator[Connection]:
         with unreachable():
-            connection = self.engine.connect()
+            connection = engine.connect()
         with connection:
             yield connection.execution_options(writes=True) if writes else connection
 
@@ -160,3 +173,30 @@ def _roll_back(connection: Connection) -> None:
         connection.rollback()
     except SQLAlchemyError:
         connection.invalidate()
+
+
+def open_database(
+    url: str,
+    *,
+    connect_seconds: float = 30,
+    request_seconds: float = 30,
+    pool_size: int = 16,
+    trusted_servers: Collection[str] = (),
+) -> Database:
+    """The database at an address; nothing is connected yet. The arguments are `open_engine`'s.
+
+    Raises DatabaseUnreachable when the address is malformed or its driver is missing.
+    """
+    open_one = partial(
+        open_engine,
+        url,
+        connect_seconds=connect_seconds,
+        request_seconds=request_seconds,
+        pool_size=pool_size,
+        trusted_servers=trusted_servers,
+    )
+    engine = open_one()
+    if dialect_of(engine).has_one_writer:
+        return Database(engine)
+    # A connection that is switched from one way to the other and back pays a round trip each time.
+    return Database(engine, open_one(autocommit=True))

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from shared.database.changes import execute_text
 from shared.database.errors import is_transient
-from shared.database.prepared import run_directly
 
 T = TypeVar("T")
 
@@ -22,9 +22,9 @@ RunInOneTransaction = Callable[[Callable[[Connection], None]], None]
 MOST_AT_ONCE = 64
 
 
-class Together:
-    """For SQLite. Each caller's work has a savepoint of its own: one that fails takes only itself
-    back.
+class GroupCommit:
+    """For a database with one writer. Each caller's work has a savepoint of its own: one that
+    fails takes only itself back.
 
     Whoever comes while a commit is under way waits for it; then one of them writes for all.
     """
@@ -71,13 +71,13 @@ class Together:
 
 def _tried(connection: Connection, work: Work) -> tuple[Any, Exception | None]:
     """What came of it; what may pass concerns the whole transaction, and is raised."""
-    run_directly(connection, "SAVEPOINT rowpost_one")
+    execute_text(connection, "SAVEPOINT rowpost_one")
     try:
         answer = work(connection)
     except Exception as error:
         if isinstance(error, DBAPIError) and is_transient(error):
             raise
-        run_directly(connection, "ROLLBACK TO rowpost_one")
+        execute_text(connection, "ROLLBACK TO rowpost_one")
         return None, error
-    run_directly(connection, "RELEASE rowpost_one")
+    execute_text(connection, "RELEASE rowpost_one")
     return answer, None

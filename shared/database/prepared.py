@@ -7,12 +7,18 @@ each time costs more than all the rest of an email's way.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Dialect, Table, bindparam, insert
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.expression import UpdateBase
+
+from shared.database.changes import execute_text
+from shared.database.compiled import compiled
+from shared.database.dialects.dialect_of import dialect_of
+
+_ID = re.compile("id[0-9]+")
 
 
 class PreparedUpdate:
@@ -30,6 +36,12 @@ class PreparedUpdate:
         """The statement for so many ids."""
         return self._build([bindparam(f"id{number}") for number in range(ids)])
 
+    @staticmethod
+    def padded(ids: Sequence[int]) -> list[int]:
+        """The ids as the statement has them, for whoever gives a value for each."""
+        size = 1 << (len(ids) - 1).bit_length()
+        return [*ids, *(ids[-1],) * (size - len(ids))]
+
     def run(self, connection: Connection, ids: Sequence[int], **values: Any) -> set[int]:
         """Execute it for these ids, at least one, with the values of its other parameters."""
         return {row[0] for row in self.rows(connection, ids, **values)}
@@ -38,12 +50,11 @@ class PreparedUpdate:
         self, connection: Connection, ids: Sequence[int], **values: Any
     ) -> Sequence[Sequence[Any]]:
         """The same; answers all that it returns of the rows that it changed."""
-        size = 1 << (len(ids) - 1).bit_length()
-        key = (connection.dialect.name, size)
+        padded = self.padded(ids)
+        key = (connection.dialect.name, len(padded))
         if (text := self._texts.get(key)) is None:
-            text = self._texts[key] = _Text(self.statement(size), connection.dialect)
-        padded = [*ids, *(ids[-1],) * (size - len(ids))]
-        return run_directly(connection, text.sql, text.parameters(padded, values)).rows
+            text = self._texts[key] = _Text(self.statement(len(padded)), connection.dialect)
+        return execute_text(connection, text.sql, text.parameters(padded, values), text.types).rows
 
 
 class PreparedStatement:
@@ -57,8 +68,10 @@ class PreparedStatement:
         """Execute it; answers how many rows it changed."""
         dialect = connection.dialect
         if (text := self._texts.get(dialect.name)) is None:
-            text = self._texts[dialect.name] = _Text(self.statement, dialect)
-        return run_directly(connection, text.sql, text.parameters((), values)).changed
+            text = _Text(self.statement, dialect)
+            text.sql = dialect_of(connection).counted(text.sql)
+            self._texts[dialect.name] = text
+        return execute_text(connection, text.sql, text.parameters((), values), text.types).changed
 
 
 class PreparedInsert:
@@ -69,6 +82,7 @@ class PreparedInsert:
     def __init__(self, table: Table, *columns: str) -> None:
         self._table = table
         self._columns = columns
+        self._types = tuple(table.c[name].type for name in columns)
         self._texts: dict[tuple[str, int], str] = {}
 
     def run(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -76,14 +90,15 @@ class PreparedInsert:
         for start in range(0, len(rows), self._AT_ONCE):
             part = rows[start : start + self._AT_ONCE]
             values = tuple([value for row in part for value in row])
-            run_directly(connection, self._text(connection.dialect, len(part)), values)
+            types = self._types * len(part)
+            execute_text(connection, self._text(connection.dialect, len(part)), values, types)
 
     def _text(self, dialect: Dialect, rows: int) -> str:
         if (text := self._texts.get((dialect.name, rows))) is None:
             names: list[dict[str, Any]] = [
                 {name: bindparam(f"{name}_{n}") for name in self._columns} for n in range(rows)
             ]
-            text = str(insert(self._table).values(names).compile(dialect=dialect))
+            text = str(compiled(insert(self._table).values(names), dialect))
             self._texts[dialect.name, rows] = text
         return text
 
@@ -92,47 +107,15 @@ class _Text:
     """SQL text and the order in which the driver wants its parameters."""
 
     def __init__(self, statement: UpdateBase, dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)
-        self.sql = str(compiled)
-        order = list(getattr(compiled, "positiontup", None) or ())
-        self._order = [int(name[2:]) if name[:2] == "id" else name for name in order]
+        text = compiled(statement, dialect)
+        self.sql = str(text)
+        order = list(getattr(text, "positiontup", None) or ())
+        binds = getattr(text, "binds", {})
+        self.types = tuple(binds[name].type for name in order)
+        self._order = [int(name[2:]) if _ID.fullmatch(name) else name for name in order]
+        self._constants = {name: binds[name].value for name in order if not binds[name].required}
 
     def parameters(self, ids: Sequence[int], values: dict[str, Any]) -> tuple[Any, ...]:
+        if self._constants:
+            values = self._constants | values
         return tuple([ids[key] if isinstance(key, int) else values[key] for key in self._order])
-
-
-class DirectAnswer(NamedTuple):
-    """What the driver answered: rows, if the statement has any, and how many it changed."""
-
-    rows: Sequence[Sequence[Any]]
-    changed: int
-
-
-def run_directly(
-    connection: Connection, sql: str, parameters: tuple[Any, ...] = ()
-) -> DirectAnswer:
-    """Execute by the driver, in the connection's transaction. Raises SQLAlchemy's errors."""
-    cursor = connection.connection.cursor()
-    try:
-        cursor.execute(sql, parameters)
-        return DirectAnswer(cursor.fetchall() if cursor.description else (), cursor.rowcount)
-    except Exception as error:
-        raise _wrapped(connection, sql, error) from error
-    finally:
-        cursor.close()
-
-
-def _wrapped(connection: Connection, sql: str, error: Exception) -> BaseException:
-    """The driver's error as SQLAlchemy's, without the parameters."""
-    driver = connection.dialect.loaded_dbapi
-    wrapped = DBAPIError.instance(
-        sql, None, error, driver.Error, hide_parameters=True, dialect=connection.dialect
-    )
-    if isinstance(wrapped, DBAPIError):
-        raw = connection.connection.dbapi_connection
-        wrapped.connection_invalidated = connection.dialect.is_disconnect(
-            error,  # type: ignore[arg-type]
-            raw,
-            None,
-        )
-    return wrapped

@@ -10,9 +10,11 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
+from shared.database.dialects.registry import expressions_of
+
 
 class stored_size(FunctionElement[int]):
-    """Bytes on SQL Server (`DATALENGTH`); on SQLite bytes of a blob, characters of a text."""
+    """Bytes on SQL Server; on SQLite bytes of a blob, characters of a text."""
 
     type = Integer()
     inherit_cache = True
@@ -22,11 +24,7 @@ class stored_size(FunctionElement[int]):
         super().__init__(column)
 
 
-@compiles(stored_size, "sqlite")
-def _sqlite_size(element: stored_size, compiler: SQLCompiler, **options: Any) -> str:
-    return f"length({compiler.process(element.clauses, **options)})"
-
-
-@compiles(stored_size, "mssql")
-def _mssql_size(element: stored_size, compiler: SQLCompiler, **options: Any) -> str:
-    return f"DATALENGTH({compiler.process(element.clauses, **options)})"
+@compiles(stored_size)
+def _stored_size(element: stored_size, compiler: SQLCompiler, **options: Any) -> str:
+    column = compiler.process(element.clauses, **options)
+    return expressions_of(compiler.dialect.name).stored_size(column)

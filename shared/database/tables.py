@@ -1,7 +1,7 @@
-"""The tables: seed names kept column for column, Rowpost's own columns nullable beside them.
+"""The tables: the seed's two, which belong to the applications, and Rowpost's own beside them.
 
-`Digital_Emaildetails` and `tbl_EMailParameters` belong to the applications that fill them. What
-Rowpost adds there is nullable, so that an `INSERT` written years ago goes on working.
+Nothing of an adopted `Digital_Emaildetails` is altered; what Rowpost adds to `tbl_EMailParameters`
+is nullable, so that an `INSERT` written years ago goes on working.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ from sqlalchemy import (
     literal_column,
     text,
 )
-from sqlalchemy.dialects import mssql
 from sqlalchemy.sql.elements import ColumnElement
 
+from shared.database.dialects.sqlserver import expressions as sqlserver
 from shared.database.times import UtcDateTime, utc_now
 
 metadata = MetaData()
 
-LongText = Text().with_variant(mssql.NTEXT(), "mssql")
-AnyText = Text().with_variant(mssql.NVARCHAR(None), "mssql")
-Bytes = LargeBinary().with_variant(mssql.VARBINARY("max"), "mssql")  # type: ignore[no-untyped-call]
-Bit = Integer().with_variant(mssql.BIT(), "mssql")
+LongText = Text().with_variant(sqlserver.LONG_TEXT, sqlserver.NAME)
+AnyText = Text().with_variant(sqlserver.ANY_TEXT, sqlserver.NAME)
+Bytes = LargeBinary().with_variant(sqlserver.BYTES, sqlserver.NAME)
+Bit = Integer().with_variant(sqlserver.BIT, sqlserver.NAME)
 
+# Theirs: an application's way in. What Rowpost knows of an email is an entry of its own.
 emails = Table(
     "Digital_Emaildetails",
     metadata,
@@ -51,120 +52,198 @@ emails = Table(
     Column("dd_SentDate", UtcDateTime(legacy=True)),
     Column("dd_BounceReason", Unicode(500)),
     Column("dd_LastRetryDate", UtcDateTime(legacy=True)),
-    # Rowpost's own from here on.
+    # Options that an application may give with its email: read, never written. An adopted table
+    # has those that somebody asked for.
     Column("dd_bccEmailid", Unicode(500)),
-    Column("dd_Priority", Integer, server_default=text("3")),
-    Column("dd_Lane", Unicode(10), server_default=text("'scheduled'")),
+    Column("dd_Priority", Integer),
+    Column("dd_Lane", Unicode(10)),
     Column("dd_SendAt", UtcDateTime()),
     Column("dd_ExpiresAt", UtcDateTime()),
-    Column("dd_NextAttemptDate", UtcDateTime()),
-    Column("dd_MessageId", Unicode(255)),
-    Column("dd_IsHtml", Bit),
+    Column("dd_IsHtml", Unicode(5)),
     Column("dd_TextAlternative", AnyText),
-    Column("dd_CreatedDate", UtcDateTime(), server_default=utc_now()),
-    Column("dd_LeaseToken", Unicode(36)),
-    Column("dd_LeaseUntil", UtcDateTime()),
-    Column("dd_LostLeases", Integer),
-    # A list of mailboxes, a JSON object of further header fields, a JSON array of tags.
     Column("dd_ReplyTo", Unicode(500)),
     Column("dd_Headers", AnyText),
     Column("dd_Tags", Unicode(1100)),
-    # By which way it came in, who stored it, and the request that did.
-    Column("dd_Origin", Unicode(20)),
-    Column("dd_StoredBy", Unicode(150)),
     Column("dd_RequestId", Unicode(36)),
-    # When it was sent, given up or cancelled, and when its content was removed after that.
-    Column("dd_EndedDate", UtcDateTime()),
-    Column("dd_EmptiedDate", UtcDateTime()),
-    # Somebody had it sent again though it may have arrived.
-    Column("dd_Uncertain", Bit),
-    Column("dd_AttachmentCount", Integer),
-    # Who it is from, where that is not its account's own sender: a mailbox.
     Column("dd_Sender", Unicode(500)),
+    Column("dd_CreatedDate", UtcDateTime(), server_default=utc_now()),
+    # A number that was an email's once never becomes another's.
+    sqlite_autoincrement=True,
+    # An OUTPUT would be refused by a table with triggers (334): SCOPE_IDENTITY is asked instead.
+    implicit_returning=False,
+)
+# The one thing that an adopted table gets: without it Rowpost works, slower.
+new_rows = Index("IX_Rowpost_New", emails.c.dd_SendFlag, emails.c.dd_srno)
+SEED_EMAIL_COLUMNS = 13
+OPTION_COLUMNS = tuple(column.name for column in list(emails.columns)[SEED_EMAIL_COLUMNS:])
+
+# Ours: what Rowpost knows of an email. Of the entries of one email id one is current.
+entries = Table(
+    "Rowpost_Emails",
+    metadata,
+    Column("Number", Integer, primary_key=True, autoincrement=True),
+    Column("EmailId", Integer, nullable=False),
+    Column("IsCurrent", Bit, nullable=False, server_default=text("1")),
+    # The first entry of the same email, where an email has several; NULL: it is the first itself.
+    Column("FirstNumber", Integer),
+    Column("State", Unicode(1), nullable=False),
+    Column("AccountCode", Unicode(50)),
+    Column("Lane", String(10), nullable=False),
+    Column("Priority", Integer, nullable=False),
+    # It waits for this time; NULL: it may go now. And since when it has been due.
+    Column("NotBefore", UtcDateTime()),
+    Column("DueSince", UtcDateTime(), nullable=False, server_default=utc_now()),
+    Column("ExpiresAt", UtcDateTime()),
+    Column("Retries", Integer, nullable=False, server_default=text("0")),
+    Column("LeaseToken", String(36)),
+    Column("LeaseUntil", UtcDateTime()),
+    # How often its sender died while it prepared it.
+    Column("LostLeases", Integer),
+    # Somebody had it sent again though it may have arrived.
+    Column("Uncertain", Bit),
+    Column("MessageId", Unicode(255)),
+    # Of what went, kept with the mark: see `fingerprint`.
+    Column("Fingerprint", String(32)),
+    # By which way it came in, who stored it, and the request that did.
+    Column("Origin", String(20)),
+    Column("StoredBy", Unicode(150)),
+    Column("RequestId", Unicode(36)),
+    Column("AttachmentCount", Integer, nullable=False, server_default=text("0")),
+    Column("CreatedAt", UtcDateTime(), nullable=False, server_default=utc_now()),
+    # When the row says that it was made, where it says so: another time is another row.
+    Column("RowCreatedAt", UtcDateTime()),
+    Column("SentAt", UtcDateTime()),
+    Column("LastTriedAt", UtcDateTime()),
+    Column("EndedAt", UtcDateTime()),
+    Column("EmptiedAt", UtcDateTime()),
+    Column("Reason", Unicode(500)),
+    # When the row is to be told what is known here; NULL: it has been.
+    Column("WriteAfter", UtcDateTime()),
+    Column("WriteTries", Integer, nullable=False, server_default=text("0")),
+    Column("WriteFault", Unicode(500)),
+    # A number that was an entry's once never becomes another's.
     sqlite_autoincrement=True,
 )
-SEED_EMAIL_COLUMNS = 13
 
-_waiting = emails.c.dd_SendFlag == literal_column("'N'")
-
-
-def _filtered(name: str, *columns: Column[Any], where: ColumnElement[bool]) -> Index:
-    return Index(name, *columns, mssql_where=where, sqlite_where=where)
+_waiting = entries.c.State == literal_column("'N'")
+_is_current = entries.c.IsCurrent == literal_column("1")
 
 
-# What a claim reads: the rows that wait and whose time has come, account by account.
+def _filtered(
+    name: str, *columns: Column[Any], where: ColumnElement[bool], unique: bool = False
+) -> Index:
+    return Index(name, *columns, mssql_where=where, sqlite_where=where, unique=unique)
+
+
+_filtered("IX_Rowpost_Current", entries.c.EmailId, where=_is_current, unique=True)
+# What a claim reads: the emails that wait and whose time has come, account by account.
 ready = _filtered(
     "IX_Rowpost_Ready",
-    emails.c.dd_EmailParamCode,
-    emails.c.dd_Lane,
-    emails.c.dd_Priority,
-    emails.c.dd_srno,
-    where=and_(_waiting, emails.c.dd_NextAttemptDate.is_(None)),
+    entries.c.AccountCode,
+    entries.c.Lane,
+    entries.c.Priority,
+    entries.c.Number,
+    where=and_(_waiting, entries.c.NotBefore.is_(None)),
 )
-# Rows whose time has not come: retries, and emails that name a time.
+# Emails whose time has not come: retries, and those that name a time.
 _filtered(
     "IX_Rowpost_Later",
-    emails.c.dd_NextAttemptDate,
-    where=and_(_waiting, emails.c.dd_NextAttemptDate.is_not(None)),
-)
-# Rows as applications insert them that lack something the claim needs: nearly always empty.
-_filtered(
-    "IX_Rowpost_NoLane",
-    emails.c.dd_Lane,
-    emails.c.dd_srno,
-    where=and_(_waiting, emails.c.dd_Lane.is_(None)),
-)
-_filtered(
-    "IX_Rowpost_NoPriority",
-    emails.c.dd_Priority,
-    emails.c.dd_srno,
-    where=and_(_waiting, emails.c.dd_Priority.is_(None)),
-)
-_filtered(
-    "IX_Rowpost_SendAt",
-    emails.c.dd_SendAt,
-    where=and_(_waiting, emails.c.dd_SendAt.is_not(None), emails.c.dd_NextAttemptDate.is_(None)),
+    entries.c.NotBefore,
+    where=and_(_waiting, entries.c.NotBefore.is_not(None)),
 )
 _filtered(
     "IX_Rowpost_Expiring",
-    emails.c.dd_ExpiresAt,
-    where=and_(_waiting, emails.c.dd_ExpiresAt.is_not(None)),
+    entries.c.ExpiresAt,
+    where=and_(_waiting, entries.c.ExpiresAt.is_not(None)),
 )
 _filtered(
     "IX_Rowpost_Suspects",
-    emails.c.dd_LostLeases,
-    emails.c.dd_srno,
-    where=and_(_waiting, emails.c.dd_LostLeases.is_not(None)),
+    entries.c.LostLeases,
+    entries.c.Number,
+    where=and_(_waiting, entries.c.LostLeases.is_not(None)),
 )
-_filtered("IX_Rowpost_Oldest", emails.c.dd_CreatedDate, where=_waiting)
+_filtered("IX_Rowpost_Waiting", entries.c.Number, where=_waiting)
+_filtered("IX_Rowpost_Due", entries.c.DueSince, where=and_(_waiting, entries.c.NotBefore.is_(None)))
+# Renewals and releases find their emails by the token that they hold.
 _filtered(
     "IX_Rowpost_Leased",
-    emails.c.dd_LeaseUntil,
-    emails.c.dd_LeaseToken,
-    where=emails.c.dd_SendFlag.in_([literal_column("'P'"), literal_column("'T'")]),
+    entries.c.LeaseToken,
+    where=entries.c.State.in_([literal_column("'P'"), literal_column("'T'")]),
 )
 # What has ended, the latest last: for lists, and for what is old enough to be removed.
 _filtered(
     "IX_Rowpost_Ended",
-    emails.c.dd_SendFlag,
-    emails.c.dd_EndedDate,
-    emails.c.dd_srno,
-    where=emails.c.dd_SendFlag.in_(
+    entries.c.State,
+    entries.c.EndedAt,
+    entries.c.Number,
+    where=entries.c.State.in_(
         [literal_column("'Y'"), literal_column("'F'"), literal_column("'C'")]
     ),
 )
 # Of those waiting, the ones that were refused before.
 _filtered(
     "IX_Rowpost_Retried",
-    emails.c.dd_srno,
-    where=and_(_waiting, emails.c.dd_RetryCount > literal_column("0")),
+    entries.c.Number,
+    where=and_(_waiting, entries.c.Retries > literal_column("0")),
 )
-_filtered(
-    "IX_Rowpost_Unknown", emails.c.dd_srno, where=emails.c.dd_SendFlag == literal_column("'U'")
-)
+_filtered("IX_Rowpost_Unknown", entries.c.Number, where=entries.c.State == literal_column("'U'"))
+_filtered("IX_Rowpost_Unwritten", entries.c.WriteAfter, where=entries.c.WriteAfter.is_not(None))
 # Keyed sending: one email by its request, and the log of all requests.
-_filtered("IX_Rowpost_Request", emails.c.dd_RequestId, where=emails.c.dd_RequestId.is_not(None))
-_filtered("IX_Rowpost_Keyed", emails.c.dd_srno, where=emails.c.dd_Origin == literal_column("'key'"))
+_filtered("IX_Rowpost_Request", entries.c.RequestId, where=entries.c.RequestId.is_not(None))
+_filtered("IX_Rowpost_Keyed", entries.c.Number, where=entries.c.Origin == literal_column("'key'"))
+
+# What an email asks for beyond the seed's columns. An application inserts it with its email's id;
+# admission puts it under the entry's number. Sessions with other settings write here: no filtered
+# index.
+options = Table(
+    "Rowpost_Options",
+    metadata,
+    Column("Id", Integer, primary_key=True, autoincrement=True),
+    Column("EmailId", Integer, nullable=False),
+    Column("Number", Integer),
+    Column("bccEmailid", Unicode(500)),
+    Column("Priority", Integer),
+    Column("Lane", Unicode(10)),
+    Column("SendAt", UtcDateTime()),
+    Column("ExpiresAt", UtcDateTime()),
+    Column("IsHtml", Unicode(5)),
+    Column("TextAlternative", AnyText),
+    Column("ReplyTo", Unicode(500)),
+    Column("Headers", AnyText),
+    Column("Tags", Unicode(1100)),
+    Column("RequestId", Unicode(36)),
+    Column("Sender", Unicode(500)),
+    Column("CreatedAt", UtcDateTime(), nullable=False, server_default=utc_now()),
+    Index("IX_Rowpost_Options_Email", "EmailId"),
+    Index("IX_Rowpost_Options_Number", "Number"),
+)
+
+# What an email that carries a code says: never in the queue's own table, where triggers, archives
+# and reports would see it.
+confidential = Table(
+    "Rowpost_Confidential",
+    metadata,
+    Column("Number", Integer, primary_key=True, autoincrement=False),
+    Column("Subject", Unicode(500)),
+    Column("Body", AnyText),
+    Column("TextAlternative", AnyText),
+)
+
+# Rows that say N and can't be admitted as they are, and why.
+held_rows = Table(
+    "Rowpost_Held",
+    metadata,
+    Column("EmailId", Integer, primary_key=True, autoincrement=False),
+    Column("Reason", Unicode(500), nullable=False),
+    # The account code that nobody answers for, where that is the reason.
+    Column("AccountCode", Unicode(50)),
+    Column("Since", UtcDateTime(), nullable=False, server_default=utc_now()),
+    Column("LookAgainAt", UtcDateTime(), nullable=False),
+    # Somebody wants it sent, though it is one of very many that were reset at once.
+    Column("Confirmed", Bit, nullable=False, server_default=text("0")),
+    Index("IX_Rowpost_Held_LookAgain", "LookAgainAt"),
+    Index("IX_Rowpost_Held_Code", "AccountCode"),
+)
 
 accounts = Table(
     "tbl_EMailParameters",
@@ -212,17 +291,29 @@ service = Table(
     Column("LastRun", UtcDateTime()),
     Column("Runs", Integer, nullable=False, server_default=text("0")),
     Column("LastTick", UtcDateTime()),
-    Column("MovedAt", UtcDateTime()),
+    # The queue was there before Rowpost; and the first id of it that is to be sent.
+    Column("Adopted", Bit, nullable=False, server_default=text("0")),
+    Column("FirstId", Integer),
+    # Which database this is: in a copy of it something differs.
+    Column("Place", Unicode(400)),
     # All that ended before has been emptied, as far as it was to be.
     Column("EmptiedUntil", UtcDateTime()),
     # The highest number that an account ever had: none becomes another account's.
     Column("LastAccountId", Integer, nullable=False, server_default=text("0")),
 )
 
+# A row of its own: whoever adds an email holds it until the commit, and the mover waits for that.
+relocation = Table(
+    "Rowpost_Relocation",
+    metadata,
+    Column("Id", Integer, primary_key=True, autoincrement=False),
+    Column("MovedAt", UtcDateTime()),
+)
+
 recipients = Table(
     "Rowpost_Recipients",
     metadata,
-    Column("EmailId", Integer, primary_key=True, autoincrement=False),
+    Column("Number", Integer, primary_key=True, autoincrement=False),
     Column("Ordinal", Integer, primary_key=True, autoincrement=False),
     Column("Kind", String(3), nullable=False),
     Column("Address", Unicode(320), nullable=False),
@@ -236,7 +327,7 @@ attempts = Table(
     "Rowpost_Attempts",
     metadata,
     Column("Id", Integer, primary_key=True, autoincrement=True),
-    Column("EmailId", Integer, nullable=False),
+    Column("Number", Integer, nullable=False),
     Column("At", UtcDateTime(), nullable=False, server_default=utc_now()),
     Column("Account", Unicode(50)),
     Column("Outcome", String(20), nullable=False),
@@ -244,14 +335,14 @@ attempts = Table(
     Column("EnhancedCode", String(12)),
     Column("Reply", Unicode(500)),
     Column("DurationMs", Integer),
-    Index("IX_Rowpost_Attempts_Email", "EmailId", "Id"),
+    Index("IX_Rowpost_Attempts_Number", "Number", "Id"),
 )
 
 # Files of an email in the attachment store, beside the document in its own row.
 attachments = Table(
     "Rowpost_Attachments",
     metadata,
-    Column("EmailId", Integer, primary_key=True, autoincrement=False),
+    Column("Number", Integer, primary_key=True, autoincrement=False),
     Column("Ordinal", Integer, primary_key=True, autoincrement=False),
     Column("Filename", Unicode(255), nullable=False),
     Column("ContentType", Unicode(255)),
@@ -354,7 +445,7 @@ quotas = Table(
 reservations = Table(
     "Rowpost_Reservations",
     metadata,
-    Column("EmailId", Integer, primary_key=True, autoincrement=False),
+    Column("Number", Integer, primary_key=True, autoincrement=False),
     Column("Token", Unicode(36), nullable=False),
     Column("AccountId", Integer, nullable=False),
     Column("Minute", Integer, nullable=False),
@@ -395,7 +486,7 @@ keys = Table(
 contacts = Table(
     "Rowpost_Contacts",
     metadata,
-    Column("EmailId", Integer, primary_key=True, autoincrement=False),
+    Column("Number", Integer, primary_key=True, autoincrement=False),
     # The GUID by which its visitor knows it.
     Column("Id", String(36), nullable=False),
     Column("FullName", Unicode(400), nullable=False),
@@ -408,28 +499,3 @@ contacts = Table(
     Column("ChangedAt", UtcDateTime()),
     UniqueConstraint("Id", name="UQ_Rowpost_Contacts"),
 )
-
-__all__ = [
-    "SEED_ACCOUNT_COLUMNS",
-    "SEED_EMAIL_COLUMNS",
-    "accounts",
-    "attachments",
-    "attempts",
-    "contacts",
-    "emails",
-    "idempotency",
-    "keys",
-    "login_failures",
-    "loose_files",
-    "metadata",
-    "quotas",
-    "ready",
-    "recipients",
-    "request_counts",
-    "reservations",
-    "service",
-    "slots",
-    "statistics",
-    "suppressions",
-    "usage",
-]

@@ -10,27 +10,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, TypeDecorator
-from sqlalchemy.dialects import mssql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import TypeEngine, UserDefinedType
+from sqlalchemy.types import TypeEngine
 
-_SQLITE_CLOCK = "strftime('%Y-%m-%d %H:%M:%f', 'now'"
-
-
-class _SqliteTime(UserDefinedType[Any]):
-    """Text as `YYYY-MM-DD HH:MM:SS.mmm`, which sorts as time does."""
-
-    cache_ok = True
-
-    def get_col_spec(self, **_: Any) -> str:
-        return "DATETIME"
+from shared.database.dialects.registry import expressions_of
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An instant in UTC, to the millisecond: `DATETIME2(3)`, or sortable text on SQLite.
+    """An instant in UTC, to the millisecond.
 
     Aware datetimes in, aware datetimes out. Text in SQLite that is no time reads as None: an
     application may have put anything there, and one bad value must not hide the other rows.
@@ -40,24 +30,17 @@ class UtcDateTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def __init__(self, *, legacy: bool = False) -> None:
-        """`legacy`: the `DATETIME` of the original tables, in steps of 3.33 ms."""
+        """`legacy`: as the original tables have it."""
         super().__init__()
         self.legacy = legacy
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "mssql":
-            return dialect.type_descriptor(
-                mssql.DATETIME() if self.legacy else mssql.DATETIME2(precision=3)  # type: ignore[no-untyped-call]
-            )
-        return dialect.type_descriptor(_SqliteTime())
+        return dialect.type_descriptor(expressions_of(dialect.name).time_type(legacy=self.legacy))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         if value is None:
             return None
-        utc = value.astimezone(UTC).replace(tzinfo=None)
-        if dialect.name == "mssql":
-            return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
-        return utc.isoformat(sep=" ", timespec="milliseconds")
+        return expressions_of(dialect.name).stored_time(value.astimezone(UTC).replace(tzinfo=None))
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if isinstance(value, str):
@@ -81,26 +64,17 @@ class utc_now(FunctionElement[datetime]):
         super().__init__(*(() if seconds is None else (seconds,)))
 
 
-@compiles(utc_now, "sqlite")
-def _sqlite_now(element: utc_now, compiler: SQLCompiler, **options: Any) -> str:
-    shift = compiler.process(element.clauses, **options)
-    return f"{_SQLITE_CLOCK}, ({shift}) || ' seconds')" if shift else f"{_SQLITE_CLOCK})"
-
-
-@compiles(utc_now, "mssql")
-def _mssql_now(element: utc_now, compiler: SQLCompiler, **options: Any) -> str:
-    shift = compiler.process(element.clauses, **options)
-    if not shift:
-        return "SYSUTCDATETIME()"
-    # The server infers the type of a parameter from its place: none is to be inferred here.
-    return f"DATEADD(millisecond, CAST(1000 * CAST({shift} AS FLOAT) AS INT), SYSUTCDATETIME())"
+@compiles(utc_now)
+def _utc_now(element: utc_now, compiler: SQLCompiler, **options: Any) -> str:
+    expressions = expressions_of(compiler.dialect.name)
+    seconds = compiler.process(element.clauses, **options)
+    return expressions.in_seconds(seconds) if seconds else expressions.now()
 
 
 class in_days(FunctionElement[datetime]):
     """The database's clock in so many days, in UTC; below nought, so many days ago.
 
-    For spans too long for utc_now: SQL Server counts them in minutes, as milliseconds beyond 24
-    days are no INT.
+    For spans too long for utc_now.
     """
 
     type = UtcDateTime()
@@ -111,15 +85,10 @@ class in_days(FunctionElement[datetime]):
         super().__init__(days)
 
 
-@compiles(in_days, "sqlite")
-def _sqlite_in_days(element: in_days, compiler: SQLCompiler, **options: Any) -> str:
-    return f"{_SQLITE_CLOCK}, ({compiler.process(element.clauses, **options)}) || ' days')"
-
-
-@compiles(in_days, "mssql")
-def _mssql_in_days(element: in_days, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(in_days)
+def _in_days(element: in_days, compiler: SQLCompiler, **options: Any) -> str:
     days = compiler.process(element.clauses, **options)
-    return f"DATEADD(minute, CAST(1440 * CAST({days} AS FLOAT) AS INT), SYSUTCDATETIME())"
+    return expressions_of(compiler.dialect.name).in_days(days)
 
 
 class as_stored(FunctionElement[datetime]):
@@ -137,14 +106,10 @@ class as_stored(FunctionElement[datetime]):
         super().__init__(column)
 
 
-@compiles(as_stored, "sqlite")
-def _sqlite_as_stored(element: as_stored, compiler: SQLCompiler, **options: Any) -> str:
-    return f"strftime('%Y-%m-%d %H:%M:%f', {compiler.process(element.clauses, **options)})"
-
-
-@compiles(as_stored, "mssql")
-def _mssql_as_stored(element: as_stored, compiler: SQLCompiler, **options: Any) -> str:
-    return compiler.process(element.clauses, **options)
+@compiles(as_stored)
+def _as_stored(element: as_stored, compiler: SQLCompiler, **options: Any) -> str:
+    column = compiler.process(element.clauses, **options)
+    return expressions_of(compiler.dialect.name).as_stored_time(column)
 
 
 class this_hour(FunctionElement[datetime]):
@@ -155,11 +120,23 @@ class this_hour(FunctionElement[datetime]):
     name = "this_hour"
 
 
-@compiles(this_hour, "sqlite")
-def _sqlite_this_hour(element: this_hour, compiler: SQLCompiler, **options: Any) -> str:
-    return "strftime('%Y-%m-%d %H:00:00.000', 'now')"
+@compiles(this_hour)
+def _this_hour(element: this_hour, compiler: SQLCompiler, **options: Any) -> str:
+    return expressions_of(compiler.dialect.name).this_hour()
 
 
-@compiles(this_hour, "mssql")
-def _mssql_this_hour(element: this_hour, compiler: SQLCompiler, **options: Any) -> str:
-    return "CAST(DATEADD(hour, DATEDIFF(hour, 0, SYSUTCDATETIME()), 0) AS DATETIME2(3))"
+class local_time(FunctionElement[datetime]):
+    """A time in UTC as the clock shows it where the database is."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+    name = "local_time"
+
+    def __init__(self, utc: ColumnElement[Any]) -> None:
+        super().__init__(utc)
+
+
+@compiles(local_time)
+def _local_time(element: local_time, compiler: SQLCompiler, **options: Any) -> str:
+    utc = compiler.process(element.clauses, **options)
+    return expressions_of(compiler.dialect.name).local_time(utc)

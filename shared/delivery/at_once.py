@@ -6,15 +6,18 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from shared.app import Application
 from shared.background import NoAnswerYet, Work
 from shared.database.tables import emails
 from shared.delivery.drain import Order, drain
+from shared.outbox.entries import current_entry
 from shared.outbox.states import Flag
+from shared.outbox.their_rows import says_new
 
 _LOOK_SECONDS = 0.05
+_SAYS_NEW = select(emails.c.dd_srno).where(emails.c.dd_srno == bindparam("email_id"), says_new)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,8 @@ def _looked_up(application: Application, email_id: int) -> Fate:
 
 def fate_of(connection: Connection, email_id: int) -> Fate:
     """Where this email stands now."""
-    query = select(emails.c.dd_SendFlag, emails.c.dd_BounceReason)
-    row = connection.execute(query.where(emails.c.dd_srno == email_id)).one_or_none()
-    if row is None:
-        return Fate(None, "its row is gone")
-    return Fate(Flag(row.dd_SendFlag), row.dd_BounceReason)
+    entry = current_entry(connection, email_id)
+    if entry is None:
+        is_new = connection.scalar(_SAYS_NEW, {"email_id": email_id}) is not None
+        return Fate(Flag.WAITING, None) if is_new else Fate(None, "its row is gone")
+    return Fate(Flag(entry.State), entry.Reason)

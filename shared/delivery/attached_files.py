@@ -15,7 +15,7 @@ from shared.attachments.store import AttachmentGone, AttachmentStore, Attachment
 from shared.mime.bad_email import BadEmail
 from shared.mime.message import Attachment
 from shared.outbox.attachments import StoredAttachment
-from shared.outbox.claim import ClaimedEmail
+from shared.outbox.fetch import ClaimedEmail
 from shared.smtp.pump import Pump, Signal
 
 AWAY_SECONDS = 15.0

@@ -33,9 +33,10 @@ from shared.delivery.recorder import Recorder
 from shared.delivery.retry import RetryPolicy
 from shared.mime.bad_email import BadEmail
 from shared.mime.message import Attachment
-from shared.outbox.claim import ClaimedEmail, read_body, read_document
+from shared.outbox.begin import Mark
+from shared.outbox.fetch import ClaimedEmail, NoLongerOurs, read_body, read_document
 from shared.outbox.finish import Outcome, Result
-from shared.outbox.mark import Mark
+from shared.outbox.lease import Lease
 from shared.smtp.connection import (
     AccountFault,
     ConnectionLost,
@@ -68,6 +69,7 @@ class Parts:
     """What every connection of a drain works with."""
 
     database: Database
+    lease: Lease
     pump: Pump
     recorder: Recorder
     files: AttachedFiles
@@ -230,7 +232,11 @@ class Connection:
         """Whether the dot may be written. Meanwhile the next email is composed."""
         trip.step("mark")
         ticket = self._parts.recorder.mark(
-            Mark(trip.prepared.email.id, recipients_in_transit(trip.attempt, opened))
+            Mark(
+                trip.prepared.email.number,
+                trip.prepared.email.fingerprint,
+                recipients_in_transit(trip.attempt, opened),
+            )
         )
         self._following = self._following or self._compose_ahead()
         return await ticket.wait()
@@ -325,6 +331,8 @@ class Connection:
         started = time.monotonic()
         try:
             prepared = self._prepare(email, files)
+        except NoLongerOurs:
+            self._return(email)
         except BadEmail as error:
             self._fail(email, str(error))
         except Exception as error:
@@ -341,9 +349,10 @@ class Connection:
         body, document = email.body, None
         if body is None or email.document_size:
             with self._parts.database.read() as connection:
-                body = read_body(connection, email.id) if body is None else body
+                if body is None:
+                    body = read_body(connection, email.number, self._parts.lease)
                 if email.document_size:
-                    document = read_document(connection, email.id)
+                    document = read_document(connection, email.number, self._parts.lease)
         return prepare(email, body, document, self._line.account, files)
 
     # Reporting.
@@ -363,7 +372,7 @@ class Connection:
 
     def _fail(self, email: ClaimedEmail, reason: str) -> Result:
         code = self._line.account.code
-        result = Result(email.id, Outcome.FAILED, code, reason=reason)
+        result = Result(email.number, Outcome.FAILED, code, reason=reason, email_id=email.id)
         self._parts.recorder.finish(result)
         self._line.done()
         return result
@@ -371,12 +380,13 @@ class Connection:
     def _postpone(self, email: ClaimedEmail, reason: str) -> None:
         """Something that it needs is away for a moment: others go on."""
         wait = AWAY_SECONDS * (1 + random.random() / 5)
-        result = Result(email.id, Outcome.POSTPONED, self._line.account.code, reason, wait=wait)
+        code = self._line.account.code
+        result = Result(email.number, Outcome.POSTPONED, code, reason, wait=wait, email_id=email.id)
         self._parts.recorder.finish(result)
         self._line.done()
 
     def _return(self, email: ClaimedEmail) -> None:
-        self._parts.recorder.give_back(email.id)
+        self._parts.recorder.give_back(email.number)
         self._line.done()
 
     def _lost_before_the_dot(self, trip: _Trip, reason: str) -> None:
@@ -475,9 +485,10 @@ def _refused_unasked(trip: _Trip, session: SmtpSession) -> Result | None:
 
 def _ruled_out(trip: _Trip, enhanced_code: str, reason: str) -> Result:
     return Result(
-        trip.prepared.email.id,
+        trip.prepared.email.number,
         Outcome.FAILED,
         trip.attempt.account,
         reason=reason,
         enhanced_code=enhanced_code,
+        email_id=trip.prepared.email.id,
     )

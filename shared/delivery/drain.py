@@ -2,7 +2,8 @@
 
 An email's way, in the order of the files that hold its steps:
 
-    row → claim     outbox/claim.py         N becomes P, under this drain's lease
+    row → admit     outbox/admit.py         the row gets an entry of the ledger, and says P
+        → claim     outbox/claim.py         N becomes P, under this drain's lease
         → compose   delivery/prepare.py     the row becomes a message and an envelope
         → send      delivery/connection.py  envelope, body, mark (P becomes T), final dot, reply
         → record    delivery/recorder.py    T becomes Y, N (again, later), F or U
@@ -18,6 +19,7 @@ import gc
 import logging
 import math
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -30,7 +32,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import Connection as SqlConnection
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.accounts.directory import Account, load_accounts
+from shared.accounts.directory import Account, answered_codes, load_accounts
 from shared.accounts.failover import stand_ins
 from shared.accounts.numbers import number_new_accounts
 from shared.accounts.pauses import Pause, end_pause, pause, pauses, return_probe, take_probe
@@ -44,17 +46,20 @@ from shared.delivery.quotas import Quotas
 from shared.delivery.ration import QuotaTaken, Take
 from shared.delivery.recorder import Recorder
 from shared.delivery.retry import RetryPolicy, pause_seconds
+from shared.delivery.row_writer import RowWriter
 from shared.delivery.screen import screened
 from shared.delivery.slot_keeper import SlotKeeper
-from shared.outbox.admit import admit, expire
-from shared.outbox.claim import (
+from shared.outbox import one_trip, transitions
+from shared.outbox.admit import Answered, admit, admit_one, answered_by
+from shared.outbox.claim import Wanted, claim, claim_one, claim_suspects
+from shared.outbox.confidential import forget_ended
+from shared.outbox.fetch import (
+    Claimed,
     ClaimedEmail,
+    Fetched,
     UnreadableEmail,
-    Wanted,
-    claim,
-    claim_one,
-    claim_suspects,
-    fetch,
+    collect,
+    settle,
 )
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.give_back import release
@@ -76,7 +81,6 @@ _SECONDS_TO_STOP = 5.0
 _SECONDS_FOR_A_COMMAND = 120.0
 _SECONDS_TO_RECORD = 120.0
 _SECONDS_TO_RECORD_AT_STOP = 2.0
-_MOST_ADMITTED = 1_000
 _WORTH_WAITING_SECONDS = 5.0
 _LONG_AGO = -math.inf
 
@@ -154,12 +158,17 @@ class _Drain:
         self._database = application.database()
         self._lease = Lease.new(settings.lease_seconds)
         self._pump = Pump()
+        self._turn = threading.Lock()
+        """Of whoever writes to the emails of this lease: its renewal, or the recorder."""
         self._quotas = Quotas(self._lease)
         self._slots = SlotKeeper(self._lease, self._write)
         self._witness = _witness_of(application)
-        self._recorder = Recorder(self._database, self._lease, self._quotas, written, self._witness)
+        self._recorder = Recorder(
+            self._database, self._lease, self._quotas, written, self._turn, self._witness
+        )
         self._parts = Parts(
             self._database,
+            self._lease,
             self._pump,
             self._recorder,
             AttachedFiles(application.attachments.store, self._pump, settings.most_attached_mb),
@@ -173,6 +182,12 @@ class _Drain:
         self._deadline = time.monotonic() + order.seconds
         self._service_stopped = False
         self._looked = _LONG_AGO
+        self._answered: Answered = {}
+        self._seen: set[int] = set()
+        """Numbers of emails that were claimed in one round trip."""
+        self._admitted_at = _LONG_AGO
+        self._admit_after: int | None = None
+        """The id up to which new rows were admitted; None: all of them were."""
 
     def run(self) -> Drained:
         witness = self._witness
@@ -181,13 +196,12 @@ class _Drain:
 
     def _run(self) -> Drained:
         nothing_left = False
-        keeper = LeaseKeeper(self._database, self._lease, self._slots.renew)
-        with keeper, self._recording(), closing(self._pump):
+        keeper = LeaseKeeper(self._database, self._lease, self._turn, self._slots.renew)
+        with keeper, RowWriter(self._database), self._recording(), closing(self._pump):
             try:
                 if self._order.only is not None:
                     self._send_only(self._order.only)
                 else:
-                    self._admit()
                     self._send_suspects()
                     nothing_left = self._send_what_is_due()
             finally:
@@ -197,11 +211,15 @@ class _Drain:
     # Claiming.
 
     def _admit(self) -> None:
-        """Complete rows as applications insert them, and give up those whose time is over."""
-        for settle in (admit, expire):
-            for _ in range(_MOST_ADMITTED):
-                if self._over or not self._write(settle):
-                    break
+        """One batch of new rows; so claims go on between them. Looked for once a second."""
+        if self._admit_after is None:
+            if time.monotonic() - self._admitted_at < _LOOK_AGAIN_SECONDS:
+                return
+            self._write(transitions.call_up)
+            self._write(_expire)
+        batch = self._try(lambda: admit(self._database, self._answered, self._admit_after or 0))
+        self._admit_after = None if batch is None else batch.after
+        self._admitted_at = time.monotonic()
 
     def _send_suspects(self) -> None:
         """First, and with nothing beside them, the emails that a sender died of."""
@@ -211,7 +229,9 @@ class _Drain:
 
     def _send_only(self, email_id: int) -> None:
         """Send one email over the account that answers for its code."""
-        for line in self._look():
+        lines = self._look()
+        self._write(partial(admit_one, answered=self._answered, email_id=email_id))
+        for line in lines:
             if self._claim(line, partial(claim_one, email_id=email_id)):
                 self._serve_to_the_end(line)
                 break
@@ -226,8 +246,8 @@ class _Drain:
         lines = self._look()
         while not self._over:
             if time.monotonic() - self._looked > _LOOK_AGAIN_SECONDS:
-                self._admit()
                 lines = self._look()
+            self._admit()
             claimed = sum([self._fill(line) for line in lines])
             if not claimed and self._nothing_is_left(lines):
                 return True
@@ -237,6 +257,8 @@ class _Drain:
     def _nothing_is_left(self, lines: list[Line]) -> bool:
         """Whether all is sent that may be. A quota that opens in a moment is waited for."""
         something_is_under_way = self._looked < 0 or self._recorder.due_in() is not None
+        if self._admit_after is not None:
+            return False
         if something_is_under_way or not all(line.idle for line in lines):
             return False
         return not any(line.opens_within(_WORTH_WAITING_SECONDS) for line in lines)
@@ -268,22 +290,61 @@ class _Drain:
         )
 
         def take_and_fetch(connection: SqlConnection) -> Sequence[ClaimedEmail | UnreadableEmail]:
-            return screened(connection, fetch(connection, take(connection, wanted, self._lease)))
+            numbers = take(connection, wanted, self._lease)
+            return screened(connection, collect(connection, numbers, self._lease))
 
         if not lanes:
             return 0
         if line.account.limits:
             emails = self._claim_ration(line, take, wanted)
         else:
-            emails = self._write(take_and_fetch) or []
+            emails = self._claimed(take, wanted, take_and_fetch)
         if self._witness is not None:
-            self._witness.claimed([one.id for one in emails])
+            self._witness.claimed([one.number for one in emails])
         line.put([one for one in emails if isinstance(one, ClaimedEmail)])
         for one in emails:
             if isinstance(one, UnreadableEmail):
-                result = Result(one.id, Outcome.FAILED, line.account.code, reason=one.reason)
+                result = Result(
+                    one.number,
+                    Outcome.FAILED,
+                    line.account.code,
+                    reason=one.reason,
+                    email_id=one.id,
+                )
                 self._recorder.finish(result)
         return len(emails)
+
+    def _claimed(
+        self,
+        take: Take,
+        wanted: Wanted,
+        take_and_fetch: Callable[[SqlConnection], Sequence[Fetched]],
+    ) -> Sequence[Fetched]:
+        """In one round trip where those cost something."""
+        if self._database.has_one_writer or take is not claim:
+            return self._write(take_and_fetch) or []
+        try:
+            once = self._try(lambda: one_trip.claim_and_fetch(self._database, wanted, self._lease))
+        except UnicodeError:
+            return self._write(self._fetch_the_rest) or []
+        if once is None:
+            return []
+        emails = once.claimed.emails
+        if once.claimed.taken_back or once.claimed.new_again or once.anybody_suppressed:
+            claimed = once.claimed
+            emails = list(self._write(lambda connection: self._settle(connection, claimed)) or [])
+        self._seen.update(email.number for email in emails)
+        return emails
+
+    def _settle(self, connection: SqlConnection, claimed: Claimed) -> Sequence[Fetched]:
+        settle(connection, claimed, self._lease)
+        return screened(connection, claimed.emails)
+
+    def _fetch_the_rest(self, connection: SqlConnection) -> Sequence[Fetched]:
+        """What was claimed with a row that holds no text: each email by itself."""
+        numbers = one_trip.unfetched(connection, self._lease, sorted(self._seen))
+        self._seen.update(numbers)
+        return screened(connection, collect(connection, numbers, self._lease))
 
     def _claim_ration(
         self, line: Line, take: Take, wanted: Wanted
@@ -325,6 +386,7 @@ class _Drain:
                     connection, self._application.secrets, self._application.settings
                 )
                 resting = pauses(connection)
+                self._answered = answered_by(answered_codes(connection))
         except (SQLAlchemyError, DatabaseUnreachable):
             log.warning("the accounts could not be read; going on with those that are known")
             return [line for line in self._lines.values() if not line.closed]
@@ -415,7 +477,7 @@ class _Drain:
 
     def _close(self, line: Line) -> None:
         for email in line.close():
-            self._recorder.give_back(email.id)
+            self._recorder.give_back(email.number)
 
     # Ending.
 
@@ -462,16 +524,26 @@ class _Drain:
         self._slots.return_all(connection)
         return_probe(connection, self._lease.token)
 
+    def _try(self, work: Callable[[], T]) -> T | None:
+        """What it answers; None when it came to nothing."""
+        try:
+            return work()
+        except (SQLAlchemyError, DatabaseUnreachable, CommitUncertain) as error:
+            log.warning("a step of the drain came to nothing: %s", type(error).__name__)
+            return None
+
     def _write(self, work: Callable[[SqlConnection], T]) -> T | None:
         """A write transaction of the claimer's; None when it came to nothing.
 
         Emails of a claim whose commit is uncertain are given back at the end with the lease.
         """
-        try:
-            return self._database.run(work, seconds=min(30.0, self._lease.seconds))
-        except (SQLAlchemyError, DatabaseUnreachable, CommitUncertain) as error:
-            log.warning("a step of the drain could not be written: %s", type(error).__name__)
-            return None
+        seconds = min(30.0, self._lease.seconds)
+        return self._try(lambda: self._database.run(work, seconds=seconds))
+
+
+def _expire(connection: SqlConnection) -> None:
+    """Give up emails that are of no use any more; what they say is gone with that."""
+    forget_ended(connection, transitions.expire(connection))
 
 
 def _witness_of(application: Application) -> Witness | None:

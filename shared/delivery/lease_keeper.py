@@ -26,11 +26,20 @@ class LeaseKeeper:
     """
 
     def __init__(
-        self, database: Database, lease: Lease, also: Callable[[Connection], None] | None = None
+        self,
+        database: Database,
+        lease: Lease,
+        turn: threading.Lock,
+        also: Callable[[Connection], None] | None = None,
     ) -> None:
-        """`also` renews what else goes with the lease, in the same transaction."""
+        """`also` renews what else goes with the lease, in the same transaction.
+
+        `turn`: nobody else writes to the emails of the lease while we hold it. Two that lock many
+        of the same rows in different orders would end each other (1205).
+        """
         self._database = database
         self._lease = lease
+        self._turn = turn
         self._also = also
         self._ended = threading.Event()
         self._thread = threading.Thread(target=in_this_context(self._loop), name="lease")
@@ -52,7 +61,8 @@ class LeaseKeeper:
         third = self._lease.seconds / 3
         while not self._ended.wait(third):
             try:
-                self._database.run(self._renew, seconds=third)
+                with self._turn:
+                    self._database.run(self._renew, seconds=third)
             except (SQLAlchemyError, DatabaseUnreachable, CommitUncertain) as error:
                 log.warning("the lease could not be renewed: %s", type(error).__name__)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from shared.accounts.directory import Account
-from shared.outbox.claim import ClaimedEmail
+from shared.outbox.fetch import ClaimedEmail
 from shared.smtp.pump import Signal
 
 FEWEST_AT_ONCE = 32

@@ -86,7 +86,8 @@ def after_loss(attempt: Attempt, reason: str) -> Result:
 def unknown(attempt: Attempt, reason: str) -> Result:
     """The connection was lost after the final dot: nobody knows."""
     text = f"{reason} after the message was complete: it may have arrived or not"
-    return Result(attempt.prepared.email.id, Outcome.UNKNOWN, attempt.account, reason=text)
+    email = attempt.prepared.email
+    return Result(email.number, Outcome.UNKNOWN, attempt.account, reason=text, email_id=email.id)
 
 
 _Judged = list[tuple[Reply, Verdict | None]]
@@ -269,7 +270,7 @@ def _result(
     reason: str | None,
 ) -> Result:
     return Result(
-        attempt.prepared.email.id,
+        attempt.prepared.email.number,
         outcome,
         attempt.account,
         reason=reason,
@@ -277,4 +278,5 @@ def _result(
         enhanced_code=reply.enhanced,
         reply=reply.text or None,
         recipients=known,
+        email_id=attempt.prepared.email.id,
     )

@@ -13,7 +13,7 @@ from shared.mime.bad_email import BadEmail
 from shared.mime.compose import compose
 from shared.mime.looks_like_html import looks_like_html
 from shared.mime.message import Attachment, Draft
-from shared.outbox.claim import ClaimedEmail
+from shared.outbox.fetch import ClaimedEmail
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from shared.smtp.connection import Envelope
 

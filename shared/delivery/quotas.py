@@ -13,9 +13,9 @@ from sqlalchemy import Connection
 from shared.delivery.ration import Ration, Take, claim_ration
 from shared.limits import reservations
 from shared.limits.sending_limits import Limits
+from shared.outbox.begin import Mark
 from shared.outbox.claim import Wanted
 from shared.outbox.lease import Lease
-from shared.outbox.mark import Mark
 
 
 class Quotas:
@@ -39,21 +39,23 @@ class Quotas:
 
     def note(self, ids: Iterable[int], limits: Limits) -> None:
         """These emails were claimed and have their units reserved."""
-        for email_id in ids:
-            self._reserved[email_id] = limits
+        for number in ids:
+            self._reserved[number] = limits
             self._by_account[limits.account_id] += 1
 
     def allowed(self, connection: Connection, marks: Sequence[Mark]) -> list[Mark]:
         """Those of the emails that may be marked now, as far as limits are concerned."""
         limited = {
-            one.email_id: self._reserved[one.email_id]
-            for one in marks
-            if one.email_id in self._reserved
+            one.number: self._reserved[one.number] for one in marks if one.number in self._reserved
         }
         if not limited:
             return list(marks)
         refused = limited.keys() - reservations.confirm(connection, limited, self._lease)
-        return [one for one in marks if one.email_id not in refused]
+        return [one for one in marks if one.number not in refused]
+
+    def are_untouched(self, numbers: Sequence[int]) -> bool:
+        """Whether none of these has anything reserved."""
+        return not self._limited(numbers)
 
     def spend(self, connection: Connection, marked: Iterable[int]) -> None:
         """These were marked: what they have reserved is used."""
@@ -73,8 +75,8 @@ class Quotas:
     def forget(self, *several: Iterable[int]) -> None:
         """What was done with these has been committed."""
         for ids in several if self._reserved else ():
-            for email_id in self._limited(ids):
-                self._by_account[self._reserved.pop(email_id).account_id] -= 1
+            for number in self._limited(ids):
+                self._by_account[self._reserved.pop(number).account_id] -= 1
 
     def _limited(self, ids: Iterable[int]) -> list[int]:
         return [one for one in ids if one in self._reserved] if self._reserved else []

@@ -18,7 +18,8 @@ from shared.limits import reservations
 from shared.limits.reservations import Reservation
 from shared.limits.sending_limits import Limits, Units, minute_of
 from shared.mime.bad_email import BadEmail
-from shared.outbox.claim import ClaimedEmail, UnreadableEmail, Wanted, fetch
+from shared.outbox.claim import Wanted
+from shared.outbox.fetch import ClaimedEmail, UnreadableEmail, collect
 from shared.outbox.give_back import give_back
 from shared.outbox.lease import Lease
 from shared.outbox.recipients import RecipientState
@@ -59,12 +60,13 @@ def claim_ration(
     if (opens_at := limits.opens_at(used, minute)) is not None:
         return Ration(opens_in=_seconds(opens_at, time))
     for most in (min(wanted.most, limits.emails_left(used)), _LOOK_FURTHER):
-        claimed = fetch(connection, take(connection, replace(wanted, most=most), lease))
+        numbers = take(connection, replace(wanted, most=most), lease)
+        claimed = collect(connection, numbers, lease)
         emails = screened(connection, claimed)
         fitting = _fitting(emails, used, limits, wanted.most)
         _keep(connection, fitting, emails, lease, limits, minute)
         if fitting.emails:
-            reserved = tuple([email_id for email_id, _ in fitting.units])
+            reserved = tuple([number for number, _ in fitting.units])
             return Ration(tuple(fitting.emails), reserved)
         if not emails:
             return Ration()
@@ -88,11 +90,11 @@ def _fitting(
             continue
         units = limits.units(_recipients(email))
         if hopeless := limits.too_small_for(units):
-            fitting.emails.append(UnreadableEmail(email.id, hopeless))
+            fitting.emails.append(UnreadableEmail(email.number, email.id, hopeless))
         elif len(fitting.units) < most and limits.allow(units, used):
             used = used.plus(units)
             fitting.emails.append(email)
-            fitting.units.append((email.id, units))
+            fitting.units.append((email.number, units))
     return fitting
 
 
@@ -105,8 +107,8 @@ def _keep(
     minute: int,
 ) -> None:
     """Reserve what goes, give back what does not."""
-    going = {email.id for email in fitting.emails}
-    give_back(connection, [email.id for email in claimed if email.id not in going], lease)
+    going = {email.number for email in fitting.emails}
+    give_back(connection, [email.number for email in claimed if email.number not in going], lease)
     if not fitting.units:
         return
     total = Units()
@@ -115,7 +117,7 @@ def _keep(
     if not reservations.reserve(connection, limits, minute, total):
         raise QuotaTaken("the account's quota was used up by another sender")
     reserved = [
-        Reservation(email_id, limits.account_id, minute, units) for email_id, units in fitting.units
+        Reservation(number, limits.account_id, minute, units) for number, units in fitting.units
     ]
     reservations.note(connection, reserved, lease)
 

@@ -7,8 +7,10 @@ marks and results as there are share it.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,10 +19,11 @@ from sqlalchemy import Connection
 from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable, is_transient
 from shared.delivery.quotas import Quotas
-from shared.outbox.finish import Outcome, Result, finish
+from shared.outbox import one_trip
+from shared.outbox.begin import Mark, mark
+from shared.outbox.finish import Outcome, Result, finish, is_plain
 from shared.outbox.give_back import give_back
 from shared.outbox.lease import Lease
-from shared.outbox.mark import Mark, mark
 from shared.smtp.pump import Signal
 
 if TYPE_CHECKING:
@@ -85,7 +88,7 @@ class _Batch:
     @property
     def ended(self) -> list[int]:
         """The emails that are ours no longer."""
-        return [*(one.email_id for one in self.results), *self.returned]
+        return [*(one.number for one in self.results), *self.returned]
 
     def parts(self) -> list[_Batch]:
         """The same work, one email a batch."""
@@ -109,8 +112,11 @@ class Recorder:
         lease: Lease,
         quotas: Quotas,
         written: Counter[Outcome],
+        turn: threading.Lock,
         witness: Witness | None = None,
     ) -> None:
+        """`turn`: nobody else writes to the emails of the lease while we hold it."""
+        self._database = database
         self._writer = database.writer()
         self._lease = lease
         self._quotas = quotas
@@ -119,6 +125,7 @@ class Recorder:
         self._not_before = 0.0
         self._give_up_at = float("inf")
         self.written = written
+        self._turn = turn
         self._witness = witness
 
     def mark(self, mark: Mark) -> Ticket:
@@ -135,10 +142,10 @@ class Recorder:
         if result.outcome is not Outcome.SENT:
             _log(result)
 
-    def give_back(self, email_id: int) -> None:
+    def give_back(self, number: int) -> None:
         """Have an email whose final dot was not written wait again."""
         self._note_begin()
-        self._pending.returned.append(email_id)
+        self._pending.returned.append(number)
 
     def due_in(self) -> float | None:
         """In how many seconds a commit is due if nobody has anything to do; None: nothing waits.
@@ -178,18 +185,36 @@ class Recorder:
 
     def _write(self, batch: _Batch) -> None:
         try:
-            with self._writer.write() as connection:
-                marked, finished = self._apply(connection, batch)
+            with self._turn:
+                marked, finished = self._committed(batch)
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody is to wait for ever
             self._after_failure(batch, error)
             return
         self._quotas.forget(marked, batch.ended)
         for ticket in batch.tickets:
-            ticket.answer(ticket.mark.email_id in marked)
-        ended = [one for one in batch.results if one.email_id in finished]
+            ticket.answer(ticket.mark.number in marked)
+        ended = [one for one in batch.results if one.number in finished]
         self.written.update([one.outcome for one in ended])
         if self._witness is not None:
             self._witness.recorded(ended, batch.returned)
+
+    def _committed(self, batch: _Batch) -> tuple[set[int], set[int]]:
+        """In one round trip where those cost something, and nothing in the batch asks for more."""
+        marks = [ticket.mark for ticket in batch.tickets]
+        if not self._database.has_one_writer and self._is_plain(batch, marks):
+            return one_trip.commit(self._database, batch.results, marks, self._lease)
+        with self._writer.write() as connection:
+            return self._apply(connection, batch)
+
+    def _is_plain(self, batch: _Batch, marks: Sequence[Mark]) -> bool:
+        return (
+            not batch.returned
+            and all(is_plain(result) for result in batch.results)
+            and not any(mark.recipients for mark in marks)
+            and self._quotas.are_untouched(
+                [*(result.number for result in batch.results), *(mark.number for mark in marks)]
+            )
+        )
 
     def _apply(self, connection: Connection, batch: _Batch) -> tuple[set[int], set[int]]:
         finished = finish(connection, batch.results, self._lease) if batch.results else set()
@@ -226,7 +251,7 @@ class Recorder:
         for ticket in late:
             ticket.answer(False)
         if over:
-            ids = [one.email_id for one in batch.results] + batch.returned
+            ids = [one.number for one in batch.results] + batch.returned
             log.error("the outcome of %d emails could not be recorded: %s", len(ids), ids[:50])
             return
         self._note_begin()

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from shared.delivery.prepare import recipients_of
 from shared.mime.addresses import envelope_address
 from shared.mime.bad_email import BadEmail
-from shared.outbox.claim import ClaimedEmail, UnreadableEmail
+from shared.outbox.fetch import ClaimedEmail, UnreadableEmail
 from shared.outbox.recipients import KnownRecipient, RecipientState
 from shared.outbox.suppressions import Suppression, any_suppressed, suppressed_among
 
@@ -20,11 +20,11 @@ def screened(
     """The same emails; those with a spared address know their recipients one by one."""
     if not emails or not any_suppressed(connection):
         return list(emails)
-    recipients = {one.id: _recipients(one) for one in emails}
+    recipients = {one.number: _recipients(one) for one in emails}
     addresses = {who.address for several in recipients.values() for who in several}
     spared = suppressed_among(connection, sorted(addresses))
     return [
-        _without(one, recipients[one.id], spared) if isinstance(one, ClaimedEmail) else one
+        _without(one, recipients[one.number], spared) if isinstance(one, ClaimedEmail) else one
         for one in emails
     ]
 

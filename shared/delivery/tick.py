@@ -8,19 +8,23 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from shared.app import Application
 from shared.background import NoAnswerYet, Work
+from shared.database.database import Database
+from shared.database.errors import DatabaseUnreachable
 from shared.delivery.drain import Drained, Order, drain
 from shared.delivery.tokens import DrainToken, TokenNotPut, tokens_worth_while
 from shared.errors import RowpostError
 from shared.maintenance.cleanup import upkeep
 from shared.maintenance.rescue import Rescued, rescue
 from shared.monitoring import logs
+from shared.outbox.cancel_retry_resolve import Decision, resolve, unknown_ids
 from shared.outbox.counts import due
 from shared.outbox.finish import Outcome
-from shared.outbox.resolve import Decision, resolve, unknown_ids
 from shared.outbox.states import BOTH_LANES, Lane
+from shared.outbox.write_back import write_all_back
 from shared.scheduling import relocation, service_state
 from shared.scheduling.schedule import closes_at, is_due
 
@@ -28,6 +32,7 @@ log = logging.getLogger("rowpost.delivery")
 
 DRAIN_SECONDS = 45.0
 _MOST_SENDERS = 4
+_SECONDS_TO_WRITE = 10.0
 _MOST_RESENT = 500
 
 
@@ -65,6 +70,7 @@ def tick(application: Application) -> TickResult:
     database = relocation.settled(application)
     database.run(service_state.record_tick)
     rescued = _rescue(application)
+    _write_back(database)
     _measure(application)
     with database.read() as connection:
         state = service_state.status(connection)
@@ -109,6 +115,14 @@ def drain_token(application: Application, body: str) -> RunResult:
     token = DrainToken.parse(body)
     order = Order(token.lanes, DRAIN_SECONDS, token.until)
     return _result(application, _drain(application, order))
+
+
+def _write_back(database: Database) -> None:
+    """Rows that a drain could not tell, or that ended without one."""
+    try:
+        write_all_back(database, _SECONDS_TO_WRITE)
+    except (SQLAlchemyError, DatabaseUnreachable) as error:
+        log.warning("rows could not be told what became of their emails: %s", type(error).__name__)
 
 
 def _measure(application: Application) -> None:

@@ -5,9 +5,10 @@ A slot is a row under a lease, as an email is: a sender that dies loses it when 
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, func, insert, null, or_, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, bindparam, func, null, or_, select, update
 
+from shared.database.changes import changed
+from shared.database.insert_if_absent import insert_if_absent
 from shared.database.tables import slots
 from shared.database.times import utc_now
 from shared.outbox.conditions import TOKEN, lease_end
@@ -59,7 +60,7 @@ def take_slot(connection: Connection, account_id: int, most: int, lease: Lease) 
         "lease_seconds": lease.seconds,
     }
     for _ in range(_TRIES):
-        if connection.execute(TAKE, values).rowcount == 1:
+        if changed(connection, TAKE, values) == 1:
             return True
         if (connection.scalar(_OPEN, values) or 0) >= most:
             return False
@@ -85,8 +86,4 @@ def return_all_slots(connection: Connection, lease: Lease) -> None:
 def _open(connection: Connection, account_id: int) -> None:
     """Make the row of one more slot."""
     number = connection.scalar(_FIRST_UNOPENED, {"account_id": account_id}) or 0
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(slots).values(AccountId=account_id, Number=number))
-    except IntegrityError:
-        return  # Another sender made it a moment ago.
+    insert_if_absent(connection, slots, {"AccountId": account_id, "Number": number})

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     bindparam,
@@ -24,12 +25,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
-from shared.database.tables import emails, quotas, reservations
+from shared.database.changes import changed
+from shared.database.insert_if_absent import insert_if_absent
+from shared.database.tables import entries, quotas, reservations
 from shared.database.times import utc_now
 from shared.limits.sending_limits import Limits, Units, Window, minute_of
-from shared.outbox.conditions import IDS, TOKEN, flag_is
+from shared.outbox.conditions import NUMBERS, TOKEN, state_is
 from shared.outbox.lease import Lease
 from shared.outbox.states import Flag
 
@@ -47,7 +49,7 @@ _USED = {
 class Reservation(NamedTuple):
     """What one email has reserved, and in which minute."""
 
-    email_id: int
+    number: int
     account_id: int
     minute: int
     units: Units
@@ -88,16 +90,16 @@ RELEASE = (
     )
 )
 FORGET = delete(reservations).where(
-    reservations.c.EmailId == bindparam("email_id"), reservations.c.Token == TOKEN
+    reservations.c.Number == bindparam("number"), reservations.c.Token == TOKEN
 )
-_OPEN = insert(quotas).values(AccountId=bindparam("account_id"))
+_ACCOUNT_IDS: BindParameter[int] = bindparam("ids", expanding=True)
 _NOW = select(utc_now())
-_ROW = select(quotas).where(quotas.c.AccountId.in_(IDS))
+_ROW = select(quotas).where(quotas.c.AccountId.in_(_ACCOUNT_IDS))
 _RESERVED = select(reservations).where(reservations.c.Token == TOKEN)
 _still_prepared = exists().where(
-    emails.c.dd_srno == reservations.c.EmailId,
-    emails.c.dd_LeaseToken == reservations.c.Token,
-    flag_is(Flag.PREPARING),
+    entries.c.Number == reservations.c.Number,
+    entries.c.LeaseToken == reservations.c.Token,
+    state_is(Flag.PREPARING),
 )
 _ORPHANS = select(reservations).where(~_still_prepared)
 
@@ -124,18 +126,16 @@ def reserve(connection: Connection, limits: Limits, minute: int, units: Units) -
         values[f"{window}_begin"] = window.begin(minute)
         values[f"{window}_units"] = units.of(window)
         values[f"{window}_room"] = (_NO_LIMIT if limit is None else limit) - units.of(window)
-    if connection.execute(RESERVE, values).rowcount == 1:
+    if changed(connection, RESERVE, values) == 1:
         return True
-    return (
-        _open(connection, limits.account_id) and connection.execute(RESERVE, values).rowcount == 1
-    )
+    return _open(connection, limits.account_id) and changed(connection, RESERVE, values) == 1
 
 
 def note(connection: Connection, reserved: Sequence[Reservation], lease: Lease) -> None:
     """Write down which emails the reserved units are for."""
     for one in reserved:
         values = {
-            "EmailId": one.email_id,
+            "Number": one.number,
             "Token": lease.token,
             "AccountId": one.account_id,
             "Minute": one.minute,
@@ -155,23 +155,23 @@ def confirm(connection: Connection, wanted: Mapping[int, Limits], lease: Lease) 
     minute, arrival = minute_of(time), minute_of(time + _ON_THE_WAY)
     confirmed = set()
     for one in _reserved_by(connection, list(wanted), lease):
-        limits = wanted[one.email_id]
+        limits = wanted[one.number]
         if limits.same_windows(minute, arrival) and (
             limits.same_windows(one.minute, minute) or _move(connection, one, limits, minute, lease)
         ):
-            confirmed.add(one.email_id)
+            confirmed.add(one.number)
     return confirmed
 
 
-def spend(connection: Connection, ids: Iterable[int], lease: Lease) -> None:
+def spend(connection: Connection, numbers: Iterable[int], lease: Lease) -> None:
     """These emails have been marked: what they reserved stays used."""
-    for email_id in sorted(ids):
-        connection.execute(FORGET, {"email_id": email_id, "token": lease.token})
+    for number in sorted(numbers):
+        connection.execute(FORGET, {"number": number, "token": lease.token})
 
 
-def release(connection: Connection, ids: Sequence[int], lease: Lease) -> None:
+def release(connection: Connection, numbers: Sequence[int], lease: Lease) -> None:
     """Release what these emails still have reserved under the lease."""
-    _release(connection, _reserved_by(connection, ids, lease), lease.token)
+    _release(connection, _reserved_by(connection, numbers, lease), lease.token)
 
 
 def release_all(connection: Connection, lease: Lease) -> None:
@@ -197,18 +197,18 @@ def _move(
     return True
 
 
-def _reserved_by(connection: Connection, ids: Sequence[int], lease: Lease) -> list[Reservation]:
-    if not ids:
+def _reserved_by(connection: Connection, numbers: Sequence[int], lease: Lease) -> list[Reservation]:
+    if not numbers:
         return []
-    statement = _RESERVED.where(reservations.c.EmailId.in_(IDS))
-    rows = connection.execute(statement, {"token": lease.token, "ids": ids})
+    statement = _RESERVED.where(reservations.c.Number.in_(NUMBERS))
+    rows = connection.execute(statement, {"token": lease.token, "numbers": list(numbers)})
     return [_reservation(row) for row in rows]
 
 
 def _release(connection: Connection, reserved: Sequence[Reservation], token: str) -> None:
     """Of each only once: whoever deletes its row gives its units back."""
     for one in reserved:
-        if connection.execute(FORGET, {"email_id": one.email_id, "token": token}).rowcount != 1:
+        if changed(connection, FORGET, {"number": one.number, "token": token}) != 1:
             continue
         values: dict[str, Any] = {"account_id": one.account_id}
         for window in Window:
@@ -219,7 +219,7 @@ def _release(connection: Connection, reserved: Sequence[Reservation], token: str
 
 def _reservation(row: Any) -> Reservation:
     units = Units(row.MinuteUnits, row.HourUnits, row.DayUnits)
-    return Reservation(row.EmailId, row.AccountId, row.Minute, units)
+    return Reservation(row.Number, row.AccountId, row.Minute, units)
 
 
 def _used_in(row: Any, minute: int) -> Units:
@@ -238,9 +238,5 @@ def _open(connection: Connection, account_id: int) -> bool:
     """Open the account's row; whether it was not there."""
     if connection.execute(_ROW, {"ids": [account_id]}).first() is not None:
         return False
-    try:
-        with connection.begin_nested():
-            connection.execute(_OPEN, {"account_id": account_id})
-    except IntegrityError:
-        pass  # Another sender opened it a moment ago.
+    insert_if_absent(connection, quotas, {"AccountId": account_id})
     return True

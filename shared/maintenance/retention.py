@@ -1,27 +1,33 @@
 """Retention: what has ended long ago loses its content, and later its record.
 
-Only emails that Rowpost itself has ended carry the date that counts here: one that waits, is under
-way or unknown, or was ended by somebody else, is never touched.
+Only emails that Rowpost itself has ended, and whose rows have been told so, count here: one that
+waits, is under way or unknown, or was ended by somebody else, is never touched.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
+    Row,
+    Select,
     bindparam,
-    delete,
     null,
     select,
     union_all,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 
-from shared.database.tables import contacts, emails, service
+from shared.database.tables import contacts, entries, options, service
 from shared.database.times import in_days, utc_now
+from shared.outbox import their_rows
 from shared.outbox.attachments import release_attachments
-from shared.outbox.conditions import IDS, ended
+from shared.outbox.conditions import NUMBERS, ended
 from shared.outbox.removal import forget
 from shared.outbox.states import Flag
 
@@ -34,76 +40,80 @@ _ENDED = (Flag.SENT, Flag.FAILED, Flag.CANCELLED)
 _then = in_days(bindparam("days"))
 _emptied_until = select(service.c.EmptiedUntil).where(service.c.Id == 1).scalar_subquery()
 
-WITH_CONTENT = union_all(
-    *(
-        select(
-            select(emails.c.dd_srno)
-            .where(
-                ended(flag),
-                emails.c.dd_EndedDate >= bindparam("since"),
-                emails.c.dd_EndedDate < _then,
-                emails.c.dd_EmptiedDate.is_(None),
+
+def _oldest(*conditions: ColumnElement[bool]) -> Select[Any]:
+    """Entries of emails that ended long ago, the oldest first: one range of the index a state."""
+    found = union_all(
+        *(
+            select(
+                select(entries.c.Number)
+                .where(
+                    ended(state),
+                    entries.c.EndedAt < _then,
+                    entries.c.WriteAfter.is_(None),
+                    *conditions,
+                )
+                .order_by(entries.c.EndedAt)
+                .limit(_BATCH)
+                .subquery()
+                .c.Number
             )
-            .order_by(emails.c.dd_EndedDate)
-            .limit(_BATCH)
-            .subquery()
-            .c.dd_srno
+            for state in _ENDED
         )
-        for flag in _ENDED
-    )
-)
-WITH_RECORD = union_all(
-    *(
-        select(
-            select(emails.c.dd_srno)
-            .where(ended(flag), emails.c.dd_EndedDate < _then)
-            .order_by(emails.c.dd_EndedDate)
-            .limit(_BATCH)
-            .subquery()
-            .c.dd_srno
-        )
-        for flag in _ENDED
-    )
-)
+    ).subquery()
+    return select(
+        entries.c.Number, entries.c.EmailId, entries.c.State, entries.c.IsCurrent
+    ).join_from(found, entries, entries.c.Number == found.c.Number)
+
+
+WITH_CONTENT = _oldest(entries.c.EndedAt >= bindparam("since"), entries.c.EmptiedAt.is_(None))
+WITH_RECORD = _oldest()
 EMPTY = (
-    update(emails)
-    .where(emails.c.dd_srno.in_(IDS), ended(*_ENDED))
-    .values(
-        dd_bodyText="",
-        dd_TextAlternative=null(),
-        dd_document=null(),
-        dd_EmptiedDate=utc_now(),
-    )
+    update(entries).where(entries.c.Number.in_(NUMBERS), ended(*_ENDED)).values(EmptiedAt=utc_now())
 )
+EMPTY_OPTIONS = update(options).where(options.c.Number.in_(NUMBERS)).values(TextAlternative=null())
 NOTE = update(service).where(service.c.Id == 1).values(EmptiedUntil=_then)
-EMPTY_CONTACT = update(contacts).where(contacts.c.EmailId.in_(IDS)).values(Message="")
-RECORD = delete(emails).where(emails.c.dd_srno.in_(IDS), ended(*_ENDED))
+EMPTY_CONTACT = update(contacts).where(contacts.c.Number.in_(NUMBERS)).values(Message="")
 
 
 def empty_old(connection: Connection, days: float) -> int:
     """Remove body and document of emails that ended so many days ago; one small batch.
 
-    Answers how many it emptied. Their record stays, with the time in `dd_EmptiedDate`.
+    Answers how many it emptied. Their record stays, with the time in `EmptiedAt`.
     """
     since = connection.scalar(select(_emptied_until)) or _LONG_AGO
-    ids = list(connection.scalars(WITH_CONTENT, {"days": -days, "since": since}))
-    if not ids:
+    old = connection.execute(WITH_CONTENT, {"days": -days, "since": since}).all()
+    if not old:
         connection.execute(NOTE, {"days": -days - _SETTLES_AFTER_DAYS})
         return 0
-    connection.execute(EMPTY, {"ids": ids})
-    connection.execute(EMPTY_CONTACT, {"ids": ids})
-    release_attachments(connection, ids)
-    return len(ids)
+    for entry in _of_rows(old):
+        their_rows.empty(connection, entry.EmailId, entry.State)
+    numbers = [entry.Number for entry in old]
+    for statement in (EMPTY, EMPTY_OPTIONS, EMPTY_CONTACT):
+        connection.execute(statement, {"numbers": numbers})
+    release_attachments(connection, numbers)
+    return len(old)
 
 
 def remove_old(connection: Connection, days: float) -> int:
-    """Remove all that is known of emails that ended so many days ago; one small batch.
+    """Remove all that is known of emails that ended so many days ago, and their rows; one small
+    batch. A row that another table refers to stays.
 
     Answers how many it removed.
     """
-    ids = list(connection.scalars(WITH_RECORD, {"days": -days}))
-    if ids:
-        release_attachments(connection, ids)
-        forget(connection, ids)
-        connection.execute(RECORD, {"ids": ids})
-    return len(ids)
+    old = connection.execute(WITH_RECORD, {"days": -days}).all()
+    for entry in _of_rows(old):
+        try:
+            their_rows.remove(connection, entry.EmailId, entry.State)
+        except IntegrityError:
+            continue
+    if old:
+        numbers = [entry.Number for entry in old]
+        release_attachments(connection, numbers)
+        forget(connection, numbers)
+    return len(old)
+
+
+def _of_rows(old: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """Those that speak of a row: a later entry took the place of the others."""
+    return [entry for entry in old if entry.IsCurrent]

@@ -1,19 +1,27 @@
-"""Adding an email to the queue, in the caller's transaction."""
+"""Adding an email to the queue, in the caller's transaction: its row and its entry together."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert
 
-from shared.database.tables import emails, service
+from shared.database.dialects.dialect_of import dialect_of
+from shared.database.tables import options
 from shared.database.widths import width
 from shared.errors import RowpostError
 from shared.outbox.attachments import MOST_FILES, StoredAttachment, write_attachments
+from shared.outbox.confidential import CONFIDENTIAL, CONFIDENTIAL_SUBJECT, keep_apart
+from shared.outbox.one_trip_add import added_in_one_trip
 from shared.outbox.recipients import KnownRecipient, write_recipients
+from shared.outbox.relocation_mark import DatabaseMoved, require_not_moved
 from shared.outbox.states import Lane
+from shared.outbox.their_rows import insert_row
+from shared.outbox.transitions import enter_one
+
+__all__ = ["PRIORITIES", "BadValue", "DatabaseMoved", "NewEmail", "add", "check"]
 
 _WIDTHS = {
     "to": 500,
@@ -31,9 +39,6 @@ _WIDTHS = {
 _TAGS_WIDTH = 1100
 PRIORITIES = range(1, 6)
 
-_MOVED = select(service.c.MovedAt).where(service.c.Id == 1)
-_ADD = insert(emails).returning(emails.c.dd_srno)
-
 
 class BadValue(RowpostError):
     """A value does not fit the queue; `field` names it."""
@@ -42,10 +47,6 @@ class BadValue(RowpostError):
         super().__init__(f"{field} {message}")
         self.field = field
         self.message = message
-
-
-class DatabaseMoved(RowpostError):
-    """The queue has moved to another database: nothing is added to this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,11 @@ class NewEmail:
     request_id: str | None = None
     attachments: tuple[StoredAttachment, ...] = ()
 
+    @property
+    def confidential(self) -> bool:
+        """Whether what it says must not stand in the queue's own table."""
+        return self.origin == CONFIDENTIAL
+
 
 def add(connection: Connection, email: NewEmail) -> int:
     """Store the email; answers its number. It is in the queue when the caller commits.
@@ -91,16 +97,27 @@ def add(connection: Connection, email: NewEmail) -> int:
     FileNotKept when a file waited too long for its email.
     """
     check(email)
-    if connection.scalar(_MOVED) is not None:
-        raise DatabaseMoved("the queue has moved to another database")
-    email_id = connection.scalar(_ADD, _values(email))
-    if email_id is None:
-        raise LookupError("the database gave no number for the new row")
+    email_id, number = _added(connection, email)
+    if email.confidential:
+        keep_apart(connection, number, email.subject, email.body, email.text_alternative)
     if email.recipients:
-        write_recipients(connection, email_id, email.recipients)
+        write_recipients(connection, number, email.recipients)
     if email.attachments:
-        write_attachments(connection, email_id, email.attachments)
-    return int(email_id)
+        write_attachments(connection, number, email.attachments)
+    return email_id
+
+
+def _added(connection: Connection, email: NewEmail) -> tuple[int, int]:
+    """Row, entry and options; answers the row's id and the entry's number."""
+    own = _options(email)
+    if not dialect_of(connection).has_one_writer:
+        return added_in_one_trip(connection, _row(email), _entry(email), own)
+    require_not_moved(connection)
+    email_id = insert_row(connection, _row(email))
+    number = enter_one(connection, {"EmailId": email_id, **_entry(email)})
+    if own:
+        connection.execute(insert(options), {"EmailId": email_id, "Number": number, **own})
+    return email_id, number
 
 
 def check(email: NewEmail) -> None:
@@ -127,30 +144,46 @@ def _width(name: str, text: str) -> int:
         raise BadValue(name, "holds half a character (a lone surrogate)") from error
 
 
-def _values(email: NewEmail) -> dict[str, object]:
+def _row(email: NewEmail) -> dict[str, object]:
+    says = not email.confidential
     return {
         "dd_toEmailid": email.to,
         "dd_ccEmailid": email.cc,
-        "dd_bccEmailid": email.bcc,
-        "dd_subject": email.subject,
-        "dd_bodyText": email.body,
-        "dd_TextAlternative": email.text_alternative,
+        "dd_subject": email.subject if says else CONFIDENTIAL_SUBJECT,
+        "dd_bodyText": email.body if says else "",
         "dd_document": email.document,
         "dd_filename": email.filename,
         "dd_EmailParamCode": email.account_code,
-        "dd_Priority": email.priority or 3,
-        "dd_Lane": email.lane.value,
-        "dd_IsHtml": None if email.is_html is None else int(email.is_html),
-        "dd_SendAt": email.send_at,
-        "dd_ExpiresAt": email.expires_at,
-        "dd_ReplyTo": email.reply_to,
-        "dd_Sender": email.sender,
-        "dd_Headers": json.dumps(dict(email.headers)) if email.headers else None,
-        "dd_Tags": _tags(email),
-        "dd_Origin": email.origin,
-        "dd_StoredBy": email.stored_by,
-        "dd_RequestId": email.request_id,
     }
+
+
+def _entry(email: NewEmail) -> dict[str, object]:
+    later = email.send_at is not None and email.send_at > datetime.now(UTC)
+    return {
+        "AccountCode": email.account_code,
+        "Lane": email.lane.value,
+        "Priority": email.priority or 3,
+        "NotBefore": email.send_at if later else None,
+        "ExpiresAt": email.expires_at,
+        "Origin": email.origin,
+        "StoredBy": email.stored_by,
+        "RequestId": email.request_id,
+    }
+
+
+def _options(email: NewEmail) -> dict[str, object]:
+    """What goes into `Rowpost_Options`; nothing for most emails."""
+    given: dict[str, object] = {
+        "bccEmailid": email.bcc,
+        "SendAt": email.send_at,
+        "IsHtml": None if email.is_html is None else str(int(email.is_html)),
+        "TextAlternative": None if email.confidential else email.text_alternative,
+        "ReplyTo": email.reply_to,
+        "Headers": json.dumps(dict(email.headers)) if email.headers else None,
+        "Tags": _tags(email),
+        "Sender": email.sender,
+    }
+    return given if any(value is not None for value in given.values()) else {}
 
 
 def _tags(email: NewEmail) -> str | None:

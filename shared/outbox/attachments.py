@@ -1,18 +1,19 @@
 """An email's files in the attachment store: which they are, written with the email itself.
 
-An email says in its own row how many there are, so that one without any costs no question, and
+An email's entry says how many there are, so that one without any costs no question, and
 one whose files were removed is never sent without them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
-from shared.database.tables import attachments, emails
-from shared.outbox.conditions import IDS
+from shared.database.tables import attachments, entries
+from shared.outbox.conditions import NUMBERS, number_among
 from shared.outbox.loose_files import let_go, take
 
 MOST_FILES = 100
@@ -33,31 +34,36 @@ class StoredAttachment(NamedTuple):
     content_id: str | None = None
 
 
-_OF = (
-    select(
-        attachments.c.EmailId,
-        attachments.c.StorageKey,
-        attachments.c.Filename,
-        attachments.c.Size,
-        attachments.c.Sha256,
-        attachments.c.ContentType,
-        attachments.c.ContentId,
+@lru_cache(maxsize=4)
+def files_statement(among: str | None = None) -> Select[Any]:
+    """What reads the files of emails: see `conditions.number_among`."""
+    return (
+        select(
+            attachments.c.Number,
+            attachments.c.StorageKey,
+            attachments.c.Filename,
+            attachments.c.Size,
+            attachments.c.Sha256,
+            attachments.c.ContentType,
+            attachments.c.ContentId,
+        )
+        .where(number_among(attachments.c.Number, among))
+        .order_by(attachments.c.Number, attachments.c.Ordinal)
     )
-    .where(attachments.c.EmailId.in_(IDS))
-    .order_by(attachments.c.EmailId, attachments.c.Ordinal)
-)
+
+
 _COUNT = (
-    update(emails)
-    .where(emails.c.dd_srno == bindparam("email_id"))
-    .values(dd_AttachmentCount=bindparam("files"))
+    update(entries)
+    .where(entries.c.Number == bindparam("number"))
+    .values(AttachmentCount=bindparam("files"))
 )
 _REMOVE = (
-    delete(attachments).where(attachments.c.EmailId.in_(IDS)).returning(attachments.c.StorageKey)
+    delete(attachments).where(attachments.c.Number.in_(NUMBERS)).returning(attachments.c.StorageKey)
 )
 
 
 def write_attachments(
-    connection: Connection, email_id: int, files: Sequence[StoredAttachment]
+    connection: Connection, number: int, files: Sequence[StoredAttachment]
 ) -> None:
     """Give these files to an email that has none, in the caller's transaction.
 
@@ -68,7 +74,7 @@ def write_attachments(
         insert(attachments),
         [
             {
-                "EmailId": email_id,
+                "Number": number,
                 "Ordinal": ordinal,
                 "Filename": one.filename,
                 "ContentType": one.content_type,
@@ -80,25 +86,30 @@ def write_attachments(
             for ordinal, one in enumerate(files)
         ],
     )
-    connection.execute(_COUNT, {"email_id": email_id, "files": len(files)})
+    connection.execute(_COUNT, {"number": number, "files": len(files)})
 
 
 def attachments_of(
-    connection: Connection, ids: Sequence[int]
+    connection: Connection, numbers: Sequence[int]
 ) -> dict[int, tuple[StoredAttachment, ...]]:
     """The files of these emails, of those that have any: one statement."""
+    return by_number(connection.execute(files_statement(), {"numbers": list(numbers)}))
+
+
+def by_number(rows: Iterable[Any]) -> dict[int, tuple[StoredAttachment, ...]]:
+    """Rows of `files_statement`, by the number of their email's entry."""
     found: dict[int, list[StoredAttachment]] = {}
-    for email_id, *file in connection.execute(_OF, {"ids": ids}):
-        found.setdefault(email_id, []).append(StoredAttachment(*file))
-    return {email_id: tuple(files) for email_id, files in found.items()}
+    for number, *file in rows:
+        found.setdefault(number, []).append(StoredAttachment(*file))
+    return {number: tuple(files) for number, files in found.items()}
 
 
-def release_attachments(connection: Connection, ids: Sequence[int]) -> list[str]:
+def release_attachments(connection: Connection, numbers: Sequence[int]) -> list[str]:
     """Take their files from these emails; answers the keys, which are due to be deleted now.
 
     The emails go on saying that they had files: one that is sent again fails, with that reason.
     """
-    keys = list(connection.execute(_REMOVE, {"ids": ids}).scalars())
+    keys = list(connection.execute(_REMOVE, {"numbers": list(numbers)}).scalars())
     if keys:
         let_go(connection, keys)
     return keys

@@ -1,6 +1,6 @@
 """Conditions that more than one of the queue's statements makes.
 
-Flags are written as literals: a filtered index serves only a statement that names its condition.
+States are written as literals: a filtered index serves only a statement that names its condition.
 """
 
 from __future__ import annotations
@@ -8,50 +8,70 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, literal_column, or_
+from sqlalchemy import ColumnElement, and_, bindparam, exists, literal_column, or_, select
 from sqlalchemy.sql.elements import BindParameter
 
-from shared.database.tables import emails, service
-from shared.database.times import as_stored, utc_now
+from shared.database.locks import until_commit
+from shared.database.tables import entries, relocation, service
+from shared.database.times import utc_now
 from shared.outbox.states import Flag
 
-IDS: BindParameter[int] = bindparam("ids", expanding=True)
+NUMBERS: BindParameter[int] = bindparam("numbers", expanding=True)
 TOKEN: BindParameter[str] = bindparam("token")
 LEASE_SECONDS: BindParameter[float] = bindparam("lease_seconds")
 
 lease_end: ColumnElement[datetime] = utc_now(LEASE_SECONDS)
 
 
-def flag_is(*flags: Flag) -> ColumnElement[bool]:
+def state_is(*states: Flag) -> ColumnElement[bool]:
     """The email is in one of these states."""
-    literals: list[ColumnElement[str]] = [literal_column(f"'{flag}'") for flag in flags]
+    literals: list[ColumnElement[str]] = [literal_column(f"'{state}'") for state in states]
     if len(literals) == 1:
-        return emails.c.dd_SendFlag == literals[0]
-    return emails.c.dd_SendFlag.in_(literals)
+        return entries.c.State == literals[0]
+    return entries.c.State.in_(literals)
 
 
-def held_by_us(ids: Sequence[ColumnElement[int]], *flags: Flag) -> ColumnElement[bool]:
+def number_among(column: ColumnElement[int], selected: str | None) -> ColumnElement[bool]:
+    """The entry is one of `numbers`, or of those that this piece of SQL selects."""
+    if selected is None:
+        return column.in_(NUMBERS)
+    return column.op("IN", is_comparison=True)(literal_column(f"({selected})"))
+
+
+is_current: ColumnElement[bool] = entries.c.IsCurrent == literal_column("1")
+
+
+def held_by_us(numbers: Sequence[ColumnElement[int]], *states: Flag) -> ColumnElement[bool]:
     """These emails, in one of these states, under our lease (`token`): the fence."""
-    return and_(emails.c.dd_srno.in_(ids), emails.c.dd_LeaseToken == TOKEN, flag_is(*flags))
+    return and_(entries.c.Number.in_(numbers), entries.c.LeaseToken == TOKEN, state_is(*states))
 
 
-def leased(*flags: Flag) -> ColumnElement[bool]:
+def leased(*states: Flag) -> ColumnElement[bool]:
     """In one of these states, said so that the index of leased emails serves it."""
-    return and_(flag_is(Flag.PREPARING, Flag.TRANSMITTING), flag_is(*flags))
+    return _of_index(states, (Flag.PREPARING, Flag.TRANSMITTING))
 
 
-def ended(*flags: Flag) -> ColumnElement[bool]:
+def ended(*states: Flag) -> ColumnElement[bool]:
     """In one of these states, said so that the index of what has ended serves it."""
-    return and_(flag_is(Flag.SENT, Flag.FAILED, Flag.CANCELLED), flag_is(*flags))
+    return _of_index(states, (Flag.SENT, Flag.FAILED, Flag.CANCELLED))
 
 
-time_has_come: ColumnElement[bool] = and_(
-    or_(as_stored(emails.c.dd_SendAt).is_(None), as_stored(emails.c.dd_SendAt) <= utc_now()),
-    or_(as_stored(emails.c.dd_ExpiresAt).is_(None), as_stored(emails.c.dd_ExpiresAt) > utc_now()),
+def _of_index(states: Sequence[Flag], indexed: Sequence[Flag]) -> ColumnElement[bool]:
+    """What narrows comes first: SQLite looks for the first of two conditions on a column, and would
+    go through all of the index for the other."""
+    all_of_it = state_is(*indexed)
+    return all_of_it if set(states) == set(indexed) else and_(state_is(*states), all_of_it)
+
+
+not_expired: ColumnElement[bool] = or_(
+    entries.c.ExpiresAt.is_(None), entries.c.ExpiresAt > utc_now()
 )
 
-service_runs: ColumnElement[bool] = exists().where(
-    service.c.Id == 1,
-    service.c.State == literal_column("'running'"),
-    service.c.MovedAt.is_(None),
+_stays = until_commit(select(literal_column("1")).select_from(relocation), relocation).where(
+    relocation.c.Id == literal_column("1"), relocation.c.MovedAt.is_(None)
+)
+service_runs: ColumnElement[bool] = and_(
+    exists().where(service.c.Id == 1, service.c.State == literal_column("'running'")),
+    # The mover waits for whoever has read this; whoever comes after the mover finds the mark.
+    _stays.exists(),
 )

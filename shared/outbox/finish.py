@@ -7,29 +7,16 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    Connection,
-    Double,
-    Update,
-    bindparam,
-    case,
-    cast,
-    func,
-    literal_column,
-    null,
-    update,
-)
+from sqlalchemy import Connection
 
-from shared.database.prepared import PreparedInsert, PreparedUpdate
-from shared.database.tables import attempts, emails
-from shared.database.times import utc_now
+from shared.database.prepared import PreparedInsert
+from shared.database.tables import attempts
 from shared.database.widths import cut
-from shared.outbox.conditions import TOKEN, flag_is, held_by_us
+from shared.outbox import transitions
 from shared.outbox.confidential import CONFIDENTIAL, settle
 from shared.outbox.lease import Lease
 from shared.outbox.recipients import KnownRecipient, write_recipients
-from shared.outbox.states import Flag
-from shared.outbox.statistics import Counted, count
+from shared.outbox.statistics import Counted
 from shared.outbox.suppressions import suppress_refused
 
 REASON_WIDTH = 500
@@ -51,12 +38,13 @@ class Outcome(StrEnum):
 class Result(NamedTuple):
     """One attempt at one email, as it is written down.
 
-    `reason` is what a person reads, `code`, `enhanced_code` and `reply` the mail server's words.
-    `wait` is in seconds, for a retry. `recipients` replaces what is known of them, where they are
-    known one by one. `uses_attempt` is false where the email had no part in the failure.
+    `number` is its entry's. `reason` is what a person reads; `code`, `enhanced_code` and `reply`
+    are the mail server's words. `wait` is in seconds, for a retry. `recipients` replaces what is
+    known of them, where they are known one by one. `uses_attempt` is false where the email had no
+    part in the failure.
     """
 
-    email_id: int
+    number: int
     outcome: Outcome
     account: str
     reason: str | None = None
@@ -67,119 +55,54 @@ class Result(NamedTuple):
     wait: float = 0.0
     uses_attempt: bool = True
     recipients: tuple[KnownRecipient, ...] = ()
+    email_id: int = 0
+    """Its row's, for whoever reads of it."""
 
 
-SENT = PreparedUpdate(
-    lambda ids: (
-        update(emails)
-        .where(held_by_us(ids, Flag.TRANSMITTING, Flag.UNKNOWN))
-        .values(
-            dd_SendFlag=literal_column(f"'{Flag.SENT}'"),
-            dd_SentDate=utc_now(),
-            dd_EndedDate=utc_now(),
-            dd_BounceReason=null(),
-            dd_LeaseToken=null(),
-            dd_LeaseUntil=null(),
-        )
-        .returning(emails.c.dd_srno, emails.c.dd_Origin)
-    )
-)
-
-_wait = cast(bindparam("wait"), Double)
-
-
-_OURS = (Flag.PREPARING, Flag.TRANSMITTING, Flag.UNKNOWN)
-
-
-def _ending(flag: Flag, before: tuple[Flag, ...] = _OURS, **values: Any) -> Update:
-    """From any of the states in which it is ours to this one, with the values that go with it."""
-    return (
-        update(emails)
-        .where(
-            emails.c.dd_srno == bindparam("email_id"),
-            emails.c.dd_LeaseToken == TOKEN,
-            flag_is(*before),
-        )
-        .values(
-            {
-                "dd_SendFlag": literal_column(f"'{flag}'"),
-                "dd_BounceReason": bindparam("reason"),
-                "dd_RetryCount": func.coalesce(emails.c.dd_RetryCount, 0) + bindparam("retries"),
-                "dd_LastRetryDate": utc_now(),
-                "dd_NextAttemptDate": null(),
-                "dd_LeaseToken": null(),
-                "dd_LeaseUntil": null(),
-            }
-            | values
-        )
-        .returning(emails.c.dd_srno, emails.c.dd_Origin)
-    )
-
-
-ENDINGS = {
-    Outcome.SENT: _ending(Flag.SENT, dd_SentDate=utc_now(), dd_EndedDate=utc_now()),
-    Outcome.RETRY: _ending(
-        Flag.WAITING,
-        dd_NextAttemptDate=case((_wait > literal_column("0"), utc_now(_wait)), else_=None),
-    ),
-    Outcome.POSTPONED: _ending(
-        Flag.WAITING,
-        (Flag.PREPARING,),
-        dd_NextAttemptDate=utc_now(_wait),
-        dd_LastRetryDate=emails.c.dd_LastRetryDate,
-    ),
-    Outcome.FAILED: _ending(Flag.FAILED, dd_EndedDate=utc_now()),
-    Outcome.UNKNOWN: _ending(Flag.UNKNOWN, dd_LeaseToken=emails.c.dd_LeaseToken),
+_ENDINGS = {
+    Outcome.SENT: transitions.SENT_TO_SOME,
+    Outcome.RETRY: transitions.RETRY,
+    Outcome.POSTPONED: transitions.POSTPONED,
+    Outcome.FAILED: transitions.FAILED,
+    Outcome.UNKNOWN: transitions.UNKNOWN,
 }
-
 _ATTEMPTS = PreparedInsert(
-    attempts, "EmailId", "Account", "Outcome", "Code", "EnhancedCode", "Reply", "DurationMs"
+    attempts, "Number", "Account", "Outcome", "Code", "EnhancedCode", "Reply", "DurationMs"
 )
 
 
 def finish(connection: Connection, results: Sequence[Result], lease: Lease) -> set[int]:
-    """Write what became of these attempts; answers the ids that were still ours to write.
+    """Write what became of these attempts; answers the numbers that were still ours to write.
 
     A result for an email that somebody has decided about meanwhile changes nothing. One that
     comes after the lease ended still tells the truth: U becomes Y, N or F.
     """
-    plain = [one for one in results if one.outcome is Outcome.SENT and not _special(one)]
-    rows = list(_sent(connection, plain, lease))
-    for one in results:
-        if one.outcome is not Outcome.SENT or _special(one):
-            rows += _end(connection, one, lease)
-    settle(connection, [email_id for email_id, origin in rows if origin == CONFIDENTIAL])
-    finished = {email_id for email_id, _ in rows}
+    plain = [result for result in results if is_plain(result)]
+    rows = list(transitions.sent(connection, [result.number for result in plain], lease))
+    for result in results:
+        if not is_plain(result):
+            rows += _end(connection, result, lease)
+    settle(connection, [number for number, origin in rows if origin == CONFIDENTIAL])
+    finished = {number for number, _ in rows}
     _keep_attempts(
         connection,
-        [
-            one
-            for one in results
-            if one.email_id in finished and one.outcome is not Outcome.POSTPONED
-        ],
+        [one for one in results if one.number in finished and one.outcome is not Outcome.POSTPONED],
     )
     return finished
 
 
-def _special(result: Result) -> bool:
-    return bool(result.recipients or result.reason)
+def is_plain(result: Result) -> bool:
+    """Whether it was accepted for everybody, and there is no more to say."""
+    return result.outcome is Outcome.SENT and not (result.recipients or result.reason)
 
 
 _Rows = Sequence[Sequence[Any]]
 """The number and the origin of emails that were still ours to write."""
 
 
-def _sent(connection: Connection, results: Sequence[Result], lease: Lease) -> _Rows:
-    if not results:
-        return ()
-    ids = [one.email_id for one in results]
-    return SENT.rows(connection, ids, token=lease.token)
-
-
 def _end(connection: Connection, result: Result, lease: Lease) -> _Rows:
     values: dict[str, Any] = {
-        "email_id": result.email_id,
-        "token": lease.token,
+        "number": result.number,
         "reason": _said(result.reason),
         "retries": 0,
     }
@@ -187,10 +110,10 @@ def _end(connection: Connection, result: Result, lease: Lease) -> _Rows:
         values |= {"retries": int(result.uses_attempt), "wait": result.wait}
     elif result.outcome is Outcome.POSTPONED:
         values |= {"wait": result.wait}
-    rows = connection.execute(ENDINGS[result.outcome], values).all()
+    rows = transitions.end_attempt(connection, _ENDINGS[result.outcome], values, lease)
     if rows and result.recipients:
-        write_recipients(connection, result.email_id, result.recipients)
-        suppress_refused(connection, result.email_id, result.recipients)
+        write_recipients(connection, result.number, result.recipients)
+        suppress_refused(connection, result.number, result.recipients)
     return rows
 
 
@@ -201,7 +124,7 @@ def _keep_attempts(connection: Connection, results: Sequence[Result]) -> None:
         connection,
         [
             (
-                one.email_id,
+                one.number,
                 one.account,
                 one.outcome.value,
                 one.code,
@@ -212,7 +135,7 @@ def _keep_attempts(connection: Connection, results: Sequence[Result]) -> None:
             for one in results
         ],
     )
-    count(connection, _counted(results))
+    transitions.attempts_ended(connection, _counted(results))
 
 
 def _said(text: str | None) -> str | None:

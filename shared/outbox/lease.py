@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, update
 
-from shared.database.tables import emails
-from shared.outbox.conditions import TOKEN, flag_is, lease_end
+from shared.database.changes import changed
+from shared.database.tables import entries
+from shared.outbox.conditions import TOKEN, lease_end, state_is
 from shared.outbox.states import Flag
 
 
@@ -25,14 +26,12 @@ class Lease:
 
 
 RENEW = (
-    update(emails)
-    .where(flag_is(Flag.PREPARING, Flag.TRANSMITTING), emails.c.dd_LeaseToken == TOKEN)
-    .values(dd_LeaseUntil=lease_end)
+    update(entries)
+    .where(state_is(Flag.PREPARING, Flag.TRANSMITTING), entries.c.LeaseToken == TOKEN)
+    .values(LeaseUntil=lease_end)
 )
 
 
 def renew(connection: Connection, lease: Lease) -> int:
     """Let the lease on all its emails run for its full length from now; answers how many."""
-    return connection.execute(
-        RENEW, {"token": lease.token, "lease_seconds": lease.seconds}
-    ).rowcount
+    return changed(connection, RENEW, {"token": lease.token, "lease_seconds": lease.seconds})

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, delete, insert, literal_column, select, update
 
+from shared.database.changes import changed
 from shared.database.tables import loose_files
 from shared.database.times import utc_now
 from shared.errors import RowpostError
@@ -48,7 +49,7 @@ def note(connection: Connection, key: str) -> None:
 
 def take(connection: Connection, keys: Sequence[str]) -> None:
     """These files are an email's from now on. Raises FileNotKept."""
-    if connection.execute(_TAKE, {"keys": keys}).rowcount != len(keys):
+    if changed(connection, _TAKE, {"keys": keys}) != len(keys):
         raise FileNotKept("a file is no longer kept for its email: send it again")
 
 

@@ -5,16 +5,17 @@ Most emails have no rows here: their lists say it all, and every recipient share
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, null, select, update
 
 from shared.database.tables import recipients
 from shared.database.times import utc_now
 from shared.database.widths import cut
-from shared.outbox.conditions import IDS
+from shared.outbox.conditions import NUMBERS, number_among
 
 _NAME_WIDTH = 255
 _REPLY_WIDTH = 500
@@ -53,53 +54,66 @@ class KnownRecipient(NamedTuple):
     bad_address: bool = False
 
 
-_KNOWN = (
-    select(recipients)
-    .where(recipients.c.EmailId.in_(IDS))
-    .order_by(recipients.c.EmailId, recipients.c.Ordinal)
-)
-_FORGET = delete(recipients).where(recipients.c.EmailId == bindparam("email_id"))
+_FORGET = delete(recipients).where(recipients.c.Number == bindparam("number"))
 _SETTLE = (
     update(recipients)
-    .where(recipients.c.EmailId.in_(IDS), recipients.c.State == RecipientState.ATTEMPTED.value)
+    .where(recipients.c.Number.in_(NUMBERS), recipients.c.State == RecipientState.ATTEMPTED.value)
     .values(State=bindparam("state"), ChangedAt=utc_now())
 )
+_ASK_EVERYBODY = (
+    update(recipients)
+    .where(recipients.c.Number == bindparam("number"))
+    .values(State=RecipientState.PENDING.value, Reply=null(), ChangedAt=utc_now())
+)
 _PENDING = (
-    select(recipients.c.EmailId)
+    select(recipients.c.Number)
     .where(
-        recipients.c.EmailId == bindparam("email_id"),
+        recipients.c.Number == bindparam("number"),
         recipients.c.State == RecipientState.PENDING.value,
     )
     .limit(1)
 )
 
 
+@lru_cache(maxsize=4)
+def known_statement(among: str | None = None) -> Select[Any]:
+    """What reads recipients known one by one: see `conditions.number_among`."""
+    return (
+        select(recipients)
+        .where(number_among(recipients.c.Number, among))
+        .order_by(recipients.c.Number, recipients.c.Ordinal)
+    )
+
+
 def known_recipients(
-    connection: Connection, ids: Sequence[int]
+    connection: Connection, numbers: Sequence[int]
 ) -> dict[int, tuple[KnownRecipient, ...]]:
     """The recipients of these emails, of those where they are known one by one."""
+    return by_email(connection.execute(known_statement(), {"numbers": list(numbers)}))
+
+
+def by_email(rows: Iterable[Any]) -> dict[int, tuple[KnownRecipient, ...]]:
+    """Rows of `known_statement`, by the number of their email's entry."""
     found: dict[int, list[KnownRecipient]] = {}
-    for row in connection.execute(_KNOWN, {"ids": ids}):
-        found.setdefault(row.EmailId, []).append(
+    for row in rows:
+        found.setdefault(row.Number, []).append(
             KnownRecipient(
                 Kind(row.Kind), row.Address, row.Name or "", RecipientState(row.State), row.Reply
             )
         )
-    return {email_id: tuple(known) for email_id, known in found.items()}
+    return {number: tuple(known) for number, known in found.items()}
 
 
-def write_recipients(
-    connection: Connection, email_id: int, known: Sequence[KnownRecipient]
-) -> None:
+def write_recipients(connection: Connection, number: int, known: Sequence[KnownRecipient]) -> None:
     """Replace what is known of an email's recipients."""
-    connection.execute(_FORGET, {"email_id": email_id})
+    connection.execute(_FORGET, {"number": number})
     if not known:
         return
     connection.execute(
         insert(recipients).values(ChangedAt=utc_now()),
         [
             {
-                "EmailId": email_id,
+                "Number": number,
                 "Ordinal": ordinal,
                 "Kind": one.kind.value,
                 "Address": one.address,
@@ -112,11 +126,16 @@ def write_recipients(
     )
 
 
-def settle_attempted(connection: Connection, ids: Sequence[int], state: RecipientState) -> None:
+def settle_attempted(connection: Connection, numbers: Sequence[int], state: RecipientState) -> None:
     """Everybody who was being attempted now stands so."""
-    connection.execute(_SETTLE, {"ids": ids, "state": state.value})
+    connection.execute(_SETTLE, {"numbers": list(numbers), "state": state.value})
 
 
-def somebody_pending(connection: Connection, email_id: int) -> bool:
+def ask_everybody(connection: Connection, number: int) -> None:
+    """Everybody is to get the email, whatever became of them before."""
+    connection.execute(_ASK_EVERYBODY, {"number": number})
+
+
+def somebody_pending(connection: Connection, number: int) -> bool:
     """Whether a recipient of the email is still to get it."""
-    return connection.scalar(_PENDING, {"email_id": email_id}) is not None
+    return connection.scalar(_PENDING, {"number": number}) is not None

@@ -6,39 +6,56 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, delete
 
-from shared.database.tables import attempts, contacts, emails, recipients
+from shared.database.changes import changed
+from shared.database.tables import (
+    attempts,
+    confidential,
+    contacts,
+    entries,
+    options,
+    recipients,
+)
 from shared.errors import RowpostError
+from shared.outbox import their_rows
 from shared.outbox.attachments import release_attachments
-from shared.outbox.conditions import IDS, flag_is
-from shared.outbox.states import Flag
+from shared.outbox.conditions import NUMBERS, is_current, state_is
+from shared.outbox.entries import EmailNotFound, current_entry
+from shared.outbox.states import Flag, Letter
 
 
 class NotAtRest(RowpostError):
     """An email can be removed while nobody is sending it and its outcome is known."""
 
 
-REMOVE = delete(emails).where(
-    emails.c.dd_srno == bindparam("email_id"),
-    flag_is(Flag.WAITING, Flag.SENT, Flag.FAILED, Flag.CANCELLED),
+REMOVE = delete(entries).where(
+    entries.c.Number == bindparam("number"),
+    is_current,
+    state_is(Flag.WAITING, Flag.SENT, Flag.FAILED, Flag.CANCELLED),
 )
 FORGET = tuple(
-    delete(table).where(table.c.EmailId.in_(IDS)) for table in (attempts, recipients, contacts)
+    delete(table).where(table.c.Number.in_(NUMBERS))
+    for table in (attempts, recipients, contacts, options, confidential, entries)
 )
 
 
 def remove(connection: Connection, email_id: int) -> list[str]:
-    """Remove the email; answers the keys of its files, which are due to be deleted now.
+    """Remove the email and its row; answers the keys of its files, which are due to be deleted now.
 
-    Raises NotAtRest.
+    Raises NotAtRest or EmailNotFound.
     """
-    if connection.execute(REMOVE, {"email_id": email_id}).rowcount != 1:
+    entry = current_entry(connection, email_id)
+    if entry is None:
+        raise EmailNotFound(f"there is no email {email_id}")
+    if changed(connection, REMOVE, {"number": entry.Number}) != 1:
         raise NotAtRest("this is being sent, or nobody has decided about its unknown outcome yet")
-    keys = release_attachments(connection, [email_id])
-    forget(connection, [email_id])
+    for letter in (Letter.TAKEN.value, entry.State):
+        their_rows.remove(connection, email_id, letter)
+    keys = release_attachments(connection, [entry.Number])
+    forget(connection, [entry.Number])
     return keys
 
 
-def forget(connection: Connection, ids: Sequence[int]) -> None:
-    """Remove what is written down beside these emails, their files aside."""
+def forget(connection: Connection, numbers: Sequence[int]) -> None:
+    """Remove what is written down of these entries, their files aside."""
     for statement in FORGET:
-        connection.execute(statement, {"ids": ids})
+        connection.execute(statement, {"numbers": list(numbers)})

@@ -11,7 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, literal_column, select
 
-from shared.database.tables import accounts, attempts, emails
+from shared.database.tables import accounts, attempts, emails, entries
+from shared.outbox.conditions import is_current
 from shared.outbox.states import Flag
 
 QUEUED, SENDING, SENT = "queued", "sending", "sent"
@@ -30,7 +31,7 @@ _STATUS: dict[str | None, str] = {
 
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
-    """One line of the log. `number` is the email's, `id` the request's."""
+    """One line of the log. `number` is the entry's, `id` the request's."""
 
     number: int
     id: str
@@ -57,46 +58,47 @@ def status_of(flag: str | None, code: int | None, enhanced_code: str | None) -> 
 def find(connection: Connection, request_id: str) -> str | None:
     """What became of the email that this request stored; None: there is no such request."""
     row = connection.execute(STATUS, {"request_id": request_id}).first()
-    return None if row is None else status_of(row.dd_SendFlag, row.Code, row.EnhancedCode)
+    return None if row is None else status_of(row.State, row.Code, row.EnhancedCode)
 
 
 def page(connection: Connection, before: int | None, limit: int) -> list[LoggedRequest]:
     """Up to `limit` requests whose emails have numbers below `before`, the latest first."""
-    below = () if before is None else (emails.c.dd_srno < before,)
+    below = () if before is None else (entries.c.Number < before,)
     rows = connection.execute(LOG.where(*below).limit(limit)).all()
     senders = _senders(connection) if rows else {}
     return [_logged(row, senders) for row in rows]
 
 
 # As intake.Origin.KEY, in the words of the index.
-_is_keyed = emails.c.dd_Origin == literal_column("'key'")
+_is_keyed = entries.c.Origin == literal_column("'key'")
 _of_email = attempts.alias("of_email")
 _last_attempt = (
     select(func.max(_of_email.c.Id))
-    .where(_of_email.c.EmailId == emails.c.dd_srno)
-    .correlate(emails)
+    .where(_of_email.c.Number == entries.c.Number)
+    .correlate(entries)
     .scalar_subquery()
 )
-_with_attempt = emails.outerjoin(attempts, attempts.c.Id == _last_attempt)
+_with_attempt = entries.outerjoin(attempts, attempts.c.Id == _last_attempt)
 STATUS = (
-    select(emails.c.dd_SendFlag, attempts.c.Code, attempts.c.EnhancedCode)
+    select(entries.c.State, attempts.c.Code, attempts.c.EnhancedCode)
     .select_from(_with_attempt)
-    .where(emails.c.dd_RequestId == bindparam("request_id"), _is_keyed)
+    .where(entries.c.RequestId == bindparam("request_id"), _is_keyed, is_current)
 )
 LOG: Select[Any] = (
     select(
-        emails.c.dd_srno,
-        emails.c.dd_RequestId,
-        emails.c.dd_EmailParamCode,
+        entries.c.Number,
+        entries.c.EmailId,
+        entries.c.RequestId,
+        entries.c.AccountCode,
         emails.c.dd_toEmailid,
-        emails.c.dd_CreatedDate,
-        emails.c.dd_SendFlag,
+        entries.c.CreatedAt,
+        entries.c.State,
         attempts.c.Code,
         attempts.c.EnhancedCode,
     )
-    .select_from(_with_attempt)
-    .where(_is_keyed)
-    .order_by(emails.c.dd_srno.desc())
+    .select_from(_with_attempt.outerjoin(emails, emails.c.dd_srno == entries.c.EmailId))
+    .where(_is_keyed, is_current)
+    .order_by(entries.c.Number.desc())
 )
 
 
@@ -113,12 +115,12 @@ def _senders(connection: Connection) -> dict[str, str]:
 
 
 def _logged(row: Row[Any], senders: dict[str, str]) -> LoggedRequest:
-    code = row.dd_EmailParamCode or ""
+    code = row.AccountCode or ""
     return LoggedRequest(
-        number=row.dd_srno,
-        id=row.dd_RequestId or "",
+        number=row.Number,
+        id=row.RequestId or "",
         sender=senders.get(code, code),
         recipient=row.dd_toEmailid or "",
-        date=row.dd_CreatedDate,
-        status=status_of(row.dd_SendFlag, row.Code, row.EnhancedCode),
+        date=row.CreatedAt,
+        status=status_of(row.State, row.Code, row.EnhancedCode),
     )

@@ -2,42 +2,67 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, bindparam, update
+from sqlalchemy import Connection, bindparam, insert, literal_column, select, update
 
-from shared.database.tables import emails
+from shared.database.changes import changed
+from shared.database.tables import emails, entries, options
 from shared.outbox.add import NewEmail
-from shared.outbox.conditions import flag_is
-from shared.outbox.decide import NotWaiting
-from shared.outbox.states import Flag
+from shared.outbox.cancel_retry_resolve import NotWaiting
+from shared.outbox.conditions import state_is
+from shared.outbox.entries import current_number
+from shared.outbox.states import Flag, Letter
 
+_waits = (
+    select(entries.c.Number)
+    .where(entries.c.Number == bindparam("number"), state_is(Flag.WAITING))
+    .exists()
+)
 _REWRITE = (
     update(emails)
-    .where(emails.c.dd_srno == bindparam("email_id"), flag_is(Flag.WAITING))
-    .values(
-        dd_subject=bindparam("subject"),
-        dd_bodyText=bindparam("body"),
-        dd_TextAlternative=bindparam("text_alternative"),
-        dd_IsHtml=bindparam("is_html"),
-        dd_ReplyTo=bindparam("reply_to"),
+    .where(
+        emails.c.dd_srno == bindparam("email_id"),
+        emails.c.dd_SendFlag == literal_column(f"'{Letter.TAKEN}'"),
+        _waits,
     )
+    .values(dd_subject=bindparam("subject"), dd_bodyText=bindparam("body"))
+)
+_REWRITE_OPTIONS = (
+    update(options)
+    .where(options.c.Number == bindparam("number"))
+    .values(
+        TextAlternative=bindparam("text_alternative"),
+        IsHtml=bindparam("is_html"),
+        ReplyTo=bindparam("reply_to"),
+    )
+)
+
+_ADD_OPTIONS = insert(options).values(
+    EmailId=bindparam("email_id"),
+    Number=bindparam("number"),
+    TextAlternative=bindparam("text_alternative"),
+    IsHtml=bindparam("is_html"),
+    ReplyTo=bindparam("reply_to"),
 )
 
 
 def rewrite(connection: Connection, email_id: int, email: NewEmail) -> None:
-    """Let it say what this one says, to whom it goes already. Raises NotWaiting.
+    """Let it say what this one says, to whom it goes already. Raises NotWaiting, EmailNotFound.
 
     What is claimed is read after its claim, so it is sent as it was or as it is now.
     """
-    changed = connection.execute(
-        _REWRITE,
-        {
-            "email_id": email_id,
-            "subject": email.subject,
-            "body": email.body,
-            "text_alternative": email.text_alternative,
-            "is_html": None if email.is_html is None else int(email.is_html),
-            "reply_to": email.reply_to,
-        },
-    )
-    if changed.rowcount != 1:
+    number = current_number(connection, email_id)
+    values = {
+        "number": number,
+        "email_id": email_id,
+        "subject": email.subject,
+        "body": email.body,
+    }
+    if changed(connection, _REWRITE, values) != 1:
         raise NotWaiting("only an email that waits can be changed, and this one does not any more")
+    said = {
+        "text_alternative": email.text_alternative,
+        "is_html": None if email.is_html is None else str(int(email.is_html)),
+        "reply_to": email.reply_to,
+    }
+    if not changed(connection, _REWRITE_OPTIONS, {"number": number, **said}):
+        connection.execute(_ADD_OPTIONS, {"number": number, "email_id": email_id, **said})

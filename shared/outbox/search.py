@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -20,25 +21,28 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    exists,
     func,
     literal_column,
     null,
     or_,
     select,
-    true,
 )
 
-from shared.database.tables import attempts, emails
+from shared.database.tables import OPTION_COLUMNS, attempts, emails, entries, held_rows, options
 from shared.outbox.attachments import StoredAttachment, attachments_of
-from shared.outbox.conditions import ended, flag_is, leased
+from shared.outbox.conditions import ended, is_current, leased, state_is
+from shared.outbox.entries import EmailNotFound, first_number
+from shared.outbox.held import held_row
 from shared.outbox.recipients import (
     Kind,
     KnownRecipient,
     RecipientState,
     known_recipients,
 )
-from shared.outbox.resolve import EmailNotFound
-from shared.outbox.states import Flag, Lane, Status, status_of
+from shared.outbox.states import Flag, Lane, Letter, Status, status_of
+from shared.outbox.their_rows import says_new
+from shared.outbox.their_table import their_table
 
 LOOKED_AT = 5_000
 _MOST_ATTEMPTS = 500
@@ -53,25 +57,25 @@ class StoredEmail:
     subject: str
     to: str
     cc: str
-    bcc: str
-    reply_to: str | None
-    account_code: str | None
-    priority: int
-    lane: Lane
-    retries: int
-    created_at: datetime | None
-    sent_at: datetime | None
-    last_retry_at: datetime | None
-    next_attempt_at: datetime | None
-    ended_at: datetime | None
-    emptied_at: datetime | None
-    send_at: datetime | None
-    expires_at: datetime | None
-    message_id: str | None
-    reason: str | None
-    tags: tuple[str, ...]
-    origin: str | None
-    request_id: str | None
+    bcc: str = ""
+    reply_to: str | None = None
+    account_code: str | None = None
+    priority: int = 3
+    lane: Lane = Lane.SCHEDULED
+    retries: int = 0
+    created_at: datetime | None = None
+    sent_at: datetime | None = None
+    last_retry_at: datetime | None = None
+    next_attempt_at: datetime | None = None
+    ended_at: datetime | None = None
+    emptied_at: datetime | None = None
+    send_at: datetime | None = None
+    expires_at: datetime | None = None
+    message_id: str | None = None
+    reason: str | None = None
+    tags: tuple[str, ...] = ()
+    origin: str | None = None
+    request_id: str | None = None
     recipients: tuple[KnownRecipient, ...] = ()
     """Those who are known one by one."""
     attachments: tuple[StoredAttachment, ...] = ()
@@ -130,16 +134,45 @@ class Page:
 
 
 def find(connection: Connection, email_id: int, stored_by: str | None = None) -> StoredEmail:
-    """The email of this number, if it is the caller's to see. Raises EmailNotFound."""
+    """The email of this number, if it is the caller's to see: of the ledger, or a row that is not
+    Rowpost's yet, or never was. Raises EmailNotFound."""
     mine = _stored_by(stored_by)
+    question = select(*_columns(their_table(connection).options)).select_from(_with_row)
     row = connection.execute(
-        select(*_COLUMNS).where(emails.c.dd_srno == email_id, *mine)
+        question.where(entries.c.EmailId == email_id, is_current, *mine)
     ).one_or_none()
     if row is None:
-        raise EmailNotFound(f"there is no email {email_id}")
-    known = known_recipients(connection, [email_id]).get(email_id, ())
-    files = attachments_of(connection, [email_id]).get(email_id, ())
+        return _of_row_alone(connection, email_id, stored_by)
+    known = known_recipients(connection, [row.Number]).get(row.Number, ())
+    files = attachments_of(connection, [row.Number]).get(row.Number, ())
     return _email(row, known, files)
+
+
+def _of_row_alone(connection: Connection, email_id: int, stored_by: str | None) -> StoredEmail:
+    row = None
+    if stored_by is None:
+        row = connection.execute(ROW_ALONE, {"email_id": email_id}).one_or_none()
+    if row is None:
+        raise EmailNotFound(f"there is no email {email_id}")
+    held = held_row(connection, email_id)
+    letter = _text(row.dd_SendFlag).strip().upper()
+    if held is not None:
+        status, reason = Status.HELD, held.reason
+    else:
+        status = Status.QUEUED if letter in ("", Letter.NEW) else status_of(letter, 0)
+        reason = row.dd_BounceReason
+    return StoredEmail(
+        id=email_id,
+        status=status,
+        subject=_text(row.dd_subject),
+        to=_text(row.dd_toEmailid),
+        cc=_text(row.dd_ccEmailid),
+        account_code=_text(row.dd_EmailParamCode) or None,
+        retries=row.dd_RetryCount if isinstance(row.dd_RetryCount, int) else 0,
+        sent_at=row.dd_SentDate,
+        last_retry_at=row.dd_LastRetryDate,
+        reason=reason,
+    )
 
 
 def attempts_at(connection: Connection, email_id: int) -> list[KeptAttempt]:
@@ -149,19 +182,37 @@ def attempts_at(connection: Connection, email_id: int) -> list[KeptAttempt]:
 
 def page(connection: Connection, wish: Wish, after: Position | None, limit: int) -> Page:
     """Up to `limit` emails beyond the position, the latest first."""
-    rows = connection.execute(page_statement(wish, after, limit)).all()
+    there = their_table(connection).options
+    if wish.status is Status.HELD:
+        return _held_page(connection, wish, after, limit)
+    rows = connection.execute(page_statement(wish, after, limit, there)).all()
     found = tuple([_email(row) for row in rows[:limit]])
     if len(rows) > limit:
-        return Page(found, Position(rows[limit - 1].time, rows[limit - 1].dd_srno))
+        return Page(found, Position(rows[limit - 1].time, rows[limit - 1].Number))
     return Page(found, _end_of_look(connection, wish, after, _most_looked_at(wish, limit)))
 
 
-def page_statement(wish: Wish, after: Position | None, limit: int) -> Select[Any]:
+def _held_page(connection: Connection, wish: Wish, after: Position | None, limit: int) -> Page:
+    """Rows that can't be admitted as they are; they are nobody's who stored by the API."""
+    if wish.stored_by is not None:
+        return Page((), None)
+    below = after.id if after is not None else _LAST_NUMBER
+    ids = list(connection.scalars(HELD_IDS.limit(limit + 1), {"below": below}))
+    found = tuple([_of_row_alone(connection, email_id, None) for email_id in ids[:limit]])
+    return Page(found, Position(None, ids[limit - 1]) if len(ids) > limit else None)
+
+
+def page_statement(
+    wish: Wish,
+    after: Position | None,
+    limit: int,
+    there: frozenset[str] = frozenset(OPTION_COLUMNS),
+) -> Select[Any]:
     """What reads a page, and one row more."""
     looked_at = look(wish, after).limit(_most_looked_at(wish, limit)).subquery()
     return (
-        select(*_COLUMNS, looked_at.c.time)
-        .join_from(looked_at, emails, emails.c.dd_srno == looked_at.c.id)
+        select(*_columns(there), looked_at.c.time)
+        .select_from(looked_at.join(_with_row, entries.c.Number == looked_at.c.id))
         .where(*_filters(wish))
         .order_by(looked_at.c.time.desc(), looked_at.c.id.desc())
         .limit(limit + 1)
@@ -174,38 +225,36 @@ def look(wish: Wish, after: Position | None) -> Select[Any]:
     time = chosen.time
     order = (chosen.number.desc(),) if time is None else (time.desc(), chosen.number.desc())
     return (
-        select(emails.c.dd_srno.label("id"), (null() if time is None else time).label("time"))
+        select(entries.c.Number.label("id"), (null() if time is None else time).label("time"))
         .where(chosen.condition, *(() if after is None else (chosen.beyond(after),)))
         .order_by(*order)
     )
 
 
-_COLUMNS = (
-    emails.c.dd_srno,
-    emails.c.dd_toEmailid,
-    emails.c.dd_ccEmailid,
-    emails.c.dd_bccEmailid,
-    emails.c.dd_subject,
-    emails.c.dd_SendFlag,
-    emails.c.dd_EmailParamCode,
-    emails.c.dd_RetryCount,
-    emails.c.dd_SentDate,
-    emails.c.dd_BounceReason,
-    emails.c.dd_LastRetryDate,
-    emails.c.dd_Priority,
-    emails.c.dd_Lane,
-    emails.c.dd_SendAt,
-    emails.c.dd_ExpiresAt,
-    emails.c.dd_NextAttemptDate,
-    emails.c.dd_MessageId,
-    emails.c.dd_CreatedDate,
-    emails.c.dd_ReplyTo,
-    emails.c.dd_Tags,
-    emails.c.dd_Origin,
-    emails.c.dd_RequestId,
-    emails.c.dd_EndedDate,
-    emails.c.dd_EmptiedDate,
+@lru_cache(maxsize=16)
+def _columns(there: frozenset[str]) -> tuple[ColumnElement[Any], ...]:
+    """What is shown of an email, of a table that has these option columns."""
+
+    def option(name: str) -> ColumnElement[Any]:
+        ours, theirs = options.c[name], f"dd_{name}"
+        return (func.coalesce(ours, emails.c[theirs]) if theirs in there else ours).label(name)
+
+    return (
+        *entries.columns,
+        emails.c.dd_toEmailid,
+        emails.c.dd_ccEmailid,
+        emails.c.dd_subject,
+        option("bccEmailid"),
+        option("ReplyTo"),
+        option("SendAt"),
+        option("Tags"),
+    )
+
+
+_with_row = entries.outerjoin(emails, emails.c.dd_srno == entries.c.EmailId).outerjoin(
+    options, options.c.Number == entries.c.Number
 )
+_OF_EMAIL = select(first_number).where(entries.c.EmailId == bindparam("email_id"), is_current)
 ATTEMPTS = (
     select(
         attempts.c.At,
@@ -216,9 +265,35 @@ ATTEMPTS = (
         attempts.c.Reply,
         attempts.c.DurationMs,
     )
-    .where(attempts.c.EmailId == bindparam("email_id"))
+    .join_from(attempts, entries, entries.c.Number == attempts.c.Number)
+    .where(
+        entries.c.EmailId == bindparam("email_id"),
+        first_number == _OF_EMAIL.scalar_subquery(),
+    )
     .order_by(attempts.c.Id)
     .limit(_MOST_ATTEMPTS)
+)
+ROW_ALONE = select(
+    emails.c.dd_toEmailid,
+    emails.c.dd_ccEmailid,
+    emails.c.dd_subject,
+    emails.c.dd_SendFlag,
+    emails.c.dd_EmailParamCode,
+    emails.c.dd_RetryCount,
+    emails.c.dd_SentDate,
+    emails.c.dd_BounceReason,
+    emails.c.dd_LastRetryDate,
+).where(emails.c.dd_srno == bindparam("email_id"))
+HELD_IDS = (
+    select(held_rows.c.EmailId)
+    .where(
+        held_rows.c.EmailId < bindparam("below"),
+        exists().where(
+            emails.c.dd_srno == held_rows.c.EmailId,
+            or_(says_new, emails.c.dd_SendFlag.is_(None)),
+        ),
+    )
+    .order_by(held_rows.c.EmailId.desc())
 )
 _ENTRY = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^;,])+')
 _LAST_NUMBER = 2**31 - 1
@@ -231,7 +306,7 @@ class _Range(NamedTuple):
 
     condition: ColumnElement[bool]
     time: ColumnElement[Any] | None = None
-    number: ColumnElement[int] = emails.c.dd_srno
+    number: ColumnElement[int] = entries.c.Number
 
     def beyond(self, after: Position) -> ColumnElement[bool]:
         """What comes after the position; what has no time is a range of its own, the last."""
@@ -244,17 +319,17 @@ class _Range(NamedTuple):
 
 
 _RANGES: dict[Status | None, _Range] = {
-    None: _Range(true()),
-    Status.QUEUED: _Range(flag_is(Flag.WAITING), emails.c.dd_CreatedDate),
-    Status.RETRY: _Range(and_(flag_is(Flag.WAITING), emails.c.dd_RetryCount > literal_column("0"))),
+    None: _Range(is_current),
+    Status.QUEUED: _Range(state_is(Flag.WAITING)),
+    Status.RETRY: _Range(and_(state_is(Flag.WAITING), entries.c.Retries > literal_column("0"))),
     # Few, and sorted by their leases; ordered by the bare number, SQLite would read all emails.
     Status.SENDING: _Range(
-        leased(Flag.PREPARING, Flag.TRANSMITTING), number=emails.c.dd_srno + literal_column("0")
+        leased(Flag.PREPARING, Flag.TRANSMITTING), number=entries.c.Number + literal_column("0")
     ),
-    Status.UNKNOWN: _Range(flag_is(Flag.UNKNOWN)),
-    Status.SENT: _Range(ended(Flag.SENT), emails.c.dd_EndedDate),
-    Status.FAILED: _Range(ended(Flag.FAILED), emails.c.dd_EndedDate),
-    Status.CANCELLED: _Range(ended(Flag.CANCELLED), emails.c.dd_EndedDate),
+    Status.UNKNOWN: _Range(and_(state_is(Flag.UNKNOWN), is_current)),
+    Status.SENT: _Range(and_(ended(Flag.SENT), is_current), entries.c.EndedAt),
+    Status.FAILED: _Range(and_(ended(Flag.FAILED), is_current), entries.c.EndedAt),
+    Status.CANCELLED: _Range(and_(ended(Flag.CANCELLED), is_current), entries.c.EndedAt),
 }
 
 
@@ -265,7 +340,7 @@ def _most_looked_at(wish: Wish, limit: int) -> int:
 def _filters(wish: Wish) -> list[ColumnElement[bool]]:
     filters = list(_stored_by(wish.stored_by))
     if wish.status is Status.QUEUED:
-        filters.append(func.coalesce(emails.c.dd_RetryCount, 0) == literal_column("0"))
+        filters.append(entries.c.Retries == literal_column("0"))
     if wish.text:
         pattern = "%" + _LIKE.sub(r"/\g<0>", wish.text) + "%"
         filters.append(
@@ -276,7 +351,7 @@ def _filters(wish: Wish) -> list[ColumnElement[bool]]:
                         emails.c.dd_subject,
                         emails.c.dd_toEmailid,
                         emails.c.dd_ccEmailid,
-                        emails.c.dd_bccEmailid,
+                        options.c.bccEmailid,
                     )
                 )
             )
@@ -285,7 +360,7 @@ def _filters(wish: Wish) -> list[ColumnElement[bool]]:
 
 
 def _stored_by(caller: str | None) -> tuple[ColumnElement[bool], ...]:
-    return () if caller is None else (emails.c.dd_StoredBy == caller,)
+    return () if caller is None else (entries.c.StoredBy == caller,)
 
 
 def _end_of_look(
@@ -314,33 +389,44 @@ def _email(
     files: tuple[StoredAttachment, ...] = (),
 ) -> StoredEmail:
     return StoredEmail(
-        id=row.dd_srno,
-        status=status_of(row.dd_SendFlag, row.dd_RetryCount),
+        id=row.EmailId,
+        status=status_of(row.State, row.Retries),
         subject=_text(row.dd_subject),
         to=_text(row.dd_toEmailid),
         cc=_text(row.dd_ccEmailid),
-        bcc=_text(row.dd_bccEmailid),
-        reply_to=row.dd_ReplyTo,
-        account_code=_text(row.dd_EmailParamCode) or None,
-        priority=row.dd_Priority if isinstance(row.dd_Priority, int) else 3,
-        lane=Lane.IMMEDIATE if row.dd_Lane == Lane.IMMEDIATE else Lane.SCHEDULED,
-        retries=row.dd_RetryCount if isinstance(row.dd_RetryCount, int) else 0,
-        created_at=row.dd_CreatedDate,
-        sent_at=row.dd_SentDate,
-        last_retry_at=row.dd_LastRetryDate,
-        next_attempt_at=row.dd_NextAttemptDate,
-        ended_at=row.dd_EndedDate,
-        emptied_at=row.dd_EmptiedDate,
-        send_at=row.dd_SendAt,
-        expires_at=row.dd_ExpiresAt,
-        message_id=row.dd_MessageId,
-        reason=row.dd_BounceReason,
-        tags=tuple(json.loads(row.dd_Tags)) if row.dd_Tags else (),
-        origin=row.dd_Origin,
-        request_id=row.dd_RequestId,
+        bcc=_text(row.bccEmailid),
+        reply_to=_text(row.ReplyTo) or None,
+        account_code=row.AccountCode,
+        priority=row.Priority,
+        lane=Lane(row.Lane),
+        retries=row.Retries,
+        created_at=row.RowCreatedAt or row.CreatedAt,
+        sent_at=row.SentAt,
+        last_retry_at=row.LastTriedAt,
+        next_attempt_at=row.NotBefore,
+        ended_at=row.EndedAt,
+        emptied_at=row.EmptiedAt,
+        send_at=row.SendAt,
+        expires_at=row.ExpiresAt,
+        message_id=row.MessageId,
+        reason=row.Reason,
+        tags=_tags(row.Tags),
+        origin=row.Origin,
+        request_id=row.RequestId,
         recipients=known,
         attachments=files,
     )
+
+
+def _tags(written: Any) -> tuple[str, ...]:
+    """The tags that a JSON array names; what is none names one."""
+    if not written:
+        return ()
+    try:
+        tags = json.loads(_text(written))
+    except ValueError:
+        return (_text(written),)
+    return tuple([str(tag) for tag in tags]) if isinstance(tags, list) else (_text(written),)
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The queue's states (`dd_SendFlag`) and its two lanes."""
+"""Where an email stands: in the ledger, in its row's letter, and for those who ask by the API."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Flag(StrEnum):
-    """Where an email stands; the letters are the column's values."""
+    """Where an email stands in the ledger; the letters are the column's values."""
 
     WAITING = "N"
     PREPARING = "P"
@@ -20,6 +20,26 @@ class Flag(StrEnum):
     CANCELLED = "C"
 
 
+ENDED = (Flag.SENT, Flag.FAILED, Flag.UNKNOWN, Flag.CANCELLED)
+"""The states that stand in the row, too, once they are written back."""
+
+
+class Letter(StrEnum):
+    """What stands in the row (`dd_SendFlag`): N is the application's word, the rest is ours."""
+
+    NEW = "N"
+    TAKEN = "P"
+    """Rowpost has it: waiting or on its way."""
+    SENT = "Y"
+    FAILED = "F"
+    UNKNOWN = "U"
+    CANCELLED = "C"
+
+
+NEW_LETTERS = ("N", "n", " N", "N ", " n", "n ")
+"""What an application means by N; a NULL, too, in a row that Rowpost has never seen."""
+
+
 class Status(StrEnum):
     """The same for those who ask by the API."""
 
@@ -31,6 +51,8 @@ class Status(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     CANCELLED = "cancelled"
+    HELD = "held"
+    """Its row can't be admitted as it is; the reason says what to change."""
 
 
 _STATUS: dict[str | None, Status] = {
@@ -44,7 +66,7 @@ _STATUS: dict[str | None, Status] = {
 
 
 def status_of(flag: str | None, retries: int | None) -> Status:
-    """The status of an email with this flag; what a flag of somebody else means is unknown."""
+    """The status of an email in this state; what a letter of somebody else means is unknown."""
     status = _STATUS.get(flag, Status.UNKNOWN)
     return Status.RETRY if status is Status.QUEUED and retries else status
 

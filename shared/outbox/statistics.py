@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select, update
 
+from shared.database.insert_if_absent import insert_if_absent
 from shared.database.prepared import PreparedStatement
 from shared.database.tables import statistics
 from shared.database.times import this_hour, utc_now
@@ -45,7 +45,6 @@ ADD = {
     )
     for what, name in _COLUMN.items()
 }
-OPEN = insert(statistics).values(Hour=this_hour(), Account=bindparam("account"))
 _SUMS = select(*(func.coalesce(func.sum(statistics.c[name]), 0) for name in _COLUMN.values()))
 _THIS_HOUR = select(this_hour())
 # Longer than any transaction that counts.
@@ -131,8 +130,4 @@ def _added(some: Sequence[int], more: Sequence[int]) -> Sequence[int]:
 
 
 def _open_hour(connection: Connection, account: str) -> None:
-    try:
-        with connection.begin_nested():
-            connection.execute(OPEN, {"account": account})
-    except IntegrityError:
-        return  # Another sender opened it a moment ago.
+    insert_if_absent(connection, statistics, {"Hour": this_hour(), "Account": account})

@@ -11,13 +11,13 @@ from sqlalchemy import (
     Select,
     bindparam,
     delete,
-    insert,
     literal_column,
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError
 
+from shared.database.changes import changed
+from shared.database.insert_if_absent import insert_if_absent
 from shared.database.tables import suppressions
 from shared.database.times import in_days, utc_now
 from shared.database.widths import cut
@@ -55,12 +55,6 @@ AGAIN = (
         Reason=bindparam("reason"), EmailId=bindparam("email_id"), Since=utc_now(), Until=_until
     )
 )
-FIRST = insert(suppressions).values(
-    Address=bindparam("address"),
-    Reason=bindparam("reason"),
-    EmailId=bindparam("email_id"),
-    Until=_until,
-)
 ANY = select(suppressions.c.Address).where(_lasting).order_by(suppressions.c.Until.desc()).limit(1)
 AMONG = select(*_COLUMNS).where(
     suppressions.c.Address.in_(bindparam("addresses", expanding=True)), _lasting
@@ -81,7 +75,7 @@ def suppress_refused(
         if one.state is RecipientState.REFUSED and one.bad_address:
             reason = cut(one.reply or "", _REASON_WIDTH)
             values = {"address": _key(one.address), "reason": reason, "email_id": email_id}
-            if not connection.execute(AGAIN, values).rowcount:
+            if not changed(connection, AGAIN, values):
                 _suppress_first(connection, values)
 
 
@@ -118,20 +112,22 @@ def list_statement(after: str, limit: int) -> Select[Any]:
 
 def remove_suppression(connection: Connection, address: str) -> bool:
     """Let the address get emails again; whether it was spared."""
-    return connection.execute(FORGET, {"address": _key(address)}).rowcount > 0
+    return changed(connection, FORGET, {"address": _key(address)}) > 0
 
 
 def forget_over(connection: Connection) -> int:
     """Remove those whose time is over; one batch, answers how many."""
-    return connection.execute(FORGET_OVER).rowcount
+    return changed(connection, FORGET_OVER)
 
 
 def _suppress_first(connection: Connection, values: dict[str, Any]) -> None:
-    try:
-        with connection.begin_nested():
-            connection.execute(FIRST, values)
-    except IntegrityError:
-        return  # Another sender was refused for the same address a moment ago.
+    """Unless another sender was refused for the same address a moment ago."""
+    insert_if_absent(
+        connection,
+        suppressions,
+        {"Address": values["address"]},
+        {"Reason": values["reason"], "EmailId": values["email_id"], "Until": _until},
+    )
 
 
 def _key(address: str) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Connection, bindparam, exists, null, or_, select, update
+from sqlalchemy import Connection, bindparam, null, select, update
 from sqlalchemy.exc import DBAPIError
 
 from shared.app import Application
@@ -19,15 +19,19 @@ from shared.configuration.document import Configuration, DatabaseAddress
 from shared.database import probe
 from shared.database.database import Database
 from shared.database.errors import DatabaseUnreachable
-from shared.database.tables import emails
-from shared.database.tables import service as service_table
+from shared.database.tables import relocation, service
 from shared.database.times import utc_now
 from shared.errors import RowpostError
 from shared.outbox import counts
-from shared.outbox.conditions import flag_is
-from shared.outbox.states import Flag
+from shared.outbox.write_back import everything_is_written, write_all_back
 from shared.scheduling import service_state
+from shared.scheduling.service_state import RUNNING
 
+_SECONDS_TO_WRITE = 10.0
+_NOT_WRITTEN = (
+    "Some rows have not been told yet what became of their emails: GET /api/health says why. "
+    "Try again when they have been."
+)
 HEAL_AFTER = timedelta(minutes=5)
 """How old a mark on the database in use has to be: a mover needs seconds, never minutes."""
 
@@ -110,6 +114,7 @@ def leave(application: Application, old: Database | None, address: DatabaseAddre
         raise
     if (new := _opened(application)) is not None:
         new.run(_unmark)
+        new.run(service_state.settle_here)
     return left
 
 
@@ -157,6 +162,7 @@ def _require_rest(old: Database | None) -> None:
         sending = counts.sending(connection)
     if sending:
         raise ServiceRuns(f"Emails are still being sent ({sending}): try again in a minute.")
+    write_all_back(old, _SECONDS_TO_WRITE)
 
 
 def _mark(old: Database | None) -> LeftBehind:
@@ -165,8 +171,13 @@ def _mark(old: Database | None) -> LeftBehind:
         return LeftBehind()
 
     def mark(connection: Connection) -> LeftBehind:
-        if connection.execute(_MARK).rowcount != 1:
+        # From here on whoever adds or claims waits for us, and finds the mark; whom we waited for
+        # has committed.
+        connection.execute(_MARK)
+        if connection.scalar(_RUNS) is not None or counts.sending(connection):
             raise ServiceRuns("The service was started meanwhile: stop it, then try again.")
+        if not everything_is_written(connection):
+            raise ServiceRuns(_NOT_WRITTEN)
         return LeftBehind(counts.waiting(connection), counts.unknown(connection))
 
     return old.run(mark)
@@ -191,14 +202,8 @@ def _login_of(address: DatabaseAddress) -> tuple[str, int, str | None]:
     return address.server.lower(), address.port, address.user
 
 
-_UNMARK = update(service_table).where(service_table.c.Id == 1).values(MovedAt=null())
-_UNMARK_OLD = _UNMARK.where(service_table.c.MovedAt < utc_now(bindparam("age")))
-_MARK = (
-    update(service_table)
-    .where(
-        service_table.c.Id == 1,
-        or_(service_table.c.State == service_state.STOPPED, service_table.c.MovedAt.is_not(None)),
-        ~exists(select(emails.c.dd_srno).where(flag_is(Flag.PREPARING, Flag.TRANSMITTING))),
-    )
-    .values(MovedAt=utc_now())
-)
+_the_row = relocation.c.Id == 1
+_UNMARK = update(relocation).where(_the_row).values(MovedAt=null())
+_UNMARK_OLD = _UNMARK.where(relocation.c.MovedAt < utc_now(bindparam("age")))
+_MARK = update(relocation).where(_the_row).values(MovedAt=utc_now())
+_RUNS = select(service.c.State).where(service.c.Id == 1, service.c.State == RUNNING)

@@ -6,6 +6,8 @@ import math
 
 from sqlalchemy import Connection, bindparam, cast, delete, func, insert, literal_column, select
 
+from shared.database.changes import changed
+from shared.database.locks import for_change
 from shared.database.tables import login_failures
 from shared.database.times import utc_now
 
@@ -15,9 +17,7 @@ _pair = login_failures.c.PairHash == bindparam("pair")
 _counts = login_failures.c.ForgottenAt > utc_now()
 # Who asks for the same pair at the same moment has to wait until this row is committed.
 _so_far = (
-    select(func.count(literal_column("*")))
-    .select_from(login_failures)
-    .with_hint(login_failures, "WITH (UPDLOCK, HOLDLOCK)", "mssql")
+    for_change(select(func.count(literal_column("*"))).select_from(login_failures), login_failures)
     .where(_pair, _counts)
     .scalar_subquery()
 )
@@ -46,7 +46,7 @@ def count(connection: Connection, pair: str, most: int, seconds: int) -> int | N
     With `most` of them counted already nothing is, and the answer is how many seconds to wait.
     """
     values = {"pair": pair, "most": most, "seconds": seconds}
-    if connection.execute(ADD, values).rowcount == 1:
+    if changed(connection, ADD, values) == 1:
         connection.execute(REMOVE)
         return None
     first, now = connection.execute(FIRST, {"pair": pair}).one()

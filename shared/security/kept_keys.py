@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, literal, or_, select, update
 
+from shared.database.changes import changed
 from shared.database.tables import accounts, keys
 from shared.database.times import utc_now
 from shared.database.widths import cut
@@ -122,7 +123,7 @@ def page(connection: Connection, after: int, limit: int) -> list[KeptKey]:
 
 def revoke(connection: Connection, key_id: int) -> None:
     """End a key; one that has ended already stays as it is. Raises KeyNotFound."""
-    if connection.execute(REVOKE, {"key_id": key_id}).rowcount == 1:
+    if changed(connection, REVOKE, {"key_id": key_id}) == 1:
         return
     if connection.execute(select(keys.c.Id).where(keys.c.Id == key_id)).first() is None:
         raise KeyNotFound

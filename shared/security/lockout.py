@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
-from shared.database.circuit_breaker import BriefCalls, NotNow
+from shared.database.circuit_breaker import CircuitBreaker, NotNow
 from shared.database.database import Database
 from shared.errors import RowpostError
 from shared.security import failed_logins
@@ -61,7 +61,7 @@ class LockoutEverywhere:
         database: Callable[[], Database],
         pseudonyms: Pseudonyms,
         memory: LockoutInMemory,
-        calls: BriefCalls,
+        calls: CircuitBreaker,
     ) -> None:
         self._database = database
         self._pseudonyms = pseudonyms

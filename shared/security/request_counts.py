@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, bindparam, delete, select, update
 
+from shared.database.insert_if_absent import insert_if_absent
 from shared.database.tables import request_counts
 from shared.database.times import utc_now
 
@@ -22,9 +22,6 @@ ADD = (
     )
     .values(Requests=request_counts.c.Requests + bindparam("number"))
     .returning(request_counts.c.Requests)
-)
-OPEN = insert(request_counts).values(
-    KeyHash=bindparam("key"), WindowEnd=bindparam("end"), Requests=0
 )
 REMOVE = delete(request_counts).where(
     request_counts.c.Id.in_(
@@ -60,14 +57,7 @@ def _add(connection: Connection, portion: Portion) -> int:
     values = portion._asdict()
     total = connection.scalar(ADD, values)
     if total is None:
-        _open(connection, portion)
+        key = {"KeyHash": portion.key, "WindowEnd": portion.end}
+        insert_if_absent(connection, request_counts, key, {"Requests": 0})
         total = connection.scalar(ADD, values)
     return int(total or 0)
-
-
-def _open(connection: Connection, portion: Portion) -> None:
-    try:
-        with connection.begin_nested():
-            connection.execute(OPEN, {"key": portion.key, "end": portion.end})
-    except IntegrityError:
-        return  # Another instance opened it a moment ago.

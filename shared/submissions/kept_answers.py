@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, delete, insert, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
+from shared.database.changes import changed
 from shared.database.tables import idempotency
 from shared.database.times import utc_now
 from shared.errors import RowpostError
@@ -71,4 +72,4 @@ def complete_answer(connection: Connection, key: str, status: int, content: str)
 
 def forget_old_answers(connection: Connection) -> int:
     """Remove answers older than a day; one batch, answers how many."""
-    return connection.execute(FORGET_OLD).rowcount
+    return changed(connection, FORGET_OLD)

@@ -11,8 +11,8 @@ from sqlalchemy import update
 from shared.app import Application
 from shared.configuration.document import DatabaseAddress
 from shared.configuration.secret_store import SecretStoreUnavailable
-from shared.database.engine import sqlite_url
-from shared.database.tables import service as service_table
+from shared.database.engine import file_url
+from shared.database.tables import relocation as relocation_mark
 from shared.delivery import tick
 from shared.outbox.add import DatabaseMoved, NewEmail, add
 from shared.outbox.states import Flag
@@ -31,7 +31,7 @@ class Instance(Application):
     """An application whose saved addresses name SQLite files: a server is the folder beside it."""
 
     def url_of(self, address: DatabaseAddress) -> str:
-        return sqlite_url(self.settings.data / address.server / f"{address.database}.db")
+        return file_url(self.settings.data / address.server / f"{address.database}.db")
 
 
 def address(database: str) -> DatabaseAddress:
@@ -139,7 +139,7 @@ def test_a_database_that_cannot_be_opened_is_saved_only_by_force(
 
     corrected = address("new").model_copy(update={"server": "other"})
     assert relocation.move(here, corrected) == LeftBehind()
-    assert here.database().is_sqlite
+    assert here.database().is_local_file
 
 
 def test_the_same_place_with_another_login_is_not_left(here: Instance) -> None:
@@ -188,7 +188,7 @@ def test_the_mark_of_a_mover_that_died_is_taken_away_after_a_while(
 
     marked = datetime.now(UTC) - timedelta(minutes=minutes)
     with here.database().write() as connection:
-        connection.execute(update(service_table).values(MovedAt=marked))
+        connection.execute(update(relocation_mark).values(MovedAt=marked))
 
     tick.tick(here)
 

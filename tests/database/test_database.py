@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from shared.database.database import Database
-from shared.database.engine import open_engine, sqlite_url
+from shared.database.engine import file_url, open_engine
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 
 HOLDER = """
@@ -31,7 +31,7 @@ connection.execute("COMMIT")
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_engine(sqlite_url(tmp_path / "rowpost.db"), request_seconds=0.1)
+    engine = open_engine(file_url(tmp_path / "rowpost.db"), request_seconds=0.1)
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE notes (note TEXT UNIQUE)"))
     yield engine
@@ -155,7 +155,7 @@ def test_run_does_not_repeat_what_will_fail_again(database: Database) -> None:
 def test_run_waits_for_a_database_that_cannot_be_opened(tmp_path: Path) -> None:
     file = tmp_path / "rowpost.db"
     file.mkdir()
-    database = Database(open_engine(sqlite_url(file)))
+    database = Database(open_engine(file_url(file)))
     threading.Timer(0.3, file.rmdir).start()
 
     database.run(lambda connection: connection.execute(text("CREATE TABLE notes (note TEXT)")))
@@ -165,7 +165,7 @@ def test_run_waits_for_a_database_that_cannot_be_opened(tmp_path: Path) -> None:
 
 
 def test_a_database_that_stays_away_is_unreachable(tmp_path: Path) -> None:
-    database = Database(open_engine(sqlite_url(tmp_path)))
+    database = Database(open_engine(file_url(tmp_path)))
     began = time.monotonic()
 
     with pytest.raises(DatabaseUnreachable):

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Engine, make_url, text
 
 from shared.database.database import Database
-from shared.database.engine import find_odbc_driver, open_engine, sql_server_url, sqlite_url
+from shared.database.dialects.sqlserver.connection import find_odbc_driver
+from shared.database.engine import file_url, open_engine, server_url
 from shared.database.errors import DatabaseUnreachable
 from tests.support.tools import free_port
 
@@ -20,7 +21,7 @@ MICROSOFT_17 = "ODBC Driver 17 for SQL Server"
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_engine(sqlite_url(tmp_path / "deep" / "down" / "rowpost.db"))
+    engine = open_engine(file_url(tmp_path / "deep" / "down" / "rowpost.db"))
     yield engine
     engine.dispose()
 
@@ -48,7 +49,7 @@ def test_the_folder_of_a_database_is_made(engine: Engine) -> None:
 
 def test_a_path_may_hold_what_an_address_may_not(tmp_path: Path) -> None:
     file = tmp_path / "50% of #1?" / "row post.db"
-    engine = open_engine(sqlite_url(file))
+    engine = open_engine(file_url(file))
     with engine.connect():
         pass
     engine.dispose()
@@ -99,7 +100,7 @@ def test_sqlite_needs_a_file(address: str) -> None:
 
 
 def test_a_database_that_cannot_be_opened_is_unreachable(tmp_path: Path) -> None:
-    engine = open_engine(sqlite_url(tmp_path))
+    engine = open_engine(file_url(tmp_path))
 
     with pytest.raises(DatabaseUnreachable, match="does not answer"), Database(engine).read():
         pass
@@ -108,7 +109,7 @@ def test_a_database_that_cannot_be_opened_is_unreachable(tmp_path: Path) -> None
 def test_a_file_that_is_no_database_is_unreachable(tmp_path: Path) -> None:
     file = tmp_path / "rowpost.db"
     file.write_text("Dear diary, " * 1000)
-    engine = open_engine(sqlite_url(file))
+    engine = open_engine(file_url(file))
 
     with pytest.raises(DatabaseUnreachable), Database(engine).write():
         pass
@@ -118,7 +119,7 @@ def test_a_sql_server_that_is_away_is_unreachable_and_keeps_the_password_to_itse
     """Whatever is missing here: the driver manager, the driver or the server."""
 
     def connect() -> None:
-        address = sql_server_url("127.0.0.1", free_port(), "mail", "robot", "pa55/w:rd@")
+        address = server_url("127.0.0.1", free_port(), "mail", "robot", "pa55/w:rd@")
         engine = open_engine(address, connect_seconds=2)
         with closing(Database(engine)) as database, database.read():
             pass
@@ -130,7 +131,7 @@ def test_a_sql_server_that_is_away_is_unreachable_and_keeps_the_password_to_itse
 
 
 def test_the_address_of_a_sql_server_is_encrypted_and_holds_any_password() -> None:
-    address = make_url(sql_server_url("db.example.com", 1433, "mail", "robot", "p@ss:w/rd;#%"))
+    address = make_url(server_url("db.example.com", 1433, "mail", "robot", "p@ss:w/rd;#%"))
 
     assert (address.host, address.port, address.database) == ("db.example.com", 1433, "mail")
     assert (address.username, address.password) == ("robot", "p@ss:w/rd;#%")

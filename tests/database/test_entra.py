@@ -14,8 +14,12 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlalchemy import event, make_url
 
-from shared.database.engine import open_engine, sql_server_url
-from shared.database.entra import SQL_COPT_SS_ACCESS_TOKEN, EntraLogin, asks_for_token
+from shared.database.dialects.sqlserver.entra import (
+    SQL_COPT_SS_ACCESS_TOKEN,
+    EntraLogin,
+    asks_for_token,
+)
+from shared.database.engine import open_engine, server_url
 from shared.database.errors import DatabaseUnreachable
 from tests.support.tools import free_port
 
@@ -84,8 +88,8 @@ def token_in(attributes: dict[int, bytes]) -> str:
 @pytest.mark.parametrize(
     ("address", "by_token"),
     [
-        (sql_server_url("db", 1433, "mail", None, None), True),
-        (sql_server_url("db", 1433, "mail", "robot", "pa55"), False),
+        (server_url("db", 1433, "mail", None, None), True),
+        (server_url("db", 1433, "mail", "robot", "pa55"), False),
         ("mssql+pyodbc://db/mail", True),
         ("mssql+pyodbc://db/mail?Authentication=ActiveDirectoryManagedIdentity", True),
         ("mssql+pyodbc://an-identity@db/mail?authentication=ActiveDirectoryMsi", True),
@@ -192,7 +196,7 @@ def test_the_driver_is_told_no_login_beside_the_token(identity: Identity) -> Non
 
 
 def test_a_login_by_password_brings_no_token() -> None:
-    address = make_url(sql_server_url("db", 1433, "mail", "robot", "a;b}c{"))
+    address = make_url(server_url("db", 1433, "mail", "robot", "a;b}c{"))
     text, options = handed_to_driver(
         address.update_query_dict({"driver": "a_driver"}).render_as_string(hide_password=False),
         trusted_servers=["DB"],

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import URL, make_url
 
-from shared.database.engine import sql_server_url
+from shared.database.dialects.sqlserver.odbc import connection_string
+from shared.database.engine import server_url
 from shared.database.errors import DatabaseUnreachable
-from shared.database.odbc import connection_string
 from shared.settings import Settings
 
 MICROSOFT = "ODBC Driver 18 for SQL Server"
@@ -112,7 +112,7 @@ def test_nor_with_freetds_which_refuses_what_it_could_misread(
 def test_a_saved_address_keeps_its_parts_on_the_way_through_text(
     user: str, password: str, database: str
 ) -> None:
-    url = make_url(sql_server_url("db.example.com", 1433, database, user, password))
+    url = make_url(server_url("db.example.com", 1433, database, user, password))
 
     assert (url.host, url.port, url.database) == ("db.example.com", 1433, database)
     assert (url.username, url.password) == (user, password)
@@ -122,7 +122,7 @@ def test_a_saved_address_keeps_its_parts_on_the_way_through_text(
     "server", ["db", "db.example.com", "DB\\MAIL", "10.0.0.7", "::1", "größe.de"]
 )
 def test_a_server_is_a_name_or_an_address(server: str) -> None:
-    assert make_url(sql_server_url(server, 1433, "mail", None, None)).host == server
+    assert make_url(server_url(server, 1433, "mail", None, None)).host == server
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_server_is_a_name_or_an_address(server: str) -> None:
 )
 def test_a_server_is_nothing_else(server: str) -> None:
     with pytest.raises(DatabaseUnreachable, match="must be a host name"):
-        sql_server_url(server, 1433, "mail", "robot", "pa55")
+        server_url(server, 1433, "mail", "robot", "pa55")
 
 
 class TestEncryption:

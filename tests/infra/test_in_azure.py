@@ -25,9 +25,9 @@ from infra.postprovision import CannotPrepare, put_first_password
 from shared.accounts.directory import ensure_catcher
 from shared.configuration.key_vault import KeyVaultSecretStore
 from shared.database.database import Database
-from shared.database.engine import open_engine, sqlite_url
-from shared.database.entra import asks_for_token
-from shared.database.odbc import connection_string
+from shared.database.dialects.sqlserver.entra import asks_for_token
+from shared.database.dialects.sqlserver.odbc import connection_string
+from shared.database.engine import file_url, open_engine
 from shared.security.logins import FIRST_ADMIN, FIRST_PASSWORD_SECRET
 from standalone.catcher import Catcher
 from tests.infra import checks
@@ -104,14 +104,14 @@ def deployed(tmp_path: Path, migrated_file: Path) -> Iterator[Deployed]:
     database = Path(shutil.copy(migrated_file, folder / "rowpost.db"))
     catcher = Catcher(data / "mail", 0)
     catcher.start()
-    with closing(Database(open_engine(sqlite_url(database)))) as opened:
+    with closing(Database(open_engine(file_url(database)))) as opened:
         opened.run(partial(ensure_catcher, port=catcher.port))
     with azure(folder) as here, pytest.MonkeyPatch.context() as patch:
         for name, value in here.vault.environment().items():
             patch.setenv(name, value)
         with SecretClient(key_vault.ADDRESS, StaticCredential()) as client:
             assert put_first_password(client)
-        settings = {**bicep_settings(), "DATABASE_URL": sqlite_url(database)}
+        settings = {**bicep_settings(), "DATABASE_URL": file_url(database)}
         # Where this machine differs from Azure's: a free port, and no mail server of its own.
         local = {"ROWPOST_PORT": str(free_port()), "ROWPOST_CATCHER_PORT": "off"}
         service = _start(folder, {**here.environment(), **settings, **local})

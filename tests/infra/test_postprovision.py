@@ -24,7 +24,7 @@ from infra.postprovision import (
     turns_snapshot_on,
     user_statements,
 )
-from shared.database.entra import asks_for_token
+from shared.database.dialects.sqlserver.entra import asks_for_token
 from shared.database.migrations import VERSION_TABLE
 from shared.database.server_options import ServerOptions
 from shared.database.tables import metadata

@@ -6,20 +6,19 @@ import sys
 
 from sqlalchemy import Connection
 
-from shared.database.database import Database
-from shared.database.engine import open_engine
+from shared.database.database import open_database
 from shared.outbox.claim import claim
 from shared.outbox.counts import waiting
 from shared.outbox.lease import Lease
-from tests.outbox.sender import wanted
+from tests.outbox.sender import ids_of, wanted
 
 
 def main(address: str) -> None:
-    database = Database(open_engine(address))
+    database = open_database(address)
     lease = Lease.new(60)
 
     def work(connection: Connection) -> list[int]:
-        return claim(connection, wanted(None, "", most=50), lease)
+        return ids_of(connection, claim(connection, wanted(None, most=50), lease))
 
     with database.read() as connection:
         waiting(connection)

@@ -6,16 +6,24 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, text
 
 from shared.database.database import Database
 from shared.maintenance.rescue import rescue
-from shared.outbox import decide
-from shared.outbox.admit import expire
-from shared.outbox.confidential import withdraw
-from shared.outbox.decide import ContentRemoved
+from shared.outbox import transitions
+from shared.outbox.cancel_retry_resolve import (
+    ContentRemoved,
+    Decision,
+    cancel,
+    resolve,
+    try_again,
+    withdraw,
+)
+from shared.outbox.confidential import CONFIDENTIAL_SUBJECT, forget_ended
+from shared.outbox.entries import current_number
 from shared.outbox.finish import Outcome, Result, finish
-from shared.outbox.resolve import Decision, resolve
 from shared.outbox.states import Flag
+from shared.outbox.write_back import write_all_back
 from tests.support.emails import (
     LEASE,
     became,
@@ -23,6 +31,7 @@ from tests.support.emails import (
     expire_in,
     kill_its_sender,
     let_leases_run_out,
+    seen_by_the_application,
     stored_email,
 )
 
@@ -33,8 +42,11 @@ End = Callable[[Database, int], Any]
 
 def result(outcome: Outcome, **more: Any) -> End:
     def end(database: Database, email_id: int) -> None:
-        results = [Result(email_id, outcome, "MAIN", **more)]
-        database.run(lambda connection: finish(connection, results, LEASE))
+        def work(connection: Connection) -> None:
+            number = current_number(connection, email_id)
+            finish(connection, [Result(number, outcome, "MAIN", **more)], LEASE)
+
+        database.run(work)
 
     return end
 
@@ -46,7 +58,7 @@ def retried_too_late(database: Database, email_id: int) -> None:
 
 def expired(database: Database, email_id: int) -> None:
     expire_in(database, email_id, -1)
-    database.run(expire)
+    database.run(lambda connection: forget_ended(connection, transitions.expire(connection)))
 
 
 def by(act: Callable[..., Any], *arguments: Any) -> End:
@@ -61,7 +73,7 @@ ENDS: dict[str, tuple[str, End, str]] = {
     "a late reply": ("U", result(Outcome.SENT), "Y"),
     "its next attempt would come too late": ("T", retried_too_late, "C"),
     "expired": ("N", expired, "F"),
-    "cancelled": ("N", by(decide.cancel), "C"),
+    "cancelled": ("N", by(cancel), "C"),
     "withdrawn": ("N", by(withdraw), "C"),
     "withdrawn while prepared": ("P", by(withdraw), "C"),
     "counted as sent": ("U", by(resolve, Decision.SENT), "Y"),
@@ -93,6 +105,33 @@ def test_its_content_is_gone_with_the_end(database: Database, way: str) -> None:
     assert kept.emptied_at is not None
     assert kept.ended_at is not None
     assert CODE in str(became(database, another).body)
+
+
+@pytest.mark.parametrize("state", list("NPTUYFC"))
+def test_what_it_says_never_stands_in_the_applications_table(
+    database: Database, state: str
+) -> None:
+    """No trigger, archive or report sees it, wherever the email stands."""
+    email_id = stored(database, state, "reset")
+    write_all_back(database, 10)
+
+    with database.read() as connection:
+        row = connection.execute(
+            text("SELECT * FROM Digital_Emaildetails WHERE dd_srno = :id"), {"id": email_id}
+        ).one()
+
+    assert CODE not in repr(row)
+    assert row.dd_subject == CONFIDENTIAL_SUBJECT
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_its_row_is_told_its_end_all_the_same(database: Database, way: str) -> None:
+    flag, end, ended = ENDS[way]
+    email_id = stored(database, flag, "reset")
+
+    end(database, email_id)
+
+    assert seen_by_the_application(database, email_id).letter == ended
 
 
 @pytest.mark.parametrize("way", GOES_ON)
@@ -150,4 +189,4 @@ def test_what_was_emptied_is_not_tried_again(database: Database) -> None:
     ENDS["failed"][1](database, email_id)
 
     with pytest.raises(ContentRemoved):
-        database.run(lambda connection: decide.try_again(connection, email_id))
+        database.run(lambda connection: try_again(connection, email_id))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from shared.database.circuit_breaker import BriefCalls
+from shared.database.circuit_breaker import CircuitBreaker
 from shared.database.database import Database
 from shared.database.errors import DatabaseUnreachable
 from shared.database.tables import login_failures
@@ -154,7 +154,7 @@ class Instances:
             opened or (lambda: self._database),
             Pseudonyms(file_store(self._folder)),
             LockoutInMemory(),
-            BriefCalls(seconds=5),
+            CircuitBreaker(seconds=5),
         )
 
 
@@ -289,7 +289,7 @@ class TestWhileTheDatabaseIsAway:
             raise DatabaseUnreachable("away")
 
         lockout = LockoutEverywhere(
-            hangs, Pseudonyms(file_store(tmp_path)), LockoutInMemory(), BriefCalls(seconds=0.2)
+            hangs, Pseudonyms(file_store(tmp_path)), LockoutInMemory(), CircuitBreaker(seconds=0.2)
         )
         began = time.monotonic()
         fail(lockout, FAILURES)

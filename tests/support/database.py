@@ -13,8 +13,8 @@ from sqlalchemy import Engine, delete, insert, inspect, text
 
 from shared.database import migrations
 from shared.database.database import Database
-from shared.database.engine import open_engine, sqlite_url
-from shared.database.tables import metadata, service
+from shared.database.engine import file_url, open_engine
+from shared.database.tables import metadata, relocation, service
 from shared.settings import Settings
 
 SQL_SERVER = os.environ.get("DATABASE_URL", "")
@@ -24,7 +24,7 @@ SQL_SERVER = os.environ.get("DATABASE_URL", "")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file to copy, since a copy is faster than a migration."""
     file = tmp_path_factory.mktemp("migrated") / "rowpost.db"
-    engine = open_engine(sqlite_url(file))
+    engine = open_engine(file_url(file))
     migrations.upgrade(engine)
     engine.dispose()
     return file
@@ -35,7 +35,7 @@ def sqlite_database(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
     """A fresh SQLite database, whatever DATABASE_URL says."""
     file = tmp_path / "rowpost.db"
     shutil.copyfile(migrated_file, file)
-    database = Database(open_engine(sqlite_url(file)))
+    database = Database(open_engine(file_url(file)))
     yield database
     database.close()
 
@@ -84,7 +84,7 @@ def drop_tables(engine: Engine) -> None:
 @contextmanager
 def database_in(file: Path) -> Iterator[Database]:
     """The SQLite database of another process, which goes on working with it."""
-    database = Database(open_engine(sqlite_url(file)))
+    database = Database(open_engine(file_url(file)))
     try:
         yield database
     finally:
@@ -97,6 +97,7 @@ def empty(database: Database) -> None:
         for table in metadata.tables.values():
             connection.execute(delete(table))
         connection.execute(insert(service), {"Id": 1, "State": "running"})
+        connection.execute(insert(relocation), {"Id": 1})
 
 
 def address_of(database: Database) -> str:

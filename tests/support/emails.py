@@ -12,20 +12,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, insert, literal, select, text, update
+from sqlalchemy import Connection, Row, and_, func, insert, literal, select, text, update
 
 from shared.database.database import Database
-from shared.database.tables import emails
+from shared.database.tables import confidential, emails, entries, options
 from shared.database.times import in_days, utc_now
 from shared.maintenance.rescue import rescue
 from shared.outbox.add import NewEmail, add
-from shared.outbox.admit import admit
+from shared.outbox.admit import admit_one, answered_by
+from shared.outbox.begin import Mark, mark
+from shared.outbox.cancel_retry_resolve import cancel
 from shared.outbox.claim import Wanted, claim_one
-from shared.outbox.decide import cancel
+from shared.outbox.confidential import CONFIDENTIAL
+from shared.outbox.entries import current_entry, current_number
+from shared.outbox.fetch import ClaimedEmail, collect, yes_or_no
 from shared.outbox.finish import Outcome, Result, finish
 from shared.outbox.lease import Lease
-from shared.outbox.mark import Mark, mark
 from shared.outbox.states import BOTH_LANES, Flag
+from shared.outbox.write_back import write_all_back
 
 LEASE = Lease("e5e5e5e5-0000-4000-8000-000000000000", 3600)
 """Of a test's own sender."""
@@ -111,15 +115,13 @@ class Became:
 def became(database: Database, email_id: int) -> Became:
     """What is known of this email now."""
     with database.read() as connection:
-        return _became(connection.execute(select(emails).where(emails.c.dd_srno == email_id)).one())
+        return _became(connection.execute(_ALL.where(emails.c.dd_srno == email_id)).one())
 
 
 def all_emails(database: Database) -> list[Became]:
     """What is known of every email, in the order of their numbers."""
     with database.read() as connection:
-        return [
-            _became(row) for row in connection.execute(select(emails).order_by(emails.c.dd_srno))
-        ]
+        return [_became(row) for row in connection.execute(_ALL.order_by(emails.c.dd_srno))]
 
 
 def states(database: Database, ids: Sequence[int] | None = None) -> str:
@@ -127,7 +129,7 @@ def states(database: Database, ids: Sequence[int] | None = None) -> str:
 
     Of a row that is none of Rowpost's, the letter that stands in it.
     """
-    question = select(emails.c.dd_SendFlag).order_by(emails.c.dd_srno)
+    question = select(_STATE).select_from(_with_entry).order_by(emails.c.dd_srno)
     if ids is not None:
         question = question.where(emails.c.dd_srno.in_(list(ids)))
     with database.read() as connection:
@@ -136,8 +138,9 @@ def states(database: Database, ids: Sequence[int] | None = None) -> str:
 
 def all_that_is_kept(database: Database) -> str:
     """Every column of every email as one text, to look for what must not be there."""
+    tables = (emails, entries, options, confidential)
     with database.read() as connection:
-        return repr(connection.execute(select(emails)).all())
+        return repr([connection.execute(select(table)).all() for table in tables])
 
 
 class Seen(NamedTuple):
@@ -150,7 +153,9 @@ class Seen(NamedTuple):
 
 
 def seen_by_the_application(database: Database, email_id: int) -> Seen:
-    """The row of an email that has ended, or was tried, as its application reads it."""
+    """The row of an email that has ended, or was tried, as its application reads it when its row
+    has been told."""
+    write_all_back(database, 10)
     question = select(
         emails.c.dd_SendFlag,
         emails.c.dd_SentDate,
@@ -245,7 +250,14 @@ def many_emails(
     ended = Flag(state) in (Flag.SENT, Flag.FAILED, Flag.CANCELLED)
     values = {"number": number, "letter": str(state), "retries": retries}
     with database.write() as connection:
-        connection.execute(_MANY, values | {"undated": undated if ended else number})
+        connection.execute(_MANY_ROWS, values)
+        connection.execute(_MANY_ENTRIES, values | {"undated": undated if ended else number})
+
+
+def admitted(database: Database, email_id: int) -> None:
+    """The waiting email is in the ledger, whatever account it names."""
+    with database.write() as connection:
+        _admit(connection, email_id)
 
 
 # Time passes.
@@ -253,39 +265,50 @@ def many_emails(
 
 def let_leases_run_out(database: Database) -> None:
     """Every lease ended a second ago, by the database's clock."""
-    _move(database, "dd_LeaseUntil")
+    _move(database, "LeaseUntil")
 
 
 def let_retries_come_due(database: Database) -> None:
     """Every email that waits for a time has waited long enough, by the database's clock."""
-    _move(database, "dd_NextAttemptDate")
+    _move(database, "NotBefore")
 
 
 def expire_in(database: Database, email_id: int, seconds: float) -> None:
     """The email is of no use any more so many seconds from now, or has been for so long (< 0)."""
-    _change(database, email_id, {"dd_ExpiresAt": utc_now(literal(float(seconds)))})
+    _change(database, email_id, {"ExpiresAt": utc_now(literal(float(seconds)))})
 
 
 def date_its_end(database: Database, email_id: int, days_ago: float) -> None:
-    """The date of the email's end is so many days back, whether it has ended or not."""
-    _change(database, email_id, {"dd_EndedDate": in_days(literal(-float(days_ago)))})
+    """The date of the email's end is so many days back, whether it has ended or not; its row has
+    been told."""
+    write_all_back(database, 10)
+    _change(database, email_id, {"EndedAt": in_days(literal(-float(days_ago)))})
 
 
-_MANY = text(
-    "WITH RECURSIVE numbers(n) AS "
-    "(SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :number) "
-    "INSERT INTO Digital_Emaildetails (dd_toEmailid, dd_subject, dd_bodyText, dd_SendFlag, "
-    "dd_RetryCount, dd_CreatedDate, dd_EndedDate) "
-    "SELECT 'ann' || n || '@example.com', 'Hello ' || n, 'Hi', :letter, :retries, "
-    "strftime('%Y-%m-%d %H:%M:%f', '2026-01-01', n || ' seconds'), CASE WHEN n > :undated "
-    "THEN strftime('%Y-%m-%d %H:%M:%f', '2026-02-01', (n / 3) || ' seconds') END FROM numbers"
+_NUMBERS = (
+    "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :number) "
+)
+_MANY_ROWS = text(
+    f"{_NUMBERS} INSERT INTO Digital_Emaildetails (dd_toEmailid, dd_subject, dd_bodyText, "
+    "dd_SendFlag, dd_RetryCount, dd_CreatedDate) "
+    "SELECT 'ann' || n || '@example.com', 'Hello ' || n, 'Hi', "
+    "CASE WHEN :letter IN ('N', 'T') THEN 'P' ELSE :letter END, :retries, "
+    "strftime('%Y-%m-%d %H:%M:%f', '2026-01-01', n || ' seconds') FROM numbers"
+)
+_MANY_ENTRIES = text(
+    "INSERT INTO Rowpost_Emails (EmailId, State, Lane, Priority, Retries, CreatedAt, RowCreatedAt, "
+    "DueSince, EndedAt) SELECT dd_srno, :letter, 'scheduled', 3, :retries, dd_CreatedDate, "
+    "dd_CreatedDate, dd_CreatedDate, CASE WHEN dd_srno > :undated "
+    "THEN strftime('%Y-%m-%d %H:%M:%f', '2026-02-01', (dd_srno / 3) || ' seconds') END "
+    "FROM Digital_Emaildetails WHERE dd_srno NOT IN (SELECT EmailId FROM Rowpost_Emails)"
 )
 
 
 def _inserted(connection: Connection, columns: dict[str, Any], **own: Any) -> int:
     _require(columns)
-    statement = insert(emails).returning(emails.c.dd_srno)
-    return int(connection.execute(statement, _PLAIN | columns | own).scalar_one())
+    key = connection.execute(insert(emails), _PLAIN | columns | own).inserted_primary_key
+    assert key is not None
+    return int(key[0])
 
 
 def _require(columns: Iterable[str]) -> None:
@@ -296,8 +319,9 @@ def _require(columns: Iterable[str]) -> None:
 def _bring(connection: Connection, email_id: int, state: Flag, lease: Lease) -> None:
     match state:
         case Flag.WAITING:
-            return
+            _admit(connection, email_id)
         case Flag.CANCELLED:
+            _admit(connection, email_id)
             cancel(connection, email_id)
         case Flag.PREPARING:
             _claim(connection, email_id, lease)
@@ -322,63 +346,102 @@ def _attempt(
     _claim(connection, email_id, lease)
     if outcome in (Outcome.SENT, Outcome.UNKNOWN):
         _mark(connection, email_id, lease)
-    finished = finish(connection, [Result(email_id, outcome, ACCOUNT, **result)], lease)
-    assert finished == {email_id}
+    number = current_number(connection, email_id)
+    finished = finish(connection, [Result(number, outcome, ACCOUNT, **result)], lease)
+    assert finished == {number}
 
 
 def _claim(connection: Connection, email_id: int, lease: Lease) -> None:
-    admit(connection)
-    code = connection.scalar(select(emails.c.dd_EmailParamCode).where(emails.c.dd_srno == email_id))
+    code = _admit(connection, email_id)
     wanted = Wanted((code,), BOTH_LANES, 1, "mail.example.com")
     claimed = claim_one(connection, wanted, lease, email_id)
-    assert claimed == [email_id], "it does not wait, or the service is stopped"
+    assert claimed == [current_number(connection, email_id)], (
+        "it does not wait, or the service is stopped"
+    )
+
+
+def _admit(connection: Connection, email_id: int) -> str | None:
+    """Its account code; an email that was not admitted yet is, now, whatever that is."""
+    code = connection.scalar(select(emails.c.dd_EmailParamCode).where(emails.c.dd_srno == email_id))
+    if current_entry(connection, email_id) is None:
+        assert admit_one(connection, answered_by([None, code]), email_id)
+    return code or None
 
 
 def _mark(connection: Connection, email_id: int, lease: Lease) -> None:
-    assert mark(connection, [Mark(email_id)], lease) == {email_id}
+    number = current_number(connection, email_id)
+    (email,) = collect(connection, [number], lease)
+    assert isinstance(email, ClaimedEmail)
+    assert mark(connection, [Mark(number, email.fingerprint)], lease) == {number}
 
 
 def _change(database: Database, email_id: int, columns: Mapping[str, Any]) -> None:
+    """Of its entry; an email that was not admitted yet is, now."""
     with database.write() as connection:
-        connection.execute(update(emails).where(emails.c.dd_srno == email_id).values(columns))
+        _admit(connection, email_id)
+        connection.execute(update(entries).where(entries.c.EmailId == email_id).values(columns))
 
 
 def _move(database: Database, column: str) -> None:
-    moved = update(emails).where(emails.c[column].is_not(None))
+    moved = update(entries).where(entries.c[column].is_not(None))
     with database.write() as connection:
         connection.execute(moved.values({column: utc_now(literal(-1.0))}))
 
 
+_with_entry = (
+    emails.outerjoin(entries, and_(entries.c.EmailId == emails.c.dd_srno, entries.c.IsCurrent == 1))
+    .outerjoin(options, options.c.Number == entries.c.Number)
+    .outerjoin(confidential, confidential.c.Number == entries.c.Number)
+)
+_STATE = func.coalesce(entries.c.State, emails.c.dd_SendFlag)
+_ALL = select(
+    emails,
+    *entries.columns,
+    _STATE.label("state"),
+    *(column.label(f"options_{column.name}") for column in options.columns),
+    confidential.c.Subject,
+    confidential.c.Body,
+    confidential.c.TextAlternative.label("apart_text"),
+).select_from(_with_entry)
+
+
 def _became(row: Row[Any]) -> Became:
+    def option(name: str) -> Any:
+        given = row._mapping[f"options_{name}"]
+        return row._mapping[f"dd_{name}"] if given is None else given
+
+    html = yes_or_no(option("IsHtml"))
     return Became(
         id=row.dd_srno,
-        state=Flag(row.dd_SendFlag),
-        reason=row.dd_BounceReason or "",
-        retries=row.dd_RetryCount,
-        next_attempt_at=row.dd_NextAttemptDate,
-        leased_until=row.dd_LeaseUntil,
-        message_id=row.dd_MessageId or "",
-        sent_at=row.dd_SentDate,
-        ended_at=row.dd_EndedDate,
-        emptied_at=row.dd_EmptiedDate,
-        origin=row.dd_Origin,
-        stored_by=row.dd_StoredBy,
-        request_id=row.dd_RequestId,
-        attachment_count=row.dd_AttachmentCount,
+        state=Flag(row.state),
+        reason=row.Reason or "",
+        retries=row.Retries if row.Number is not None else row.dd_RetryCount,
+        next_attempt_at=row.NotBefore,
+        leased_until=row.LeaseUntil,
+        message_id=row.MessageId or "",
+        sent_at=row.SentAt,
+        ended_at=row.EndedAt,
+        emptied_at=row.EmptiedAt,
+        origin=row.Origin,
+        stored_by=row.StoredBy,
+        request_id=row.RequestId,
+        attachment_count=row.AttachmentCount,
         account_code=row.dd_EmailParamCode,
         to=row.dd_toEmailid,
         cc=row.dd_ccEmailid,
-        bcc=row.dd_bccEmailid,
-        reply_to=row.dd_ReplyTo,
-        subject=row.dd_subject,
-        body=row.dd_bodyText,
-        text_alternative=row.dd_TextAlternative,
-        is_html=row.dd_IsHtml,
+        bcc=option("bccEmailid"),
+        reply_to=option("ReplyTo"),
+        subject=row.dd_subject if row.Subject is None else row.Subject,
+        body=(None if row.Origin == CONFIDENTIAL else row.dd_bodyText)
+        if row.Body is None
+        else row.Body,
+        text_alternative=option("TextAlternative") if row.apart_text is None else row.apart_text,
+        is_html=None if html is None else int(html),
         filename=row.dd_filename,
         document=row.dd_document,
-        headers=row.dd_Headers,
-        lane=row.dd_Lane,
-        priority=row.dd_Priority,
-        send_at=row.dd_SendAt,
-        expires_at=row.dd_ExpiresAt,
+        headers=option("Headers"),
+        lane=row.Lane or option("Lane"),
+        priority=row.Priority or option("Priority"),
+        send_at=option("SendAt"),
+        expires_at=row.ExpiresAt or option("ExpiresAt"),
     )

@@ -11,8 +11,9 @@ from shared.app import Application
 from shared.features.contact import entries
 from shared.features.contact.attached import SentFile, kept, named
 from shared.features.contact.message import Words, message_of
-from shared.outbox import decide, removal
+from shared.outbox import cancel_retry_resolve, removal
 from shared.outbox.attachments import StoredAttachment, release_attachments, write_attachments
+from shared.outbox.cancel_retry_resolve import NotEnded, try_again
 from shared.outbox.rewrite import rewrite
 from shared.submissions.store import wake
 from shared.submissions.validate import judge
@@ -49,7 +50,7 @@ def cancel(application: Application, contact_id: str) -> None:
     """Let it not be sent. Raises ContactNotFound or NotWaiting."""
 
     def work(connection: Connection) -> None:
-        decide.cancel(connection, entries.find(connection, contact_id).email_id)
+        cancel_retry_resolve.cancel(connection, entries.find(connection, contact_id).email_id)
 
     application.database().run(work)
 
@@ -80,8 +81,8 @@ def try_failed_again(application: Application) -> TriedAgain:
 
 def _waits_again(connection: Connection, email_id: int) -> bool:
     try:
-        decide.try_again(connection, email_id)
-    except decide.NotEnded:
+        try_again(connection, email_id)
+    except NotEnded:
         return False  # Somebody else was a moment faster.
     return True
 
@@ -103,6 +104,6 @@ def _change(
     entries.rewrite(connection, stored.email_id, words)
     if attachment is None:
         return []
-    former = release_attachments(connection, [stored.email_id])
-    write_attachments(connection, stored.email_id, [attachment])
+    former = release_attachments(connection, [stored.number])
+    write_attachments(connection, stored.number, [attachment])
     return former

@@ -24,13 +24,14 @@ from sqlalchemy import (
     update,
 )
 
-from shared.database.tables import contacts, emails
+from shared.database.tables import contacts, entries
 from shared.database.times import utc_now
 from shared.features.contact.errors import ContactNotFound
 from shared.features.contact.message import Words
 from shared.features.contact.states import FLAGS, ContactStatus, status_of
 from shared.outbox.attachments import StoredAttachment, attachments_of
-from shared.outbox.conditions import flag_is
+from shared.outbox.conditions import state_is
+from shared.outbox.entries import current_number
 from shared.outbox.states import Flag
 
 LOOKED_AT = 10_000
@@ -52,6 +53,8 @@ class StoredContact:
     id: str
     email_id: int
     words: Words
+    number: int
+    """Of its email's entry."""
     file: StoredAttachment | None
     status: ContactStatus
     created_at: datetime | None
@@ -79,16 +82,15 @@ class Counts:
 
 def write(connection: Connection, email_id: int, contact_id: str, words: Words) -> None:
     """Keep what a visitor wrote beside the email that says it."""
-    connection.execute(
-        insert(contacts), {"EmailId": email_id, "Id": contact_id, **_columns_of(words)}
-    )
+    number = current_number(connection, email_id)
+    connection.execute(insert(contacts), {"Number": number, "Id": contact_id, **_columns_of(words)})
 
 
 def rewrite(connection: Connection, email_id: int, words: Words) -> None:
     """Put these words in place of the former ones."""
     connection.execute(
         update(contacts)
-        .where(contacts.c.EmailId == email_id)
+        .where(contacts.c.Number == current_number(connection, email_id))
         .values(**_columns_of(words), ChangedAt=utc_now())
     )
 
@@ -109,18 +111,18 @@ def page(
     """Up to `limit` of them in this status (None: all) below that number, the latest first."""
     most = limit + 1 if status is None else LOOKED_AT
     looked_at = _latest(after, most)
-    in_status = true() if status is None else flag_is(*FLAGS[status])
+    in_status = true() if status is None else state_is(*FLAGS[status])
     rows = connection.execute(
-        _ALL.join(looked_at, looked_at.c.EmailId == contacts.c.EmailId)
+        _ALL.join(looked_at, looked_at.c.Number == contacts.c.Number)
         .where(in_status)
-        .order_by(contacts.c.EmailId.desc())
+        .order_by(contacts.c.Number.desc())
         .limit(limit + 1)
     ).all()
     found = tuple(_with_files(connection, rows[:limit]))
     if len(rows) > limit:
-        return Page(found, found[-1].email_id)
+        return Page(found, found[-1].number)
     number, last = connection.execute(
-        select(func.count(), func.min(looked_at.c.EmailId)).select_from(looked_at)
+        select(func.count(), func.min(looked_at.c.Number)).select_from(looked_at)
     ).one()
     return Page(found, last if number == most else None)
 
@@ -129,9 +131,9 @@ def counts(connection: Connection) -> Counts:
     """How many of the latest stand where."""
     looked_at = _latest(None, LOOKED_AT)
     rows = connection.execute(
-        select(emails.c.dd_SendFlag, func.count())
-        .join_from(looked_at, emails, emails.c.dd_srno == looked_at.c.EmailId)
-        .group_by(emails.c.dd_SendFlag)
+        select(entries.c.State, func.count())
+        .join_from(looked_at, entries, entries.c.Number == looked_at.c.Number)
+        .group_by(entries.c.State)
     )
     found: Counter[ContactStatus] = Counter()
     for flag, number in rows:
@@ -144,10 +146,10 @@ def failed(connection: Connection, most: int) -> list[int]:
     looked_at = _latest(None, LOOKED_AT)
     return list(
         connection.scalars(
-            select(emails.c.dd_srno)
-            .join_from(looked_at, emails, emails.c.dd_srno == looked_at.c.EmailId)
-            .where(flag_is(Flag.FAILED), emails.c.dd_EmptiedDate.is_(None))
-            .order_by(emails.c.dd_srno.desc())
+            select(entries.c.EmailId)
+            .join_from(looked_at, entries, entries.c.Number == looked_at.c.Number)
+            .where(state_is(Flag.FAILED), entries.c.EmptiedAt.is_(None))
+            .order_by(entries.c.Number.desc())
             .limit(most)
         )
     )
@@ -155,22 +157,23 @@ def failed(connection: Connection, most: int) -> list[int]:
 
 _ALL: Select[Any] = select(
     contacts,
-    emails.c.dd_SendFlag,
-    emails.c.dd_CreatedDate,
-    emails.c.dd_SentDate,
-    emails.c.dd_LastRetryDate,
-    emails.c.dd_EndedDate,
-    emails.c.dd_RetryCount,
-    emails.c.dd_BounceReason,
-).join_from(contacts, emails, emails.c.dd_srno == contacts.c.EmailId)
+    entries.c.State,
+    entries.c.EmailId,
+    entries.c.CreatedAt,
+    entries.c.SentAt,
+    entries.c.LastTriedAt,
+    entries.c.EndedAt,
+    entries.c.Retries,
+    entries.c.Reason,
+).join_from(contacts, entries, entries.c.Number == contacts.c.Number)
 
 
 def _latest(after: int | None, most: int) -> Any:
-    below = () if after is None else (contacts.c.EmailId < after,)
+    below = () if after is None else (contacts.c.Number < after,)
     return (
-        select(contacts.c.EmailId)
+        select(contacts.c.Number)
         .where(*below)
-        .order_by(contacts.c.EmailId.desc())
+        .order_by(contacts.c.Number.desc())
         .limit(most)
         .subquery()
     )
@@ -181,27 +184,28 @@ def _columns_of(words: Words) -> dict[str, str | None]:
 
 
 def _with_files(connection: Connection, rows: Sequence[Row[Any]]) -> list[StoredContact]:
-    files = attachments_of(connection, [row.EmailId for row in rows]) if rows else {}
-    return [_contact(row, next(iter(files.get(row.EmailId, ())), None)) for row in rows]
+    files = attachments_of(connection, [row.Number for row in rows]) if rows else {}
+    return [_contact(row, next(iter(files.get(row.Number, ())), None)) for row in rows]
 
 
 def _contact(row: Row[Any], file: StoredAttachment | None) -> StoredContact:
     times = (
-        row.dd_CreatedDate,
+        row.CreatedAt,
         row.ChangedAt,
-        row.dd_LastRetryDate,
-        row.dd_SentDate,
-        row.dd_EndedDate,
+        row.LastTriedAt,
+        row.SentAt,
+        row.EndedAt,
     )
     return StoredContact(
         id=row.Id,
         email_id=row.EmailId,
+        number=row.Number,
         words=Words(**{name: row._mapping[column] for name, column in _COLUMN.items()}),
         file=file,
-        status=status_of(row.dd_SendFlag),
-        created_at=row.dd_CreatedDate,
+        status=status_of(row.State),
+        created_at=row.CreatedAt,
         updated_at=max((time for time in times if time is not None), default=None),
-        sent_at=row.dd_SentDate,
-        retries=row.dd_RetryCount or 0,
-        reason=row.dd_BounceReason,
+        sent_at=row.SentAt,
+        retries=row.Retries,
+        reason=row.Reason,
     )

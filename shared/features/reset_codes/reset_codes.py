@@ -32,7 +32,7 @@ from shared.delivery.tick import ServiceStopped
 from shared.errors import RowpostError
 from shared.mime.addresses import BadAddress, Mailbox, parse_mailbox
 from shared.outbox.add import BadValue
-from shared.outbox.confidential import withdraw
+from shared.outbox.cancel_retry_resolve import withdraw
 from shared.outbox.states import Flag
 from shared.scheduling import service_state
 from shared.submissions.kept_answers import AlreadyKept, KeptAnswer, keep_answer

@@ -11,17 +11,17 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from opentelemetry.trace import INVALID_SPAN, Link, Span, use_span
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.database.database import Database
 from shared.database.errors import DatabaseUnreachable
-from shared.database.tables import emails
+from shared.database.tables import entries
 from shared.monitoring import logs
 from shared.monitoring.telemetry.spans import EmailSpans, start_email
 from shared.monitoring.telemetry.telemetry import Telemetry
-from shared.outbox.claim import ClaimedEmail
-from shared.outbox.conditions import IDS
+from shared.outbox.conditions import NUMBERS
+from shared.outbox.fetch import ClaimedEmail
 from shared.outbox.finish import Outcome, Result
 
 log = logging.getLogger("rowpost.telemetry")
@@ -35,9 +35,11 @@ class Origin(NamedTuple):
 
 
 _UNTOLD = Origin()
-_ORIGINS = select(emails.c.dd_srno, emails.c.dd_CreatedDate, emails.c.dd_RequestId).where(
-    emails.c.dd_srno.in_(IDS)
-)
+_ORIGINS = select(
+    entries.c.Number,
+    func.coalesce(entries.c.RowCreatedAt, entries.c.CreatedAt),
+    entries.c.RequestId,
+).where(entries.c.Number.in_(NUMBERS))
 
 
 class Witness:
@@ -72,13 +74,15 @@ class Witness:
         finally:
             self._measures.drained(written.total() - before, time.monotonic() - began)
 
-    def claimed(self, ids: Sequence[int]) -> None:
+    def claimed(self, numbers: Sequence[int]) -> None:
         """These emails are the drain's now."""
-        if not ids:
+        if not numbers:
             return
         try:
             with self._database.read() as connection:
-                for number, stored_at, request_id in connection.execute(_ORIGINS, {"ids": ids}):
+                for number, stored_at, request_id in connection.execute(
+                    _ORIGINS, {"numbers": list(numbers)}
+                ):
                     self._origins[number] = Origin(stored_at, request_id)
         except (SQLAlchemyError, DatabaseUnreachable) as error:
             log.warning("when emails were stored could not be read: %s", type(error).__name__)
@@ -89,7 +93,7 @@ class Witness:
         """An email's attempt, begun so many seconds ago; None where it leaves no trace."""
         if self._tracer is None:
             return None
-        origin = self._origins.get(email.id, _UNTOLD)
+        origin = self._origins.get(email.number, _UNTOLD)
         began = time.time_ns() - int(seconds * 1e9)
         attributes: dict[str, str | int] = {"email": email.id, "account": account, **self._ids}
         if origin.request_id is not None:
@@ -107,11 +111,11 @@ class Witness:
         ended: Counter[tuple[str, Outcome]] = Counter()
         for one in results:
             ended[one.account, one.outcome] += 1
-            stored_at = self._origins.pop(one.email_id, _UNTOLD).stored_at
+            stored_at = self._origins.pop(one.number, _UNTOLD).stored_at
             if one.outcome is Outcome.SENT and stored_at is not None:
                 waited = max(0.0, (now - stored_at).total_seconds())
                 self._measures.delivered(one.account, waited)
         for (account, outcome), number in ended.items():
             self._measures.ended(account, outcome, number)
-        for email_id in returned:
-            self._origins.pop(email_id, None)
+        for number in returned:
+            self._origins.pop(number, None)

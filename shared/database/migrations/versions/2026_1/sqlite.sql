@@ -13,120 +13,144 @@ CREATE TABLE Digital_Emaildetails (
     dd_BounceReason VARCHAR(500),
     dd_LastRetryDate DATETIME,
     dd_bccEmailid VARCHAR(500),
-    dd_Priority INTEGER DEFAULT 3,
-    dd_Lane VARCHAR(10) DEFAULT 'scheduled',
+    dd_Priority INTEGER,
+    dd_Lane VARCHAR(10),
     dd_SendAt DATETIME,
     dd_ExpiresAt DATETIME,
-    dd_NextAttemptDate DATETIME,
-    dd_MessageId VARCHAR(255),
-    dd_IsHtml INTEGER,
+    dd_IsHtml VARCHAR(5),
     dd_TextAlternative TEXT,
-    dd_CreatedDate DATETIME DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')),
-    dd_LeaseToken VARCHAR(36),
-    dd_LeaseUntil DATETIME,
-    dd_LostLeases INTEGER,
     dd_ReplyTo VARCHAR(500),
     dd_Headers TEXT,
     dd_Tags VARCHAR(1100),
-    dd_Origin VARCHAR(20),
-    dd_StoredBy VARCHAR(150),
     dd_RequestId VARCHAR(36),
-    dd_EndedDate DATETIME,
-    dd_EmptiedDate DATETIME,
-    dd_Uncertain INTEGER,
-    dd_AttachmentCount INTEGER,
-    dd_Sender VARCHAR(500)
+    dd_Sender VARCHAR(500),
+    dd_CreatedDate DATETIME DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))
 );
 
-ALTER TABLE Digital_Emaildetails ADD dd_bccEmailid VARCHAR(500);
+CREATE INDEX IX_Rowpost_New ON Digital_Emaildetails (dd_SendFlag, dd_srno);
 
-ALTER TABLE Digital_Emaildetails ADD dd_Priority INTEGER;
+CREATE TABLE Rowpost_Emails (
+    Number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    EmailId INTEGER NOT NULL,
+    IsCurrent INTEGER DEFAULT 1 NOT NULL,
+    FirstNumber INTEGER,
+    State VARCHAR(1) NOT NULL,
+    AccountCode VARCHAR(50),
+    Lane VARCHAR(10) NOT NULL,
+    Priority INTEGER NOT NULL,
+    NotBefore DATETIME,
+    DueSince DATETIME DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')) NOT NULL,
+    ExpiresAt DATETIME,
+    Retries INTEGER DEFAULT 0 NOT NULL,
+    LeaseToken VARCHAR(36),
+    LeaseUntil DATETIME,
+    LostLeases INTEGER,
+    Uncertain INTEGER,
+    MessageId VARCHAR(255),
+    Fingerprint VARCHAR(32),
+    Origin VARCHAR(20),
+    StoredBy VARCHAR(150),
+    RequestId VARCHAR(36),
+    AttachmentCount INTEGER DEFAULT 0 NOT NULL,
+    CreatedAt DATETIME DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')) NOT NULL,
+    RowCreatedAt DATETIME,
+    SentAt DATETIME,
+    LastTriedAt DATETIME,
+    EndedAt DATETIME,
+    EmptiedAt DATETIME,
+    Reason VARCHAR(500),
+    WriteAfter DATETIME,
+    WriteTries INTEGER DEFAULT 0 NOT NULL,
+    WriteFault VARCHAR(500)
+);
 
-ALTER TABLE Digital_Emaildetails ADD dd_Lane VARCHAR(10);
+CREATE UNIQUE INDEX IX_Rowpost_Current ON Rowpost_Emails (EmailId)
+    WHERE IsCurrent = 1;
 
-ALTER TABLE Digital_Emaildetails ADD dd_SendAt DATETIME;
+CREATE INDEX IX_Rowpost_Due ON Rowpost_Emails (DueSince)
+    WHERE State = 'N' AND NotBefore IS NULL;
 
-ALTER TABLE Digital_Emaildetails ADD dd_ExpiresAt DATETIME;
+CREATE INDEX IX_Rowpost_Ended ON Rowpost_Emails (State, EndedAt, Number)
+    WHERE State IN ('Y', 'F', 'C');
 
-ALTER TABLE Digital_Emaildetails ADD dd_NextAttemptDate DATETIME;
+CREATE INDEX IX_Rowpost_Expiring ON Rowpost_Emails (ExpiresAt)
+    WHERE State = 'N' AND ExpiresAt IS NOT NULL;
 
-ALTER TABLE Digital_Emaildetails ADD dd_MessageId VARCHAR(255);
+CREATE INDEX IX_Rowpost_Keyed ON Rowpost_Emails (Number)
+    WHERE Origin = 'key';
 
-ALTER TABLE Digital_Emaildetails ADD dd_IsHtml INTEGER;
+CREATE INDEX IX_Rowpost_Later ON Rowpost_Emails (NotBefore)
+    WHERE State = 'N' AND NotBefore IS NOT NULL;
 
-ALTER TABLE Digital_Emaildetails ADD dd_TextAlternative TEXT;
+CREATE INDEX IX_Rowpost_Leased ON Rowpost_Emails (LeaseToken)
+    WHERE State IN ('P', 'T');
 
-ALTER TABLE Digital_Emaildetails ADD dd_CreatedDate DATETIME;
+CREATE INDEX IX_Rowpost_Ready ON Rowpost_Emails (AccountCode, Lane, Priority, Number)
+    WHERE State = 'N' AND NotBefore IS NULL;
 
-ALTER TABLE Digital_Emaildetails ADD dd_LeaseToken VARCHAR(36);
+CREATE INDEX IX_Rowpost_Request ON Rowpost_Emails (RequestId)
+    WHERE RequestId IS NOT NULL;
 
-ALTER TABLE Digital_Emaildetails ADD dd_LeaseUntil DATETIME;
+CREATE INDEX IX_Rowpost_Retried ON Rowpost_Emails (Number)
+    WHERE State = 'N' AND Retries > 0;
 
-ALTER TABLE Digital_Emaildetails ADD dd_LostLeases INTEGER;
+CREATE INDEX IX_Rowpost_Suspects ON Rowpost_Emails (LostLeases, Number)
+    WHERE State = 'N' AND LostLeases IS NOT NULL;
 
-ALTER TABLE Digital_Emaildetails ADD dd_ReplyTo VARCHAR(500);
+CREATE INDEX IX_Rowpost_Unknown ON Rowpost_Emails (Number)
+    WHERE State = 'U';
 
-ALTER TABLE Digital_Emaildetails ADD dd_Headers TEXT;
+CREATE INDEX IX_Rowpost_Unwritten ON Rowpost_Emails (WriteAfter)
+    WHERE WriteAfter IS NOT NULL;
 
-ALTER TABLE Digital_Emaildetails ADD dd_Tags VARCHAR(1100);
+CREATE INDEX IX_Rowpost_Waiting ON Rowpost_Emails (Number)
+    WHERE State = 'N';
 
-ALTER TABLE Digital_Emaildetails ADD dd_Origin VARCHAR(20);
+CREATE TABLE Rowpost_Options (
+    Id INTEGER NOT NULL,
+    EmailId INTEGER NOT NULL,
+    Number INTEGER,
+    bccEmailid VARCHAR(500),
+    Priority INTEGER,
+    Lane VARCHAR(10),
+    SendAt DATETIME,
+    ExpiresAt DATETIME,
+    IsHtml VARCHAR(5),
+    TextAlternative TEXT,
+    ReplyTo VARCHAR(500),
+    Headers TEXT,
+    Tags VARCHAR(1100),
+    RequestId VARCHAR(36),
+    Sender VARCHAR(500),
+    CreatedAt DATETIME DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')) NOT NULL,
+    PRIMARY KEY (Id)
+);
 
-ALTER TABLE Digital_Emaildetails ADD dd_StoredBy VARCHAR(150);
+CREATE INDEX IX_Rowpost_Options_Email ON Rowpost_Options (EmailId);
 
-ALTER TABLE Digital_Emaildetails ADD dd_RequestId VARCHAR(36);
+CREATE INDEX IX_Rowpost_Options_Number ON Rowpost_Options (Number);
 
-ALTER TABLE Digital_Emaildetails ADD dd_EndedDate DATETIME;
+CREATE TABLE Rowpost_Confidential (
+    Number INTEGER NOT NULL,
+    Subject VARCHAR(500),
+    Body TEXT,
+    TextAlternative TEXT,
+    PRIMARY KEY (Number)
+);
 
-ALTER TABLE Digital_Emaildetails ADD dd_EmptiedDate DATETIME;
+CREATE TABLE Rowpost_Held (
+    EmailId INTEGER NOT NULL,
+    Reason VARCHAR(500) NOT NULL,
+    AccountCode VARCHAR(50),
+    Since DATETIME DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')) NOT NULL,
+    LookAgainAt DATETIME NOT NULL,
+    Confirmed INTEGER DEFAULT 0 NOT NULL,
+    PRIMARY KEY (EmailId)
+);
 
-ALTER TABLE Digital_Emaildetails ADD dd_Uncertain INTEGER;
+CREATE INDEX IX_Rowpost_Held_Code ON Rowpost_Held (AccountCode);
 
-ALTER TABLE Digital_Emaildetails ADD dd_AttachmentCount INTEGER;
-
-ALTER TABLE Digital_Emaildetails ADD dd_Sender VARCHAR(500);
-
-CREATE INDEX IX_Rowpost_Ended ON Digital_Emaildetails (dd_SendFlag, dd_EndedDate, dd_srno)
-    WHERE dd_SendFlag IN ('Y', 'F', 'C');
-
-CREATE INDEX IX_Rowpost_Expiring ON Digital_Emaildetails (dd_ExpiresAt)
-    WHERE dd_SendFlag = 'N' AND dd_ExpiresAt IS NOT NULL;
-
-CREATE INDEX IX_Rowpost_Keyed ON Digital_Emaildetails (dd_srno)
-    WHERE dd_Origin = 'key';
-
-CREATE INDEX IX_Rowpost_Later ON Digital_Emaildetails (dd_NextAttemptDate)
-    WHERE dd_SendFlag = 'N' AND dd_NextAttemptDate IS NOT NULL;
-
-CREATE INDEX IX_Rowpost_Leased ON Digital_Emaildetails (dd_LeaseUntil, dd_LeaseToken)
-    WHERE dd_SendFlag IN ('P', 'T');
-
-CREATE INDEX IX_Rowpost_NoLane ON Digital_Emaildetails (dd_Lane, dd_srno)
-    WHERE dd_SendFlag = 'N' AND dd_Lane IS NULL;
-
-CREATE INDEX IX_Rowpost_NoPriority ON Digital_Emaildetails (dd_Priority, dd_srno)
-    WHERE dd_SendFlag = 'N' AND dd_Priority IS NULL;
-
-CREATE INDEX IX_Rowpost_Oldest ON Digital_Emaildetails (dd_CreatedDate)
-    WHERE dd_SendFlag = 'N';
-
-CREATE INDEX IX_Rowpost_Ready ON Digital_Emaildetails (dd_EmailParamCode, dd_Lane, dd_Priority, dd_srno)
-    WHERE dd_SendFlag = 'N' AND dd_NextAttemptDate IS NULL;
-
-CREATE INDEX IX_Rowpost_Request ON Digital_Emaildetails (dd_RequestId)
-    WHERE dd_RequestId IS NOT NULL;
-
-CREATE INDEX IX_Rowpost_Retried ON Digital_Emaildetails (dd_srno)
-    WHERE dd_SendFlag = 'N' AND dd_RetryCount > 0;
-
-CREATE INDEX IX_Rowpost_SendAt ON Digital_Emaildetails (dd_SendAt)
-    WHERE dd_SendFlag = 'N' AND dd_SendAt IS NOT NULL AND dd_NextAttemptDate IS NULL;
-
-CREATE INDEX IX_Rowpost_Suspects ON Digital_Emaildetails (dd_LostLeases, dd_srno)
-    WHERE dd_SendFlag = 'N' AND dd_LostLeases IS NOT NULL;
-
-CREATE INDEX IX_Rowpost_Unknown ON Digital_Emaildetails (dd_srno)
-    WHERE dd_SendFlag = 'U';
+CREATE INDEX IX_Rowpost_Held_LookAgain ON Rowpost_Held (LookAgainAt);
 
 CREATE TABLE tbl_EMailParameters (
     SMTPServer VARCHAR(255),
@@ -194,14 +218,22 @@ CREATE TABLE Rowpost_Service (
     LastRun DATETIME,
     Runs INTEGER DEFAULT 0 NOT NULL,
     LastTick DATETIME,
-    MovedAt DATETIME,
+    Adopted INTEGER DEFAULT 0 NOT NULL,
+    FirstId INTEGER,
+    Place VARCHAR(400),
     EmptiedUntil DATETIME,
     LastAccountId INTEGER DEFAULT 0 NOT NULL,
     PRIMARY KEY (Id)
 );
 
+CREATE TABLE Rowpost_Relocation (
+    Id INTEGER NOT NULL,
+    MovedAt DATETIME,
+    PRIMARY KEY (Id)
+);
+
 CREATE TABLE Rowpost_Recipients (
-    EmailId INTEGER NOT NULL,
+    Number INTEGER NOT NULL,
     Ordinal INTEGER NOT NULL,
     Kind VARCHAR(3) NOT NULL,
     Address VARCHAR(320) NOT NULL,
@@ -209,12 +241,12 @@ CREATE TABLE Rowpost_Recipients (
     State VARCHAR(10) NOT NULL,
     Reply VARCHAR(500),
     ChangedAt DATETIME,
-    PRIMARY KEY (EmailId, Ordinal)
+    PRIMARY KEY (Number, Ordinal)
 );
 
 CREATE TABLE Rowpost_Attempts (
     Id INTEGER NOT NULL,
-    EmailId INTEGER NOT NULL,
+    Number INTEGER NOT NULL,
     At DATETIME DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now')) NOT NULL,
     Account VARCHAR(50),
     Outcome VARCHAR(20) NOT NULL,
@@ -225,10 +257,10 @@ CREATE TABLE Rowpost_Attempts (
     PRIMARY KEY (Id)
 );
 
-CREATE INDEX IX_Rowpost_Attempts_Email ON Rowpost_Attempts (EmailId, Id);
+CREATE INDEX IX_Rowpost_Attempts_Number ON Rowpost_Attempts (Number, Id);
 
 CREATE TABLE Rowpost_Attachments (
-    EmailId INTEGER NOT NULL,
+    Number INTEGER NOT NULL,
     Ordinal INTEGER NOT NULL,
     Filename VARCHAR(255) NOT NULL,
     ContentType VARCHAR(255),
@@ -236,7 +268,7 @@ CREATE TABLE Rowpost_Attachments (
     Size INTEGER NOT NULL,
     Sha256 VARCHAR(64) NOT NULL,
     StorageKey VARCHAR(200) NOT NULL,
-    PRIMARY KEY (EmailId, Ordinal)
+    PRIMARY KEY (Number, Ordinal)
 );
 
 CREATE TABLE Rowpost_LooseFiles (
@@ -266,36 +298,6 @@ CREATE TABLE Rowpost_Usage (
     ProbeToken VARCHAR(36),
     ProbeUntil DATETIME,
     PRIMARY KEY (AccountId)
-);
-
-CREATE TABLE Rowpost_Quotas (
-    AccountId INTEGER NOT NULL,
-    Minute INTEGER DEFAULT 0 NOT NULL,
-    MinuteUsed INTEGER DEFAULT 0 NOT NULL,
-    HourUsed INTEGER DEFAULT 0 NOT NULL,
-    DayUsed INTEGER DEFAULT 0 NOT NULL,
-    PRIMARY KEY (AccountId)
-);
-
-CREATE TABLE Rowpost_Reservations (
-    EmailId INTEGER NOT NULL,
-    Token VARCHAR(36) NOT NULL,
-    AccountId INTEGER NOT NULL,
-    Minute INTEGER NOT NULL,
-    MinuteUnits INTEGER NOT NULL,
-    HourUnits INTEGER NOT NULL,
-    DayUnits INTEGER NOT NULL,
-    PRIMARY KEY (EmailId)
-);
-
-CREATE INDEX IX_Rowpost_Reservations_Token ON Rowpost_Reservations (Token);
-
-CREATE TABLE Rowpost_Slots (
-    AccountId INTEGER NOT NULL,
-    Number INTEGER NOT NULL,
-    Token VARCHAR(36),
-    Until DATETIME,
-    PRIMARY KEY (AccountId, Number)
 );
 
 CREATE TABLE Rowpost_Idempotency (
@@ -342,6 +344,36 @@ CREATE INDEX IX_Rowpost_LoginFailures_Forgotten ON Rowpost_LoginFailures (Forgot
 
 CREATE INDEX IX_Rowpost_LoginFailures_Pair ON Rowpost_LoginFailures (PairHash, ForgottenAt);
 
+CREATE TABLE Rowpost_Quotas (
+    AccountId INTEGER NOT NULL,
+    Minute INTEGER DEFAULT 0 NOT NULL,
+    MinuteUsed INTEGER DEFAULT 0 NOT NULL,
+    HourUsed INTEGER DEFAULT 0 NOT NULL,
+    DayUsed INTEGER DEFAULT 0 NOT NULL,
+    PRIMARY KEY (AccountId)
+);
+
+CREATE TABLE Rowpost_Reservations (
+    Number INTEGER NOT NULL,
+    Token VARCHAR(36) NOT NULL,
+    AccountId INTEGER NOT NULL,
+    Minute INTEGER NOT NULL,
+    MinuteUnits INTEGER NOT NULL,
+    HourUnits INTEGER NOT NULL,
+    DayUnits INTEGER NOT NULL,
+    PRIMARY KEY (Number)
+);
+
+CREATE INDEX IX_Rowpost_Reservations_Token ON Rowpost_Reservations (Token);
+
+CREATE TABLE Rowpost_Slots (
+    AccountId INTEGER NOT NULL,
+    Number INTEGER NOT NULL,
+    Token VARCHAR(36),
+    Until DATETIME,
+    PRIMARY KEY (AccountId, Number)
+);
+
 CREATE TABLE Rowpost_Keys (
     Id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     Name VARCHAR(100) NOT NULL,
@@ -356,7 +388,7 @@ CREATE TABLE Rowpost_Keys (
 );
 
 CREATE TABLE Rowpost_Contacts (
-    EmailId INTEGER NOT NULL,
+    Number INTEGER NOT NULL,
     Id VARCHAR(36) NOT NULL,
     FullName VARCHAR(400) NOT NULL,
     Email VARCHAR(640) NOT NULL,
@@ -366,10 +398,17 @@ CREATE TABLE Rowpost_Contacts (
     Message TEXT NOT NULL,
     Filename VARCHAR(510),
     ChangedAt DATETIME,
-    PRIMARY KEY (EmailId),
+    PRIMARY KEY (Number),
     CONSTRAINT UQ_Rowpost_Contacts UNIQUE (Id)
 );
 
-INSERT INTO Rowpost_Service (Id, State)
-SELECT 1, CASE WHEN EXISTS (SELECT 1 FROM Digital_Emaildetails) THEN 'stopped' ELSE 'running' END
+INSERT INTO Rowpost_Service (Id, State, Adopted)
+SELECT 1,
+    CASE WHEN (SELECT COUNT(*) FROM pragma_table_info('Digital_Emaildetails') WHERE name LIKE 'dd\_%' ESCAPE '\') < 26
+        OR EXISTS (SELECT 1 FROM Digital_Emaildetails) THEN 'stopped' ELSE 'running' END,
+    CASE WHEN (SELECT COUNT(*) FROM pragma_table_info('Digital_Emaildetails') WHERE name LIKE 'dd\_%' ESCAPE '\') < 26
+        OR EXISTS (SELECT 1 FROM Digital_Emaildetails) THEN 1 ELSE 0 END
 WHERE NOT EXISTS (SELECT 1 FROM Rowpost_Service WHERE Id = 1);
+
+INSERT INTO Rowpost_Relocation (Id)
+SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM Rowpost_Relocation WHERE Id = 1);

@@ -13,121 +13,146 @@ CREATE TABLE dbo.Digital_Emaildetails (
     dd_BounceReason NVARCHAR(500) NULL,
     dd_LastRetryDate DATETIME NULL,
     dd_bccEmailid NVARCHAR(500) NULL,
-    dd_Priority INTEGER NULL DEFAULT 3,
-    dd_Lane NVARCHAR(10) NULL DEFAULT 'scheduled',
+    dd_Priority INTEGER NULL,
+    dd_Lane NVARCHAR(10) NULL,
     dd_SendAt DATETIME2(3) NULL,
     dd_ExpiresAt DATETIME2(3) NULL,
-    dd_NextAttemptDate DATETIME2(3) NULL,
-    dd_MessageId NVARCHAR(255) NULL,
-    dd_IsHtml BIT NULL,
+    dd_IsHtml NVARCHAR(5) NULL,
     dd_TextAlternative NVARCHAR(max) NULL,
-    dd_CreatedDate DATETIME2(3) NULL DEFAULT SYSUTCDATETIME(),
-    dd_LeaseToken NVARCHAR(36) NULL,
-    dd_LeaseUntil DATETIME2(3) NULL,
-    dd_LostLeases INTEGER NULL,
     dd_ReplyTo NVARCHAR(500) NULL,
     dd_Headers NVARCHAR(max) NULL,
     dd_Tags NVARCHAR(1100) NULL,
-    dd_Origin NVARCHAR(20) NULL,
-    dd_StoredBy NVARCHAR(150) NULL,
     dd_RequestId NVARCHAR(36) NULL,
-    dd_EndedDate DATETIME2(3) NULL,
-    dd_EmptiedDate DATETIME2(3) NULL,
-    dd_Uncertain BIT NULL,
-    dd_AttachmentCount INTEGER NULL,
     dd_Sender NVARCHAR(500) NULL,
+    dd_CreatedDate DATETIME2(3) NULL DEFAULT SYSUTCDATETIME(),
     PRIMARY KEY (dd_srno)
 );
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_bccEmailid NVARCHAR(500) NULL;
+CREATE INDEX IX_Rowpost_New ON dbo.Digital_Emaildetails (dd_SendFlag, dd_srno);
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_Priority INTEGER NULL DEFAULT 3;
+CREATE TABLE dbo.Rowpost_Emails (
+    Number INTEGER NOT NULL IDENTITY,
+    EmailId INTEGER NOT NULL,
+    IsCurrent BIT NOT NULL DEFAULT 1,
+    FirstNumber INTEGER NULL,
+    State NVARCHAR(1) NOT NULL,
+    AccountCode NVARCHAR(50) NULL,
+    Lane VARCHAR(10) NOT NULL,
+    Priority INTEGER NOT NULL,
+    NotBefore DATETIME2(3) NULL,
+    DueSince DATETIME2(3) NOT NULL DEFAULT SYSUTCDATETIME(),
+    ExpiresAt DATETIME2(3) NULL,
+    Retries INTEGER NOT NULL DEFAULT 0,
+    LeaseToken VARCHAR(36) NULL,
+    LeaseUntil DATETIME2(3) NULL,
+    LostLeases INTEGER NULL,
+    Uncertain BIT NULL,
+    MessageId NVARCHAR(255) NULL,
+    Fingerprint VARCHAR(32) NULL,
+    Origin VARCHAR(20) NULL,
+    StoredBy NVARCHAR(150) NULL,
+    RequestId NVARCHAR(36) NULL,
+    AttachmentCount INTEGER NOT NULL DEFAULT 0,
+    CreatedAt DATETIME2(3) NOT NULL DEFAULT SYSUTCDATETIME(),
+    RowCreatedAt DATETIME2(3) NULL,
+    SentAt DATETIME2(3) NULL,
+    LastTriedAt DATETIME2(3) NULL,
+    EndedAt DATETIME2(3) NULL,
+    EmptiedAt DATETIME2(3) NULL,
+    Reason NVARCHAR(500) NULL,
+    WriteAfter DATETIME2(3) NULL,
+    WriteTries INTEGER NOT NULL DEFAULT 0,
+    WriteFault NVARCHAR(500) NULL,
+    PRIMARY KEY (Number)
+);
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_Lane NVARCHAR(10) NULL DEFAULT 'scheduled';
+CREATE UNIQUE INDEX IX_Rowpost_Current ON dbo.Rowpost_Emails (EmailId)
+    WHERE IsCurrent = 1;
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_SendAt DATETIME2(3) NULL;
+CREATE INDEX IX_Rowpost_Due ON dbo.Rowpost_Emails (DueSince)
+    WHERE State = 'N' AND NotBefore IS NULL;
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_ExpiresAt DATETIME2(3) NULL;
+CREATE INDEX IX_Rowpost_Ended ON dbo.Rowpost_Emails (State, EndedAt, Number)
+    WHERE State IN ('Y', 'F', 'C');
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_NextAttemptDate DATETIME2(3) NULL;
+CREATE INDEX IX_Rowpost_Expiring ON dbo.Rowpost_Emails (ExpiresAt)
+    WHERE State = 'N' AND ExpiresAt IS NOT NULL;
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_MessageId NVARCHAR(255) NULL;
+CREATE INDEX IX_Rowpost_Keyed ON dbo.Rowpost_Emails (Number)
+    WHERE Origin = 'key';
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_IsHtml BIT NULL;
+CREATE INDEX IX_Rowpost_Later ON dbo.Rowpost_Emails (NotBefore)
+    WHERE State = 'N' AND NotBefore IS NOT NULL;
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_TextAlternative NVARCHAR(max) NULL;
+CREATE INDEX IX_Rowpost_Leased ON dbo.Rowpost_Emails (LeaseToken)
+    WHERE State IN ('P', 'T');
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_CreatedDate DATETIME2(3) NULL DEFAULT SYSUTCDATETIME();
+CREATE INDEX IX_Rowpost_Ready ON dbo.Rowpost_Emails (AccountCode, Lane, Priority, Number)
+    WHERE State = 'N' AND NotBefore IS NULL;
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_LeaseToken NVARCHAR(36) NULL;
+CREATE INDEX IX_Rowpost_Request ON dbo.Rowpost_Emails (RequestId)
+    WHERE RequestId IS NOT NULL;
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_LeaseUntil DATETIME2(3) NULL;
+CREATE INDEX IX_Rowpost_Retried ON dbo.Rowpost_Emails (Number)
+    WHERE State = 'N' AND Retries > 0;
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_LostLeases INTEGER NULL;
+CREATE INDEX IX_Rowpost_Suspects ON dbo.Rowpost_Emails (LostLeases, Number)
+    WHERE State = 'N' AND LostLeases IS NOT NULL;
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_ReplyTo NVARCHAR(500) NULL;
+CREATE INDEX IX_Rowpost_Unknown ON dbo.Rowpost_Emails (Number)
+    WHERE State = 'U';
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_Headers NVARCHAR(max) NULL;
+CREATE INDEX IX_Rowpost_Unwritten ON dbo.Rowpost_Emails (WriteAfter)
+    WHERE WriteAfter IS NOT NULL;
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_Tags NVARCHAR(1100) NULL;
+CREATE INDEX IX_Rowpost_Waiting ON dbo.Rowpost_Emails (Number)
+    WHERE State = 'N';
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_Origin NVARCHAR(20) NULL;
+CREATE TABLE dbo.Rowpost_Options (
+    Id INTEGER NOT NULL IDENTITY,
+    EmailId INTEGER NOT NULL,
+    Number INTEGER NULL,
+    bccEmailid NVARCHAR(500) NULL,
+    Priority INTEGER NULL,
+    Lane NVARCHAR(10) NULL,
+    SendAt DATETIME2(3) NULL,
+    ExpiresAt DATETIME2(3) NULL,
+    IsHtml NVARCHAR(5) NULL,
+    TextAlternative NVARCHAR(max) NULL,
+    ReplyTo NVARCHAR(500) NULL,
+    Headers NVARCHAR(max) NULL,
+    Tags NVARCHAR(1100) NULL,
+    RequestId NVARCHAR(36) NULL,
+    Sender NVARCHAR(500) NULL,
+    CreatedAt DATETIME2(3) NOT NULL DEFAULT SYSUTCDATETIME(),
+    PRIMARY KEY (Id)
+);
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_StoredBy NVARCHAR(150) NULL;
+CREATE INDEX IX_Rowpost_Options_Email ON dbo.Rowpost_Options (EmailId);
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_RequestId NVARCHAR(36) NULL;
+CREATE INDEX IX_Rowpost_Options_Number ON dbo.Rowpost_Options (Number);
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_EndedDate DATETIME2(3) NULL;
+CREATE TABLE dbo.Rowpost_Confidential (
+    Number INTEGER NOT NULL,
+    Subject NVARCHAR(500) NULL,
+    Body NVARCHAR(max) NULL,
+    TextAlternative NVARCHAR(max) NULL,
+    PRIMARY KEY (Number)
+);
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_EmptiedDate DATETIME2(3) NULL;
+CREATE TABLE dbo.Rowpost_Held (
+    EmailId INTEGER NOT NULL,
+    Reason NVARCHAR(500) NOT NULL,
+    AccountCode NVARCHAR(50) NULL,
+    Since DATETIME2(3) NOT NULL DEFAULT SYSUTCDATETIME(),
+    LookAgainAt DATETIME2(3) NOT NULL,
+    Confirmed BIT NOT NULL DEFAULT 0,
+    PRIMARY KEY (EmailId)
+);
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_Uncertain BIT NULL;
+CREATE INDEX IX_Rowpost_Held_Code ON dbo.Rowpost_Held (AccountCode);
 
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_AttachmentCount INTEGER NULL;
-
-ALTER TABLE dbo.Digital_Emaildetails ADD dd_Sender NVARCHAR(500) NULL;
-
-CREATE INDEX IX_Rowpost_Ended ON dbo.Digital_Emaildetails (dd_SendFlag, dd_EndedDate, dd_srno)
-    WHERE dd_SendFlag IN ('Y', 'F', 'C');
-
-CREATE INDEX IX_Rowpost_Expiring ON dbo.Digital_Emaildetails (dd_ExpiresAt)
-    WHERE dd_SendFlag = 'N' AND dd_ExpiresAt IS NOT NULL;
-
-CREATE INDEX IX_Rowpost_Keyed ON dbo.Digital_Emaildetails (dd_srno)
-    WHERE dd_Origin = 'key';
-
-CREATE INDEX IX_Rowpost_Later ON dbo.Digital_Emaildetails (dd_NextAttemptDate)
-    WHERE dd_SendFlag = 'N' AND dd_NextAttemptDate IS NOT NULL;
-
-CREATE INDEX IX_Rowpost_Leased ON dbo.Digital_Emaildetails (dd_LeaseUntil, dd_LeaseToken)
-    WHERE dd_SendFlag IN ('P', 'T');
-
-CREATE INDEX IX_Rowpost_NoLane ON dbo.Digital_Emaildetails (dd_Lane, dd_srno)
-    WHERE dd_SendFlag = 'N' AND dd_Lane IS NULL;
-
-CREATE INDEX IX_Rowpost_NoPriority ON dbo.Digital_Emaildetails (dd_Priority, dd_srno)
-    WHERE dd_SendFlag = 'N' AND dd_Priority IS NULL;
-
-CREATE INDEX IX_Rowpost_Oldest ON dbo.Digital_Emaildetails (dd_CreatedDate)
-    WHERE dd_SendFlag = 'N';
-
-CREATE INDEX IX_Rowpost_Ready ON dbo.Digital_Emaildetails (dd_EmailParamCode, dd_Lane, dd_Priority, dd_srno)
-    WHERE dd_SendFlag = 'N' AND dd_NextAttemptDate IS NULL;
-
-CREATE INDEX IX_Rowpost_Request ON dbo.Digital_Emaildetails (dd_RequestId)
-    WHERE dd_RequestId IS NOT NULL;
-
-CREATE INDEX IX_Rowpost_Retried ON dbo.Digital_Emaildetails (dd_srno)
-    WHERE dd_SendFlag = 'N' AND dd_RetryCount > 0;
-
-CREATE INDEX IX_Rowpost_SendAt ON dbo.Digital_Emaildetails (dd_SendAt)
-    WHERE dd_SendFlag = 'N' AND dd_SendAt IS NOT NULL AND dd_NextAttemptDate IS NULL;
-
-CREATE INDEX IX_Rowpost_Suspects ON dbo.Digital_Emaildetails (dd_LostLeases, dd_srno)
-    WHERE dd_SendFlag = 'N' AND dd_LostLeases IS NOT NULL;
-
-CREATE INDEX IX_Rowpost_Unknown ON dbo.Digital_Emaildetails (dd_srno)
-    WHERE dd_SendFlag = 'U';
+CREATE INDEX IX_Rowpost_Held_LookAgain ON dbo.Rowpost_Held (LookAgainAt);
 
 CREATE TABLE dbo.tbl_EMailParameters (
     SMTPServer NVARCHAR(255) NULL,
@@ -195,14 +220,22 @@ CREATE TABLE dbo.Rowpost_Service (
     LastRun DATETIME2(3) NULL,
     Runs INTEGER NOT NULL DEFAULT 0,
     LastTick DATETIME2(3) NULL,
-    MovedAt DATETIME2(3) NULL,
+    Adopted BIT NOT NULL DEFAULT 0,
+    FirstId INTEGER NULL,
+    Place NVARCHAR(400) NULL,
     EmptiedUntil DATETIME2(3) NULL,
     LastAccountId INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (Id)
 );
 
+CREATE TABLE dbo.Rowpost_Relocation (
+    Id INTEGER NOT NULL,
+    MovedAt DATETIME2(3) NULL,
+    PRIMARY KEY (Id)
+);
+
 CREATE TABLE dbo.Rowpost_Recipients (
-    EmailId INTEGER NOT NULL,
+    Number INTEGER NOT NULL,
     Ordinal INTEGER NOT NULL,
     Kind VARCHAR(3) NOT NULL,
     Address NVARCHAR(320) NOT NULL,
@@ -210,12 +243,12 @@ CREATE TABLE dbo.Rowpost_Recipients (
     State VARCHAR(10) NOT NULL,
     Reply NVARCHAR(500) NULL,
     ChangedAt DATETIME2(3) NULL,
-    PRIMARY KEY (EmailId, Ordinal)
+    PRIMARY KEY (Number, Ordinal)
 );
 
 CREATE TABLE dbo.Rowpost_Attempts (
     Id INTEGER NOT NULL IDENTITY,
-    EmailId INTEGER NOT NULL,
+    Number INTEGER NOT NULL,
     At DATETIME2(3) NOT NULL DEFAULT SYSUTCDATETIME(),
     Account NVARCHAR(50) NULL,
     Outcome VARCHAR(20) NOT NULL,
@@ -226,10 +259,10 @@ CREATE TABLE dbo.Rowpost_Attempts (
     PRIMARY KEY (Id)
 );
 
-CREATE INDEX IX_Rowpost_Attempts_Email ON dbo.Rowpost_Attempts (EmailId, Id);
+CREATE INDEX IX_Rowpost_Attempts_Number ON dbo.Rowpost_Attempts (Number, Id);
 
 CREATE TABLE dbo.Rowpost_Attachments (
-    EmailId INTEGER NOT NULL,
+    Number INTEGER NOT NULL,
     Ordinal INTEGER NOT NULL,
     Filename NVARCHAR(255) NOT NULL,
     ContentType NVARCHAR(255) NULL,
@@ -237,7 +270,7 @@ CREATE TABLE dbo.Rowpost_Attachments (
     Size INTEGER NOT NULL,
     Sha256 VARCHAR(64) NOT NULL,
     StorageKey NVARCHAR(200) NOT NULL,
-    PRIMARY KEY (EmailId, Ordinal)
+    PRIMARY KEY (Number, Ordinal)
 );
 
 CREATE TABLE dbo.Rowpost_LooseFiles (
@@ -267,36 +300,6 @@ CREATE TABLE dbo.Rowpost_Usage (
     ProbeToken NVARCHAR(36) NULL,
     ProbeUntil DATETIME2(3) NULL,
     PRIMARY KEY (AccountId)
-);
-
-CREATE TABLE dbo.Rowpost_Quotas (
-    AccountId INTEGER NOT NULL,
-    Minute INTEGER NOT NULL DEFAULT 0,
-    MinuteUsed INTEGER NOT NULL DEFAULT 0,
-    HourUsed INTEGER NOT NULL DEFAULT 0,
-    DayUsed INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (AccountId)
-);
-
-CREATE TABLE dbo.Rowpost_Reservations (
-    EmailId INTEGER NOT NULL,
-    Token NVARCHAR(36) NOT NULL,
-    AccountId INTEGER NOT NULL,
-    Minute INTEGER NOT NULL,
-    MinuteUnits INTEGER NOT NULL,
-    HourUnits INTEGER NOT NULL,
-    DayUnits INTEGER NOT NULL,
-    PRIMARY KEY (EmailId)
-);
-
-CREATE INDEX IX_Rowpost_Reservations_Token ON dbo.Rowpost_Reservations (Token);
-
-CREATE TABLE dbo.Rowpost_Slots (
-    AccountId INTEGER NOT NULL,
-    Number INTEGER NOT NULL,
-    Token NVARCHAR(36) NULL,
-    Until DATETIME2(3) NULL,
-    PRIMARY KEY (AccountId, Number)
 );
 
 CREATE TABLE dbo.Rowpost_Idempotency (
@@ -343,6 +346,36 @@ CREATE INDEX IX_Rowpost_LoginFailures_Forgotten ON dbo.Rowpost_LoginFailures (Fo
 
 CREATE INDEX IX_Rowpost_LoginFailures_Pair ON dbo.Rowpost_LoginFailures (PairHash, ForgottenAt);
 
+CREATE TABLE dbo.Rowpost_Quotas (
+    AccountId INTEGER NOT NULL,
+    Minute INTEGER NOT NULL DEFAULT 0,
+    MinuteUsed INTEGER NOT NULL DEFAULT 0,
+    HourUsed INTEGER NOT NULL DEFAULT 0,
+    DayUsed INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (AccountId)
+);
+
+CREATE TABLE dbo.Rowpost_Reservations (
+    Number INTEGER NOT NULL,
+    Token NVARCHAR(36) NOT NULL,
+    AccountId INTEGER NOT NULL,
+    Minute INTEGER NOT NULL,
+    MinuteUnits INTEGER NOT NULL,
+    HourUnits INTEGER NOT NULL,
+    DayUnits INTEGER NOT NULL,
+    PRIMARY KEY (Number)
+);
+
+CREATE INDEX IX_Rowpost_Reservations_Token ON dbo.Rowpost_Reservations (Token);
+
+CREATE TABLE dbo.Rowpost_Slots (
+    AccountId INTEGER NOT NULL,
+    Number INTEGER NOT NULL,
+    Token NVARCHAR(36) NULL,
+    Until DATETIME2(3) NULL,
+    PRIMARY KEY (AccountId, Number)
+);
+
 CREATE TABLE dbo.Rowpost_Keys (
     Id INTEGER NOT NULL IDENTITY,
     Name NVARCHAR(100) NOT NULL,
@@ -358,7 +391,7 @@ CREATE TABLE dbo.Rowpost_Keys (
 );
 
 CREATE TABLE dbo.Rowpost_Contacts (
-    EmailId INTEGER NOT NULL,
+    Number INTEGER NOT NULL,
     Id VARCHAR(36) NOT NULL,
     FullName NVARCHAR(400) NOT NULL,
     Email NVARCHAR(640) NOT NULL,
@@ -368,10 +401,19 @@ CREATE TABLE dbo.Rowpost_Contacts (
     Message NVARCHAR(max) NOT NULL,
     Filename NVARCHAR(510) NULL,
     ChangedAt DATETIME2(3) NULL,
-    PRIMARY KEY (EmailId),
+    PRIMARY KEY (Number),
     CONSTRAINT UQ_Rowpost_Contacts UNIQUE (Id)
 );
 
-INSERT INTO dbo.Rowpost_Service (Id, State)
-SELECT 1, CASE WHEN EXISTS (SELECT 1 FROM dbo.Digital_Emaildetails) THEN 'stopped' ELSE 'running' END
+INSERT INTO dbo.Rowpost_Service (Id, State, Adopted)
+SELECT 1,
+    CASE WHEN (SELECT COUNT(*) FROM sys.columns WHERE object_id = OBJECT_ID(N'dbo.Digital_Emaildetails')
+        AND name LIKE N'dd[_]%') < 26
+        OR EXISTS (SELECT 1 FROM dbo.Digital_Emaildetails) THEN 'stopped' ELSE 'running' END,
+    CASE WHEN (SELECT COUNT(*) FROM sys.columns WHERE object_id = OBJECT_ID(N'dbo.Digital_Emaildetails')
+        AND name LIKE N'dd[_]%') < 26
+        OR EXISTS (SELECT 1 FROM dbo.Digital_Emaildetails) THEN 1 ELSE 0 END
 WHERE NOT EXISTS (SELECT 1 FROM dbo.Rowpost_Service WHERE Id = 1);
+
+INSERT INTO dbo.Rowpost_Relocation (Id)
+SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM dbo.Rowpost_Relocation WHERE Id = 1);

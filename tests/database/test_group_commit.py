@@ -29,7 +29,7 @@ def store_and_refuse(connection: Connection) -> int:
     raise Refused
 
 
-def test_what_comes_during_a_commit_is_written_together(sqlite_database: Database) -> None:
+def test_what_comes_during_a_commit_is_written_group(sqlite_database: Database) -> None:
     commits = 0
     first_is_in, many_wait = threading.Event(), threading.Event()
 
@@ -47,7 +47,7 @@ def test_what_comes_during_a_commit_is_written_together(sqlite_database: Databas
         first = pool.submit(sqlite_database.run_together, slow)
         assert first_is_in.wait(10)
         others = [pool.submit(sqlite_database.run_together, store) for _ in range(20)]
-        while len(sqlite_database._together._waiting) < 20:
+        while len(sqlite_database._group._waiting) < 20:
             threading.Event().wait(0.005)
         many_wait.set()
         ids = {first.result(), *(one.result() for one in others)}

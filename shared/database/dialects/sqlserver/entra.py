@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import URL
 
+from shared.database.dialects.sqlserver.odbc import query_of
 from shared.database.errors import DatabaseUnreachable
-from shared.database.odbc import query_of
 from shared.identity import any_identity, managed_identity
 
 if TYPE_CHECKING:

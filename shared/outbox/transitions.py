@@ -1,0 +1,543 @@
+"""Every change of an email's state: the only module that writes one.
+
+    N waiting      → P claimed, C cancelled or taken back, F expired
+    P preparing    → T marked; Y, N, F, U as its attempt came out; N given back or lease over; C
+    T transmitting → Y, N, F, U; U lease over
+    U unknown      → N, Y by decision; Y, N, F by a late reply of its sender
+    Y, F, U, C     → an entry of its own where somebody asks for the email again
+
+What has ended, or was tried, is to be told to the email's row (`WriteAfter`), except where the row
+is what told us.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Double,
+    Insert,
+    Row,
+    Select,
+    String,
+    Update,
+    bindparam,
+    case,
+    cast,
+    func,
+    insert,
+    literal_column,
+    null,
+    select,
+    update,
+)
+
+from shared.database.changes import changed
+from shared.database.prepared import PreparedUpdate
+from shared.database.tables import entries
+from shared.database.times import utc_now
+from shared.outbox.conditions import (
+    NUMBERS,
+    TOKEN,
+    held_by_us,
+    is_current,
+    lease_end,
+    leased,
+    service_runs,
+    state_is,
+)
+from shared.outbox.lease import Lease
+from shared.outbox.states import Flag
+from shared.outbox.statistics import Counted, count
+
+MOST_LOST_LEASES = 3
+DIED_PREPARING = "sender died while preparing this email"
+DIED_TRANSMITTING = (
+    "sender died while this email was transmitted: it may have arrived or not; "
+    "decide to resend it or to count it as sent"
+)
+EXPIRED = "expired before it could be sent"
+TAKEN_BACK = "taken back: its row says so, or is gone"
+REPLACED = "its row was put into the queue once more"
+COUNTED_AS_SENT = "counted as sent by decision, its outcome was unknown"
+
+_BATCH = 500
+_NUMBER: BindParameter[int] = bindparam("number")
+_NO_LEASE = {"LeaseToken": null(), "LeaseUntil": null()}
+_TELL_ROW = {"WriteAfter": utc_now(), "WriteTries": literal_column("0"), "WriteFault": null()}
+
+Numbers = Sequence[int]
+Ended = Sequence[Row[Any]]
+"""Entries that have ended: Number, EmailId, Origin."""
+
+
+def _to(state: Flag) -> ColumnElement[str]:
+    return literal_column(f"'{state}'")
+
+
+# Into the ledger.
+
+ENTER = insert(entries)
+
+
+def enter(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Make entries that wait; each row has a value for the same of the table's columns."""
+    connection.execute(ENTER, [{"State": Flag.WAITING.value, **row} for row in rows])
+
+
+def enter_one(connection: Connection, row: Mapping[str, Any]) -> int:
+    """Make one entry that waits; answers its number."""
+    key = connection.execute(ENTER, {"State": Flag.WAITING.value, **row}).inserted_primary_key
+    if key is None:
+        raise LookupError("the database gave no number for the new entry")
+    return int(key[0])
+
+
+def entering(columns: Sequence[str], rows: Select[Any]) -> Insert:
+    """What makes entries that wait of these rows, whose columns are those."""
+    return insert(entries).from_select(
+        [*columns, "State"], rows.add_columns(_to(Flag.WAITING)), include_defaults=False
+    )
+
+
+SUPERSEDE = (
+    update(entries)
+    .where(entries.c.Number.in_(NUMBERS), is_current)
+    .values(
+        IsCurrent=literal_column("0"),
+        State=case((state_is(Flag.WAITING), _to(Flag.CANCELLED)), else_=entries.c.State),
+        Reason=case((state_is(Flag.WAITING), REPLACED), else_=entries.c.Reason),
+        EndedAt=func.coalesce(entries.c.EndedAt, utc_now()),
+        WriteAfter=null(),
+        LeaseToken=null(),
+        LeaseUntil=null(),
+        NotBefore=null(),
+    )
+)
+
+
+def supersede(connection: Connection, numbers: Numbers) -> None:
+    """Others take the place of these entries, in the same transaction."""
+    for start in range(0, len(numbers), _BATCH):
+        connection.execute(SUPERSEDE, {"numbers": list(numbers[start : start + _BATCH])})
+
+
+# N → P → T.
+
+
+def claiming(numbers: Select[Any]) -> Update:
+    """Take these waiting entries under a lease; answers their numbers.
+
+    The outer condition repeats the state: without it a server that ignores lock hints lets two
+    claims take the same entry.
+    """
+    message_id = (
+        literal_column("'<'", String())
+        + cast(entries.c.EmailId, String(12))
+        + cast(bindparam("message_id_end"), String(240))
+    )
+    return (
+        update(entries)
+        .where(entries.c.Number.in_(numbers), state_is(Flag.WAITING), service_runs)
+        .values(
+            State=_to(Flag.PREPARING),
+            LeaseToken=TOKEN,
+            LeaseUntil=lease_end,
+            MessageId=func.coalesce(entries.c.MessageId, message_id),
+        )
+        .returning(entries.c.Number)
+    )
+
+
+def _marking(numbers: list[BindParameter[int]]) -> Update:
+    prints: list[tuple[ColumnElement[bool], BindParameter[str]]] = [
+        (entries.c.Number == number, bindparam(f"print_{number.key}")) for number in numbers
+    ]
+    return (
+        update(entries)
+        .where(held_by_us(numbers, Flag.PREPARING), is_current, entries.c.LeaseUntil > utc_now())
+        .values(
+            State=_to(Flag.TRANSMITTING),
+            LeaseUntil=lease_end,
+            Fingerprint=case(*prints, else_=entries.c.Fingerprint),
+        )
+        .returning(entries.c.Number)
+    )
+
+
+MARK = PreparedUpdate(_marking)
+
+
+def mark(connection: Connection, prints: Mapping[int, str], lease: Lease) -> set[int]:
+    """Mark these entries, each with the fingerprint of what goes; answers those that really were
+    ours and now stand in T. Their lease runs for its full length from this moment."""
+    if not prints:
+        return set()
+    numbers = list(prints)
+    padded = MARK.padded(numbers)
+    return MARK.run(
+        connection,
+        numbers,
+        token=lease.token,
+        lease_seconds=lease.seconds,
+        **{f"print_id{place}": prints[number] for place, number in enumerate(padded)},
+    )
+
+
+# What an attempt came to.
+
+_OURS = (Flag.PREPARING, Flag.TRANSMITTING, Flag.UNKNOWN)
+_wait = cast(bindparam("wait"), Double)
+
+SENT = PreparedUpdate(
+    lambda numbers: (
+        update(entries)
+        .where(held_by_us(numbers, Flag.TRANSMITTING, Flag.UNKNOWN))
+        .values(
+            State=_to(Flag.SENT),
+            SentAt=utc_now(),
+            EndedAt=utc_now(),
+            Reason=null(),
+            **_NO_LEASE,
+            **_TELL_ROW,
+        )
+        .returning(entries.c.Number, entries.c.Origin)
+    )
+)
+
+
+def _ending(state: Flag, before: tuple[Flag, ...] = _OURS, **values: Any) -> Update:
+    """From any of the states in which it is ours to this one, with the values that go with it."""
+    return (
+        update(entries)
+        .where(entries.c.Number == _NUMBER, entries.c.LeaseToken == TOKEN, state_is(*before))
+        .values(
+            {
+                "State": _to(state),
+                "Reason": bindparam("reason"),
+                "Retries": entries.c.Retries + bindparam("retries"),
+                "LastTriedAt": utc_now(),
+                "NotBefore": null(),
+                **_NO_LEASE,
+                **_TELL_ROW,
+                **values,
+            }
+        )
+        .returning(entries.c.Number, entries.c.Origin)
+    )
+
+
+_again_at = case((_wait > literal_column("0"), utc_now(_wait)), else_=None)
+_due_since = case((_wait > literal_column("0"), utc_now(_wait)), else_=utc_now())
+
+SENT_TO_SOME = _ending(Flag.SENT, SentAt=utc_now(), EndedAt=utc_now())
+RETRY = _ending(Flag.WAITING, NotBefore=_again_at, DueSince=_due_since)
+POSTPONED = _ending(
+    Flag.WAITING,
+    (Flag.PREPARING,),
+    NotBefore=utc_now(_wait),
+    DueSince=entries.c.DueSince,
+    LastTriedAt=entries.c.LastTriedAt,
+)
+FAILED = _ending(Flag.FAILED, EndedAt=utc_now())
+UNKNOWN = _ending(Flag.UNKNOWN, LeaseToken=entries.c.LeaseToken)
+
+
+def sent(connection: Connection, numbers: Numbers, lease: Lease) -> Sequence[Sequence[Any]]:
+    """The mail server accepted these for everybody; answers number and origin of those that were
+    still ours to write."""
+    return SENT.rows(connection, numbers, token=lease.token) if numbers else ()
+
+
+def end_attempt(
+    connection: Connection, statement: Update, values: Mapping[str, Any], lease: Lease
+) -> Sequence[Row[Any]]:
+    """What one attempt came to: SENT_TO_SOME, RETRY, POSTPONED, FAILED or UNKNOWN; answers number
+    and origin if it was still ours to write."""
+    return connection.execute(statement, {**values, "token": lease.token}).all()
+
+
+def attempts_ended(connection: Connection, outcomes: Counter[tuple[str, Counted]]) -> None:
+    """Count what attempts came to, in the transaction that writes it."""
+    count(connection, outcomes)
+
+
+# Back to waiting, nothing irrevocable done.
+
+_RETURNED = {"State": _to(Flag.WAITING), **_NO_LEASE}
+GIVE_BACK = PreparedUpdate(
+    lambda numbers: (
+        update(entries)
+        .where(held_by_us(numbers, Flag.PREPARING, Flag.TRANSMITTING))
+        .values(_RETURNED)
+        .returning(entries.c.Number)
+    )
+)
+RELEASE = (
+    update(entries).where(leased(Flag.PREPARING), entries.c.LeaseToken == TOKEN).values(_RETURNED)
+)
+
+
+def give_back(connection: Connection, numbers: Numbers, lease: Lease) -> set[int]:
+    """These wait again, no attempt used up; answers those that were ours to give back."""
+    return GIVE_BACK.run(connection, numbers, token=lease.token) if numbers else set()
+
+
+def release(connection: Connection, lease: Lease) -> int:
+    """All that is claimed under the lease and not marked waits again; answers how many."""
+    return changed(connection, RELEASE, {"token": lease.token})
+
+
+TAKE_BACK = PreparedUpdate(
+    lambda numbers: (
+        update(entries)
+        .where(held_by_us(numbers, Flag.PREPARING))
+        .values(
+            State=_to(Flag.CANCELLED),
+            Reason=bindparam("reason"),
+            EndedAt=utc_now(),
+            WriteAfter=null(),
+            **_NO_LEASE,
+        )
+        .returning(entries.c.Number)
+    )
+)
+
+
+def take_back(connection: Connection, numbers: Numbers, lease: Lease) -> None:
+    """The rows of these claimed entries are gone, or another letter stands there: not sent."""
+    if numbers:
+        TAKE_BACK.run(connection, numbers, token=lease.token, reason=TAKEN_BACK)
+
+
+# Leases that are over.
+
+_lease_is_over = (entries.c.LeaseToken.is_not(None), entries.c.LeaseUntil < utc_now())
+_lost = func.coalesce(entries.c.LostLeases, literal_column("0")) + literal_column("1")
+_too_often = _lost >= literal_column(str(MOST_LOST_LEASES))
+
+TO_UNKNOWN = (
+    update(entries)
+    .where(leased(Flag.TRANSMITTING), *_lease_is_over)
+    .values(State=_to(Flag.UNKNOWN), Reason=DIED_TRANSMITTING, LeaseUntil=null(), **_TELL_ROW)
+)
+FROM_PREPARING = (
+    update(entries)
+    .where(leased(Flag.PREPARING), *_lease_is_over)
+    .values(
+        State=case((_too_often, _to(Flag.FAILED)), else_=_to(Flag.WAITING)),
+        Reason=case((_too_often, DIED_PREPARING), else_=entries.c.Reason),
+        EndedAt=case((_too_often, utc_now()), else_=None),
+        WriteAfter=case((_too_often, utc_now()), else_=entries.c.WriteAfter),
+        LostLeases=_lost,
+        **_NO_LEASE,
+    )
+    .returning(entries.c.Number, entries.c.State)
+)
+
+
+def unknown_after_lease(connection: Connection) -> int:
+    """Entries in T whose lease is over: the final dot may have left. Answers how many.
+
+    They keep the token, so that a reply that comes late still tells the truth until somebody has
+    decided.
+    """
+    number = changed(connection, TO_UNKNOWN)
+    _count_without_account(connection, Counted.UNKNOWN, number)
+    return number
+
+
+def waiting_after_lease(connection: Connection) -> tuple[int, list[int]]:
+    """Entries in P whose lease is over: how many wait again, and which failed as it happened three
+    times."""
+    rows = connection.execute(FROM_PREPARING).all()
+    failed = [number for number, state in rows if state == Flag.FAILED]
+    _count_without_account(connection, Counted.FAILED, len(failed))
+    return len(rows) - len(failed), failed
+
+
+def _count_without_account(connection: Connection, what: Counted, number: int) -> None:
+    if number:
+        count(connection, {("", what): number})
+
+
+# Time.
+
+CALL_UP = (
+    update(entries)
+    .where(
+        entries.c.Number.in_(
+            select(entries.c.Number)
+            .where(
+                state_is(Flag.WAITING),
+                entries.c.NotBefore.is_not(None),
+                entries.c.NotBefore <= utc_now(),
+            )
+            .order_by(entries.c.NotBefore)
+            .limit(_BATCH)
+        ),
+        state_is(Flag.WAITING),
+    )
+    .values(NotBefore=null(), DueSince=entries.c.NotBefore)
+)
+EXPIRE = (
+    update(entries)
+    .where(
+        entries.c.Number.in_(
+            select(entries.c.Number)
+            .where(
+                state_is(Flag.WAITING),
+                entries.c.ExpiresAt.is_not(None),
+                entries.c.ExpiresAt <= utc_now(),
+            )
+            .order_by(entries.c.ExpiresAt)
+            .limit(_BATCH)
+        ),
+        state_is(Flag.WAITING),
+    )
+    .values(
+        State=_to(Flag.FAILED), EndedAt=utc_now(), Reason=EXPIRED, NotBefore=null(), **_TELL_ROW
+    )
+    .returning(entries.c.Number)
+)
+
+
+def call_up(connection: Connection) -> int:
+    """Emails whose time has come may go now; one batch, answers how many."""
+    return changed(connection, CALL_UP)
+
+
+def expire(connection: Connection) -> list[int]:
+    """Give up emails that are of no use any more; one batch, answers which."""
+    return list(connection.execute(EXPIRE).scalars())
+
+
+# Decisions.
+
+CANCEL = (
+    update(entries)
+    .where(entries.c.Number == _NUMBER, state_is(Flag.WAITING))
+    .values(State=_to(Flag.CANCELLED), EndedAt=utc_now(), NotBefore=null(), **_TELL_ROW)
+)
+_unknown = (
+    entries.c.Number == _NUMBER,
+    state_is(Flag.UNKNOWN),
+    is_current,
+)
+RESEND = (
+    update(entries)
+    .where(*_unknown)
+    .values(
+        State=_to(Flag.WAITING),
+        NotBefore=null(),
+        DueSince=utc_now(),
+        LostLeases=null(),
+        Uncertain=literal_column("1"),
+        WriteAfter=null(),
+        **_NO_LEASE,
+    )
+)
+COUNT_AS_SENT = (
+    update(entries)
+    .where(*_unknown)
+    .values(
+        State=_to(Flag.SENT),
+        SentAt=utc_now(),
+        EndedAt=utc_now(),
+        Reason=COUNTED_AS_SENT,
+        **_NO_LEASE,
+        **_TELL_ROW,
+    )
+)
+
+
+def _withdrawing(*states: Flag) -> Update:
+    return (
+        update(entries)
+        .where(state_is(*states))
+        .values(
+            State=_to(Flag.CANCELLED),
+            EndedAt=utc_now(),
+            NotBefore=null(),
+            **_NO_LEASE,
+            **_TELL_ROW,
+        )
+        .returning(entries.c.Number)
+    )
+
+
+WITHDRAW = PreparedUpdate(
+    lambda numbers: _withdrawing(Flag.WAITING, Flag.PREPARING).where(entries.c.Number.in_(numbers))
+)
+TOO_LATE = PreparedUpdate(
+    lambda numbers: _withdrawing(Flag.WAITING).where(
+        entries.c.Number.in_(numbers),
+        entries.c.ExpiresAt <= func.coalesce(entries.c.NotBefore, utc_now()),
+    )
+)
+
+
+def cancel(connection: Connection, number: int) -> bool:
+    """A waiting email is not sent; whether it was waiting."""
+    return changed(connection, CANCEL, {"number": number}) == 1
+
+
+def resend_unknown(connection: Connection, number: int) -> bool:
+    """An email that may have been sent waits again; whether its outcome was unknown."""
+    return changed(connection, RESEND, {"number": number}) == 1
+
+
+def count_as_sent(connection: Connection, number: int) -> bool:
+    """An email that may have been sent counts as sent; whether its outcome was unknown."""
+    return changed(connection, COUNT_AS_SENT, {"number": number}) == 1
+
+
+def withdraw(connection: Connection, number: int) -> bool:
+    """Cancel an email even while it is prepared; whether that was in time. Its sender then finds
+    that it may not mark it, and writes no final dot."""
+    return bool(WITHDRAW.run(connection, [number]))
+
+
+def cancel_too_late(connection: Connection, numbers: Numbers) -> None:
+    """Cancel those that would have expired before their next attempt."""
+    if numbers:
+        TOO_LATE.run(connection, numbers)
+
+
+# What their row has been told, or told us.
+
+WRITTEN = (
+    update(entries)
+    .where(
+        entries.c.Number.in_(NUMBERS),
+        entries.c.WriteAfter <= bindparam("seen", type_=entries.c.WriteAfter.type),
+    )
+    .values(WriteAfter=null(), WriteTries=literal_column("0"), WriteFault=null())
+)
+NOT_WRITTEN = (
+    update(entries)
+    .where(entries.c.Number == _NUMBER, entries.c.WriteAfter.is_not(None))
+    .values(
+        WriteAfter=utc_now(bindparam("seconds")),
+        WriteTries=entries.c.WriteTries + literal_column("1"),
+        WriteFault=bindparam("fault"),
+    )
+)
+
+
+def written(connection: Connection, numbers: Numbers, *, seen: datetime) -> None:
+    """The rows of these entries have been told what was known up to this moment; what came since
+    then is still to be told."""
+    if numbers:
+        connection.execute(WRITTEN, {"numbers": list(numbers), "seen": seen})
+
+
+def not_written(connection: Connection, number: int, seconds: float, fault: str | None) -> None:
+    """Its row could not be told now: look again in so many seconds."""
+    connection.execute(NOT_WRITTEN, {"number": number, "seconds": seconds, "fault": fault})

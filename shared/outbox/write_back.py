@@ -1,0 +1,145 @@
+"""Writing back: an email's row is told what the ledger knows, soon after the ledger's commit.
+
+Ledger first, row second. So a trigger that fails, a lock, a constraint or a column that is too
+narrow can neither undo what is known, nor delay the next email, nor make one go twice. Rows are
+told several at once; if that fails, each by itself, and one that fails is left for a while, with
+its reason.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from shared.database.database import Database
+from shared.database.errors import is_transient
+from shared.database.tables import emails, entries
+from shared.database.times import utc_now
+from shared.outbox import transitions
+from shared.outbox.conditions import NUMBERS, state_is
+from shared.outbox.states import ENDED
+from shared.outbox.their_rows import says_new, tell
+
+log = logging.getLogger("rowpost.outbox")
+
+AT_ONCE = 256
+_NEW_AGAIN_SECONDS = 5.0
+_FIRST_WAIT_SECONDS = 5.0
+_LONGEST_WAIT_SECONDS = 900.0
+_A_MOMENT_SECONDS = 0.05
+"""Where several write at once: longer than two changes that carry the same time may be apart."""
+
+UNWRITTEN = (
+    select(entries.c.Number, entries.c.EmailId, entries.c.WriteAfter, entries.c.WriteTries)
+    .where(
+        entries.c.WriteAfter.is_not(None),
+        entries.c.WriteAfter <= utc_now(bindparam("moment")),
+    )
+    .order_by(entries.c.WriteAfter)
+    .limit(bindparam("most"))
+)
+NEW_AGAIN = (
+    select(entries.c.Number)
+    .join_from(entries, emails, emails.c.dd_srno == entries.c.EmailId)
+    .where(entries.c.Number.in_(NUMBERS), state_is(*ENDED), says_new)
+)
+BEHIND = select(func.count(), func.min(entries.c.EndedAt), func.min(entries.c.WriteFault)).where(
+    entries.c.WriteAfter.is_not(None), entries.c.WriteFault.is_not(None)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """Rows that could not be told for now: how many, since when, and the reason of one of them."""
+
+    number: int
+    since: Any
+    reason: str | None
+
+
+def write_back(database: Database, most: int = AT_ONCE) -> int:
+    """Tell up to `most` rows; answers how many were looked at, fewer than `most` when none is left.
+
+    Raises DatabaseUnreachable, or what passes by itself.
+    """
+    moment = 0.0 if database.has_one_writer else -_A_MOMENT_SECONDS
+    with database.read() as connection:
+        rows: Sequence[Any] = connection.execute(UNWRITTEN, {"most": most, "moment": moment}).all()
+    if rows:
+        try:
+            database.run(lambda connection: _write(connection, rows), seconds=5)
+        except DBAPIError as error:
+            if is_transient(error) and len(rows) == 1:
+                _put_off(database, rows[0], "another session holds the row")
+            else:
+                _one_by_one(database, rows)
+    return len(rows)
+
+
+def write_all_back(database: Database, seconds: float) -> None:
+    """Tell every row that can be told now, for so many seconds at most. Raises as `write_back`."""
+    deadline = time.monotonic() + seconds
+    while write_back(database) == AT_ONCE and time.monotonic() < deadline:
+        pass
+    if not database.has_one_writer and time.monotonic() < deadline:
+        time.sleep(_A_MOMENT_SECONDS)
+        write_back(database)
+
+
+def unwritten(connection: Connection) -> Unwritten:
+    """The rows that could not be told."""
+    return Unwritten(*connection.execute(BEHIND).one())
+
+
+def everything_is_written(connection: Connection) -> bool:
+    """Whether every row has been told what is known."""
+    left = select(entries.c.Number).where(entries.c.WriteAfter.is_not(None)).limit(1)
+    return connection.scalar(left) is None
+
+
+def _write(connection: Connection, rows: Sequence[Row[Any]]) -> None:
+    """As far as the letters allow: another letter than ours stays, and is the last word.
+
+    An N stays, too: admission decides what it means, and writes the end itself if nothing new was
+    asked. So the letters are read afterwards: what says N has not been told. What is known only
+    since we looked is told the next time.
+    """
+    numbers = [row.Number for row in rows]
+    tell(connection, numbers)
+    new_again = set(connection.scalars(NEW_AGAIN, {"numbers": numbers}))
+    told = [number for number in numbers if number not in new_again]
+    transitions.written(connection, told, seen=max(row.WriteAfter for row in rows))
+    for number in new_again:
+        transitions.not_written(connection, number, _NEW_AGAIN_SECONDS, None)
+
+
+def _one_by_one(database: Database, rows: Sequence[Row[Any]]) -> None:
+    for row in rows:
+        try:
+            database.run(partial(_write, rows=[row]), seconds=1)
+        except SQLAlchemyError as error:
+            log.warning(
+                "the row of email %d could not be told its end: %s",
+                row.EmailId,
+                type(error).__name__,
+                extra={"email": row.EmailId},
+            )
+            _put_off(database, row, _words(error))
+
+
+def _put_off(database: Database, row: Row[Any], fault: str) -> None:
+    wait = min(_FIRST_WAIT_SECONDS * 2 ** min(row.WriteTries, 10), _LONGEST_WAIT_SECONDS)
+    database.run(lambda connection: transitions.not_written(connection, row.Number, wait, fault))
+
+
+def _words(error: SQLAlchemyError) -> str:
+    """The database's own words, which name the constraint or the trigger; no value stands there."""
+    said = str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__
+    return said[:500]
