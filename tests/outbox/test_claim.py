@@ -14,7 +14,8 @@ from sqlalchemy import insert, update
 from shared.database.database import Database
 from shared.database.tables import emails, relocation
 from shared.database.times import utc_now
-from shared.outbox.claim import Wanted
+from shared.outbox.claim import Wanted, claim
+from shared.outbox.lease import Lease
 from shared.outbox.states import Lane
 from shared.scheduling import service_state
 from tests.outbox.sender import DOMAIN, Sender, admit_all, wanted
@@ -214,11 +215,13 @@ def test_claimers_in_threads_share_no_row_and_leave_none(database: Database) -> 
     enough = threading.Event()
 
     def work(mine: list[int]) -> None:
-        sender = Sender(database)
+        lease = Lease.new(60)
         while not enough.is_set():
-            ids = sender.claim(None, "", most=100)
-            mine += ids
-            if not ids and set(flags(database)) == {"P"}:
+            numbers = database.run(
+                lambda connection: claim(connection, wanted(None, most=100), lease)
+            )
+            mine += numbers
+            if not numbers and set(flags(database)) == {"P"}:
                 enough.set()
 
     threads = [threading.Thread(target=work, args=(mine,)) for mine in claimed]
