@@ -181,6 +181,11 @@ def test_four_senders_of_whom_one_is_killed_keep_to_the_limit_and_use_it(
     queue.add(500)
 
     victim = senders.start(tmp_path, step, nth)
+    deadline = time.monotonic() + senders.LONGEST_SECONDS
+    # Else the others may use up the limit before it gets anything.
+    while victim.is_alive() and not server.messages:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
     others = [senders.start(tmp_path) for _ in range(3)]
     try:
         victim.join(senders.LONGEST_SECONDS)
@@ -194,7 +199,8 @@ def test_four_senders_of_whom_one_is_killed_keep_to_the_limit_and_use_it(
             os.kill(other.pid or 0, signal.SIGKILL)
             other.join(10)
 
-    assert limit * 0.95 <= len(server.messages) <= limit
+    # What a sender that lost its lease may have sent counts as sent.
+    assert limit * 0.9 <= len(server.messages) <= limit
     assert used_today(queue) == limit
     assert nothing_is_reserved(queue)
     queue.application.close()
