@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import func, insert, select
 
 from shared.app import Application
-from shared.database.tables import accounts, emails
+from shared.database.tables import accounts, emails, entries
 from shared.settings import Settings
 
 LONGEST_LINE = 76
@@ -81,7 +81,7 @@ def sent(folder: Path) -> int:
     """How many of the emails in the queue of `folder` are recorded as sent."""
     application = Application(Settings(data=folder))
     with application.database().read() as connection:
-        query = select(func.count()).select_from(emails).where(emails.c.dd_SendFlag == "Y")
+        query = select(func.count()).select_from(entries).where(entries.c.State == "Y")
         count = connection.scalar(query) or 0
     application.close()
     return count

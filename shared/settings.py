@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from shared.configuration.database_url import sqlalchemy_url
+from shared.database.database_url import sqlalchemy_url
 from shared.errors import RowpostError
 
 OFF = "off"

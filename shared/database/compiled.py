@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import Dialect
 from sqlalchemy.engine.interfaces import Compiled
-from sqlalchemy.sql.expression import UpdateBase
+from sqlalchemy.sql import ClauseElement
 
 from shared.database.dialects.registry import schema_of
 
 
-def compiled(statement: UpdateBase, dialect: Dialect) -> Compiled:
+def compiled(statement: ClauseElement, dialect: Dialect) -> Compiled:
     """The statement as the driver is handed it; lists of parameters have their length already."""
     schema = schema_of(dialect.name)
     if schema is None:

@@ -38,6 +38,11 @@ class Database:
         self._group = GroupCommit(self.run)
 
     @property
+    def has_one_writer(self) -> bool:
+        """Whether one transaction writes at a time."""
+        return self._dialect.has_one_writer
+
+    @property
     def is_local_file(self) -> bool:
         """Whether it is a file of this machine, made for this service alone."""
         return self._dialect.is_local_file

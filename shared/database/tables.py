@@ -168,7 +168,6 @@ _filtered("IX_Rowpost_Due", entries.c.DueSince, where=and_(_waiting, entries.c.N
 _filtered(
     "IX_Rowpost_Leased",
     entries.c.LeaseToken,
-    entries.c.LeaseUntil,
     where=entries.c.State.in_([literal_column("'P'"), literal_column("'T'")]),
 )
 # What has ended, the latest last: for lists, and for what is old enough to be removed.

@@ -49,11 +49,18 @@ from shared.delivery.retry import RetryPolicy, pause_seconds
 from shared.delivery.row_writer import RowWriter
 from shared.delivery.screen import screened
 from shared.delivery.slot_keeper import SlotKeeper
-from shared.outbox import transitions
+from shared.outbox import one_trip, transitions
 from shared.outbox.admit import Answered, admit, admit_one, answered_by
 from shared.outbox.claim import Wanted, claim, claim_one, claim_suspects
 from shared.outbox.confidential import forget_ended
-from shared.outbox.fetch import ClaimedEmail, UnreadableEmail, collect
+from shared.outbox.fetch import (
+    Claimed,
+    ClaimedEmail,
+    Fetched,
+    UnreadableEmail,
+    collect,
+    settle,
+)
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.give_back import release
 from shared.outbox.lease import Lease
@@ -176,6 +183,8 @@ class _Drain:
         self._service_stopped = False
         self._looked = _LONG_AGO
         self._answered: Answered = {}
+        self._seen: set[int] = set()
+        """Numbers of emails that were claimed in one round trip."""
         self._admitted_at = _LONG_AGO
         self._admit_after: int | None = None
         """The id up to which new rows were admitted; None: all of them were."""
@@ -289,7 +298,7 @@ class _Drain:
         if line.account.limits:
             emails = self._claim_ration(line, take, wanted)
         else:
-            emails = self._write(take_and_fetch) or []
+            emails = self._claimed(take, wanted, take_and_fetch)
         if self._witness is not None:
             self._witness.claimed([one.number for one in emails])
         line.put([one for one in emails if isinstance(one, ClaimedEmail)])
@@ -304,6 +313,38 @@ class _Drain:
                 )
                 self._recorder.finish(result)
         return len(emails)
+
+    def _claimed(
+        self,
+        take: Take,
+        wanted: Wanted,
+        take_and_fetch: Callable[[SqlConnection], Sequence[Fetched]],
+    ) -> Sequence[Fetched]:
+        """In one round trip where those cost something."""
+        if self._database.has_one_writer or take is not claim:
+            return self._write(take_and_fetch) or []
+        try:
+            once = self._try(lambda: one_trip.claim_and_fetch(self._database, wanted, self._lease))
+        except UnicodeError:
+            return self._write(self._fetch_the_rest) or []
+        if once is None:
+            return []
+        emails = once.claimed.emails
+        if once.claimed.taken_back or once.claimed.new_again or once.anybody_suppressed:
+            claimed = once.claimed
+            emails = list(self._write(lambda connection: self._settle(connection, claimed)) or [])
+        self._seen.update(email.number for email in emails)
+        return emails
+
+    def _settle(self, connection: SqlConnection, claimed: Claimed) -> Sequence[Fetched]:
+        settle(connection, claimed, self._lease)
+        return screened(connection, claimed.emails)
+
+    def _fetch_the_rest(self, connection: SqlConnection) -> Sequence[Fetched]:
+        """What was claimed with a row that holds no text: each email by itself."""
+        numbers = one_trip.unfetched(connection, self._lease, sorted(self._seen))
+        self._seen.update(numbers)
+        return screened(connection, collect(connection, numbers, self._lease))
 
     def _claim_ration(
         self, line: Line, take: Take, wanted: Wanted

@@ -53,6 +53,10 @@ class Quotas:
         refused = limited.keys() - reservations.confirm(connection, limited, self._lease)
         return [one for one in marks if one.number not in refused]
 
+    def are_untouched(self, numbers: Sequence[int]) -> bool:
+        """Whether none of these has anything reserved."""
+        return not self._limited(numbers)
+
     def spend(self, connection: Connection, marked: Iterable[int]) -> None:
         """These were marked: what they have reserved is used."""
         if ids := self._limited(marked):

@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,9 @@ from sqlalchemy import Connection
 from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable, is_transient
 from shared.delivery.quotas import Quotas
+from shared.outbox import one_trip
 from shared.outbox.begin import Mark, mark
-from shared.outbox.finish import Outcome, Result, finish
+from shared.outbox.finish import Outcome, Result, finish, is_plain
 from shared.outbox.give_back import give_back
 from shared.outbox.lease import Lease
 from shared.smtp.pump import Signal
@@ -114,6 +116,7 @@ class Recorder:
         witness: Witness | None = None,
     ) -> None:
         """`turn`: nobody else writes to the emails of the lease while we hold it."""
+        self._database = database
         self._writer = database.writer()
         self._lease = lease
         self._quotas = quotas
@@ -182,8 +185,8 @@ class Recorder:
 
     def _write(self, batch: _Batch) -> None:
         try:
-            with self._turn, self._writer.write() as connection:
-                marked, finished = self._apply(connection, batch)
+            with self._turn:
+                marked, finished = self._committed(batch)
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody is to wait for ever
             self._after_failure(batch, error)
             return
@@ -194,6 +197,24 @@ class Recorder:
         self.written.update([one.outcome for one in ended])
         if self._witness is not None:
             self._witness.recorded(ended, batch.returned)
+
+    def _committed(self, batch: _Batch) -> tuple[set[int], set[int]]:
+        """In one round trip where those cost something, and nothing in the batch asks for more."""
+        marks = [ticket.mark for ticket in batch.tickets]
+        if not self._database.has_one_writer and self._is_plain(batch, marks):
+            return one_trip.commit(self._database, batch.results, marks, self._lease)
+        with self._writer.write() as connection:
+            return self._apply(connection, batch)
+
+    def _is_plain(self, batch: _Batch, marks: Sequence[Mark]) -> bool:
+        return (
+            not batch.returned
+            and all(is_plain(result) for result in batch.results)
+            and not any(mark.recipients for mark in marks)
+            and self._quotas.are_untouched(
+                [*(result.number for result in batch.results), *(mark.number for mark in marks)]
+            )
+        )
 
     def _apply(self, connection: Connection, batch: _Batch) -> tuple[set[int], set[int]]:
         finished = finish(connection, batch.results, self._lease) if batch.results else set()

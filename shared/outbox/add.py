@@ -8,17 +8,18 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, insert
 
+from shared.database.dialects.dialect_of import dialect_of
 from shared.database.tables import options
 from shared.database.widths import width
 from shared.errors import RowpostError
 from shared.outbox.attachments import MOST_FILES, StoredAttachment, write_attachments
 from shared.outbox.confidential import CONFIDENTIAL, CONFIDENTIAL_SUBJECT, keep_apart
-from shared.outbox.entries import current_number
+from shared.outbox.one_trip_add import added_in_one_trip
 from shared.outbox.recipients import KnownRecipient, write_recipients
 from shared.outbox.relocation_mark import DatabaseMoved, require_not_moved
 from shared.outbox.states import Lane
 from shared.outbox.their_rows import insert_row
-from shared.outbox.transitions import enter
+from shared.outbox.transitions import enter_one
 
 __all__ = ["PRIORITIES", "BadValue", "DatabaseMoved", "NewEmail", "add", "check"]
 
@@ -96,14 +97,7 @@ def add(connection: Connection, email: NewEmail) -> int:
     FileNotKept when a file waited too long for its email.
     """
     check(email)
-    require_not_moved(connection)
-    email_id = insert_row(connection, _row(email))
-    enter(connection, [_entry(email_id, email)])
-    if _goes_without_saying(email):
-        return email_id
-    number = current_number(connection, email_id)
-    if own := _options(email):
-        connection.execute(insert(options), {"EmailId": email_id, "Number": number, **own})
+    email_id, number = _added(connection, email)
     if email.confidential:
         keep_apart(connection, number, email.subject, email.body, email.text_alternative)
     if email.recipients:
@@ -111,6 +105,19 @@ def add(connection: Connection, email: NewEmail) -> int:
     if email.attachments:
         write_attachments(connection, number, email.attachments)
     return email_id
+
+
+def _added(connection: Connection, email: NewEmail) -> tuple[int, int]:
+    """Row, entry and options; answers the row's id and the entry's number."""
+    own = _options(email)
+    if not dialect_of(connection).has_one_writer:
+        return added_in_one_trip(connection, _row(email), _entry(email), own)
+    require_not_moved(connection)
+    email_id = insert_row(connection, _row(email))
+    number = enter_one(connection, {"EmailId": email_id, **_entry(email)})
+    if own:
+        connection.execute(insert(options), {"EmailId": email_id, "Number": number, **own})
+    return email_id, number
 
 
 def check(email: NewEmail) -> None:
@@ -137,11 +144,6 @@ def _width(name: str, text: str) -> int:
         raise BadValue(name, "holds half a character (a lone surrogate)") from error
 
 
-def _goes_without_saying(email: NewEmail) -> bool:
-    """Row and entry say all of it."""
-    return not (_options(email) or email.confidential or email.recipients or email.attachments)
-
-
 def _row(email: NewEmail) -> dict[str, object]:
     says = not email.confidential
     return {
@@ -155,10 +157,9 @@ def _row(email: NewEmail) -> dict[str, object]:
     }
 
 
-def _entry(email_id: int, email: NewEmail) -> dict[str, object]:
+def _entry(email: NewEmail) -> dict[str, object]:
     later = email.send_at is not None and email.send_at > datetime.now(UTC)
     return {
-        "EmailId": email_id,
         "AccountCode": email.account_code,
         "Lane": email.lane.value,
         "Priority": email.priority or 3,

@@ -11,19 +11,21 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Insert,
     Row,
     Select,
     and_,
     bindparam,
     exists,
     func,
+    insert,
     literal_column,
     null,
     or_,
@@ -34,15 +36,17 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType
 
+from shared.database.changes import changed
 from shared.database.database import Database
 from shared.database.dialects.dialect_of import dialect_of
 from shared.database.errors import is_transient
 from shared.database.locks import skipping_locked
 from shared.database.sizes import stored_size
 from shared.database.tables import emails, entries, held_rows, options, service
-from shared.database.times import utc_now
+from shared.database.times import as_stored, utc_now
 from shared.outbox import transitions
 from shared.outbox.admission_rules import (
+    PRIORITIES,
     Held,
     Over,
     Wanted,
@@ -57,17 +61,19 @@ from shared.outbox.entries import current_numbers, pass_on
 from shared.outbox.fetch import creation_date
 from shared.outbox.fingerprint import Content, fingerprint
 from shared.outbox.held import codes_are_answered, hold, let_go
-from shared.outbox.states import ENDED, NEW_LETTERS, Flag, Letter
-from shared.outbox.their_rows import IDS, give_letter, says_new, take, write_ends
+from shared.outbox.recipients import ask_everybody
+from shared.outbox.states import ENDED, NEW_LETTERS, Flag, Lane, Letter
+from shared.outbox.their_rows import IDS, give_letter, says_new, take, tell
 from shared.outbox.their_table import their_table
 
 log = logging.getLogger("rowpost.outbox")
 
-AT_ONCE = 500
+AT_ONCE = 1_000
 MANY_RESETS = 1_000
 """So many emails that have ended may be reset at once; more are held until somebody confirms."""
-_SUSPICIOUS = 100
 _LOCK = "Rowpost_Admission"
+# What Rowpost stores itself gets its row and its entry in one transaction.
+_STORED_TOGETHER = timedelta(seconds=1)
 _BY_ITSELF_SECONDS = 2.0
 
 Answered = Mapping[str, str | None]
@@ -111,12 +117,19 @@ def admit_rows(connection: Connection, answered: Answered, after: int = 0) -> Ad
         return Admitted()
     if after == 0:
         codes_are_answered(connection, answered)
-    ids = _new_ids(connection, max(first, after + 1), odd=after == 0)
+    first = max(first, after + 1)
+    usual = list(connection.scalars(NEW_IDS, {"first": first}))
+    odd = _odd_ids(connection, first) if after == 0 else []
+    admitted = _admit_plain(connection, answered, usual) if usual else 0
     batch = _Batch(connection, answered)
-    batch.admit(ids)
-    usual = [email_id for email_id in ids if email_id > after]
-    more = len(ids) >= AT_ONCE and bool(usual)
-    return Admitted(len(batch.taken), len(batch.held), max(usual) if more else None)
+    if admitted < len(usual):
+        batch.admit(list(connection.scalars(NEW_AMONG, {"low": usual[0], "high": usual[-1]})))
+    batch.admit(odd)
+    return Admitted(
+        admitted + len(batch.taken),
+        len(batch.held),
+        usual[-1] if len(usual) >= AT_ONCE else None,
+    )
 
 
 def admit_one(connection: Connection, answered: Answered, email_id: int) -> bool:
@@ -131,7 +144,9 @@ def _one_by_one(database: Database, answered: Answered, after: int) -> Admitted:
         first = _first_id(connection)
         if first is None:
             return Admitted()
-        ids = _new_ids(connection, max(first, after + 1), odd=after == 0)
+        first = max(first, after + 1)
+        usual = list(connection.scalars(NEW_IDS, {"first": first}))
+        ids = usual + (_odd_ids(connection, first) if after == 0 else [])
     admitted, held = 0, 0
     for email_id in ids:
         try:
@@ -141,8 +156,7 @@ def _one_by_one(database: Database, answered: Answered, after: int) -> Admitted:
             fault = Held(f"its row can't be written: {str(error.orig)[:400]}")
             database.run(partial(hold, rows={email_id: fault}))
             held += 1
-    more = len(ids) >= AT_ONCE
-    return Admitted(admitted, held, max(ids) if more else None)
+    return Admitted(admitted, held, usual[-1] if len(usual) >= AT_ONCE else None)
 
 
 # Which rows.
@@ -154,6 +168,7 @@ LAPSE = update(service).where(service.c.Id == literal_column("1")).values(FirstI
 _not_held = ~exists().where(
     held_rows.c.EmailId == emails.c.dd_srno, held_rows.c.LookAgainAt > utc_now()
 )
+_not_noted = ~exists().where(held_rows.c.EmailId == emails.c.dd_srno)
 _ID = emails.c.dd_srno
 NEW_IDS = skipping_locked(
     select(_ID)
@@ -201,12 +216,95 @@ def _first_id(connection: Connection) -> int | None:
     return first
 
 
-def _new_ids(connection: Connection, first: int, *, odd: bool) -> list[int]:
-    ids = list(connection.scalars(NEW_IDS, {"first": first}))
-    if odd:
-        for statement in (ODD_IDS, UNMARKED_IDS):
-            ids += connection.scalars(statement, {"first": first})
-    return list(dict.fromkeys(ids))
+def _odd_ids(connection: Connection, first: int) -> list[int]:
+    """Rows whose flag is no N to the letter, but means one. Where the database takes some for the
+    same, they are found twice."""
+    return [
+        email_id
+        for statement in (ODD_IDS, UNMARKED_IDS)
+        for email_id in connection.scalars(statement, {"first": first})
+    ]
+
+
+# Plain rows: nearly all. One statement makes their entries, one writes their letters.
+
+
+def _admit_plain(connection: Connection, answered: Answered, usual: Sequence[int]) -> int:
+    """Admit those of these rows, all that say N between the first and the last, that ask for
+    nothing odd; answers how many."""
+    codes = [code for code in answered.values() if code]
+    within = {"low": usual[0], "high": usual[-1]}
+    before = connection.scalar(LAST_NUMBER) or 0
+    statement = plain_statement(their_table(connection).options, "" in answered)
+    transitions.enter_plain(connection, statement, {**within, "codes": codes})
+    return changed(connection, TAKE_PLAIN, {**within, "before": before})
+
+
+LAST_NUMBER = select(func.max(entries.c.Number))
+_within = (
+    emails.c.dd_SendFlag == literal_column(f"'{Letter.NEW}'"),
+    emails.c.dd_srno.between(bindparam("low"), bindparam("high")),
+)
+_has_entry = exists().where(entries.c.EmailId == emails.c.dd_srno, is_current)
+NEW_AMONG = select(emails.c.dd_srno).where(*_within, _not_held).order_by(emails.c.dd_srno)
+TAKE_PLAIN = (
+    update(emails)
+    .where(
+        *_within,
+        exists().where(
+            entries.c.EmailId == emails.c.dd_srno,
+            is_current,
+            entries.c.Number > bindparam("before"),
+        ),
+    )
+    .values(dd_SendFlag=literal_column(f"'{Letter.TAKEN}'"))
+)
+
+
+@lru_cache(maxsize=16)
+def plain_statement(there: frozenset[str], default: bool) -> Insert:
+    """What makes entries of plain rows, of a table that has these option columns; `default`: an
+    account answers for rows without a code."""
+    code = emails.c.dd_EmailParamCode
+    none: ColumnElement[Any] = literal_column("NULL")
+    lane = emails.c.dd_Lane if "dd_Lane" in there else none
+    priority = emails.c.dd_Priority if "dd_Priority" in there else none
+    created = emails.c.dd_CreatedDate if "dd_CreatedDate" in there else none
+    lanes: list[ColumnElement[str]] = [literal_column(f"'{known}'") for known in Lane]
+    priorities: list[ColumnElement[int]] = [literal_column(str(known)) for known in PRIORITIES]
+    conditions: list[ColumnElement[bool]] = [
+        _not_noted,
+        ~_has_entry,
+        ~exists().where(options.c.EmailId == emails.c.dd_srno, options.c.Number.is_(None)),
+        or_(code.in_(bindparam("codes", expanding=True)), *((code.is_(None),) if default else ())),
+    ]
+    if "dd_Lane" in there:
+        conditions.append(or_(lane.is_(None), lane.in_(lanes)))
+    if "dd_Priority" in there:
+        conditions.append(or_(priority.is_(None), priority.in_(priorities)))
+    conditions += [
+        emails.c[name].is_(None)
+        for name in ("dd_SendAt", "dd_ExpiresAt", "dd_RequestId")
+        if name in there
+    ]
+    return insert(entries).from_select(
+        ["EmailId", "State", "AccountCode", "Lane", "Priority", "DueSince", "RowCreatedAt"],
+        skipping_locked(
+            select(
+                emails.c.dd_srno,
+                literal_column(f"'{Flag.WAITING}'"),
+                code,
+                func.coalesce(lane, literal_column(f"'{Lane.SCHEDULED}'")),
+                func.coalesce(priority, literal_column("3")),
+                func.coalesce(as_stored(created), utc_now()),
+                as_stored(created),
+            )
+            .where(*_within, *conditions)
+            .order_by(emails.c.dd_srno),
+            emails,
+        ),
+        include_defaults=False,
+    )
 
 
 # What they say.
@@ -243,7 +341,6 @@ def rows_statement(there: frozenset[str]) -> Select[Any]:
             option("ExpiresAt"),
             option("RequestId"),
             created.label("Created"),
-            utc_now().label("Now"),
             options.c.Id.label("OptionsId"),
             entries.c.Number,
         )
@@ -255,8 +352,12 @@ def rows_statement(there: frozenset[str]) -> Select[Any]:
 
 
 FORMER = select(entries).where(entries.c.Number.in_(NUMBERS))
-CONFIRMED = select(held_rows.c.EmailId).where(
-    held_rows.c.EmailId.in_(IDS), held_rows.c.Confirmed == literal_column("1")
+_RESET = (
+    f"more than {MANY_RESETS} emails that had ended say N at once: "
+    "confirm that they are to be sent again"
+)
+HELD_RESETS = select(held_rows.c.EmailId, held_rows.c.Confirmed).where(
+    held_rows.c.EmailId.in_(IDS), held_rows.c.Reason == bindparam("reason")
 )
 _ended_once = state_is(*ENDED)
 RESETS = select(func.count()).select_from(
@@ -296,6 +397,8 @@ class _Batch:
     answered: Answered
     taken: set[int] = field(default_factory=set)
     held: dict[int, Held] = field(default_factory=dict)
+    without_list: set[int] = field(default_factory=set)
+    """Rows that name no recipient: these stand beside the row only."""
 
     def admit(self, ids: Sequence[int]) -> None:
         if not ids:
@@ -304,7 +407,7 @@ class _Batch:
         rows = {row.dd_srno: row for row in self.connection.execute(statement, {"ids": list(ids)})}
         former = self._former([row.Number for row in rows.values() if row.Number is not None])
         again = {email_id: row for email_id, row in rows.items() if email_id in former}
-        self._put_anew(self._wanted(again), former)
+        self._put_anew(self._wanted(again, former), former)
         fresh = {email_id: row for email_id, row in rows.items() if email_id not in former}
         self._put({email_id: self._entry(row) for email_id, row in fresh.items()})
         self._bring_options(rows)
@@ -335,18 +438,21 @@ class _Batch:
 
     # Rows that had an entry before.
 
-    def _wanted(self, rows: Mapping[int, Row[Any]]) -> dict[int, Row[Any]]:
+    def _wanted(
+        self, rows: Mapping[int, Row[Any]], former: Mapping[int, Row[Any]]
+    ) -> dict[int, Row[Any]]:
         """Of rows that Rowpost had before those that are to be decided about: not very many that
-        were reset in one go."""
-        if len(rows) < _SUSPICIOUS or (self.connection.scalar(RESETS) or 0) <= MANY_RESETS:
+        were reset in one go, and of those none that nobody has confirmed."""
+        reset = {email_id for email_id in rows if former[email_id].State in ENDED}
+        if not reset:
             return dict(rows)
-        confirmed = set(self.connection.scalars(CONFIRMED, {"ids": list(rows)}))
-        for email_id in rows.keys() - confirmed:
-            self.held[email_id] = Held(
-                f"more than {MANY_RESETS} emails that had ended say N at once: "
-                "confirm that they are to be sent again"
-            )
-        return {email_id: rows[email_id] for email_id in rows.keys() & confirmed}
+        found = self.connection.execute(HELD_RESETS, {"ids": list(reset), "reason": _RESET})
+        known = {email_id: bool(confirmed) for email_id, confirmed in found}
+        many = (self.connection.scalar(RESETS) or 0) > MANY_RESETS
+        refused = {email_id for email_id in reset if not known.get(email_id, not many)}
+        for email_id in refused:
+            self.held[email_id] = Held(_RESET)
+        return {email_id: row for email_id, row in rows.items() if email_id not in refused}
 
     def _put_anew(self, rows: Mapping[int, Row[Any]], former: Mapping[int, Row[Any]]) -> None:
         if not rows:
@@ -403,34 +509,25 @@ class _Batch:
                 self.connection,
                 entry.Number,
                 numbers[email_id],
-                who_had_it=spares_who_had_it(Flag(entry.State), same=same),
+                who_had_it=same or email_id in self.without_list,
                 options_too=rows[email_id].OptionsId is None,
             )
+            if not spares_who_had_it(Flag(entry.State), same=same):
+                ask_everybody(self.connection, numbers[email_id])
 
     def _tell_end(self, entry: Row[Any]) -> None:
         """The row says N over an end that it had not been told: it gets that end."""
         give_letter(self.connection, entry.EmailId, Letter.NEW, Letter.TAKEN)
-        end = {
-            "email_id": entry.EmailId,
-            "letter": entry.State,
-            "former": Letter.TAKEN.value,
-            "sent_at": entry.SentAt,
-            "reason": entry.Reason,
-            "retries": entry.Retries,
-            "last_tried_at": entry.LastTriedAt,
-        }
-        write_ends(self.connection, [end])
-        seen = {
-            "number": entry.Number,
-            "seen_state": entry.State,
-            "seen_after": entry.WriteAfter,
-        }
-        transitions.written(self.connection, [seen])
+        tell(self.connection, [entry.Number])
+        transitions.written(self.connection, [entry.Number], seen=entry.WriteAfter)
         let_go(self.connection, [entry.EmailId])
 
     def _fingerprints(self, ids: Sequence[int]) -> dict[int, str]:
         there = their_table(self.connection).options
-        found = self.connection.execute(content_statement(there), {"ids": list(ids)})
+        found = self.connection.execute(content_statement(there), {"ids": list(ids)}).all()
+        self.without_list.update(
+            row.dd_srno for row in found if not (row.dd_toEmailid or row.dd_ccEmailid)
+        )
         return {
             row.dd_srno: fingerprint(
                 Content(
@@ -472,7 +569,7 @@ def _values(row: Row[Any], wanted: Wanted) -> dict[str, Any]:
         "Lane": wanted.lane.value,
         "Priority": wanted.priority,
         "NotBefore": wanted.send_at,
-        "DueSince": wanted.send_at or created or row.Now,
+        "DueSince": wanted.send_at or created or datetime.now(UTC),
         "ExpiresAt": wanted.expires_at,
         "RequestId": wanted.request_id,
         "RowCreatedAt": created,
@@ -493,6 +590,8 @@ def _created(row: Row[Any]) -> datetime | None:
 
 
 def _same_row(row: Row[Any], entry: Row[Any]) -> bool:
-    """Whether the table itself says that it is the row that the entry was made of."""
+    """Whether the table itself says that it is the row that the entry was made of, or with."""
     created = _created(row)
-    return created is not None and created == entry.RowCreatedAt
+    if created is None or entry.RowCreatedAt is not None:
+        return bool(created is not None and created == entry.RowCreatedAt)
+    return bool(abs(created - entry.CreatedAt) < _STORED_TOGETHER)

@@ -6,13 +6,14 @@ one whose files were removed is never sent without them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, update
 
 from shared.database.tables import attachments, entries
-from shared.outbox.conditions import NUMBERS
+from shared.outbox.conditions import NUMBERS, number_among
 from shared.outbox.loose_files import let_go, take
 
 MOST_FILES = 100
@@ -33,19 +34,24 @@ class StoredAttachment(NamedTuple):
     content_id: str | None = None
 
 
-_OF = (
-    select(
-        attachments.c.Number,
-        attachments.c.StorageKey,
-        attachments.c.Filename,
-        attachments.c.Size,
-        attachments.c.Sha256,
-        attachments.c.ContentType,
-        attachments.c.ContentId,
+@lru_cache(maxsize=4)
+def files_statement(among: str | None = None) -> Select[Any]:
+    """What reads the files of emails: see `conditions.number_among`."""
+    return (
+        select(
+            attachments.c.Number,
+            attachments.c.StorageKey,
+            attachments.c.Filename,
+            attachments.c.Size,
+            attachments.c.Sha256,
+            attachments.c.ContentType,
+            attachments.c.ContentId,
+        )
+        .where(number_among(attachments.c.Number, among))
+        .order_by(attachments.c.Number, attachments.c.Ordinal)
     )
-    .where(attachments.c.Number.in_(NUMBERS))
-    .order_by(attachments.c.Number, attachments.c.Ordinal)
-)
+
+
 _COUNT = (
     update(entries)
     .where(entries.c.Number == bindparam("number"))
@@ -87,8 +93,13 @@ def attachments_of(
     connection: Connection, numbers: Sequence[int]
 ) -> dict[int, tuple[StoredAttachment, ...]]:
     """The files of these emails, of those that have any: one statement."""
+    return by_number(connection.execute(files_statement(), {"numbers": list(numbers)}))
+
+
+def by_number(rows: Iterable[Any]) -> dict[int, tuple[StoredAttachment, ...]]:
+    """Rows of `files_statement`, by the number of their email's entry."""
     found: dict[int, list[StoredAttachment]] = {}
-    for number, *file in connection.execute(_OF, {"numbers": list(numbers)}):
+    for number, *file in rows:
         found.setdefault(number, []).append(StoredAttachment(*file))
     return {number: tuple(files) for number, files in found.items()}
 

@@ -43,9 +43,15 @@ def claim(connection: Connection, wanted: Wanted, lease: Lease) -> list[int]:
     None while the service is stopped. An empty answer does not prove an empty queue: rows may be
     locked by somebody else's claim.
     """
+    statement, values = claiming_for(wanted, lease)
+    return list(connection.execute(statement, values).scalars())
+
+
+def claiming_for(wanted: Wanted, lease: Lease) -> tuple[Update, dict[str, Any]]:
+    """The statement of such a claim, and its values."""
     nulls = tuple(code is None for code in wanted.codes)
     statement = claim_statement(nulls, len(wanted.lanes), wanted.most, wanted.certain)
-    return _execute(connection, statement, wanted, lease)
+    return statement, _values(wanted, lease)
 
 
 def claim_suspects(connection: Connection, wanted: Wanted, lease: Lease) -> list[int]:
@@ -75,15 +81,18 @@ _ORDER = (entries.c.Lane, entries.c.Priority, entries.c.Number)
 def _execute(
     connection: Connection, statement: Update, wanted: Wanted, lease: Lease, **more: int
 ) -> list[int]:
+    return list(connection.execute(statement, _values(wanted, lease) | more).scalars())
+
+
+def _values(wanted: Wanted, lease: Lease) -> dict[str, Any]:
     values: dict[str, Any] = {
-        **more,
         "token": lease.token,
         "lease_seconds": lease.seconds,
         "message_id_end": f".{lease.token[:8]}@{wanted.message_domain}>",
     }
     values.update((f"code{n}", code) for n, code in enumerate(wanted.codes) if code is not None)
     values.update((f"lane{n}", lane.value) for n, lane in enumerate(wanted.lanes))
-    return list(connection.execute(statement, values).scalars())
+    return values
 
 
 @lru_cache(maxsize=256)

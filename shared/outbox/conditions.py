@@ -31,6 +31,13 @@ def state_is(*states: Flag) -> ColumnElement[bool]:
     return entries.c.State.in_(literals)
 
 
+def number_among(column: ColumnElement[int], selected: str | None) -> ColumnElement[bool]:
+    """The entry is one of `numbers`, or of those that this piece of SQL selects."""
+    if selected is None:
+        return column.in_(NUMBERS)
+    return column.op("IN", is_comparison=True)(literal_column(f"({selected})"))
+
+
 is_current: ColumnElement[bool] = entries.c.IsCurrent == literal_column("1")
 
 

@@ -29,6 +29,7 @@ from shared.outbox.conditions import is_current, state_is
 from shared.outbox.states import Flag, Letter
 from shared.outbox.statistics import Counted, totals
 from shared.outbox.their_rows import says_new
+from shared.outbox.their_table import their_table
 
 COUNT_LIMIT = 10_000
 # SQLite takes no more than 500 parts in one statement.
@@ -70,13 +71,17 @@ def counts(connection: Connection) -> QueueCounts:
 def waiting(connection: Connection) -> int:
     """How many emails wait, admitted or not, up to COUNT_LIMIT."""
     admitted = _number(connection, state_is(Flag.WAITING), entries.c.Number)
-    return min(COUNT_LIMIT, admitted + new(connection))
+    return min(COUNT_LIMIT, admitted + _said_new(connection, NEW_OR_HELD))
 
 
 def new(connection: Connection) -> int:
     """How many rows wait to be admitted, up to COUNT_LIMIT; those that are held do not count."""
+    return _said_new(connection, NEW)
+
+
+def _said_new(connection: Connection, question: Select[Any], **values: Any) -> int:
     first = connection.scalar(_FIRST_ID) or 0
-    return connection.scalar(NEW, {"first": first}) or 0
+    return connection.scalar(question, {"first": first, **values}) or 0
 
 
 def due(connection: Connection) -> int:
@@ -128,32 +133,45 @@ def waiting_for(connection: Connection, codes: Sequence[str | None]) -> int:
         waits = and_(state_is(Flag.WAITING), code.is_(None) if one is None else code == one)
         number += _number(connection, and_(waits, later.is_(None)), *ready.columns)
         number += _number(connection, and_(waits, later.is_not(None)), later)
+        number += _said_new(connection, NEW_WITHOUT if one is None else NEW_WITH, code=one)
     return min(number, COUNT_LIMIT)
 
 
 def oldest_waiting(connection: Connection) -> datetime | None:
-    """Since when the email that has been due longest is due."""
-    return connection.scalar(
-        select(entries.c.DueSince)
-        .where(state_is(Flag.WAITING), entries.c.NotBefore.is_(None))
-        .order_by(entries.c.DueSince)
-        .limit(1)
-    )
+    """Since when the email that has been due longest is due; of rows that wait to be admitted, the
+    first one counts, where the table says when it was made."""
+    since = [connection.scalar(_OLDEST_DUE)]
+    if "dd_CreatedDate" in their_table(connection).options:
+        first = connection.scalar(_FIRST_ID) or 0
+        since.append(connection.scalar(_OLDEST_NEW, {"first": first}))
+    return min((time for time in since if time is not None), default=None)
 
 
 _FIRST_ID = select(service.c.FirstId).where(service.c.Id == literal_column("1"))
 _is_held = exists().where(held_rows.c.EmailId == emails.c.dd_srno)
-NEW = select(func.count()).select_from(
-    select(literal_column("1", Integer()).label("one"))
-    .select_from(emails)
-    .where(
-        emails.c.dd_SendFlag == literal_column(f"'{Letter.NEW}'"),
-        bindparam("first") <= emails.c.dd_srno,
-        ~_is_held,
-    )
-    .limit(COUNT_LIMIT)
-    .subquery()
+_is_new = (
+    emails.c.dd_SendFlag == literal_column(f"'{Letter.NEW}'"),
+    bindparam("first") <= emails.c.dd_srno,
 )
+_OLDEST_NEW = select(emails.c.dd_CreatedDate).where(*_is_new).order_by(emails.c.dd_srno).limit(1)
+_OLDEST_DUE = (
+    select(entries.c.DueSince)
+    .where(state_is(Flag.WAITING), entries.c.NotBefore.is_(None))
+    .order_by(entries.c.DueSince)
+    .limit(1)
+)
+
+
+def _counted(*conditions: ColumnElement[bool]) -> Select[Any]:
+    some = select(literal_column("1", Integer()).label("one")).select_from(emails)
+    rows = some.where(*_is_new, *conditions).limit(COUNT_LIMIT).subquery()
+    return select(func.count()).select_from(rows)
+
+
+NEW = _counted(~_is_held)
+NEW_OR_HELD = _counted()
+NEW_WITH = _counted(emails.c.dd_EmailParamCode == bindparam("code"))
+NEW_WITHOUT = _counted(emails.c.dd_EmailParamCode.is_(None))
 _held_now = (
     select(held_rows.c.AccountCode)
     .join_from(held_rows, emails, emails.c.dd_srno == held_rows.c.EmailId)

@@ -7,9 +7,9 @@ composed, and only if the row still says P and the entry is still ours.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -36,7 +36,7 @@ from shared.database.tables import AnyText, confidential, emails, entries, optio
 from shared.errors import RowpostError
 from shared.outbox import transitions
 from shared.outbox.attachments import StoredAttachment, attachments_of
-from shared.outbox.conditions import NUMBERS, TOKEN, is_current, state_is
+from shared.outbox.conditions import TOKEN, is_current, number_among, state_is
 from shared.outbox.fingerprint import Content, fingerprint
 from shared.outbox.lease import Lease
 from shared.outbox.recipients import KnownRecipient, known_recipients
@@ -113,11 +113,18 @@ class Claimed:
 
 def fetch(connection: Connection, numbers: Sequence[int]) -> Claimed:
     """What is needed of claimed emails."""
-    claimed = Claimed()
     if not numbers:
-        return claimed
+        return Claimed()
     known = known_recipients(connection, numbers)
-    for row in _rows(connection, numbers):
+    claimed = sorted_out(_rows(connection, numbers), known)
+    claimed.emails = _with_attachments(connection, claimed.emails)
+    return claimed
+
+
+def sorted_out(rows: Iterable[Any], known: Mapping[int, tuple[KnownRecipient, ...]]) -> Claimed:
+    """What rows of `fetch_statement` say, by the letters that stand in them."""
+    claimed = Claimed()
+    for row in rows:
         if isinstance(row, UnreadableEmail):
             claimed.emails.append(row)
         elif row.dd_SendFlag == Letter.TAKEN:
@@ -126,7 +133,6 @@ def fetch(connection: Connection, numbers: Sequence[int]) -> Claimed:
             claimed.new_again.append(row.Number)
         else:
             claimed.taken_back.append(row.Number)
-    claimed.emails = _with_attachments(connection, claimed.emails)
     return claimed
 
 
@@ -134,11 +140,16 @@ def collect(connection: Connection, numbers: Sequence[int], lease: Lease) -> lis
     """What is needed of claimed emails, in the order in which they are to be sent; those whose
     rows say otherwise are not among them, and wait or are cancelled by this."""
     claimed = fetch(connection, numbers)
+    settle(connection, claimed, lease)
+    return claimed.emails
+
+
+def settle(connection: Connection, claimed: Claimed, lease: Lease) -> None:
+    """What was taken back is cancelled; what says N again waits for admission."""
     transitions.take_back(connection, claimed.taken_back, lease)
     for number in claimed.new_again:
         values = {"number": number, "reason": None, "retries": 0, "wait": _UNTIL_ADMITTED_SECONDS}
         transitions.end_attempt(connection, transitions.POSTPONED, values, lease)
-    return claimed.emails
 
 
 def read_body(connection: Connection, number: int, lease: Lease) -> str:
@@ -191,9 +202,10 @@ def _read(connection: Connection, question: Select[Any], number: int, lease: Lea
     return row[0]
 
 
-@lru_cache(maxsize=16)
-def fetch_statement(there: frozenset[str]) -> Select[Any]:
-    """What reads claimed emails, of a table that has these option columns."""
+@lru_cache(maxsize=32)
+def fetch_statement(there: frozenset[str], among: str | None = None) -> Select[Any]:
+    """What reads claimed emails, of a table that has these option columns: those of `numbers`, or
+    those that are `among` what a piece of SQL selects."""
 
     def option(name: str) -> ColumnElement[Any]:
         ours = options.c[name.removeprefix("dd_")]
@@ -237,7 +249,7 @@ def fetch_statement(there: frozenset[str]) -> Select[Any]:
             .outerjoin(options, options.c.Number == entries.c.Number)
             .outerjoin(confidential, confidential.c.Number == entries.c.Number)
         )
-        .where(entries.c.Number.in_(NUMBERS))
+        .where(number_among(entries.c.Number, among))
         .order_by(*_ORDER)
     )
 
@@ -318,7 +330,9 @@ def _claimed(row: Any, recipients: tuple[KnownRecipient, ...]) -> ClaimedEmail:
 
 def creation_date(value: Any) -> datetime | None:
     """A creation date as it counts for a fingerprint; what is no date counts as none."""
-    return value if isinstance(value, datetime) else None
+    if not isinstance(value, datetime):
+        return None
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value
 
 
 def yes_or_no(flag: Any) -> bool | None:

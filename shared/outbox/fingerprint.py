@@ -30,5 +30,5 @@ class Content(NamedTuple):
 
 def fingerprint(content: Content) -> str:
     """32 hexadecimal digits; the same for the same content."""
-    fields = repr(tuple(content)).encode("utf-8", "surrogateescape")
+    fields = repr(tuple(content)).encode("utf-8", "backslashreplace")
     return blake2b(fields, digest_size=_OCTETS).hexdigest()

@@ -77,10 +77,10 @@ def finish(connection: Connection, results: Sequence[Result], lease: Lease) -> s
     A result for an email that somebody has decided about meanwhile changes nothing. One that
     comes after the lease ended still tells the truth: U becomes Y, N or F.
     """
-    plain = [one for one in results if one.outcome is Outcome.SENT and not _special(one)]
+    plain = [result for result in results if is_plain(result)]
     rows = list(transitions.sent(connection, [result.number for result in plain], lease))
     for result in results:
-        if result.outcome is not Outcome.SENT or _special(result):
+        if not is_plain(result):
             rows += _end(connection, result, lease)
     settle(connection, [number for number, origin in rows if origin == CONFIDENTIAL])
     finished = {number for number, _ in rows}
@@ -91,8 +91,9 @@ def finish(connection: Connection, results: Sequence[Result], lease: Lease) -> s
     return finished
 
 
-def _special(result: Result) -> bool:
-    return bool(result.recipients or result.reason)
+def is_plain(result: Result) -> bool:
+    """Whether it was accepted for everybody, and there is no more to say."""
+    return result.outcome is Outcome.SENT and not (result.recipients or result.reason)
 
 
 _Rows = Sequence[Sequence[Any]]

@@ -27,9 +27,9 @@ def give_back(connection: Connection, numbers: Sequence[int], lease: Lease) -> i
     return returned
 
 
-def release(connection: Connection, lease: Lease) -> None:
-    """Give back all that is claimed under the lease and not marked.
+def release(connection: Connection, lease: Lease) -> int:
+    """Give back all that is claimed under the lease and not marked; answers how many.
 
     The end of a sender. It also returns what a claim took whose commit looked like a failure.
     """
-    transitions.release(connection, lease)
+    return transitions.release(connection, lease)

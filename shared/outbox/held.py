@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, literal_column, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, literal_column, or_, select, update
 
 from shared.database.changes import changed
 from shared.database.insert_if_absent import insert_if_absent
@@ -31,7 +31,7 @@ LET_GO = delete(held_rows).where(held_rows.c.EmailId.in_(IDS))
 CODES_ANSWERED = (
     update(held_rows)
     .where(
-        held_rows.c.AccountCode.in_(bindparam("codes", expanding=True)),
+        func.lower(held_rows.c.AccountCode).in_(bindparam("codes", expanding=True)),
         held_rows.c.LookAgainAt > utc_now(),
     )
     .values(LookAgainAt=utc_now())
@@ -80,7 +80,8 @@ def confirm(connection: Connection, ids: Sequence[int]) -> int:
 
 
 def codes_are_answered(connection: Connection, codes: Iterable[str]) -> None:
-    """Accounts answer for these codes: look at what was held for want of one."""
+    """Accounts answer for these codes, given in small letters: look at what was held for want of
+    one."""
     if several := list(codes):
         connection.execute(CODES_ANSWERED, {"codes": several})
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, update
 
+from shared.database.changes import changed
 from shared.database.tables import entries
 from shared.outbox.conditions import TOKEN, lease_end, state_is
 from shared.outbox.states import Flag
@@ -31,6 +32,6 @@ RENEW = (
 )
 
 
-def renew(connection: Connection, lease: Lease) -> None:
-    """Let the lease on all its emails run for its full length from now."""
-    connection.execute(RENEW, {"token": lease.token, "lease_seconds": lease.seconds})
+def renew(connection: Connection, lease: Lease) -> int:
+    """Let the lease on all its emails run for its full length from now; answers how many."""
+    return changed(connection, RENEW, {"token": lease.token, "lease_seconds": lease.seconds})

@@ -5,16 +5,17 @@ Most emails have no rows here: their lists say it all, and every recipient share
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, insert, null, select, update
 
 from shared.database.tables import recipients
 from shared.database.times import utc_now
 from shared.database.widths import cut
-from shared.outbox.conditions import NUMBERS
+from shared.outbox.conditions import NUMBERS, number_among
 
 _NAME_WIDTH = 255
 _REPLY_WIDTH = 500
@@ -53,16 +54,16 @@ class KnownRecipient(NamedTuple):
     bad_address: bool = False
 
 
-_KNOWN = (
-    select(recipients)
-    .where(recipients.c.Number.in_(NUMBERS))
-    .order_by(recipients.c.Number, recipients.c.Ordinal)
-)
 _FORGET = delete(recipients).where(recipients.c.Number == bindparam("number"))
 _SETTLE = (
     update(recipients)
     .where(recipients.c.Number.in_(NUMBERS), recipients.c.State == RecipientState.ATTEMPTED.value)
     .values(State=bindparam("state"), ChangedAt=utc_now())
+)
+_ASK_EVERYBODY = (
+    update(recipients)
+    .where(recipients.c.Number == bindparam("number"))
+    .values(State=RecipientState.PENDING.value, Reply=null(), ChangedAt=utc_now())
 )
 _PENDING = (
     select(recipients.c.Number)
@@ -74,12 +75,27 @@ _PENDING = (
 )
 
 
+@lru_cache(maxsize=4)
+def known_statement(among: str | None = None) -> Select[Any]:
+    """What reads recipients known one by one: see `conditions.number_among`."""
+    return (
+        select(recipients)
+        .where(number_among(recipients.c.Number, among))
+        .order_by(recipients.c.Number, recipients.c.Ordinal)
+    )
+
+
 def known_recipients(
     connection: Connection, numbers: Sequence[int]
 ) -> dict[int, tuple[KnownRecipient, ...]]:
     """The recipients of these emails, of those where they are known one by one."""
+    return by_email(connection.execute(known_statement(), {"numbers": list(numbers)}))
+
+
+def by_email(rows: Iterable[Any]) -> dict[int, tuple[KnownRecipient, ...]]:
+    """Rows of `known_statement`, by the number of their email's entry."""
     found: dict[int, list[KnownRecipient]] = {}
-    for row in connection.execute(_KNOWN, {"numbers": list(numbers)}):
+    for row in rows:
         found.setdefault(row.Number, []).append(
             KnownRecipient(
                 Kind(row.Kind), row.Address, row.Name or "", RecipientState(row.State), row.Reply
@@ -113,6 +129,11 @@ def write_recipients(connection: Connection, number: int, known: Sequence[KnownR
 def settle_attempted(connection: Connection, numbers: Sequence[int], state: RecipientState) -> None:
     """Everybody who was being attempted now stands so."""
     connection.execute(_SETTLE, {"numbers": list(numbers), "state": state.value})
+
+
+def ask_everybody(connection: Connection, number: int) -> None:
+    """Everybody is to get the email, whatever became of them before."""
+    connection.execute(_ASK_EVERYBODY, {"number": number})
 
 
 def somebody_pending(connection: Connection, number: int) -> bool:

@@ -7,14 +7,18 @@ part of a transaction that the next email waits for.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
+    and_,
     bindparam,
+    case,
     delete,
+    func,
     insert,
     literal_column,
     null,
@@ -23,9 +27,10 @@ from sqlalchemy import (
 )
 
 from shared.database.changes import changed
-from shared.database.tables import emails
-from shared.database.widths import cut
-from shared.outbox.states import NEW_LETTERS, Letter
+from shared.database.prepared import PreparedUpdate
+from shared.database.tables import emails, entries
+from shared.outbox.conditions import state_is
+from shared.outbox.states import ENDED, NEW_LETTERS, Flag, Letter
 from shared.outbox.their_table import their_table
 
 _ID = emails.c.dd_srno == bindparam("email_id")
@@ -47,30 +52,42 @@ GIVE_LETTER = (
     .where(_ID, emails.c.dd_SendFlag == bindparam("before"))
     .values(dd_SendFlag=bindparam("letter"))
 )
-# U becomes Y by a reply that came late, or by a decision.
-END = (
-    update(emails)
-    .where(
-        _ID,
-        or_(_taken, emails.c.dd_SendFlag == bindparam("former")),
-    )
-    .values(
-        dd_SendFlag=bindparam("letter"),
-        dd_SentDate=bindparam("sent_at", type_=emails.c.dd_SentDate.type),
-        dd_BounceReason=bindparam("reason", type_=emails.c.dd_BounceReason.type),
-        dd_RetryCount=bindparam("retries", type_=emails.c.dd_RetryCount.type),
-        dd_LastRetryDate=bindparam("last_tried_at", type_=emails.c.dd_LastRetryDate.type),
-    )
+_settles_unknown = and_(
+    emails.c.dd_SendFlag == literal_column(f"'{Letter.UNKNOWN}'"),
+    state_is(Flag.SENT, Flag.FAILED, Flag.UNKNOWN),
 )
-PROGRESS = (
-    update(emails)
-    .where(_ID, _taken)
-    .values(
-        dd_BounceReason=bindparam("reason", type_=emails.c.dd_BounceReason.type),
-        dd_RetryCount=bindparam("retries", type_=emails.c.dd_RetryCount.type),
-        dd_LastRetryDate=bindparam("last_tried_at", type_=emails.c.dd_LastRetryDate.type),
+
+
+@lru_cache(maxsize=16)
+def telling(reason_width: int | None, reason_required: bool) -> PreparedUpdate:
+    """Tell rows what their entries know: the end, over P (or what settles a U), or a try that
+    failed for now. `reason_width` in characters, of a table that is narrower than ours."""
+    reason: ColumnElement[Any] = entries.c.Reason
+    if reason_width is not None and reason_width < _REASON_WIDTH:
+        reason = func.substring(reason, 1, reason_width)
+    if reason_required:
+        reason = func.coalesce(reason, "")
+    has_ended = state_is(*ENDED)
+    return PreparedUpdate(
+        lambda numbers: (
+            update(emails)
+            .where(
+                emails.c.dd_srno == entries.c.EmailId,
+                entries.c.Number.in_(numbers),
+                entries.c.WriteAfter.is_not(None),
+                or_(_taken, _settles_unknown),
+            )
+            .values(
+                dd_SendFlag=case((has_ended, entries.c.State), else_=emails.c.dd_SendFlag),
+                dd_SentDate=case((has_ended, entries.c.SentAt), else_=emails.c.dd_SentDate),
+                dd_BounceReason=reason,
+                dd_RetryCount=entries.c.Retries,
+                dd_LastRetryDate=entries.c.LastTriedAt,
+            )
+        )
     )
-)
+
+
 EMPTY = (
     update(emails)
     .where(_ID, emails.c.dd_SendFlag == bindparam("letter"))
@@ -78,6 +95,7 @@ EMPTY = (
 )
 REMOVE = delete(emails).where(_ID, emails.c.dd_SendFlag == bindparam("letter"))
 _REASON = "dd_BounceReason"
+_REASON_WIDTH = 500
 
 
 def insert_row(connection: Connection, columns: Mapping[str, Any]) -> int:
@@ -100,23 +118,11 @@ def give_letter(connection: Connection, email_id: int, before: Letter, letter: L
     return changed(connection, GIVE_LETTER, values) == 1
 
 
-def write_ends(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Tell these rows their end, unless another letter than P stands there (or `former`)."""
-    connection.execute(END, [_fitting(connection, row) for row in rows])
-
-
-def write_progress(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Tell these rows of a try that failed for now."""
-    connection.execute(PROGRESS, [_fitting(connection, row) for row in rows])
-
-
-def _fitting(connection: Connection, row: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The reason as the column can hold it: cut to its width, empty where it takes no NULL."""
+def tell(connection: Connection, numbers: Sequence[int]) -> None:
+    """Tell the rows of these entries what is known, unless another letter than P stands there."""
     table = their_table(connection)
-    reason, width = row["reason"], table.widths.get(_REASON)
-    if reason is None:
-        return {**row, "reason": ""} if _REASON in table.required else row
-    return row if width is None or len(reason) <= width else {**row, "reason": cut(reason, width)}
+    statement = telling(table.widths.get(_REASON), _REASON in table.required)
+    statement.run(connection, numbers)
 
 
 def empty(connection: Connection, email_id: int, letter: str) -> bool:

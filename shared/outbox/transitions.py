@@ -13,7 +13,8 @@ is what told us.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -21,6 +22,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Double,
+    Insert,
     Row,
     Select,
     String,
@@ -87,6 +89,19 @@ ENTER = insert(entries)
 def enter(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Make entries that wait; each row has a value for the same of the table's columns."""
     connection.execute(ENTER, [{"State": Flag.WAITING.value, **row} for row in rows])
+
+
+def enter_one(connection: Connection, row: Mapping[str, Any]) -> int:
+    """Make one entry that waits; answers its number."""
+    key = connection.execute(ENTER, {"State": Flag.WAITING.value, **row}).inserted_primary_key
+    if key is None:
+        raise LookupError("the database gave no number for the new entry")
+    return int(key[0])
+
+
+def enter_plain(connection: Connection, statement: Insert, values: Mapping[str, Any]) -> None:
+    """The same by one statement that makes them of their rows (`admission` builds it)."""
+    connection.execute(statement, values)
 
 
 SUPERSEDE = (
@@ -272,9 +287,9 @@ def give_back(connection: Connection, numbers: Numbers, lease: Lease) -> set[int
     return GIVE_BACK.run(connection, numbers, token=lease.token) if numbers else set()
 
 
-def release(connection: Connection, lease: Lease) -> None:
-    """All that is claimed under the lease and not marked waits again."""
-    connection.execute(RELEASE, {"token": lease.token})
+def release(connection: Connection, lease: Lease) -> int:
+    """All that is claimed under the lease and not marked waits again; answers how many."""
+    return changed(connection, RELEASE, {"token": lease.token})
 
 
 TAKE_BACK = PreparedUpdate(
@@ -283,7 +298,7 @@ TAKE_BACK = PreparedUpdate(
         .where(held_by_us(numbers, Flag.PREPARING))
         .values(
             State=_to(Flag.CANCELLED),
-            Reason=TAKEN_BACK,
+            Reason=bindparam("reason"),
             EndedAt=utc_now(),
             WriteAfter=null(),
             **_NO_LEASE,
@@ -296,7 +311,7 @@ TAKE_BACK = PreparedUpdate(
 def take_back(connection: Connection, numbers: Numbers, lease: Lease) -> None:
     """The rows of these claimed entries are gone, or another letter stands there: not sent."""
     if numbers:
-        TAKE_BACK.run(connection, numbers, token=lease.token)
+        TAKE_BACK.run(connection, numbers, token=lease.token, reason=TAKEN_BACK)
 
 
 # Leases that are over.
@@ -498,9 +513,8 @@ def cancel_too_late(connection: Connection, numbers: Numbers) -> None:
 WRITTEN = (
     update(entries)
     .where(
-        entries.c.Number == _NUMBER,
-        entries.c.State == bindparam("seen_state"),
-        entries.c.WriteAfter == bindparam("seen_after"),
+        entries.c.Number.in_(NUMBERS),
+        entries.c.WriteAfter <= bindparam("seen", type_=entries.c.WriteAfter.type),
     )
     .values(WriteAfter=null(), WriteTries=literal_column("0"), WriteFault=null())
 )
@@ -515,11 +529,11 @@ NOT_WRITTEN = (
 )
 
 
-def written(connection: Connection, seen: Iterable[Mapping[str, Any]]) -> None:
-    """The rows of these entries have been told what stood there: `number`, `seen_state`,
-    `seen_after`. What came since then is still to be told."""
-    if several := list(seen):
-        connection.execute(WRITTEN, several)
+def written(connection: Connection, numbers: Numbers, *, seen: datetime) -> None:
+    """The rows of these entries have been told what was known up to this moment; what came since
+    then is still to be told."""
+    if numbers:
+        connection.execute(WRITTEN, {"numbers": list(numbers), "seen": seen})
 
 
 def not_written(connection: Connection, number: int, seconds: float, fault: str | None) -> None:

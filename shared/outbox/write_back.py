@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select
+from sqlalchemy import Connection, Row, bindparam, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from shared.database.database import Database
@@ -23,36 +23,33 @@ from shared.database.errors import is_transient
 from shared.database.tables import emails, entries
 from shared.database.times import utc_now
 from shared.outbox import transitions
-from shared.outbox.states import ENDED, Flag, Letter
-from shared.outbox.their_rows import IDS, says_new, write_ends, write_progress
+from shared.outbox.conditions import NUMBERS, state_is
+from shared.outbox.states import ENDED
+from shared.outbox.their_rows import says_new, tell
 
 log = logging.getLogger("rowpost.outbox")
 
-AT_ONCE = 64
+AT_ONCE = 256
 _NEW_AGAIN_SECONDS = 5.0
 _FIRST_WAIT_SECONDS = 5.0
 _LONGEST_WAIT_SECONDS = 900.0
-_ENDED = tuple(state.value for state in ENDED)
-# What may follow where the row says U already: by a decision, or a reply that came late.
-_SETTLED = (Flag.SENT, Flag.FAILED, Flag.UNKNOWN)
+_A_MOMENT_SECONDS = 0.05
+"""Where several write at once: longer than two changes that carry the same time may be apart."""
 
-UNWRITTEN: Select[Any] = (
-    select(
-        entries.c.Number,
-        entries.c.EmailId,
-        entries.c.State,
-        entries.c.SentAt,
-        entries.c.Reason,
-        entries.c.Retries,
-        entries.c.LastTriedAt,
-        entries.c.WriteAfter,
-        entries.c.WriteTries,
+UNWRITTEN = (
+    select(entries.c.Number, entries.c.EmailId, entries.c.WriteAfter, entries.c.WriteTries)
+    .where(
+        entries.c.WriteAfter.is_not(None),
+        entries.c.WriteAfter <= utc_now(bindparam("moment")),
     )
-    .where(entries.c.WriteAfter.is_not(None), entries.c.WriteAfter <= utc_now())
     .order_by(entries.c.WriteAfter)
     .limit(bindparam("most"))
 )
-SAYS_NEW = select(emails.c.dd_srno).where(emails.c.dd_srno.in_(IDS), says_new)
+NEW_AGAIN = (
+    select(entries.c.Number)
+    .join_from(entries, emails, emails.c.dd_srno == entries.c.EmailId)
+    .where(entries.c.Number.in_(NUMBERS), state_is(*ENDED), says_new)
+)
 BEHIND = select(func.count(), func.min(entries.c.EndedAt), func.min(entries.c.WriteFault)).where(
     entries.c.WriteAfter.is_not(None), entries.c.WriteFault.is_not(None)
 )
@@ -72,8 +69,9 @@ def write_back(database: Database, most: int = AT_ONCE) -> int:
 
     Raises DatabaseUnreachable, or what passes by itself.
     """
+    moment = 0.0 if database.has_one_writer else -_A_MOMENT_SECONDS
     with database.read() as connection:
-        rows = connection.execute(UNWRITTEN, {"most": most}).all()
+        rows: Sequence[Any] = connection.execute(UNWRITTEN, {"most": most, "moment": moment}).all()
     if rows:
         try:
             database.run(lambda connection: _write(connection, rows), seconds=5)
@@ -88,8 +86,11 @@ def write_back(database: Database, most: int = AT_ONCE) -> int:
 def write_all_back(database: Database, seconds: float) -> None:
     """Tell every row that can be told now, for so many seconds at most. Raises as `write_back`."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and write_back(database) == AT_ONCE:
+    while write_back(database) == AT_ONCE and time.monotonic() < deadline:
         pass
+    if not database.has_one_writer and time.monotonic() < deadline:
+        time.sleep(_A_MOMENT_SECONDS)
+        write_back(database)
 
 
 def unwritten(connection: Connection) -> Unwritten:
@@ -107,37 +108,16 @@ def _write(connection: Connection, rows: Sequence[Row[Any]]) -> None:
     """As far as the letters allow: another letter than ours stays, and is the last word.
 
     An N stays, too: admission decides what it means, and writes the end itself if nothing new was
-    asked. So the letters are read again: what says N has not been told.
+    asked. So the letters are read afterwards: what says N has not been told. What is known only
+    since we looked is told the next time.
     """
-    if ends := [_values(row) for row in rows if row.State in _ENDED]:
-        write_ends(connection, ends)
-    if tries := [_values(row) for row in rows if row.State not in _ENDED]:
-        write_progress(connection, tries)
-    found = connection.execute(SAYS_NEW, {"ids": [row.EmailId for row in rows]})
-    new_again = {email_id for (email_id,) in found}
-    transitions.written(
-        connection,
-        (
-            {"number": row.Number, "seen_state": row.State, "seen_after": row.WriteAfter}
-            for row in rows
-            if row.EmailId not in new_again or row.State not in _ENDED
-        ),
-    )
-    for row in rows:
-        if row.EmailId in new_again and row.State in _ENDED:
-            transitions.not_written(connection, row.Number, _NEW_AGAIN_SECONDS, None)
-
-
-def _values(row: Row[Any]) -> dict[str, Any]:
-    return {
-        "email_id": row.EmailId,
-        "letter": row.State,
-        "former": Letter.UNKNOWN.value if row.State in _SETTLED else Letter.TAKEN.value,
-        "sent_at": row.SentAt,
-        "reason": row.Reason,
-        "retries": row.Retries,
-        "last_tried_at": row.LastTriedAt,
-    }
+    numbers = [row.Number for row in rows]
+    tell(connection, numbers)
+    new_again = set(connection.scalars(NEW_AGAIN, {"numbers": numbers}))
+    told = [number for number in numbers if number not in new_again]
+    transitions.written(connection, told, seen=max(row.WriteAfter for row in rows))
+    for number in new_again:
+        transitions.not_written(connection, number, _NEW_AGAIN_SECONDS, None)
 
 
 def _one_by_one(database: Database, rows: Sequence[Row[Any]]) -> None:

@@ -169,6 +169,7 @@ class TestHealth:
         queue.account(25, "BROKEN", SMTPServer="")
         resting = queue.account(25, "RESTS")
         queue.add(2, dd_EmailParamCode="NOBODY")
+        tick.tick(queue.application)
         email_in(queue.database, Flag.UNKNOWN)
         an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
         with queue.database.write() as connection:

@@ -118,7 +118,7 @@ class Server:
             "SELECT @problem;": [(self._problem,)],
             r"schema_name\(\)": [("sales",)],
             "ProductVersion": [("16.0.4135.4",)],
-            r"FROM sys.objects.*sys.objects.name IN": [],
+            r"(?s)FROM \W?sys\W+objects.*objects\W+name\W+IN": [],
             "SELECT NULL ELSE SELECT version_num": [(self.version_num,)],
             "SELECT.*version_num": versions,
             "transaction_isolation_level": [("READ COMMITTED",)],

@@ -18,7 +18,7 @@ from shared.database.errors import SchemaBehind, SchemaRefused
 from shared.database.migrations import sqlite
 from shared.database.migrations.revisions import revisions_after, steps_for
 from shared.database.migrations.steps import Kind, Step
-from shared.database.tables import metadata
+from shared.database.tables import SEED_EMAIL_COLUMNS, emails, metadata
 from shared.scheduling import service_state
 from tests.database.schema import SEED_TABLES, tables_of
 from tests.outbox.sender import Sender
@@ -114,7 +114,11 @@ def columns(engine: Engine, table: str) -> list[str]:
 
 def assert_complete(engine: Engine) -> None:
     for name, table in metadata.tables.items():
-        assert _folded(columns(engine, name)) >= _folded(table.columns.keys()), name
+        needed = table.columns.keys()
+        if name == emails.name:
+            # Those that carry options are a fresh table's.
+            needed = needed[:SEED_EMAIL_COLUMNS]
+        assert _folded(columns(engine, name)) >= _folded(needed), name
         there = _folded(index["name"] for index in inspect(engine).get_indexes(name))
         assert there >= _folded(index.name for index in table.indexes), name
 
@@ -282,10 +286,22 @@ def test_an_adopted_database_with_emails_in_it_is_stopped(seeded: Engine) -> Non
     assert flags(database) == "NNN"
 
 
-def test_an_adopted_database_without_emails_runs(seeded: Engine) -> None:
+def test_an_adopted_database_is_stopped_even_without_emails(seeded: Engine) -> None:
+    """One that is emptied each night, and filled by day."""
     migrations.upgrade(seeded)
 
-    assert service_runs(seeded)
+    assert not service_runs(seeded)
+
+
+def test_of_an_adopted_queue_one_index_is_all_that_changes(seeded: Engine) -> None:
+    before = tables_of(seeded)["Digital_Emaildetails"]
+
+    migrations.upgrade(seeded)
+
+    after = tables_of(seeded)["Digital_Emaildetails"]
+    assert after.columns == before.columns
+    added = after.indexes.keys() - before.indexes.keys()
+    assert {name.casefold() for name in added} == {"ix_rowpost_new"}
 
 
 def test_an_old_applications_insert_goes_on_working(seeded: Engine) -> None:
@@ -350,8 +366,8 @@ def test_tables_that_a_test_has_changed_are_made_anew_for_the_next_one(fresh: En
     assert service_runs(fresh)
     execute(fresh, OLD_INSERT)
     with fresh.connect() as connection:
-        found = connection.scalars(text("SELECT dd_Lane FROM Digital_Emaildetails")).all()
-    assert found == ["scheduled"]
+        found = connection.scalars(text("SELECT dd_SendFlag FROM Digital_Emaildetails")).all()
+    assert found == ["N"]
 
 
 def all_steps(dialect: str) -> list[Step]:
@@ -373,6 +389,8 @@ def test_adopted_tables_and_fresh_ones_are_the_same(seeded: Engine) -> None:
     for name in SEED_TABLES:
         assert adopted[name].indexes == fresh[name].indexes
         for column, seen in fresh[name].columns.items():
+            if column not in adopted[name].columns:
+                continue
             theirs = adopted[name].columns[column]
             if (name, column) not in added:
                 continue

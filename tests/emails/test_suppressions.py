@@ -15,7 +15,7 @@ from shared.database.tables import suppressions
 from shared.database.times import utc_now
 from shared.delivery import tick
 from shared.delivery.screen import screened
-from shared.outbox.claim import ClaimedEmail, fetch
+from shared.outbox.fetch import ClaimedEmail
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from shared.outbox.suppressions import forget_over, suppressed_among
@@ -47,9 +47,11 @@ def refuse(
 def claimed(queue: Database, to: str) -> ClaimedEmail:
     """An email to these, as a sender gets it."""
     waiting_email(queue, dd_toEmailid=to)
-    ids = Sender(queue).claim()
+    sender = Sender(queue)
+    ids = sender.claim()
+    emails = sender.collect(*ids)
     with queue.write() as connection:
-        (email,) = screened(connection, fetch(connection, ids))
+        (email,) = screened(connection, emails)
     assert isinstance(email, ClaimedEmail)
     return email
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import ClauseElement
 
 from shared.maintenance import retention
-from shared.outbox import decide, removal, search, suppressions
+from shared.outbox import cancel_retry_resolve, removal, search, suppressions, transitions
 from shared.outbox.search import Position, Wish, look, page_statement
 from shared.outbox.states import Status
 from shared.submissions import kept_answers
@@ -17,21 +17,17 @@ from tests.support.t_sql import t_sql
 
 HERE = Position(datetime(2026, 11, 21, tzinfo=UTC), 4711)
 TIMELESS = Position(None, 4711)
-STATUSES = (None, *Status)
+STATUSES = (None, *(status for status in Status if status is not Status.HELD))
 DAY_AGO = "DATEADD(millisecond, CAST(1000 * CAST(-86400 AS FLOAT) AS INT), SYSUTCDATETIME())"
 IN_30_DAYS = "DATEADD(minute, CAST(1440 * CAST(30 AS FLOAT) AS INT), SYSUTCDATETIME())"
 IN_DAYS = "DATEADD(minute, CAST(1440 * CAST(? AS FLOAT) AS INT), SYSUTCDATETIME())"
-HAS_ENDED = (
-    "WHERE dd_srno = ? AND (dd_SendFlag = 'F' OR dd_SendFlag = 'C' AND dd_EndedDate IS NOT NULL) "
-    "AND dd_EmptiedDate IS NULL"
-)
-IN_ANY_END = "dd_SendFlag IN ('Y', 'F', 'C')"
+IN_ANY_END = "Rowpost_Emails.State IN ('Y', 'F', 'C')"
+ENDED = "Rowpost_Emails.EndedAt"
 
 STATEMENTS: dict[str, ClauseElement] = {
-    "cancel": decide.CANCEL,
-    "try again": decide.TRY_AGAIN,
-    "forget expiry": decide.FORGET_EXPIRY,
-    "ask again": decide.ASK_AGAIN,
+    "cancel": transitions.CANCEL,
+    "forget expiry": cancel_retry_resolve.FORGET_EXPIRY,
+    "ask again": cancel_retry_resolve.ASK_AGAIN,
     "find answer": kept_answers.FIND,
     "forget this answer": kept_answers.FORGET_THIS,
     "keep answer": kept_answers.KEEP,
@@ -48,7 +44,6 @@ STATEMENTS: dict[str, ClauseElement] = {
     "empty": retention.EMPTY,
     "empty contact": retention.EMPTY_CONTACT,
     "note": retention.NOTE,
-    "remove old": retention.RECORD,
     "remove": removal.REMOVE,
     "attempts": search.ATTEMPTS,
 }
@@ -67,18 +62,12 @@ STATEMENTS |= LISTS
 
 
 def test_a_decision_names_the_state_that_it_is_about() -> None:
-    assert t_sql(STATEMENTS["cancel"]) == (
-        "UPDATE Digital_Emaildetails SET dd_SendFlag='C', dd_EndedDate=SYSUTCDATETIME() "
-        "WHERE dd_srno = ? AND dd_SendFlag = 'N'"
+    assert t_sql(STATEMENTS["cancel"]).endswith(
+        "WHERE Rowpost_Emails.Number = ? AND Rowpost_Emails.State = 'N'"
     )
-    assert t_sql(STATEMENTS["try again"]) == (
-        "UPDATE Digital_Emaildetails SET dd_SendFlag='N', dd_RetryCount=0, dd_BounceReason=NULL, "
-        "dd_NextAttemptDate=NULL, dd_LeaseToken=NULL, dd_LostLeases=NULL, dd_EndedDate=NULL "
-        f"{HAS_ENDED}"
-    )
-    assert t_sql(STATEMENTS["forget expiry"]) == (
-        "UPDATE Digital_Emaildetails SET dd_ExpiresAt=NULL "
-        f"{HAS_ENDED} AND dd_ExpiresAt <= SYSUTCDATETIME()"
+    assert t_sql(STATEMENTS["forget expiry"]).endswith(
+        "AND Rowpost_Emails.IsCurrent = 1 AND Rowpost_Emails.State = 'N' "
+        "AND Rowpost_Emails.ExpiresAt <= SYSUTCDATETIME()"
     )
 
 
@@ -107,37 +96,37 @@ def test_an_address_is_spared_for_thirty_days() -> None:
 
 
 def test_what_is_old_is_read_state_by_state_from_the_index_of_what_has_ended() -> None:
-    old = " UNION ALL ".join(
-        f"SELECT anon_{number}.dd_srno FROM (SELECT TOP 50 dd_srno AS dd_srno "
-        f"FROM Digital_Emaildetails WHERE {IN_ANY_END} AND dd_SendFlag = '{flag}' "
-        f"AND dd_EndedDate < {IN_DAYS} ORDER BY dd_EndedDate) AS anon_{number}"
-        for number, flag in enumerate("YFC", 1)
-    )
-    assert t_sql(STATEMENTS["with record"]) == old
-    assert t_sql(STATEMENTS["with content"]) == old.replace(
-        "AND dd_EndedDate <", "AND dd_EndedDate >= ? AND dd_EndedDate <"
-    ).replace(f"{IN_DAYS} ORDER", f"{IN_DAYS} AND dd_EmptiedDate IS NULL ORDER")
+    for name, since in (("with record", ""), ("with content", f"{ENDED} >= ?")):
+        text = t_sql(STATEMENTS[name])
+        for state in "YFC":
+            assert f"WHERE {IN_ANY_END} AND Rowpost_Emails.State = '{state}'" in text
+        assert text.count(f"{ENDED} < {IN_DAYS}") == 3
+        assert text.count("Rowpost_Emails.WriteAfter IS NULL") == 3
+        assert text.count(f"ORDER BY {ENDED}) AS") == 3
+        assert since in text
 
 
-def test_only_what_has_ended_is_emptied_or_removed() -> None:
-    for name in ("empty", "remove old"):
-        assert f"WHERE dd_srno IN (?) AND {IN_ANY_END}" in t_sql(STATEMENTS[name])
+def test_only_what_has_ended_is_emptied() -> None:
+    emptied = t_sql(STATEMENTS["empty"])
+
+    assert emptied.endswith(f"WHERE Rowpost_Emails.Number IN (?) AND {IN_ANY_END}")
 
 
 @pytest.mark.parametrize(("status", "letter"), [("sent", "Y"), ("failed", "F"), ("cancelled", "C")])
 def test_a_list_of_what_has_ended_goes_on_where_it_was(status: str, letter: str) -> None:
     assert t_sql(look(Wish(Status(status)), HERE).limit(51)) == (
-        "SELECT TOP 51 dd_srno AS id, dd_EndedDate AS time FROM Digital_Emaildetails "
-        f"WHERE {IN_ANY_END} AND dd_SendFlag = '{letter}' "
-        "AND dd_EndedDate <= ? AND (dd_EndedDate < ? OR dd_srno < ?) "
-        "ORDER BY dd_EndedDate DESC, dd_srno DESC"
+        f"SELECT TOP 51 Rowpost_Emails.Number AS id, {ENDED} AS time FROM Rowpost_Emails "
+        f"WHERE {IN_ANY_END} AND Rowpost_Emails.State = '{letter}' "
+        "AND Rowpost_Emails.IsCurrent = 1 "
+        f"AND {ENDED} <= ? AND ({ENDED} < ? OR Rowpost_Emails.Number < ?) "
+        f"ORDER BY {ENDED} DESC, Rowpost_Emails.Number DESC"
     )
 
 
 def test_a_list_of_all_has_a_condition_that_the_server_knows() -> None:
     assert t_sql(look(Wish(), None).limit(51)) == (
-        "SELECT TOP 51 dd_srno AS id, NULL AS time FROM Digital_Emaildetails "
-        "WHERE 1 = 1 ORDER BY dd_srno DESC"
+        "SELECT TOP 51 Rowpost_Emails.Number AS id, NULL AS time FROM Rowpost_Emails "
+        "WHERE Rowpost_Emails.IsCurrent = 1 ORDER BY Rowpost_Emails.Number DESC"
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 
 from shared.database.database import Database
 from shared.database.tables import emails, entries
+from shared.outbox import transitions
 from shared.outbox.admit import Admitted, Answered, admit_rows, answered_by
 from shared.outbox.begin import Mark, mark
 from shared.outbox.claim import Wanted, claim, claim_suspects
@@ -54,6 +55,8 @@ class Sender:
         self.lease = Lease.new(seconds)
 
     def admit(self) -> Admitted:
+        """Whose time has come is called up, too."""
+        self.database.run(transitions.call_up)
         return admit_all(self.database)
 
     def claim(self, *codes: str | None, most: int = 100) -> list[int]:

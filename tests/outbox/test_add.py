@@ -9,12 +9,13 @@ import pytest
 from sqlalchemy import select, update
 
 from shared.database.database import Database
-from shared.database.tables import emails, service
+from shared.database.tables import emails, relocation
 from shared.database.times import utc_now
 from shared.outbox.add import BadValue, DatabaseMoved, NewEmail, add
 from shared.outbox.recipients import Kind, KnownRecipient
 from shared.outbox.states import Lane
 from tests.outbox.sender import known
+from tests.support.emails import became
 from tests.support.rows import email_row, flags
 
 PLAIN = NewEmail(to="ann@example.com", subject="Hello", body="Hi Ann")
@@ -49,28 +50,28 @@ def test_an_added_email_waits_with_all_that_was_said_of_it(database: Database) -
         expires_at=tomorrow + timedelta(hours=1),
     )
 
-    row = email_row(database, stored(database, email))
+    kept = became(database, stored(database, email))
 
-    assert row.dd_SendFlag == "N"
-    assert (row.dd_toEmailid, row.dd_ccEmailid, row.dd_bccEmailid) == (
-        email.to,
-        email.cc,
-        email.bcc,
-    )
-    assert (row.dd_subject, row.dd_bodyText) == (email.subject, email.body)
-    assert row.dd_TextAlternative == email.text_alternative
-    assert (bytes(row.dd_document), row.dd_filename) == (email.document, email.filename)
-    assert (row.dd_EmailParamCode, row.dd_Priority, row.dd_Lane) == ("NEWS", 1, "immediate")
-    assert bool(row.dd_IsHtml)
-    assert (row.dd_SendAt, row.dd_ExpiresAt) == (email.send_at, email.expires_at)
-    assert abs(row.dd_CreatedDate - datetime.now(UTC)) < timedelta(minutes=5)
-    assert row.dd_RetryCount == 0
+    assert kept.state == "N"
+    assert (kept.to, kept.cc, kept.bcc) == (email.to, email.cc, email.bcc)
+    assert (kept.subject, kept.body) == (email.subject, email.body)
+    assert kept.text_alternative == email.text_alternative
+    assert (bytes(kept.document or b""), kept.filename) == (email.document, email.filename)
+    assert (kept.account_code, kept.priority, kept.lane) == ("NEWS", 1, "immediate")
+    assert kept.is_html
+    assert (kept.send_at, kept.next_attempt_at) == (email.send_at, email.send_at)
+    assert kept.expires_at == email.expires_at
+    assert kept.retries == 0
+
+
+def test_its_row_says_at_once_that_rowpost_has_it(database: Database) -> None:
+    assert email_row(database, stored(database, PLAIN)).dd_SendFlag == "P"
 
 
 def test_it_is_scheduled_with_priority_3_unless_it_says_otherwise(database: Database) -> None:
-    row = email_row(database, stored(database, PLAIN))
+    kept = became(database, stored(database, PLAIN))
 
-    assert (row.dd_Lane, row.dd_Priority, row.dd_IsHtml) == ("scheduled", 3, None)
+    assert (kept.lane, kept.priority, kept.is_html) == ("scheduled", 3, None)
 
 
 def test_it_is_in_the_queue_only_if_the_caller_commits(database: Database) -> None:
@@ -144,7 +145,7 @@ def test_a_long_list_of_recipients_is_kept_one_by_one(database: Database) -> Non
 
 def test_nothing_is_added_to_a_queue_that_has_moved(database: Database) -> None:
     with database.write() as connection:
-        connection.execute(update(service).values(MovedAt=utc_now()))
+        connection.execute(update(relocation).values(MovedAt=utc_now()))
 
     with pytest.raises(DatabaseMoved):
         stored(database, PLAIN)

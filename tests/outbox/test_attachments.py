@@ -10,9 +10,10 @@ from shared.database.database import Database
 from shared.outbox import attachments, loose_files
 from shared.outbox.add import BadValue, NewEmail, add
 from shared.outbox.attachments import MOST_FILES, StoredAttachment, release_attachments
-from shared.outbox.claim import ClaimedEmail, fetch
+from shared.outbox.fetch import ClaimedEmail, fetch
+from tests.outbox.sender import admit_all, numbers_of
 from tests.outbox.test_plans import plan
-from tests.support.rows import email_row, insert_row
+from tests.support.rows import entry_of, insert_row
 
 FILES = tuple(
     StoredAttachment(f"email_attachments/2026/11/21/{n}", f"{n}.pdf", n, "0" * 64, None, f"{n}@x")
@@ -31,16 +32,17 @@ def test_an_email_is_claimed_with_its_files_and_others_without(database: Databas
     with database.write() as connection:
         email_id = stored(connection, FILES)
 
+    admit_all(database)
     with database.read() as connection:
-        claimed = fetch(connection, [plain, email_id])
+        claimed = fetch(connection, numbers_of(connection, [plain, email_id])).emails
 
     assert all(isinstance(one, ClaimedEmail) for one in claimed)
     assert {one.id: one.attachments for one in claimed if isinstance(one, ClaimedEmail)} == {
         plain: (),
         email_id: FILES,
     }
-    assert email_row(database, plain).dd_AttachmentCount is None
-    assert email_row(database, email_id).dd_AttachmentCount == 3
+    assert entry_of(database, plain).AttachmentCount == 0
+    assert entry_of(database, email_id).AttachmentCount == 3
 
 
 def test_released_files_are_loose_and_the_email_still_says_that_it_had_them(
@@ -50,14 +52,15 @@ def test_released_files_are_loose_and_the_email_still_says_that_it_had_them(
         email_id, other = stored(connection, FILES[:2]), stored(connection, FILES[2:])
 
     with database.write() as connection:
-        keys = release_attachments(connection, [email_id])
+        numbers = numbers_of(connection, [email_id])
+        keys = release_attachments(connection, numbers)
         assert sorted(loose_files.due(connection, 10)) == sorted(keys)
-        assert release_attachments(connection, [email_id]) == []
+        assert release_attachments(connection, numbers) == []
 
     assert sorted(keys) == [one.key for one in FILES[:2]]
-    assert email_row(database, email_id).dd_AttachmentCount == 2
+    assert entry_of(database, email_id).AttachmentCount == 2
     with database.read() as connection:
-        (left,) = fetch(connection, [other])
+        (left,) = fetch(connection, numbers_of(connection, [other])).emails
     assert isinstance(left, ClaimedEmail)
     assert left.attachments == FILES[2:]
 
@@ -70,26 +73,13 @@ def test_an_email_has_a_hundred_files_at_most(database: Database) -> None:
         add(connection, email)
 
 
-@pytest.mark.parametrize("wrong", ["many", b"\xff", -1, 0])
-def test_sqlite_nonsense_in_the_count_hides_no_row(
-    sqlite_database: Database, wrong: object
-) -> None:
-    email_id = insert_row(sqlite_database, dd_AttachmentCount=wrong)
-
-    with sqlite_database.read() as connection:
-        (email,) = fetch(connection, [email_id])
-
-    assert isinstance(email, ClaimedEmail)
-    assert email.attachments == ()
-
-
 def test_files_are_found_by_their_keys_and_nothing_is_read_through(
     sqlite_database: Database,
 ) -> None:
     def work(connection: Connection) -> None:
-        email_id = stored(connection, FILES)
-        attachments.attachments_of(connection, [email_id])
-        release_attachments(connection, [email_id])
+        numbers = numbers_of(connection, [stored(connection, FILES)])
+        attachments.attachments_of(connection, numbers)
+        release_attachments(connection, numbers)
         loose_files.due(connection, 10)
         loose_files.give_up(connection, ["x"])
         loose_files.forget(connection, ["x"])

@@ -6,15 +6,27 @@ import pytest
 from sqlalchemy import text
 
 from shared.database.database import Database
-from shared.outbox.claim import ClaimedEmail, UnreadableEmail, fetch, read_body, read_document
+from shared.outbox.fetch import ClaimedEmail, UnreadableEmail, fetch, read_body, read_document
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState, write_recipients
-from tests.outbox.sender import Sender
-from tests.support.rows import change, insert_row, insert_rows
+from tests.outbox.sender import Sender, admit_all, number_of, numbers_of
+from tests.support.rows import change, change_entry, insert_row, insert_rows
 
 
 def fetched(database: Database, *ids: int) -> list[ClaimedEmail | UnreadableEmail]:
+    """Of these emails, admitted if they were not yet."""
+    admit_all(database)
     with database.read() as connection:
-        return fetch(connection, ids)
+        return fetch(connection, numbers_of(connection, ids)).emails
+
+
+def read_late(database: Database, email_id: int) -> tuple[str, bytes]:
+    """Body and document, as their sender reads them when it composes the email."""
+    sender = Sender(database)
+    assert sender.claim() == [email_id]
+    with database.read() as connection:
+        (number,) = numbers_of(connection, [email_id])
+        body = read_body(connection, number, sender.lease)
+        return body, read_document(connection, number, sender.lease)
 
 
 def fetched_one(database: Database, email_id: int) -> ClaimedEmail:
@@ -34,13 +46,14 @@ def test_all_that_composing_needs_comes_with_it(database: Database, sender: Send
         dd_TextAlternative="Hi",
         dd_filename="a.pdf",
         dd_IsHtml=1,
-        dd_RetryCount=2,
-        dd_MessageId="<1@example.com>",
     )
     change(database, email_id, dd_document=b"\x00" * 1000)
+    change_entry(database, email_id, Retries=2, MessageId="<1@example.com>")
     sender.claim()
 
-    assert fetched_one(database, email_id) == ClaimedEmail(
+    email = fetched_one(database, email_id)
+    assert email._replace(fingerprint="") == ClaimedEmail(
+        number=number_of(database, email_id),
         id=email_id,
         to="ann@example.com",
         cc="bob@example.com",
@@ -72,8 +85,7 @@ def test_a_large_body_stays_in_the_table_until_it_is_asked_for(database: Databas
     email_id = insert_row(database, dd_bodyText=body)
 
     assert fetched_one(database, email_id).body is None
-    with database.read() as connection:
-        assert read_body(connection, email_id) == body
+    assert read_late(database, email_id)[0] == body
 
 
 def test_a_document_is_read_when_it_is_asked_for(database: Database) -> None:
@@ -82,8 +94,7 @@ def test_a_document_is_read_when_it_is_asked_for(database: Database) -> None:
     change(database, email_id, dd_document=document)
 
     assert fetched_one(database, email_id).document_size == len(document)
-    with database.read() as connection:
-        assert read_document(connection, email_id) == document
+    assert read_late(database, email_id)[1] == document
 
 
 def test_missing_values_are_none_and_a_missing_body_is_empty(database: Database) -> None:
@@ -96,9 +107,7 @@ def test_missing_values_are_none_and_a_missing_body_is_empty(database: Database)
     assert (email.to, email.cc, email.subject, email.filename) == (None, None, None, None)
     assert (email.body, email.document_size, email.retries) == ("", 0, 0)
     assert email.is_html is None
-    with database.read() as connection:
-        assert read_body(connection, email_id) == ""
-        assert read_document(connection, email_id) == b""
+    assert read_late(database, email_id) == ("", b"")
 
 
 def test_recipients_who_are_known_one_by_one_come_with_it(database: Database) -> None:
@@ -107,8 +116,9 @@ def test_recipients_who_are_known_one_by_one_come_with_it(database: Database) ->
         KnownRecipient(Kind.TO, "ann@example.com", "Ann", RecipientState.SENT),
         KnownRecipient(Kind.BCC, "bob@example.com", "", RecipientState.REFUSED, "550 no such user"),
     )
+    admit_all(database)
     with database.write() as connection:
-        write_recipients(connection, with_recipients, known)
+        write_recipients(connection, number_of(database, with_recipients), known)
 
     assert fetched_one(database, plain).recipients == ()
     assert fetched_one(database, with_recipients).recipients == known
@@ -120,6 +130,7 @@ def test_nothing_is_asked_for_no_email(database: Database) -> None:
 
 def test_a_row_that_is_gone_hides_no_other(database: Database) -> None:
     here, gone = insert_rows(database, 2)
+    admit_all(database)
     with database.write() as connection:
         connection.execute(
             text("DELETE FROM Digital_Emaildetails WHERE dd_srno = :id"), {"id": gone}
@@ -154,9 +165,10 @@ def test_sqlite_what_is_not_text_is_read_as_text(
     email = fetched_one(sqlite_database, email_id)
 
     assert (email.to, email.subject, email.body, email.filename) == (read, read, read, read)
-    with sqlite_database.read() as connection:
-        assert read_body(connection, email_id) == read
-        assert read_document(connection, email_id) == read.encode("utf-8", "surrogateescape")
+    assert read_late(sqlite_database, email_id) == (
+        read,
+        read.encode("utf-8", "surrogateescape"),
+    )
 
 
 def test_sqlite_text_that_is_not_utf_8_spoils_only_its_own_email(
@@ -189,7 +201,6 @@ def test_sqlite_nonsense_in_the_other_columns_hides_no_row(
         dd_RetryCount=wrong,
         dd_SentDate=wrong,
         dd_CreatedDate=wrong,
-        dd_MessageId=wrong,
         dd_IsHtml=wrong,
     )
 

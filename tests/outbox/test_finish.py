@@ -9,12 +9,19 @@ from shared.database.database import Database
 from shared.database.tables import attempts, statistics
 from shared.maintenance.rescue import rescue
 from shared.outbox.cancel_retry_resolve import Decision, resolve
+from shared.outbox.entries import current_number
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from shared.outbox.statistics import Counted, totals
 from tests.outbox.sender import Sender, known
 from tests.support.emails import let_leases_run_out, let_retries_come_due
-from tests.support.rows import change, email_row, flags, insert_row, insert_rows
+from tests.support.rows import (
+    change_entry,
+    entry_of,
+    flags,
+    insert_row,
+    insert_rows,
+)
 
 OUTCOMES = [Outcome.SENT, Outcome.RETRY, Outcome.FAILED, Outcome.UNKNOWN]
 
@@ -32,7 +39,8 @@ def marked(sender: Sender, number: int = 1) -> list[int]:
 
 def attempts_of(database: Database, email_id: int) -> list[Row[tuple[object, ...]]]:
     with database.read() as connection:
-        question = select(attempts).where(attempts.c.EmailId == email_id).order_by(attempts.c.Id)
+        number = current_number(connection, email_id)
+        question = select(attempts).where(attempts.c.Number == number).order_by(attempts.c.Id)
         return list(connection.execute(question))
 
 
@@ -43,14 +51,14 @@ def counted(database: Database) -> dict[str, int]:
 
 def test_sent_is_y_with_its_date_and_without_a_lease(database: Database, sender: Sender) -> None:
     (email_id,) = marked(sender)
-    change(database, email_id, dd_BounceReason="greylisted before")
+    change_entry(database, email_id, Reason="greylisted before")
 
     assert sender.finish(result(email_id)) == {email_id}
 
-    row = email_row(database, email_id)
-    assert row.dd_SendFlag == "Y"
-    assert abs(row.dd_SentDate - datetime.now(UTC)) < timedelta(minutes=5)
-    assert (row.dd_LeaseToken, row.dd_LeaseUntil, row.dd_BounceReason) == (None, None, None)
+    row = entry_of(database, email_id)
+    assert row.State == "Y"
+    assert abs(row.SentAt - datetime.now(UTC)) < timedelta(minutes=5)
+    assert (row.LeaseToken, row.LeaseUntil, row.Reason) == (None, None, None)
 
 
 def test_sent_to_some_keeps_the_reason_and_who_was_refused(
@@ -64,9 +72,9 @@ def test_sent_to_some_keeps_the_reason_and_who_was_refused(
 
     sender.finish(result(email_id, reason="bob@example.com: 550 no", recipients=everybody))
 
-    row = email_row(database, email_id)
-    assert (row.dd_SendFlag, row.dd_BounceReason) == ("Y", "bob@example.com: 550 no")
-    assert abs(row.dd_SentDate - datetime.now(UTC)) < timedelta(minutes=5)
+    row = entry_of(database, email_id)
+    assert (row.State, row.Reason) == ("Y", "bob@example.com: 550 no")
+    assert abs(row.SentAt - datetime.now(UTC)) < timedelta(minutes=5)
     assert known(database, email_id) == everybody
 
 
@@ -74,16 +82,16 @@ def test_refused_for_now_waits_for_its_time_with_an_attempt_used(
     database: Database, sender: Sender
 ) -> None:
     (email_id,) = marked(sender)
-    change(database, email_id, dd_RetryCount=1)
+    change_entry(database, email_id, Retries=1)
 
     sender.finish(result(email_id, Outcome.RETRY, reason="451 later", wait=3600.0))
 
-    row = email_row(database, email_id)
-    assert (row.dd_SendFlag, row.dd_RetryCount, row.dd_BounceReason) == ("N", 2, "451 later")
-    assert row.dd_LeaseToken is None
-    assert row.dd_SentDate is None
-    assert abs(row.dd_LastRetryDate - datetime.now(UTC)) < timedelta(minutes=5)
-    wait = (row.dd_NextAttemptDate - datetime.now(UTC)).total_seconds()
+    row = entry_of(database, email_id)
+    assert (row.State, row.Retries, row.Reason) == ("N", 2, "451 later")
+    assert row.LeaseToken is None
+    assert row.SentAt is None
+    assert abs(row.LastTriedAt - datetime.now(UTC)) < timedelta(minutes=5)
+    wait = (row.NotBefore - datetime.now(UTC)).total_seconds()
     assert 3500 < wait < 3700
     assert sender.claim() == []
 
@@ -106,17 +114,8 @@ def test_a_failure_that_is_not_the_emails_uses_no_attempt(
 
     sender.finish(result(email_id, Outcome.RETRY, wait=60.0, uses_attempt=False))
 
-    row = email_row(database, email_id)
-    assert (row.dd_SendFlag, row.dd_RetryCount) == ("N", 0)
-
-
-def test_a_row_without_a_retry_count_counts_from_zero(database: Database, sender: Sender) -> None:
-    (email_id,) = marked(sender)
-    change(database, email_id, dd_RetryCount=None)
-
-    sender.finish(result(email_id, Outcome.RETRY, wait=60.0))
-
-    assert email_row(database, email_id).dd_RetryCount == 1
+    row = entry_of(database, email_id)
+    assert (row.State, row.Retries) == ("N", 0)
 
 
 def test_refused_for_good_is_f_with_the_reason(database: Database, sender: Sender) -> None:
@@ -124,9 +123,9 @@ def test_refused_for_good_is_f_with_the_reason(database: Database, sender: Sende
 
     sender.finish(result(email_id, Outcome.FAILED, reason="550 5.1.1 no such user"))
 
-    row = email_row(database, email_id)
-    assert (row.dd_SendFlag, row.dd_BounceReason) == ("F", "550 5.1.1 no such user")
-    assert (row.dd_LeaseToken, row.dd_SentDate, row.dd_NextAttemptDate) == (None, None, None)
+    row = entry_of(database, email_id)
+    assert (row.State, row.Reason) == ("F", "550 5.1.1 no such user")
+    assert (row.LeaseToken, row.SentAt, row.NotBefore) == (None, None, None)
 
 
 def test_lost_after_the_final_dot_is_u_and_keeps_its_token(
@@ -136,10 +135,10 @@ def test_lost_after_the_final_dot_is_u_and_keeps_its_token(
 
     sender.finish(result(email_id, Outcome.UNKNOWN, reason="connection lost after the dot"))
 
-    row = email_row(database, email_id)
-    assert (row.dd_SendFlag, row.dd_LeaseToken) == ("U", sender.lease.token)
-    assert row.dd_LeaseUntil is None
-    assert row.dd_BounceReason == "connection lost after the dot"
+    row = entry_of(database, email_id)
+    assert (row.State, row.LeaseToken) == ("U", sender.lease.token)
+    assert row.LeaseUntil is None
+    assert row.Reason == "connection lost after the dot"
 
 
 @pytest.mark.parametrize("outcome", [Outcome.RETRY, Outcome.FAILED])
@@ -185,11 +184,11 @@ def test_a_reply_that_comes_after_a_decision_changes_nothing(
     sender.finish(result(email_id, Outcome.UNKNOWN))
     with database.write() as connection:
         resolve(connection, email_id, decision)
-    before = email_row(database, email_id)
+    before = entry_of(database, email_id)
 
     assert sender.finish(result(email_id, outcome, reason="late", wait=60.0)) == set()
 
-    assert email_row(database, email_id) == before
+    assert entry_of(database, email_id) == before
     assert len(attempts_of(database, email_id)) == 1
 
 
@@ -198,13 +197,13 @@ def test_a_foreign_token_changes_nothing(
     database: Database, sender: Sender, outcome: Outcome
 ) -> None:
     (email_id,) = marked(sender)
-    before = email_row(database, email_id)
+    before = entry_of(database, email_id)
     refused = KnownRecipient(Kind.TO, "ann@example.com", state=RecipientState.REFUSED)
 
     foreign = result(email_id, outcome, reason="not mine", wait=60.0, recipients=(refused,))
     assert Sender(database).finish(foreign) == set()
 
-    assert email_row(database, email_id) == before
+    assert entry_of(database, email_id) == before
     assert known(database, email_id) == ()
     assert attempts_of(database, email_id) == []
     assert counted(database) == {}
@@ -270,9 +269,9 @@ def test_long_and_broken_words_are_cut_to_fit(database: Database, sender: Sender
         result(broken, Outcome.FAILED, reason="bad address: a\udce9b"),
     )
 
-    assert email_row(database, long).dd_BounceReason == "🎉" * 250
+    assert entry_of(database, long).Reason == "🎉" * 250
     assert attempts_of(database, long)[0].Reply == "x" * 500
-    assert email_row(database, broken).dd_BounceReason == "bad address: a?b"
+    assert entry_of(database, broken).Reason == "bad address: a?b"
 
 
 def test_counters_are_kept_by_the_hour_and_account(database: Database, sender: Sender) -> None:
@@ -312,9 +311,9 @@ def test_a_postponed_email_waits_and_it_costs_it_nothing(
     postponed = result(email_id, Outcome.POSTPONED, reason="the store is away", wait=60.0)
     assert sender.finish(postponed) == {email_id}
 
-    row = email_row(database, email_id)
-    assert (row.dd_SendFlag, row.dd_RetryCount, row.dd_LastRetryDate) == ("N", 0, None)
-    assert row.dd_BounceReason == "the store is away"
+    row = entry_of(database, email_id)
+    assert (row.State, row.Retries, row.LastTriedAt) == ("N", 0, None)
+    assert row.Reason == "the store is away"
     assert attempts_of(database, email_id) == []
     assert counted(database) == {}
     assert sender.claim() == []

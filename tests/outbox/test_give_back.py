@@ -7,7 +7,13 @@ from shared.outbox.give_back import give_back, release
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from tests.outbox.sender import Sender, known
 from tests.support.emails import let_leases_run_out
-from tests.support.rows import change, email_row, flags, insert_row, insert_rows
+from tests.support.rows import (
+    change_entry,
+    entry_of,
+    flags,
+    insert_row,
+    insert_rows,
+)
 
 ACCEPTED = KnownRecipient(Kind.TO, "ann@example.com", state=RecipientState.ATTEMPTED)
 REFUSED = KnownRecipient(Kind.TO, "bob@example.com", state=RecipientState.REFUSED, reply="550")
@@ -31,9 +37,9 @@ def test_what_is_given_back_waits_again_unharmed(database: Database, sender: Sen
 
     assert returned(sender, email_id) == 1
 
-    row = email_row(database, email_id)
-    assert (row.dd_SendFlag, row.dd_RetryCount, row.dd_LostLeases) == ("N", 0, None)
-    assert (row.dd_LeaseToken, row.dd_LeaseUntil) == (None, None)
+    row = entry_of(database, email_id)
+    assert (row.State, row.Retries, row.LostLeases) == ("N", 0, None)
+    assert (row.LeaseToken, row.LeaseUntil) == (None, None)
     assert Sender(database).claim() == [email_id]
 
 
@@ -67,7 +73,7 @@ def test_what_has_ended_is_not_given_back(database: Database, sender: Sender) ->
     ids = insert_rows(database, 4)
     sender.claim()
     for email_id, flag in zip(ids, "YFUC", strict=True):
-        change(database, email_id, dd_SendFlag=flag)
+        change_entry(database, email_id, State=flag)
 
     assert returned(sender, *ids) == 0
     assert flags(database) == "YFUC"

@@ -6,7 +6,12 @@ from shared.database.database import Database
 from shared.outbox.lease import Lease, renew
 from tests.outbox.sender import Sender
 from tests.support.emails import let_leases_run_out
-from tests.support.rows import email_row, flags, insert_row, insert_rows
+from tests.support.rows import (
+    entry_of,
+    flags,
+    insert_row,
+    insert_rows,
+)
 
 
 def renewed(sender: Sender, lease: Lease | None = None) -> int:
@@ -15,7 +20,7 @@ def renewed(sender: Sender, lease: Lease | None = None) -> int:
 
 
 def seconds_left(database: Database, email_id: int) -> float:
-    left: timedelta = email_row(database, email_id).dd_LeaseUntil - datetime.now(UTC)
+    left: timedelta = entry_of(database, email_id).LeaseUntil - datetime.now(UTC)
     return left.total_seconds()
 
 

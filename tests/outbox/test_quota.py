@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Connection, func, select, update
 
 from shared.database.database import Database
-from shared.database.tables import emails, quotas
+from shared.database.tables import quotas
 from shared.database.tables import reservations as reservation_rows
 from shared.limits import reservations
 from shared.limits.reservations import Reservation
 from shared.limits.sending_limits import Limits, Units, minute_of
 from shared.maintenance.rescue import rescue
 from shared.outbox.lease import Lease
-from tests.outbox.sender import Sender
+from tests.outbox.sender import Sender, number_of
 from tests.support.emails import let_leases_run_out
-from tests.support.rows import insert_rows
+from tests.support.rows import change_entry, insert_row, insert_rows
 
 LEASE = Lease.new(60)
 ONE = Units(1, 1, 1)
@@ -186,20 +187,22 @@ def test_a_reservation_moves_along_into_the_window_in_which_it_is_spent(
 
 def test_a_rescue_releases_what_the_dead_had_reserved_and_not_spent(database: Database) -> None:
     limits, dead, alive = Limits(1, day=9), Sender(database), Sender(database)
+    insert_row(database, dd_SendFlag="X")  # So that no email has the number of its entry.
     insert_rows(database, 5)
-    dead.admit()
     ids = dead.claim(None, most=3)
     others = alive.claim(None)
-    reserve_for(database, dead.lease, ids, limits)
-    reserve_for(database, alive.lease, others, limits)
+    numbers = [number_of(database, email_id) for email_id in ids]
+    assert numbers != ids
+    reserve_for(database, dead.lease, numbers, limits)
+    reserve_for(
+        database, alive.lease, [number_of(database, email_id) for email_id in others], limits
+    )
     dead.mark(ids[0])
     with database.write() as connection:
-        reservations.spend(connection, ids[:1], dead.lease)
+        reservations.spend(connection, numbers[:1], dead.lease)
     let_leases_run_out(database)
-    with database.write() as connection:
-        connection.execute(
-            update(emails).where(emails.c.dd_srno.in_(others)).values(dd_LeaseUntil=None)
-        )
+    for email_id in others:
+        change_entry(database, email_id, LeaseUntil=datetime(2999, 1, 1, tzinfo=UTC))
 
     with database.write() as connection:
         rescue(connection)

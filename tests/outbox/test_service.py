@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from shared.database.database import Database
+from shared.database.tables import relocation
 from shared.database.tables import service as table
 from shared.database.times import utc_now
 from shared.scheduling import service_state
@@ -140,7 +141,7 @@ def test_a_stopped_service_takes_no_run(database: Database) -> None:
 
 def test_a_queue_that_has_moved_does_not_run(database: Database) -> None:
     with database.write() as connection:
-        connection.execute(update(table).values(MovedAt=utc_now()))
+        connection.execute(update(relocation).values(MovedAt=utc_now()))
 
     assert not state(database).running
     assert not take_run(database, seen=0)

@@ -19,7 +19,7 @@ NAMES = re.compile(
 )
 ATTRIBUTES = frozenset({"dialect", "with_hint", "with_statement_hint", "with_variant", "rowcount"})
 # What is left, each to be mended: the number of places may fall, and never rise.
-LEFT = {"shared/outbox/claim.py": 7}
+LEFT: dict[str, int] = {}
 OUTSIDE = sorted(
     file.relative_to(ROOT).as_posix()
     for file in (ROOT / "shared").rglob("*.py")

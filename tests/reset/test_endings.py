@@ -6,13 +6,21 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from shared.database.database import Database
 from shared.maintenance.rescue import rescue
-from shared.outbox import decide
-from shared.outbox.admit import expire
-from shared.outbox.cancel_retry_resolve import ContentRemoved, Decision, resolve
-from shared.outbox.confidential import withdraw
+from shared.outbox import transitions
+from shared.outbox.cancel_retry_resolve import (
+    ContentRemoved,
+    Decision,
+    cancel,
+    resolve,
+    try_again,
+    withdraw,
+)
+from shared.outbox.confidential import forget_ended
+from shared.outbox.entries import current_number
 from shared.outbox.finish import Outcome, Result, finish
 from shared.outbox.states import Flag
 from tests.support.emails import (
@@ -32,8 +40,11 @@ End = Callable[[Database, int], Any]
 
 def result(outcome: Outcome, **more: Any) -> End:
     def end(database: Database, email_id: int) -> None:
-        results = [Result(email_id, outcome, "MAIN", **more)]
-        database.run(lambda connection: finish(connection, results, LEASE))
+        def work(connection: Connection) -> None:
+            number = current_number(connection, email_id)
+            finish(connection, [Result(number, outcome, "MAIN", **more)], LEASE)
+
+        database.run(work)
 
     return end
 
@@ -45,7 +56,7 @@ def retried_too_late(database: Database, email_id: int) -> None:
 
 def expired(database: Database, email_id: int) -> None:
     expire_in(database, email_id, -1)
-    database.run(expire)
+    database.run(lambda connection: forget_ended(connection, transitions.expire(connection)))
 
 
 def by(act: Callable[..., Any], *arguments: Any) -> End:
@@ -60,7 +71,7 @@ ENDS: dict[str, tuple[str, End, str]] = {
     "a late reply": ("U", result(Outcome.SENT), "Y"),
     "its next attempt would come too late": ("T", retried_too_late, "C"),
     "expired": ("N", expired, "F"),
-    "cancelled": ("N", by(decide.cancel), "C"),
+    "cancelled": ("N", by(cancel), "C"),
     "withdrawn": ("N", by(withdraw), "C"),
     "withdrawn while prepared": ("P", by(withdraw), "C"),
     "counted as sent": ("U", by(resolve, Decision.SENT), "Y"),
@@ -149,4 +160,4 @@ def test_what_was_emptied_is_not_tried_again(database: Database) -> None:
     ENDS["failed"][1](database, email_id)
 
     with pytest.raises(ContentRemoved):
-        database.run(lambda connection: decide.try_again(connection, email_id))
+        database.run(lambda connection: try_again(connection, email_id))

@@ -12,7 +12,7 @@ from tests.support.t_sql import t_sql
 LAST_ATTEMPT = (
     "LEFT OUTER JOIN Rowpost_Attempts ON Rowpost_Attempts.Id = "
     "(SELECT max(of_email.Id) AS max_1 FROM Rowpost_Attempts AS of_email "
-    "WHERE of_email.EmailId = dd_srno)"
+    "WHERE of_email.Number = Rowpost_Emails.Number)"
 )
 
 
@@ -37,18 +37,23 @@ LAST_ATTEMPT = (
         (
             requests.STATUS,
             (
-                "SELECT dd_SendFlag, Rowpost_Attempts.Code, Rowpost_Attempts.EnhancedCode "
-                f"FROM Digital_Emaildetails {LAST_ATTEMPT} "
-                "WHERE dd_RequestId = ? AND dd_Origin = 'key'"
+                "SELECT Rowpost_Emails.State, Rowpost_Attempts.Code, "
+                "Rowpost_Attempts.EnhancedCode "
+                f"FROM Rowpost_Emails {LAST_ATTEMPT} "
+                "WHERE Rowpost_Emails.RequestId = ? AND Rowpost_Emails.Origin = 'key' "
+                "AND Rowpost_Emails.IsCurrent = 1"
             ),
         ),
         (
             requests.LOG.limit(5),
             (
-                "SELECT TOP 5 dd_srno, dd_RequestId, dd_EmailParamCode, dd_toEmailid, "
-                "dd_CreatedDate, dd_SendFlag, Rowpost_Attempts.Code, Rowpost_Attempts.EnhancedCode "
-                f"FROM Digital_Emaildetails {LAST_ATTEMPT} "
-                "WHERE dd_Origin = 'key' ORDER BY dd_srno DESC"
+                "SELECT TOP 5 Rowpost_Emails.Number, Rowpost_Emails.EmailId, "
+                "Rowpost_Emails.RequestId, Rowpost_Emails.AccountCode, dd_toEmailid, "
+                "Rowpost_Emails.CreatedAt, Rowpost_Emails.State, Rowpost_Attempts.Code, "
+                f"Rowpost_Attempts.EnhancedCode FROM Rowpost_Emails {LAST_ATTEMPT} "
+                "LEFT OUTER JOIN Digital_Emaildetails ON dd_srno = Rowpost_Emails.EmailId "
+                "WHERE Rowpost_Emails.Origin = 'key' AND Rowpost_Emails.IsCurrent = 1 "
+                "ORDER BY Rowpost_Emails.Number DESC"
             ),
         ),
     ],

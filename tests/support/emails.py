@@ -254,6 +254,12 @@ def many_emails(
         connection.execute(_MANY_ENTRIES, values | {"undated": undated if ended else number})
 
 
+def admitted(database: Database, email_id: int) -> None:
+    """The waiting email is in the ledger, whatever account it names."""
+    with database.write() as connection:
+        _admit(connection, email_id)
+
+
 # Time passes.
 
 

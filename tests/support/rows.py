@@ -13,7 +13,7 @@ from sqlalchemy import Row, select, text, update
 
 from shared.database.database import Database
 from shared.database.tables import emails, entries
-from tests.support.emails import states
+from tests.support.emails import admitted, states
 
 
 def insert_row(database: Database, **columns: Any) -> int:
@@ -59,6 +59,8 @@ def change(database: Database, email_id: int, **columns: Any) -> None:
 
 
 def change_entry(database: Database, email_id: int, **columns: Any) -> None:
-    """Write these columns of an email's entry, whatever the queue's rules say."""
+    """Write these columns of an email's entry, whatever the queue's rules say; an email that was
+    not admitted yet is, now."""
+    admitted(database, email_id)
     with database.write() as connection:
         connection.execute(update(entries).where(entries.c.EmailId == email_id).values(columns))

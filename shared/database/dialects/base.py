@@ -14,10 +14,12 @@ Values = Mapping[str, Any]
 
 
 class Answer(NamedTuple):
-    """What a statement answered: its rows, if it has any, and how many it changed."""
+    """What a text answered: its rows, if it has any, and how many it changed. Of several statements
+    `rows` are the first ones', and `results` has those of each that has any."""
 
-    rows: Sequence[Sequence[Any]]
+    rows: Sequence[Any]
     changed: int
+    results: Sequence[Sequence[Any]] = ()
 
 
 class Expressions(Protocol):

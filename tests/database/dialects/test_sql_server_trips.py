@@ -29,27 +29,27 @@ from shared.database.database import Database, open_database
 from shared.database.dialects.sqlserver.connection import SESSION_SETTINGS
 from shared.database.insert_if_absent import insert_if_absent
 from shared.database.prepared import PreparedInsert, PreparedStatement, PreparedUpdate
-from shared.database.tables import attempts, emails, metadata, slots
+from shared.database.tables import attempts, emails, entries, metadata, slots
 from shared.database.times import UtcDateTime
 from tests.support.odbc_stand_in import ADDRESS, ROW_COUNT, OdbcModule, Server
 
 SET_FILENAME = update(emails).where(emails.c.dd_srno == 1).values(dd_filename="report.pdf")
 MARK = PreparedUpdate(
     lambda ids: (
-        update(emails)
-        .where(emails.c.dd_srno.in_(ids), emails.c.dd_LeaseToken == bindparam("token"))
-        .values(dd_SendFlag=literal_column("'T'"))
-        .returning(emails.c.dd_srno)
+        update(entries)
+        .where(entries.c.Number.in_(ids), entries.c.LeaseToken == bindparam("token"))
+        .values(State=literal_column("'T'"))
+        .returning(entries.c.Number)
     )
 )
-ATTEMPTS = PreparedInsert(attempts, "EmailId", "Account", "Outcome", "Code", "EnhancedCode")
+ATTEMPTS = PreparedInsert(attempts, "Number", "Account", "Outcome", "Code", "EnhancedCode")
 NULLS: dict[str, TypeEngine[Any]] = {
     "dd_filename": Unicode(255),
     "dd_bodyText": Unicode(),
     "dd_RetryCount": Integer(),
     "dd_SentDate": UtcDateTime(legacy=True),
     "dd_SendAt": UtcDateTime(),
-    "dd_IsHtml": Integer(),
+    "dd_IsHtml": Unicode(5),
     "dd_document": LargeBinary(),
 }
 

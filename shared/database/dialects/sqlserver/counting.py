@@ -33,23 +33,23 @@ def changed(connection: Any) -> int:
     return int(connection.info.pop(_CHANGED))
 
 
-def read_all(cursor: Any) -> tuple[list[Any], int]:
-    """The rows of the first result that has any columns but the count's, and the count.
+def read_all(cursor: Any) -> tuple[list[list[Any]], int]:
+    """The rows of each result that has any columns but the count's, and the count.
 
     Every result is read: the error of a later statement, or of a trigger, stands behind the first
     one (pyodbc, issues 69 and 739).
     """
-    rows: list[Any] | None = None
+    results: list[list[Any]] = []
     number = 0
     while True:
         if cursor.description:
             found = cursor.fetchall()
             if cursor.description[0][0] == COLUMN:
                 number = int(found[0][0])
-            elif rows is None:
-                rows = found
+            else:
+                results.append(found)
         if not cursor.nextset():
-            return rows or [], number
+            return results, number
 
 
 def _ask(_: Any, __: Any, statement: str, values: Any, context: Any, ___: bool) -> tuple[str, Any]:

@@ -99,7 +99,8 @@ class SqlServer:
                 kept.cursor.execute(kept.text, *parameters)
             else:
                 kept.cursor.execute(kept.text)
-            return Answer(*counting.read_all(kept.cursor))
+            results, changed = counting.read_all(kept.cursor)
+            return Answer(results[0] if results else (), changed, results)
         except Exception as error:
             _close(connection, sql)
             raise wrapped(connection, sql, error) from error

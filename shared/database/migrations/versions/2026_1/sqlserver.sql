@@ -84,7 +84,7 @@ CREATE INDEX IX_Rowpost_Keyed ON dbo.Rowpost_Emails (Number)
 CREATE INDEX IX_Rowpost_Later ON dbo.Rowpost_Emails (NotBefore)
     WHERE State = 'N' AND NotBefore IS NOT NULL;
 
-CREATE INDEX IX_Rowpost_Leased ON dbo.Rowpost_Emails (LeaseToken, LeaseUntil)
+CREATE INDEX IX_Rowpost_Leased ON dbo.Rowpost_Emails (LeaseToken)
     WHERE State IN ('P', 'T');
 
 CREATE INDEX IX_Rowpost_Ready ON dbo.Rowpost_Emails (AccountCode, Lane, Priority, Number)

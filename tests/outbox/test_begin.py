@@ -7,9 +7,9 @@ import pytest
 from shared.database.database import Database
 from shared.outbox.begin import Mark, mark
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
-from tests.outbox.sender import Sender, known
+from tests.outbox.sender import PRINT, Sender, known, number_of
 from tests.support.emails import let_leases_run_out
-from tests.support.rows import change, email_row, flags, insert_row, insert_rows
+from tests.support.rows import change_entry, email_row, entry_of, flags, insert_row, insert_rows
 
 ACCEPTED = KnownRecipient(Kind.TO, "ann@example.com", state=RecipientState.ATTEMPTED)
 REFUSED = KnownRecipient(
@@ -22,21 +22,38 @@ def test_a_marked_email_stands_in_t_and_its_lease_runs_anew(
 ) -> None:
     email_id = insert_row(database)
     sender.claim()
-    change(database, email_id, dd_LeaseUntil=datetime(2999, 1, 1, tzinfo=UTC))
+    change_entry(database, email_id, LeaseUntil=datetime(2999, 1, 1, tzinfo=UTC))
 
     assert sender.mark(email_id) == {email_id}
 
-    row = email_row(database, email_id)
-    assert (row.dd_SendFlag, row.dd_LeaseToken) == ("T", sender.lease.token)
-    assert 30 < (row.dd_LeaseUntil - datetime.now(UTC)).total_seconds() < 90
+    entry = entry_of(database, email_id)
+    assert (entry.State, entry.LeaseToken) == ("T", sender.lease.token)
+    assert 30 < (entry.LeaseUntil - datetime.now(UTC)).total_seconds() < 90
+
+
+def test_a_mark_keeps_the_fingerprint_of_each_email_and_touches_no_row(
+    database: Database, sender: Sender
+) -> None:
+    ids = insert_rows(database, 3)
+    sender.claim()
+    rows = [email_row(database, email_id) for email_id in ids]
+    marks = [Mark(number_of(database, email_id), f"print {email_id}") for email_id in ids]
+
+    with database.write() as connection:
+        mark(connection, marks, sender.lease)
+
+    assert [entry_of(database, email_id).Fingerprint for email_id in ids] == [
+        f"print {email_id}" for email_id in ids
+    ]
+    assert [email_row(database, email_id) for email_id in ids] == rows
 
 
 def test_only_what_really_was_marked_is_answered(database: Database, sender: Sender) -> None:
     mine, marked_before, given_up, over = insert_rows(database, 4)
     sender.claim()
     sender.mark(marked_before)
-    change(database, given_up, dd_SendFlag="F")
-    change(database, over, dd_LeaseUntil=datetime(2020, 1, 1, tzinfo=UTC))
+    change_entry(database, given_up, State="F")
+    change_entry(database, over, LeaseUntil=datetime(2020, 1, 1, tzinfo=UTC))
     others = insert_row(database)
     Sender(database).claim()
     waiting = insert_row(database)
@@ -45,6 +62,18 @@ def test_only_what_really_was_marked_is_answered(database: Database, sender: Sen
     assert sender.mark(*ids) == {mine}
 
     assert flags(database) == "TTFPPN"
+
+
+def test_an_email_that_another_entry_has_replaced_is_not_marked(
+    database: Database, sender: Sender
+) -> None:
+    email_id = insert_row(database)
+    sender.claim()
+    number = number_of(database, email_id)
+    change_entry(database, email_id, IsCurrent=0)
+
+    with database.write() as connection:
+        assert mark(connection, [Mark(number, PRINT)], sender.lease) == set()
 
 
 def test_a_foreign_token_marks_nothing(database: Database, sender: Sender) -> None:
@@ -103,10 +132,12 @@ def test_recipients_are_written_only_for_what_was_marked(
 def test_a_rolled_back_mark_is_none(database: Database, sender: Sender) -> None:
     email_id = insert_row(database)
     sender.claim()
+    number = number_of(database, email_id)
 
     def work() -> None:
         with database.write() as connection:
-            assert mark(connection, [Mark(email_id, (REFUSED,))], sender.lease) == {email_id}
+            marks = [Mark(number, PRINT, (REFUSED,))]
+            assert mark(connection, marks, sender.lease) == {number}
             raise RuntimeError("before the commit")
 
     with pytest.raises(RuntimeError):
