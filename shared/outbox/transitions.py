@@ -34,6 +34,7 @@ from sqlalchemy import (
     insert,
     literal_column,
     null,
+    or_,
     select,
     update,
 )
@@ -104,26 +105,47 @@ def enter_plain(connection: Connection, statement: Insert, values: Mapping[str, 
     connection.execute(statement, values)
 
 
-SUPERSEDE = (
-    update(entries)
-    .where(entries.c.Number.in_(NUMBERS), is_current)
-    .values(
-        IsCurrent=literal_column("0"),
-        State=case((state_is(Flag.WAITING), _to(Flag.CANCELLED)), else_=entries.c.State),
-        Reason=case((state_is(Flag.WAITING), REPLACED), else_=entries.c.Reason),
-        EndedAt=func.coalesce(entries.c.EndedAt, utc_now()),
-        WriteAfter=null(),
-        LeaseToken=null(),
-        LeaseUntil=null(),
-        NotBefore=null(),
+def _superseding(which: ColumnElement[bool]) -> Update:
+    """Nobody holds these any more: what is prepared is not sent, and of what is being transmitted
+    nobody will learn the outcome."""
+    undone = state_is(Flag.WAITING, Flag.PREPARING)
+    going = state_is(Flag.TRANSMITTING)
+    return (
+        update(entries)
+        .where(which, is_current)
+        .values(
+            IsCurrent=literal_column("0"),
+            State=case(
+                (undone, _to(Flag.CANCELLED)),
+                (going, _to(Flag.UNKNOWN)),
+                else_=entries.c.State,
+            ),
+            Reason=case((or_(undone, going), REPLACED), else_=entries.c.Reason),
+            EndedAt=func.coalesce(entries.c.EndedAt, utc_now()),
+            WriteAfter=null(),
+            LeaseToken=null(),
+            LeaseUntil=null(),
+            NotBefore=null(),
+        )
     )
+
+
+SUPERSEDE = _superseding(entries.c.Number.in_(NUMBERS))
+SUPERSEDE_FORMER = PreparedUpdate(
+    lambda ids: _superseding(entries.c.EmailId.in_(ids)).returning(entries.c.Number)
 )
+SUPERSEDE_FORMER_IN_BATCH = _superseding(entries.c.EmailId == literal_column("@EmailId"))
 
 
 def supersede(connection: Connection, numbers: Numbers) -> None:
     """Others take the place of these entries, in the same transaction."""
     for start in range(0, len(numbers), _BATCH):
         connection.execute(SUPERSEDE, {"numbers": list(numbers[start : start + _BATCH])})
+
+
+def supersede_former(connection: Connection, email_id: int) -> None:
+    """A new row has the id of a former email: where their ids come again, that one's entry ends."""
+    SUPERSEDE_FORMER.run(connection, [email_id])
 
 
 # N → P → T.

@@ -1,0 +1,46 @@
+"""Faults that the property test (test_every_order.py) found, each reduced to its example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+
+from shared.database import migrations
+from shared.database.database import Database
+from shared.database.engine import file_url, open_engine
+from shared.database.tables import entries
+from shared.outbox.add import NewEmail, add
+from shared.outbox.begin import Mark, mark
+from shared.outbox.claim import claim
+from shared.outbox.lease import Lease
+from tests.outbox.sender import PRINT, wanted
+from tests.outbox.test_every_order import SEED
+
+
+@pytest.fixture
+def adopted(tmp_path: Path) -> Database:
+    """An adopted table of the seed's columns only, whose ids come again."""
+    engine = open_engine(file_url(tmp_path / "adopted.db"))
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        connection.execute(text(SEED))
+    migrations.upgrade(engine)
+    database = Database(engine)
+    with database.write() as connection:
+        connection.execute(text("UPDATE Rowpost_Service SET State = 'running'"))
+    return database
+
+
+def test_an_email_of_the_api_may_get_the_id_of_a_former_row(adopted: Database) -> None:
+    lease = Lease.new(60)
+    email = NewEmail(to="ann@example.com", subject="First", body="Hi")
+    with adopted.write() as connection:
+        first = add(connection, email)
+        (number,) = claim(connection, wanted(None), lease)
+        connection.execute(text("DELETE FROM Digital_Emaildetails"))
+    with adopted.write() as connection:
+        assert add(connection, email) == first
+        assert mark(connection, [Mark(number, PRINT)], lease) == set(), "the former is not sent"
+        states = select(entries.c.State).order_by(entries.c.Number)
+        assert list(connection.scalars(states)) == ["C", "N"]
