@@ -24,8 +24,7 @@ from typing import Any, NamedTuple, TypeVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 from sqlalchemy import Connection, Row, event, select, text
 from sqlalchemy.exc import DBAPIError
 
@@ -193,8 +192,9 @@ class EveryOrder(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.place.empty()
         self.database = self.place.database
+        self._sql("DROP TRIGGER IF EXISTS Fault")
+        self.place.empty()
         self.rows: dict[int, Email] = {}
         self.every: list[Email] = []
         self.senders = [Sender(), Sender()]
@@ -329,9 +329,8 @@ class EveryOrder(RuleBasedStateMachine):
 
     def _write_letter(self, email_id: int, letter: str | None) -> None:
         email, before = self.rows[email_id], self._letter(email_id)
-        if letter in ("N", "n"):
-            if before is None or before in (*ENDED, *OTHERS):
-                email.decisions += 1
+        if letter in ("N", "n") and (before is None or before in (*ENDED, *OTHERS)):
+            email.decisions += 1
         email.letter_of_its_own = letter not in ("N", "n")
         self._sql(
             "UPDATE Digital_Emaildetails SET dd_SendFlag = :letter WHERE dd_srno = :id",
@@ -456,7 +455,8 @@ class EveryOrder(RuleBasedStateMachine):
         content = email.says[-1]
         assert (claimed.to, claimed.cc, claimed.subject) == content[:3]
         if not self.place.adopted:
-            assert claimed.bcc == next(iter(email.blind), None), "its options are its own"
+            own = next(iter(email.blind), None)
+            assert claimed.bcc == own, f"{claimed.id} has the options {claimed.bcc}, not {own}"
             assert {file.key for file in claimed.attachments} == email.files or email.removed
         assert claimed.bcc in (None, *email.blind), "no option of another row"
         assert {file.key for file in claimed.attachments} <= email.files, "no file of another row"
@@ -679,7 +679,8 @@ class EveryOrder(RuleBasedStateMachine):
         if not done:
             return
         with self.database.read() as connection:
-            found = {row.dd_srno: row for row in connection.execute(select(emails))}
+            rows = connection.execute(select(emails.c.dd_srno, emails.c.dd_document))
+            found = {row.dd_srno: row for row in rows}
         for email_id in before:
             email = self.rows[email_id]
             if email_id not in found:

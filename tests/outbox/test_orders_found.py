@@ -14,8 +14,9 @@ from shared.database.tables import entries
 from shared.outbox.add import NewEmail, add
 from shared.outbox.begin import Mark, mark
 from shared.outbox.claim import claim
+from shared.outbox.fetch import collect
 from shared.outbox.lease import Lease
-from tests.outbox.sender import PRINT, wanted
+from tests.outbox.sender import PRINT, Sender, wanted
 from tests.outbox.test_every_order import SEED
 
 
@@ -44,3 +45,17 @@ def test_an_email_of_the_api_may_get_the_id_of_a_former_row(adopted: Database) -
         assert mark(connection, [Mark(number, PRINT)], lease) == set(), "the former is not sent"
         states = select(entries.c.State).order_by(entries.c.Number)
         assert list(connection.scalars(states)) == ["C", "N"]
+
+
+def test_a_row_whose_letter_is_taken_away_is_taken_back_and_not_claimed_for_ever(
+    adopted: Database,
+) -> None:
+    """An empty letter means N only in a row that Rowpost has never had."""
+    sender = Sender(adopted)
+    with adopted.write() as connection:
+        email_id = add(connection, NewEmail(to="ann@example.com", subject="First", body="Hi"))
+        connection.execute(text("UPDATE Digital_Emaildetails SET dd_SendFlag = NULL"))
+    assert sender.claim() == [email_id]
+    assert sender.collect(email_id) == []
+    with adopted.read() as connection:
+        assert connection.scalar(select(entries.c.State)) == "C"
