@@ -16,6 +16,7 @@ from shared.outbox.begin import Mark, mark
 from shared.outbox.claim import claim
 from shared.outbox.fetch import collect
 from shared.outbox.lease import Lease
+from shared.outbox.removal import NotAtRest, remove
 from tests.outbox.sender import PRINT, Sender, wanted
 from tests.outbox.test_every_order import SEED
 
@@ -59,3 +60,13 @@ def test_a_row_whose_letter_is_taken_away_is_taken_back_and_not_claimed_for_ever
     assert sender.collect(email_id) == []
     with adopted.read() as connection:
         assert connection.scalar(select(entries.c.State)) == "C"
+
+
+def test_an_email_whose_row_asks_for_it_again_is_not_removed_under_it(adopted: Database) -> None:
+    """The row would stay, and be sent as somebody else's, without its blind copies and files."""
+    email = NewEmail(to="ann@example.com", bcc="fay@example.com", subject="First", body="Hi")
+    with adopted.write() as connection:
+        email_id = add(connection, email)
+        connection.execute(text("UPDATE Digital_Emaildetails SET dd_SendFlag = 'N'"))
+    with adopted.write() as connection, pytest.raises(NotAtRest):
+        remove(connection, email_id)
