@@ -226,6 +226,7 @@ class EveryOrder(RuleBasedStateMachine):
     def _failing(self) -> Iterator[None]:
         broken, self.broken = self.broken, None
         if broken is not None:
+            self._sql("DROP TRIGGER IF EXISTS Fault")
             self._sql(
                 f"CREATE TRIGGER Fault BEFORE {broken[1]} ON {broken[0]} "
                 "BEGIN SELECT RAISE(ABORT, 'the disk is bad'); END"
@@ -684,12 +685,12 @@ class EveryOrder(RuleBasedStateMachine):
         for email_id in before:
             email = self.rows[email_id]
             if email_id not in found:
-                assert letters[email_id] in ENDED, "what has not ended is not removed"
+                assert str(letters[email_id]) in ENDED, "what has not ended is not removed"
                 del self.rows[email_id]
             elif empty:
                 document = found[email_id].dd_document
                 if document is None and email.says[-1].document is not None:
-                    assert letters[email_id] in ENDED, "what has not ended is not emptied"
+                    assert str(letters[email_id]) in ENDED, "what has not ended is not emptied"
                     email.says.append(email.says[-1]._replace(document=None))
                 email.removed = True
 
@@ -731,11 +732,12 @@ class EveryOrder(RuleBasedStateMachine):
     def _everything(self) -> list[object]:
         with self.database.read() as connection:
             rows = connection.execute(select(emails.c.dd_srno, emails.c.dd_SendFlag)).all()
-            there = connection.execute(select(entries.c.Number, entries.c.State)).all()
+            known = (entries.c.Number, entries.c.State, entries.c.LostLeases, entries.c.LeaseToken)
+            there = connection.execute(select(*known)).all()
             unwritten = connection.execute(
                 select(entries.c.Number).where(entries.c.WriteAfter.is_not(None))
             ).all()
-        return [rows, there, unwritten, [sender.deliveries == [] for sender in self.senders]]
+        return [rows, there, unwritten, [len(sender.numbers) for sender in self.senders]]
 
     def _at_rest(self, email_id: int, email: Email) -> None:
         letter = self._letter(email_id)

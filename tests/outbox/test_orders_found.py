@@ -14,7 +14,6 @@ from shared.database.tables import entries
 from shared.outbox.add import NewEmail, add
 from shared.outbox.begin import Mark, mark
 from shared.outbox.claim import claim
-from shared.outbox.fetch import collect
 from shared.outbox.lease import Lease
 from shared.outbox.removal import NotAtRest, remove
 from tests.outbox.sender import PRINT, Sender, wanted
