@@ -693,6 +693,11 @@ class EveryOrder(RuleBasedStateMachine):
                     assert str(letters[email_id]) in ENDED, "what has not ended is not emptied"
                     email.says.append(email.says[-1]._replace(document=None))
                 email.removed = True
+        if not empty:
+            for email_id in set(self.rows) - set(self._entries()):
+                # What went with it is gone; what its row asks for later is all that it says.
+                self.rows[email_id].removed = True
+                self.rows[email_id].blind = frozenset()
 
     # In the end.
 
