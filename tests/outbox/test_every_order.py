@@ -455,12 +455,6 @@ class EveryOrder(RuleBasedStateMachine):
         email = self.rows[claimed.id]
         content = email.says[-1]
         assert (claimed.to, claimed.cc, claimed.subject) == content[:3]
-        if not self.place.adopted:
-            own = next(iter(email.blind), None)
-            assert claimed.bcc == own, f"{claimed.id} has the options {claimed.bcc}, not {own}"
-            assert {file.key for file in claimed.attachments} == email.files or email.removed
-        assert claimed.bcc in (None, *email.blind), "no option of another row"
-        assert {file.key for file in claimed.attachments} <= email.files, "no file of another row"
         self.said[claimed.fingerprint] = content
         lists = ((Kind.TO, claimed.to), (Kind.CC, claimed.cc), (Kind.BCC, claimed.bcc))
         to = claimed.recipients or tuple(
@@ -504,8 +498,20 @@ class EveryOrder(RuleBasedStateMachine):
         this = Mark(claimed.number, claimed.fingerprint, known)
         if self._do(lambda connection: mark(connection, [this], sender.lease)):
             delivery.phase = "T"
+            self._only_its_own(delivery)
         else:
             self._give_back(sender, delivery)
+
+    def _only_its_own(self, delivery: Delivery) -> None:
+        """Asked when it is marked: what was claimed by a lease that is lost goes nowhere."""
+        email, claimed = delivery.email, delivery.claimed
+        files = {file.key for file in claimed.attachments}
+        assert files <= email.files, "no file of another row"
+        assert claimed.bcc in (None, *email.blind), "no option of another row"
+        if not self.place.adopted:
+            own = next(iter(email.blind), None)
+            assert claimed.bcc == own, f"{claimed.id} has the options {claimed.bcc}, not {own}"
+            assert files == email.files or email.removed, "its files go with it"
 
     def _replied(
         self, to: tuple[KnownRecipient, ...], replies: tuple[str, ...]
