@@ -680,7 +680,7 @@ class EveryOrder(RuleBasedStateMachine):
             "UPDATE Rowpost_Emails SET EndedAt = '2020-01-01 00:00:00.000'"
             " WHERE EndedAt IS NOT NULL"
         )
-        before = set(self.rows)
+        before, had = set(self.rows), set(self._entries())
         letters = {email_id: self._letter(email_id) for email_id in before}
         done = self._do(lambda c: (empty_old if empty else remove_old)(c, days=30))
         if not done:
@@ -700,7 +700,7 @@ class EveryOrder(RuleBasedStateMachine):
                     email.says.append(email.says[-1]._replace(document=None))
                 email.removed = True
         if not empty:
-            for email_id in set(self.rows) - set(self._entries()):
+            for email_id in set(self.rows) & (had - set(self._entries())):
                 # What went with it is gone; what its row asks for later is all that it says.
                 self.rows[email_id].removed = True
                 self.rows[email_id].blind = frozenset()
