@@ -616,6 +616,37 @@ class EveryOrder(RuleBasedStateMachine):
                 one.address for one in result.recipients if one.state is RecipientState.REFUSED
             }
 
+    @rule(
+        which=WHICH,
+        steps=st.integers(3, 6),
+        replies=st.tuples(*[st.sampled_from(("", "", "", "later"))] * 2),
+        reply=st.sampled_from(("250", "250", "451", "lost", "lost after it")),
+    )
+    def an_email_goes_its_way(
+        self, which: int, steps: int, replies: tuple[str, ...], reply: str
+    ) -> None:
+        """So many steps of it at once: by chance alone few emails would come far."""
+        way: list[Callable[[], None]] = [
+            self.admit,
+            lambda: self.claim(which, suspects=False),
+            lambda: self.collect(which),
+            lambda: self.offer_and_mark(which, replies, give_it_back=False),
+            lambda: self.final_dot(which, reply),
+            lambda: self.record(which),
+        ]
+        for step in way[:steps]:
+            step()
+
+    @rule(which=WHICH, reply=st.sampled_from(("250", "250", "451", "lost after it")))
+    def a_sender_goes_on(self, which: int, reply: str) -> None:
+        self.final_dot(which, reply)
+        self.record(which)
+
+    @rule()
+    def all_is_told(self) -> None:
+        self.time_passes()
+        self.write_back()
+
     @rule(which=WHICH)
     def renew(self, which: int) -> None:
         self._do(lambda connection: renew(connection, self.senders[which].lease))
