@@ -766,6 +766,7 @@ class EveryOrder(RuleBasedStateMachine):
             self.lease_runs_out(which)
         self.rescue()
         self.time_passes()
+        self._do(expire)
         self.write_back()
         self.admit()
         for suspects in (False, True):
