@@ -6,6 +6,7 @@ from typing import Protocol
 
 from functions import (
     accounts,
+    adoption,
     configuration,
     contact,
     dashboard,
@@ -37,6 +38,7 @@ GROUPS: tuple[Group, ...] = (
     keys,
     configuration,
     service,
+    adoption,
     dashboard,
     operations,
     sending,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from sqlalchemy import Connection
 
 from shared.api.endpoint import Request, Room, Routes
+from shared.api.errors import Failure
 from shared.api.models import ONE_LINE, Answer, Input, Timestamp, example
 from shared.app import application
 from shared.outbox import counts
@@ -23,8 +24,14 @@ class ServiceControl(Input):
 
     action: Literal["start", "stop"]
     user: str | None = Field(None, max_length=100, pattern=ONE_LINE)
+    from_id: int | None = Field(None, alias="from_id", ge=0, le=2**31 - 1)
+    """Of an adopted queue the first id to send; 0: all of them."""
 
 
+_CHOOSE = (
+    "This queue had rows before Rowpost came: say from which id on they are to be sent, "
+    '`"from_id"` (0: all of them).'
+)
 _RUNNING = {
     "success": True,
     "status": "running",
@@ -78,13 +85,41 @@ class Stopped(Answer):
     oldest_waiting: Timestamp | None
 
 
+class WaitingByAge(Answer):
+    total: int
+    day: int | None
+    week: int | None
+    month: int | None
+    older: int | None
+
+
+class ChooseFirstId(Failure):
+    model_config = example(
+        success=False,
+        code="choose_first_id",
+        message=_CHOOSE,
+        errors=[],
+        requestId="4c9af12e96ca4ec9972c99a244adf126",
+        waiting={"total": 12, "day": 1, "week": 2, "month": 3, "older": 6},
+        newestId=4711,
+    )
+    http_status: ClassVar[int] = 409
+
+    waiting: WaitingByAge
+    newest_id: int | None
+
+
 @routes.post("api/service-control", who=Role.OPERATOR, room=Room.CONTROL)
-def control_service(request: Request[ServiceControl]) -> Started | Stopped:
+def control_service(request: Request[ServiceControl]) -> Started | Stopped | ChooseFirstId:
     """Start sending, or stop it: nothing more is claimed then, what is being sent is finished."""
     by = request.body.user or request.caller.username
     database = relocation.settled(application())
     if request.body.action == "start":
-        return database.run(partial(_start, by=by))
+        first_id = request.body.from_id
+        with database.read() as connection:
+            if first_id is None and service_state.needs_first_id(connection):
+                return _choose(connection, request.id)
+        return database.run(partial(_start, by=by, first_id=first_id))
     return database.run(partial(_stop, by=by))
 
 
@@ -95,7 +130,22 @@ def service_status(request: Request) -> ServiceStatus:
         return _status(connection)
 
 
-def _start(connection: Connection, by: str) -> Started:
+def _choose(connection: Connection, request_id: str) -> ChooseFirstId:
+    found = counts.new_by_age(connection)
+    return ChooseFirstId(
+        code="choose_first_id",
+        message=_CHOOSE,
+        request_id=request_id,
+        waiting=WaitingByAge(
+            total=found.total, day=found.day, week=found.week, month=found.month, older=found.older
+        ),
+        newest_id=found.newest_id,
+    )
+
+
+def _start(connection: Connection, by: str, first_id: int | None) -> Started:
+    if first_id is not None:
+        service_state.start_from(connection, first_id)
     service_state.start(connection, by)
     return Started(
         status=_status(connection),

@@ -12,7 +12,7 @@ from shared.background import Watch
 from shared.configuration.document import Configuration, DatabaseAddress
 from shared.configuration.live import LiveConfiguration
 from shared.configuration.secret_store import SecretDisabled
-from shared.database import migrations
+from shared.database import adoption, migrations
 from shared.database.circuit_breaker import CircuitBreaker
 from shared.database.database import Database, open_database
 from shared.database.engine import file_url, server_url
@@ -166,6 +166,19 @@ class Application:
                 self._opened = (wanted, database)
             return self._opened[1]
 
+    def adoption(self) -> adoption.Adoption:
+        """What stands in the way of working on the tables that are there; changes nothing.
+
+        Raises DatabaseUnreachable.
+        """
+        wanted = self._wanted()
+        database = self._unopened(wanted)
+        try:
+            with unreachable():
+                return adoption.examine_at(database, writes_utc=self.settings.legacy_dates == "utc")
+        finally:
+            database.close()
+
     def close(self) -> None:
         """Close what is open."""
         if self.limits is not None:
@@ -221,19 +234,24 @@ class Application:
         return asked_for[1]
 
     def _open(self, wanted: _Wanted) -> Database:
-        database = open_database(
+        database = self._unopened(wanted)
+        with unreachable():
+            if self.settings.migrate == "on":
+                adoption.require_adoptable_at(database.engine)
+                migrations.upgrade(database.engine)
+            else:
+                migrations.require_current(database.engine)
+            service_state.note_place(database)
+        return database
+
+    def _unopened(self, wanted: _Wanted) -> Database:
+        return open_database(
             wanted.url,
             connect_seconds=wanted.connect_seconds,
             request_seconds=wanted.request_seconds,
             pool_size=self.settings.connections + 8,
             trusted_servers=self.settings.trusted_servers,
         )
-        with unreachable():
-            if self.settings.migrate == "on":
-                migrations.upgrade(database.engine)
-            else:
-                migrations.require_current(database.engine)
-        return database
 
 
 def _secret_store(settings: Settings) -> SecretStore:

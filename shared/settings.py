@@ -70,6 +70,7 @@ class Settings(BaseSettings):
         100 * 1024 * 1024, alias="FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", ge=1, le=2**31 - 1
     )
     migrate: Switch = Field("on", alias="ROWPOST_MIGRATE")
+    legacy_dates: Literal["utc", "local"] = Field("utc", alias="ROWPOST_LEGACY_DATES")
     key_vault_uri: str | None = Field(None, alias="KEY_VAULT_URI")
     secret_key: str | None = Field(None, alias="ROWPOST_SECRET_KEY", repr=False)
     storage: str | None = Field(None, alias="AzureWebJobsStorage", repr=False)

@@ -58,6 +58,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     migrate.set_defaults(command=commands.migrate)
 
+    doctor = choices.add_parser(
+        "doctor", help="say what stands in the way of working on the tables that are there"
+    )
+    doctor.add_argument("--json", action="store_true", help="as GET /api/adoption answers it")
+    doctor.set_defaults(command=commands.doctor)
+
     send = choices.add_parser("send", help="insert an email and print its number")
     send.add_argument("--to", required=True, help="addresses, separated by ; or ,")
     send.add_argument("--cc")

@@ -54,6 +54,7 @@ def migrate(arguments: Namespace) -> int:
     """Bring the tables up to date, or print the SQL that would."""
     from shared.app import application
     from shared.database import migrations
+    from shared.database.adoption import require_adoptable_at
     from shared.database.engine import open_engine
     from shared.database.errors import unreachable
 
@@ -68,9 +69,28 @@ def migrate(arguments: Namespace) -> int:
             version = migrations.version_at(engine)
         print(migrations.as_sql(url, version), end="")
         return 0
+    with unreachable():
+        require_adoptable_at(engine)
     migrations.upgrade(engine)
     print("The database is up to date.")
     return 0
+
+
+def doctor(arguments: Namespace) -> int:
+    """Say what stands in the way of adopting the queue; 1 where something is refused."""
+    from functions.adoption import AdoptionAnswer
+    from shared.app import application
+    from shared.database.adoption_rules import refusals
+
+    found = application().adoption()
+    if arguments.json:
+        print(AdoptionAnswer.of(found).to_bytes().decode("ascii"))
+    else:
+        for finding in found.findings:
+            print(f"{finding.level:8} {finding.code}: {finding.message}")
+            for line in (finding.statement or "").splitlines():
+                print(f"{'':8} {line}")
+    return 1 if refusals(found.findings) else 0
 
 
 def send(arguments: Namespace) -> int:

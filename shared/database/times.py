@@ -123,3 +123,20 @@ class this_hour(FunctionElement[datetime]):
 @compiles(this_hour)
 def _this_hour(element: this_hour, compiler: SQLCompiler, **options: Any) -> str:
     return expressions_of(compiler.dialect.name).this_hour()
+
+
+class local_time(FunctionElement[datetime]):
+    """A time in UTC as the clock shows it where the database is."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+    name = "local_time"
+
+    def __init__(self, utc: ColumnElement[Any]) -> None:
+        super().__init__(utc)
+
+
+@compiles(local_time)
+def _local_time(element: local_time, compiler: SQLCompiler, **options: Any) -> str:
+    utc = compiler.process(element.clauses, **options)
+    return expressions_of(compiler.dialect.name).local_time(utc)

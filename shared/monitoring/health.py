@@ -193,6 +193,11 @@ _NO_ANSWER = "it does not answer"
 def _of_queue(overview: Overview) -> Iterator[str]:
     if overview.state.moved:
         yield "The queue has moved to another database: this one sends nothing."
+    if overview.state.copied:
+        yield (
+            "The database was restored or copied: it is in another place than before, so sending "
+            "was stopped. Start it here if the other one sends nothing any more."
+        )
     if overview.unknown:
         yield (
             f"{_emails(overview.unknown)} may have been sent or not: look for each at its "

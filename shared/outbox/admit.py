@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import (
@@ -25,18 +26,17 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
-    insert,
     literal_column,
     null,
     or_,
     select,
     type_coerce,
+    union_all,
     update,
 )
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.types import NullType
 
-from shared.database.changes import changed
 from shared.database.database import Database
 from shared.database.dialects.dialect_of import dialect_of
 from shared.database.errors import is_transient
@@ -63,7 +63,7 @@ from shared.outbox.fingerprint import Content, fingerprint
 from shared.outbox.held import codes_are_answered, hold, let_go
 from shared.outbox.recipients import ask_everybody
 from shared.outbox.states import ENDED, NEW_LETTERS, Flag, Lane, Letter
-from shared.outbox.their_rows import IDS, give_letter, says_new, take, tell
+from shared.outbox.their_rows import IDS, give_letter, says_new, take, take_entered, tell
 from shared.outbox.their_table import their_table
 
 log = logging.getLogger("rowpost.outbox")
@@ -134,9 +134,13 @@ def admit_rows(connection: Connection, answered: Answered, after: int = 0) -> Ad
 
 def admit_one(connection: Connection, answered: Answered, email_id: int) -> bool:
     """Admit this row now, though the service may be stopped; whether it is in the queue then."""
+    return _admit_by_itself(connection, answered, email_id).admitted == 1
+
+
+def _admit_by_itself(connection: Connection, answered: Answered, email_id: int) -> Admitted:
     batch = _Batch(connection, answered)
     batch.admit([email_id])
-    return email_id in batch.taken
+    return Admitted(len(batch.taken), len(batch.held))
 
 
 def _one_by_one(database: Database, answered: Answered, after: int) -> Admitted:
@@ -150,8 +154,9 @@ def _one_by_one(database: Database, answered: Answered, after: int) -> Admitted:
     admitted, held = 0, 0
     for email_id in ids:
         try:
-            admit_it = partial(admit_one, answered=answered, email_id=email_id)
-            admitted += database.run(admit_it, seconds=_BY_ITSELF_SECONDS)
+            admit_it = partial(_admit_by_itself, answered=answered, email_id=email_id)
+            result = database.run(admit_it, seconds=_BY_ITSELF_SECONDS)
+            admitted, held = admitted + result.admitted, held + result.held
         except DBAPIError as error:
             fault = Held(f"its row can't be written: {str(error.orig)[:400]}")
             database.run(partial(hold, rows={email_id: fault}))
@@ -182,16 +187,25 @@ NEW_IDS = skipping_locked(
     emails,
 )
 _seen = exists().where(entries.c.EmailId == _ID, is_current)
-ODD_IDS = (
-    select(_ID)
-    .where(
-        emails.c.dd_SendFlag.in_(
-            [literal_column(f"'{letter}'") for letter in NEW_LETTERS if letter != Letter.NEW]
-        ),
-        bindparam("first") <= _ID,
-        _not_held,
+# A branch for each, since each is one range of the index: offered a list of letters, SQLite reads
+# all that is in it as soon as it knows how much that is. Where the collation takes them for an N,
+# there are none.
+ODD_IDS = union_all(
+    *(
+        select(
+            select(_ID)
+            .where(
+                emails.c.dd_SendFlag == literal_column(f"'{letter}'"),
+                emails.c.dd_SendFlag != literal_column(f"'{Letter.NEW}'"),
+                bindparam("first") <= _ID,
+                _not_held,
+            )
+            .limit(AT_ONCE)
+            .subquery()
+        )
+        for letter in NEW_LETTERS
+        if letter != Letter.NEW
     )
-    .limit(AT_ONCE)
 )
 UNMARKED_IDS = (
     select(_ID)
@@ -217,13 +231,13 @@ def _first_id(connection: Connection) -> int | None:
 
 
 def _odd_ids(connection: Connection, first: int) -> list[int]:
-    """Rows whose flag is no N to the letter, but means one. Where the database takes some for the
-    same, they are found twice."""
-    return [
+    """Rows whose flag is no N to the letter, but means one; no more than one statement may name."""
+    found = (
         email_id
         for statement in (ODD_IDS, UNMARKED_IDS)
         for email_id in connection.scalars(statement, {"first": first})
-    ]
+    )
+    return list(islice(found, AT_ONCE))
 
 
 # Plain rows: nearly all. One statement makes their entries, one writes their letters.
@@ -236,8 +250,8 @@ def _admit_plain(connection: Connection, answered: Answered, usual: Sequence[int
     within = {"low": usual[0], "high": usual[-1]}
     before = connection.scalar(LAST_NUMBER) or 0
     statement = plain_statement(their_table(connection).options, "" in answered)
-    transitions.enter_plain(connection, statement, {**within, "codes": codes})
-    return changed(connection, TAKE_PLAIN, {**within, "before": before})
+    connection.execute(statement, {**within, "codes": codes})
+    return take_entered(connection, usual[0], usual[-1], before)
 
 
 LAST_NUMBER = select(func.max(entries.c.Number))
@@ -247,18 +261,6 @@ _within = (
 )
 _has_entry = exists().where(entries.c.EmailId == emails.c.dd_srno, is_current)
 NEW_AMONG = select(emails.c.dd_srno).where(*_within, _not_held).order_by(emails.c.dd_srno)
-TAKE_PLAIN = (
-    update(emails)
-    .where(
-        *_within,
-        exists().where(
-            entries.c.EmailId == emails.c.dd_srno,
-            is_current,
-            entries.c.Number > bindparam("before"),
-        ),
-    )
-    .values(dd_SendFlag=literal_column(f"'{Letter.TAKEN}'"))
-)
 
 
 @lru_cache(maxsize=16)
@@ -266,6 +268,7 @@ def plain_statement(there: frozenset[str], default: bool) -> Insert:
     """What makes entries of plain rows, of a table that has these option columns; `default`: an
     account answers for rows without a code."""
     code = emails.c.dd_EmailParamCode
+    named = func.nullif(code, literal_column("''"))
     none: ColumnElement[Any] = literal_column("NULL")
     lane = emails.c.dd_Lane if "dd_Lane" in there else none
     priority = emails.c.dd_Priority if "dd_Priority" in there else none
@@ -276,7 +279,7 @@ def plain_statement(there: frozenset[str], default: bool) -> Insert:
         _not_noted,
         ~_has_entry,
         ~exists().where(options.c.EmailId == emails.c.dd_srno, options.c.Number.is_(None)),
-        or_(code.in_(bindparam("codes", expanding=True)), *((code.is_(None),) if default else ())),
+        or_(code.in_(bindparam("codes", expanding=True)), *((named.is_(None),) if default else ())),
     ]
     if "dd_Lane" in there:
         conditions.append(or_(lane.is_(None), lane.in_(lanes)))
@@ -287,13 +290,12 @@ def plain_statement(there: frozenset[str], default: bool) -> Insert:
         for name in ("dd_SendAt", "dd_ExpiresAt", "dd_RequestId")
         if name in there
     ]
-    return insert(entries).from_select(
-        ["EmailId", "State", "AccountCode", "Lane", "Priority", "DueSince", "RowCreatedAt"],
+    return transitions.entering(
+        ["EmailId", "AccountCode", "Lane", "Priority", "DueSince", "RowCreatedAt"],
         skipping_locked(
             select(
                 emails.c.dd_srno,
-                literal_column(f"'{Flag.WAITING}'"),
-                code,
+                named,
                 func.coalesce(lane, literal_column(f"'{Lane.SCHEDULED}'")),
                 func.coalesce(priority, literal_column("3")),
                 func.coalesce(as_stored(created), utc_now()),
@@ -303,7 +305,6 @@ def plain_statement(there: frozenset[str], default: bool) -> Insert:
             .order_by(emails.c.dd_srno),
             emails,
         ),
-        include_defaults=False,
     )
 
 
@@ -568,7 +569,7 @@ def _values(row: Row[Any], wanted: Wanted) -> dict[str, Any]:
         "AccountCode": wanted.account_code,
         "Lane": wanted.lane.value,
         "Priority": wanted.priority,
-        "NotBefore": wanted.send_at,
+        "NotBefore": wanted.send_at if _is_later(wanted.send_at) else None,
         "DueSince": wanted.send_at or created or datetime.now(UTC),
         "ExpiresAt": wanted.expires_at,
         "RequestId": wanted.request_id,
@@ -581,6 +582,11 @@ def _values(row: Row[Any], wanted: Wanted) -> dict[str, Any]:
         "Fingerprint": None,
         "Uncertain": None,
     }
+
+
+def _is_later(send_at: datetime | None) -> bool:
+    """A time that has passed costs no round of waiting."""
+    return send_at is not None and send_at > datetime.now(UTC)
 
 
 def _created(row: Row[Any]) -> datetime | None:

@@ -15,7 +15,7 @@ from shared.database.times import utc_now
 from shared.errors import RowpostError
 from shared.outbox import transitions
 from shared.outbox.conditions import is_current, state_is
-from shared.outbox.confidential import forget_ended
+from shared.outbox.confidential import CONFIDENTIAL, forget_ended
 from shared.outbox.entries import EmailNotFound, current_entry, current_number, pass_on
 from shared.outbox.recipients import RecipientState, settle_attempted, somebody_pending
 from shared.outbox.states import Flag, Letter, Status, status_of
@@ -189,6 +189,8 @@ def withdraw(connection: Connection, email_id: int) -> bool:
     Its sender then finds that it may not mark it, and writes no final dot.
     """
     entry = _entry(connection, email_id)
+    if entry.Origin != CONFIDENTIAL:
+        return False
     withdrawn = transitions.withdraw(connection, entry.Number)
     if withdrawn:
         give_letter(connection, email_id, Letter.TAKEN, Letter.CANCELLED)

@@ -48,12 +48,19 @@ def held_by_us(numbers: Sequence[ColumnElement[int]], *states: Flag) -> ColumnEl
 
 def leased(*states: Flag) -> ColumnElement[bool]:
     """In one of these states, said so that the index of leased emails serves it."""
-    return and_(state_is(Flag.PREPARING, Flag.TRANSMITTING), state_is(*states))
+    return _of_index(states, (Flag.PREPARING, Flag.TRANSMITTING))
 
 
 def ended(*states: Flag) -> ColumnElement[bool]:
     """In one of these states, said so that the index of what has ended serves it."""
-    return and_(state_is(Flag.SENT, Flag.FAILED, Flag.CANCELLED), state_is(*states))
+    return _of_index(states, (Flag.SENT, Flag.FAILED, Flag.CANCELLED))
+
+
+def _of_index(states: Sequence[Flag], indexed: Sequence[Flag]) -> ColumnElement[bool]:
+    """What narrows comes first: SQLite looks for the first of two conditions on a column, and would
+    go through all of the index for the other."""
+    all_of_it = state_is(*indexed)
+    return all_of_it if set(states) == set(indexed) else and_(state_is(*states), all_of_it)
 
 
 not_expired: ColumnElement[bool] = or_(

@@ -16,6 +16,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     exists,
     func,
     literal_column,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 )
 
 from shared.database.tables import emails, entries, held_rows, ready, service
+from shared.database.times import as_stored, in_days
 from shared.outbox.conditions import is_current, state_is
 from shared.outbox.states import Flag, Letter
 from shared.outbox.statistics import Counted, totals
@@ -55,11 +57,7 @@ def counts(connection: Connection) -> QueueCounts:
     ever = totals(connection)
     return QueueCounts(
         waiting=waiting(connection),
-        later=_number(
-            connection,
-            and_(state_is(Flag.WAITING), entries.c.NotBefore.is_not(None)),
-            entries.c.NotBefore,
-        ),
+        later=_later(connection),
         sending=sending(connection),
         unknown=unknown(connection),
         sent=ever[Counted.SENT],
@@ -70,13 +68,8 @@ def counts(connection: Connection) -> QueueCounts:
 
 def waiting(connection: Connection) -> int:
     """How many emails wait, admitted or not, up to COUNT_LIMIT."""
-    admitted = _number(connection, state_is(Flag.WAITING), entries.c.Number)
-    return min(COUNT_LIMIT, admitted + _said_new(connection, NEW_OR_HELD))
-
-
-def new(connection: Connection) -> int:
-    """How many rows wait to be admitted, up to COUNT_LIMIT; those that are held do not count."""
-    return _said_new(connection, NEW)
+    number = _ready(connection) + _later(connection) + _said_new(connection, NEW_OR_HELD)
+    return min(COUNT_LIMIT, number)
 
 
 def _said_new(connection: Connection, question: Select[Any], **values: Any) -> int:
@@ -84,14 +77,42 @@ def _said_new(connection: Connection, question: Select[Any], **values: Any) -> i
     return connection.scalar(question, {"first": first, **values}) or 0
 
 
+@dataclass(frozen=True, slots=True)
+class NewByAge:
+    """Rows that say N, up to COUNT_LIMIT of the newest. Ages are None without creation dates:
+    within a day, then a week, then 30 days, and older ones (those without a date, too)."""
+
+    total: int
+    newest_id: int | None
+    day: int | None = None
+    week: int | None = None
+    month: int | None = None
+    older: int | None = None
+
+
+def new_by_age(connection: Connection) -> NewByAge:
+    """What an adopted queue holds before somebody has said where sending begins."""
+    newest = connection.scalar(NEWEST_ID)
+    if "dd_CreatedDate" not in their_table(connection).options:
+        return NewByAge(connection.scalar(NEW, {"first": 0}) or 0, newest)
+    row = connection.execute(NEW_BY_AGE).one()
+    day, week, month = row.day or 0, row.week or 0, row.month or 0
+    return NewByAge(row.total, newest, day, week - day, month - week, row.total - month)
+
+
 def due(connection: Connection) -> int:
     """How many emails wait whose time has come, or are to be admitted, up to COUNT_LIMIT."""
-    admitted = _number(
-        connection,
-        and_(state_is(Flag.WAITING), entries.c.NotBefore.is_(None)),
-        *ready.columns,
-    )
-    return min(COUNT_LIMIT, admitted + new(connection))
+    return min(COUNT_LIMIT, _ready(connection) + _said_new(connection, NEW))
+
+
+def _ready(connection: Connection) -> int:
+    waits = and_(state_is(Flag.WAITING), entries.c.NotBefore.is_(None))
+    return _number(connection, waits, *ready.columns)
+
+
+def _later(connection: Connection) -> int:
+    waits = and_(state_is(Flag.WAITING), entries.c.NotBefore.is_not(None))
+    return _number(connection, waits, entries.c.NotBefore)
 
 
 def sending(connection: Connection) -> int:
@@ -153,7 +174,11 @@ _is_new = (
     emails.c.dd_SendFlag == literal_column(f"'{Letter.NEW}'"),
     bindparam("first") <= emails.c.dd_srno,
 )
-_OLDEST_NEW = select(emails.c.dd_CreatedDate).where(*_is_new).order_by(emails.c.dd_srno).limit(1)
+# Its number from the index alone, then its row: in one, SQLite would read all rows in their order.
+_first_new = select(emails.c.dd_srno).where(*_is_new).order_by(emails.c.dd_srno).limit(1)
+_OLDEST_NEW = select(emails.c.dd_CreatedDate).where(
+    emails.c.dd_srno == _first_new.scalar_subquery()
+)
 _OLDEST_DUE = (
     select(entries.c.DueSince)
     .where(state_is(Flag.WAITING), entries.c.NotBefore.is_(None))
@@ -172,10 +197,36 @@ NEW = _counted(~_is_held)
 NEW_OR_HELD = _counted()
 NEW_WITH = _counted(emails.c.dd_EmailParamCode == bindparam("code"))
 NEW_WITHOUT = _counted(emails.c.dd_EmailParamCode.is_(None))
+NEWEST_ID = select(func.max(emails.c.dd_srno))
+_newest_new = (
+    select(as_stored(emails.c.dd_CreatedDate).label("created"))
+    .where(emails.c.dd_SendFlag == literal_column(f"'{Letter.NEW}'"))
+    .order_by(emails.c.dd_srno.desc())
+    .limit(COUNT_LIMIT)
+    .subquery()
+)
+
+
+def _since(days: int) -> ColumnElement[int]:
+    is_younger = _newest_new.c.created > in_days(literal_column(str(-days)))
+    return func.sum(case((is_younger, literal_column("1")), else_=literal_column("0")))
+
+
+NEW_BY_AGE = select(
+    func.count().label("total"),
+    _since(1).label("day"),
+    _since(7).label("week"),
+    _since(30).label("month"),
+).select_from(_newest_new)
 _held_now = (
     select(held_rows.c.AccountCode)
-    .join_from(held_rows, emails, emails.c.dd_srno == held_rows.c.EmailId)
-    .where(or_(says_new, emails.c.dd_SendFlag.is_(None)))
+    # Not joined: SQLite would begin with all rows of the queue.
+    .where(
+        exists().where(
+            emails.c.dd_srno == held_rows.c.EmailId,
+            or_(says_new, emails.c.dd_SendFlag.is_(None)),
+        )
+    )
     .limit(COUNT_LIMIT)
     .subquery()
 )

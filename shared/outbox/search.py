@@ -21,6 +21,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    exists,
     func,
     literal_column,
     null,
@@ -285,10 +286,12 @@ ROW_ALONE = select(
 ).where(emails.c.dd_srno == bindparam("email_id"))
 HELD_IDS = (
     select(held_rows.c.EmailId)
-    .join_from(held_rows, emails, emails.c.dd_srno == held_rows.c.EmailId)
     .where(
         held_rows.c.EmailId < bindparam("below"),
-        or_(says_new, emails.c.dd_SendFlag.is_(None)),
+        exists().where(
+            emails.c.dd_srno == held_rows.c.EmailId,
+            or_(says_new, emails.c.dd_SendFlag.is_(None)),
+        ),
     )
     .order_by(held_rows.c.EmailId.desc())
 )

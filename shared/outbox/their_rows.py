@@ -18,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     case,
     delete,
+    exists,
     func,
     insert,
     literal_column,
@@ -29,9 +30,11 @@ from sqlalchemy import (
 from shared.database.changes import changed
 from shared.database.prepared import PreparedUpdate
 from shared.database.tables import emails, entries
-from shared.outbox.conditions import state_is
+from shared.database.times import local_time
+from shared.outbox.conditions import is_current, state_is
 from shared.outbox.states import ENDED, NEW_LETTERS, Flag, Letter
 from shared.outbox.their_table import their_table
+from shared.settings import settings
 
 _ID = emails.c.dd_srno == bindparam("email_id")
 IDS: BindParameter[int] = bindparam("ids", expanding=True)
@@ -47,6 +50,19 @@ TAKE = (
     .where(emails.c.dd_srno.in_(IDS), or_(says_new, emails.c.dd_SendFlag.is_(None)))
     .values(dd_SendFlag=literal_column(f"'{Letter.TAKEN}'"))
 )
+TAKE_ENTERED = (
+    update(emails)
+    .where(
+        emails.c.dd_SendFlag == literal_column(f"'{Letter.NEW}'"),
+        emails.c.dd_srno.between(bindparam("low"), bindparam("high")),
+        exists().where(
+            entries.c.EmailId == emails.c.dd_srno,
+            is_current,
+            entries.c.Number > bindparam("before"),
+        ),
+    )
+    .values(dd_SendFlag=literal_column(f"'{Letter.TAKEN}'"))
+)
 GIVE_LETTER = (
     update(emails)
     .where(_ID, emails.c.dd_SendFlag == bindparam("before"))
@@ -59,15 +75,22 @@ _settles_unknown = and_(
 
 
 @lru_cache(maxsize=16)
-def telling(reason_width: int | None, reason_required: bool) -> PreparedUpdate:
+def telling(
+    reason_width: int | None, reason_required: bool, local_dates: bool = False
+) -> PreparedUpdate:
     """Tell rows what their entries know: the end, over P (or what settles a U), or a try that
-    failed for now. `reason_width` in characters, of a table that is narrower than ours."""
+    failed for now. `reason_width` in characters, of a table that is narrower than ours;
+    `local_dates`: as the server's own clock shows them (`ROWPOST_LEGACY_DATES`)."""
     reason: ColumnElement[Any] = entries.c.Reason
     if reason_width is not None and reason_width < _REASON_WIDTH:
         reason = func.substring(reason, 1, reason_width)
     if reason_required:
         reason = func.coalesce(reason, "")
     has_ended = state_is(*ENDED)
+    sent_at: ColumnElement[Any] = entries.c.SentAt
+    last_tried_at: ColumnElement[Any] = entries.c.LastTriedAt
+    if local_dates:
+        sent_at, last_tried_at = local_time(sent_at), local_time(last_tried_at)
     return PreparedUpdate(
         lambda numbers: (
             update(emails)
@@ -79,10 +102,10 @@ def telling(reason_width: int | None, reason_required: bool) -> PreparedUpdate:
             )
             .values(
                 dd_SendFlag=case((has_ended, entries.c.State), else_=emails.c.dd_SendFlag),
-                dd_SentDate=case((has_ended, entries.c.SentAt), else_=emails.c.dd_SentDate),
+                dd_SentDate=case((has_ended, sent_at), else_=emails.c.dd_SentDate),
                 dd_BounceReason=reason,
                 dd_RetryCount=entries.c.Retries,
-                dd_LastRetryDate=entries.c.LastTriedAt,
+                dd_LastRetryDate=last_tried_at,
             )
         )
     )
@@ -112,6 +135,11 @@ def take(connection: Connection, ids: Sequence[int]) -> None:
     connection.execute(TAKE, {"ids": list(ids)})
 
 
+def take_entered(connection: Connection, low: int, high: int, before: int) -> int:
+    """N becomes P in those of these rows that have an entry since `before`; answers how many."""
+    return changed(connection, TAKE_ENTERED, {"low": low, "high": high, "before": before})
+
+
 def give_letter(connection: Connection, email_id: int, before: Letter, letter: Letter) -> bool:
     """Put a letter in place of another one; whether that stood there."""
     values = {"email_id": email_id, "before": before.value, "letter": letter.value}
@@ -121,7 +149,8 @@ def give_letter(connection: Connection, email_id: int, before: Letter, letter: L
 def tell(connection: Connection, numbers: Sequence[int]) -> None:
     """Tell the rows of these entries what is known, unless another letter than P stands there."""
     table = their_table(connection)
-    statement = telling(table.widths.get(_REASON), _REASON in table.required)
+    local_dates = settings().legacy_dates == "local"
+    statement = telling(table.widths.get(_REASON), _REASON in table.required, local_dates)
     statement.run(connection, numbers)
 
 

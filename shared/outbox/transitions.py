@@ -100,9 +100,11 @@ def enter_one(connection: Connection, row: Mapping[str, Any]) -> int:
     return int(key[0])
 
 
-def enter_plain(connection: Connection, statement: Insert, values: Mapping[str, Any]) -> None:
-    """The same by one statement that makes them of their rows (`admission` builds it)."""
-    connection.execute(statement, values)
+def entering(columns: Sequence[str], rows: Select[Any]) -> Insert:
+    """What makes entries that wait of these rows, whose columns are those."""
+    return insert(entries).from_select(
+        [*columns, "State"], rows.add_columns(_to(Flag.WAITING)), include_defaults=False
+    )
 
 
 def _superseding(which: ColumnElement[bool]) -> Update:

@@ -114,6 +114,7 @@ def leave(application: Application, old: Database | None, address: DatabaseAddre
         raise
     if (new := _opened(application)) is not None:
         new.run(_unmark)
+        new.run(service_state.settle_here)
     return left
 
 

@@ -8,6 +8,8 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, case, exists, func, select, update
 
 from shared.database.changes import changed
+from shared.database.database import Database
+from shared.database.dialects.dialect_of import dialect_of
 from shared.database.tables import relocation, service
 from shared.database.times import utc_now
 from shared.database.widths import cut
@@ -16,6 +18,9 @@ from shared.scheduling.schedule import Schedule, next_run
 RUNNING = "running"
 STOPPED = "stopped"
 _NAME_WIDTH = 100
+_PLACE_WIDTH = 400
+COPIED = "Rowpost: the database was restored or copied"
+"""Who stopped the service of a database that is found in another place than before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,8 @@ class ServiceState:
     """The queue lives in another database now."""
     runs: int
     """Scheduled runs so far: whoever takes the next one names the number that it saw."""
+    copied: bool = False
+    """It was stopped because the database is in another place than before."""
 
     def next_run(self, schedule: Schedule, now: datetime) -> datetime | None:
         """When the next scheduled run is expected; None while the service is stopped."""
@@ -38,6 +45,7 @@ class ServiceState:
 
 
 _the_row = service.c.Id == 1
+_KNOWN_PLACE = select(service.c.Place).where(_the_row)
 _STATUS = select(service, relocation.c.MovedAt).where(_the_row, relocation.c.Id == service.c.Id)
 _not_moved = ~exists().where(relocation.c.Id == 1, relocation.c.MovedAt.is_not(None))
 _TAKE_RUN = (
@@ -62,12 +70,54 @@ def status(connection: Connection) -> ServiceState:
         last_run=row.LastRun,
         last_tick=row.LastTick,
         moved=row.MovedAt is not None,
+        copied=row.State == STOPPED and row.ChangedBy == COPIED,
         runs=row.Runs,
     )
 
 
+def note_place(database: Database) -> None:
+    """Note where the database is; where it has been elsewhere before, stop the service.
+
+    So a copy or a restored database sends nothing until somebody starts it there.
+    """
+    with database.read() as connection:
+        if connection.scalar(_KNOWN_PLACE) == _place(connection):
+            return
+
+    def note(connection: Connection) -> None:
+        known, here = connection.scalar(_KNOWN_PLACE), _place(connection)
+        if known is None:
+            connection.execute(update(service).where(_the_row).values(Place=here))
+        elif known != here:
+            stop(connection, COPIED)
+
+    database.run(note)
+
+
+def settle_here(connection: Connection) -> None:
+    """Somebody moved the queue to this place on purpose; a copy that was stopped stays so."""
+    connection.execute(
+        update(service).where(_the_row).values(Place=_place(connection), ChangedBy=None)
+    )
+
+
+def needs_first_id(connection: Connection) -> bool:
+    """Whether the queue was adopted, and nobody has said yet which of its rows are to be sent."""
+    row = connection.execute(select(service.c.Adopted, service.c.StartedAt).where(_the_row)).one()
+    return bool(row.Adopted) and row.StartedAt is None
+
+
+def start_from(connection: Connection, first_id: int) -> None:
+    """Rows with lower ids mean nothing; 0: all of them count."""
+    connection.execute(update(service).where(_the_row).values(FirstId=first_id))
+
+
+def _place(connection: Connection) -> str:
+    return cut(dialect_of(connection).place(connection), _PLACE_WIDTH)
+
+
 def start(connection: Connection, by: str) -> None:
-    """Let emails be claimed. Starting twice is fine and keeps the first time."""
+    """Let emails be claimed, here. Starting twice is fine and keeps the first time."""
     connection.execute(
         update(service)
         .where(_the_row)
@@ -77,6 +127,7 @@ def start(connection: Connection, by: str) -> None:
                 else_=utc_now(),
             ),
             State=RUNNING,
+            Place=_place(connection),
             ChangedBy=cut(by, _NAME_WIDTH),
             LastActivity=utc_now(),
         )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event, inspect, text
+from sqlalchemy import Engine, event, inspect, select, text
 
 from shared.accounts.numbers import number_new_accounts
 from shared.database import migrations
@@ -18,10 +18,11 @@ from shared.database.errors import SchemaBehind, SchemaRefused
 from shared.database.migrations import sqlite
 from shared.database.migrations.revisions import revisions_after, steps_for
 from shared.database.migrations.steps import Kind, Step
-from shared.database.tables import SEED_EMAIL_COLUMNS, emails, metadata
+from shared.database.tables import SEED_EMAIL_COLUMNS, emails, metadata, service
+from shared.outbox.states import Lane
 from shared.scheduling import service_state
 from tests.database.schema import SEED_TABLES, tables_of
-from tests.outbox.sender import Sender
+from tests.outbox.sender import Sender, wanted
 from tests.support.database import SQL_SERVER, drop_tables, make_anew, open_sql_server
 from tests.support.rows import flags
 from tests.support.tools import ROOT
@@ -112,12 +113,13 @@ def columns(engine: Engine, table: str) -> list[str]:
     return [column["name"] for column in inspect(engine).get_columns(table)]
 
 
-def assert_complete(engine: Engine) -> None:
+def assert_complete(engine: Engine, *, adopted: bool = False) -> None:
+    """All is there; of an adopted queue table the seed's columns, and those of nobody else."""
     for name, table in metadata.tables.items():
         needed = table.columns.keys()
-        if name == emails.name:
-            # Those that carry options are a fresh table's.
+        if adopted and name == emails.name:
             needed = needed[:SEED_EMAIL_COLUMNS]
+            assert len(columns(engine, name)) == SEED_EMAIL_COLUMNS
         assert _folded(columns(engine, name)) >= _folded(needed), name
         there = _folded(index["name"] for index in inspect(engine).get_indexes(name))
         assert there >= _folded(index.name for index in table.indexes), name
@@ -146,6 +148,7 @@ def test_a_fresh_database_gets_everything_and_runs(fresh: Engine) -> None:
     with fresh.connect() as connection:
         assert migrations.is_current(connection)
         assert service_state.status(connection).running
+    assert not is_adopted(fresh)
 
 
 def test_migrating_again_changes_nothing(fresh: Engine) -> None:
@@ -175,6 +178,11 @@ def executed_by(engine: Engine, work: object) -> list[str]:
     work()
     event.remove(engine, "before_cursor_execute", note)
     return executed
+
+
+def is_adopted(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        return bool(connection.scalar(select(service.c.Adopted)))
 
 
 def service_runs(engine: Engine) -> bool:
@@ -279,29 +287,53 @@ def test_an_adopted_database_with_emails_in_it_is_stopped(seeded: Engine) -> Non
 
     migrations.upgrade(seeded)
 
-    assert_complete(seeded)
+    assert_complete(seeded, adopted=True)
     database = Database(seeded)
     assert not service_runs(seeded)
+    assert is_adopted(seeded)
     assert Sender(database).claim("MAIN") == []
     assert flags(database) == "NNN"
 
 
-def test_an_adopted_database_is_stopped_even_without_emails(seeded: Engine) -> None:
-    """One that is emptied each night, and filled by day."""
+def test_an_adopted_database_without_emails_is_stopped_too(seeded: Engine) -> None:
+    """Its applications may insert before anybody has looked."""
     migrations.upgrade(seeded)
 
+    assert_complete(seeded, adopted=True)
     assert not service_runs(seeded)
+    assert is_adopted(seeded)
 
 
-def test_of_an_adopted_queue_one_index_is_all_that_changes(seeded: Engine) -> None:
-    before = tables_of(seeded)["Digital_Emaildetails"]
+def test_an_adopted_queue_gets_one_index_and_no_column(seeded: Engine) -> None:
+    execute(seeded, OLD_INSERT)
+    before = tables_of(seeded)[emails.name]
 
     migrations.upgrade(seeded)
 
-    after = tables_of(seeded)["Digital_Emaildetails"]
-    assert after.columns == before.columns
-    added = after.indexes.keys() - before.indexes.keys()
-    assert {name.casefold() for name in added} == {"ix_rowpost_new"}
+    after = tables_of(seeded)[emails.name]
+    assert (after.columns, after.key) == (before.columns, before.key)
+    assert len(after.columns) == SEED_EMAIL_COLUMNS
+    (added,) = after.indexes.keys() - before.indexes.keys()
+    assert added == "IX_Rowpost_New"
+    # The columns; then whether it is unique, and no condition.
+    assert re.fullmatch(r"'dd_sendflag','dd_srno'(0|false)(none)?", after.indexes[added])
+    assert after.indexes.items() >= before.indexes.items()
+
+
+def test_an_application_inserts_into_an_adopted_queue_without_a_column_list(
+    seeded: Engine,
+) -> None:
+    """As it did before: a column more would break it."""
+    migrations.upgrade(seeded)
+    values = "NULL, NULL, 'ann@example.com', NULL, 'Hello', 'Hi', 'N', 'MAIN', 0, NULL, NULL, NULL"
+    number = "" if seeded.dialect.name == "mssql" else "NULL, "
+
+    execute(seeded, f"INSERT INTO Digital_Emaildetails VALUES ({number}{values})")
+
+    database = Database(seeded)
+    with database.write() as connection:
+        service_state.start(connection, "a test")
+    assert len(Sender(database).claim("MAIN")) == 1
 
 
 def test_an_old_applications_insert_goes_on_working(seeded: Engine) -> None:
@@ -342,14 +374,27 @@ def test_a_migration_that_was_interrupted_on_the_way_goes_on(seeded: Engine) -> 
     execute(
         seeded,
         OLD_INSERT,
-        "ALTER TABLE Digital_Emaildetails ADD dd_Lane NVARCHAR(10)",
-        "ALTER TABLE Digital_Emaildetails ADD dd_Priority INT",
+        "ALTER TABLE tbl_EMailParameters ADD Rowpost_Id INT",
+        "CREATE INDEX IX_Rowpost_New ON Digital_Emaildetails (dd_SendFlag, dd_srno)",
     )
 
     migrations.upgrade(seeded)
 
-    assert_complete(seeded)
+    assert_complete(seeded, adopted=True)
     assert not service_runs(seeded)
+
+
+def test_option_columns_that_somebody_has_added_are_kept_as_they_are(seeded: Engine) -> None:
+    lane = "ALTER TABLE Digital_Emaildetails ADD dd_Lane NVARCHAR(10)"
+    execute(seeded, lane, OLD_INSERT, "UPDATE Digital_Emaildetails SET dd_Lane = 'immediate'")
+
+    migrations.upgrade(seeded)
+
+    assert columns(seeded, emails.name)[SEED_EMAIL_COLUMNS:] == ["dd_Lane"]
+    database = Database(seeded)
+    with database.write() as connection:
+        service_state.start(connection, "a test")
+    assert Sender(database).take(wanted("MAIN", lanes=(Lane.IMMEDIATE,))) == [1]
 
 
 def test_tables_that_a_test_has_changed_are_made_anew_for_the_next_one(fresh: Engine) -> None:
@@ -357,17 +402,18 @@ def test_tables_that_a_test_has_changed_are_made_anew_for_the_next_one(fresh: En
     migrations.upgrade(fresh)
     drop_tables(fresh)
     assert inspect(fresh).get_table_names() == []
-    without_a_default = "ALTER TABLE Digital_Emaildetails ADD dd_Lane NVARCHAR(10)"
-    execute(fresh, *SEED_SQLITE.split(";"), without_a_default, OLD_INSERT)
+    execute(fresh, *SEED_SQLITE.split(";"), OLD_INSERT)
     migrations.upgrade(fresh)
 
     make_anew(fresh)
 
     assert service_runs(fresh)
+    assert not is_adopted(fresh)
     execute(fresh, OLD_INSERT)
     with fresh.connect() as connection:
-        found = connection.scalars(text("SELECT dd_SendFlag FROM Digital_Emaildetails")).all()
-    assert found == ["N"]
+        found = connection.scalars(text("SELECT dd_CreatedDate FROM Digital_Emaildetails")).all()
+    assert len(found) == 1
+    assert found[0] is not None
 
 
 def all_steps(dialect: str) -> list[Step]:
@@ -386,14 +432,15 @@ def test_adopted_tables_and_fresh_ones_are_the_same(seeded: Engine) -> None:
     for name in fresh.keys() - set(SEED_TABLES):
         assert adopted[name] == fresh[name], name
     added = {(step.table, step.name) for step in all_steps("sqlite") if step.kind is Kind.COLUMN}
+    assert {table for table, _ in added} == {"tbl_EMailParameters"}
     for name in SEED_TABLES:
         assert adopted[name].indexes == fresh[name].indexes
         for column, seen in fresh[name].columns.items():
             if column not in adopted[name].columns:
                 continue
-            theirs = adopted[name].columns[column]
             if (name, column) not in added:
                 continue
+            theirs = adopted[name].columns[column]
             if not SQL_SERVER:
                 # SQLite gives no default to a column that it adds but a constant, and then to the
                 # rows that are there, too.
@@ -496,8 +543,9 @@ def test_a_migration_that_is_killed_leaves_a_database_that_migrates(
 
     migrations.upgrade(fresh)
 
-    assert_complete(fresh)
+    assert_complete(fresh, adopted=adopts)
     assert service_runs(fresh) is not adopts
+    assert is_adopted(fresh) is adopts
     with fresh.connect() as connection:
         kept = connection.scalar(text("SELECT COUNT(*) FROM Digital_Emaildetails"))
     assert kept == int(adopts)

@@ -99,7 +99,7 @@ def test_what_is_old_is_read_state_by_state_from_the_index_of_what_has_ended() -
     for name, since in (("with record", ""), ("with content", f"{ENDED} >= ?")):
         text = t_sql(STATEMENTS[name])
         for state in "YFC":
-            assert f"WHERE {IN_ANY_END} AND Rowpost_Emails.State = '{state}'" in text
+            assert f"WHERE Rowpost_Emails.State = '{state}' AND {IN_ANY_END}" in text
         assert text.count(f"{ENDED} < {IN_DAYS}") == 3
         assert text.count("Rowpost_Emails.WriteAfter IS NULL") == 3
         assert text.count(f"ORDER BY {ENDED}) AS") == 3
@@ -116,7 +116,7 @@ def test_only_what_has_ended_is_emptied() -> None:
 def test_a_list_of_what_has_ended_goes_on_where_it_was(status: str, letter: str) -> None:
     assert t_sql(look(Wish(Status(status)), HERE).limit(51)) == (
         f"SELECT TOP 51 Rowpost_Emails.Number AS id, {ENDED} AS time FROM Rowpost_Emails "
-        f"WHERE {IN_ANY_END} AND Rowpost_Emails.State = '{letter}' "
+        f"WHERE Rowpost_Emails.State = '{letter}' AND {IN_ANY_END} "
         "AND Rowpost_Emails.IsCurrent = 1 "
         f"AND {ENDED} <= ? AND ({ENDED} < ? OR Rowpost_Emails.Number < ?) "
         f"ORDER BY {ENDED} DESC, Rowpost_Emails.Number DESC"

@@ -10,6 +10,7 @@ from shared.database.database import Database
 from shared.outbox import attachments, loose_files
 from shared.outbox.add import BadValue, NewEmail, add
 from shared.outbox.attachments import MOST_FILES, StoredAttachment, release_attachments
+from shared.outbox.entries import current_number
 from shared.outbox.fetch import ClaimedEmail, fetch
 from tests.outbox.sender import admit_all, numbers_of
 from tests.outbox.test_plans import plan
@@ -77,7 +78,7 @@ def test_files_are_found_by_their_keys_and_nothing_is_read_through(
     sqlite_database: Database,
 ) -> None:
     def work(connection: Connection) -> None:
-        numbers = numbers_of(connection, [stored(connection, FILES)])
+        numbers = [current_number(connection, stored(connection, FILES))]
         attachments.attachments_of(connection, numbers)
         release_attachments(connection, numbers)
         loose_files.due(connection, 10)

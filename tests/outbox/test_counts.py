@@ -3,14 +3,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import case, insert, update
 
 from shared.database.database import Database
-from shared.database.tables import emails, statistics
+from shared.database.tables import entries, statistics
+from shared.outbox.admit import admit, answered_by
 from shared.outbox.counts import COUNT_LIMIT, QueueCounts, counts, due, held, sending, waiting
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.statistics import Counted, Totals, count
-from tests.outbox.sender import Sender
+from tests.outbox.sender import Sender, admit_all
+from tests.support.emails import email_in, many_emails
 from tests.support.rows import change, insert_rows
 
 
@@ -28,6 +30,8 @@ def test_an_empty_queue_counts_nothing(database: Database) -> None:
 def test_emails_are_counted_where_they_stand(database: Database, sender: Sender) -> None:
     ids = insert_rows(database, 10)
     long_ago = datetime(2020, 1, 1, 12, 30, tzinfo=UTC)
+    change(database, ids[0], dd_CreatedDate=long_ago - timedelta(days=1))
+    change(database, ids[8], dd_CreatedDate=long_ago)
     sender.claim(most=7)
     sender.mark(*ids[:5])
     sender.finish(
@@ -37,8 +41,6 @@ def test_emails_are_counted_where_they_stand(database: Database, sender: Sender)
         Result(ids[3], Outcome.UNKNOWN, "MAIN"),
         Result(ids[5], Outcome.RETRY, "MAIN", wait=600.0),
     )
-    change(database, ids[0], dd_CreatedDate=long_ago - timedelta(days=1))
-    change(database, ids[8], dd_CreatedDate=long_ago)
 
     assert counted(database) == QueueCounts(
         waiting=4, later=1, sending=2, unknown=1, sent=2, failed=1, oldest_waiting=long_ago
@@ -47,20 +49,44 @@ def test_emails_are_counted_where_they_stand(database: Database, sender: Sender)
         assert (waiting(connection), due(connection), sending(connection)) == (4, 3, 2)
 
 
-@pytest.mark.parametrize("flag", ["N", "P"])
-def test_counting_stops_at_its_bound(sqlite_database: Database, flag: str) -> None:
-    with sqlite_database.write() as connection:
-        connection.execute(insert(emails), [{"dd_SendFlag": flag}] * (COUNT_LIMIT + 5))
+@pytest.mark.parametrize(
+    ("state", "what"), [("N", "waiting"), ("P", "sending"), ("T", "sending"), ("U", "unknown")]
+)
+def test_counting_stops_at_its_bound(sqlite_database: Database, state: str, what: str) -> None:
+    many_emails(sqlite_database, COUNT_LIMIT + 5, state)
 
-    now = counted(sqlite_database)
+    assert getattr(counted(sqlite_database), what) == COUNT_LIMIT == 10_000
 
-    assert (now.waiting if flag == "N" else now.sending) == COUNT_LIMIT == 10_000
+
+def test_emails_that_are_not_admitted_yet_wait_and_are_due(database: Database) -> None:
+    email_in(database, "N")
+    first, _ = insert_rows(database, 2)
+    change(database, first, dd_CreatedDate=datetime(2020, 1, 1, tzinfo=UTC))
+    email_in(database, "Y")
+
+    now = counted(database)
+
+    assert (now.waiting, now.oldest_waiting) == (3, datetime(2020, 1, 1, tzinfo=UTC))
+    with database.read() as connection:
+        assert due(connection) == 3
+
+
+def test_rows_that_are_held_do_not_count_as_due_but_as_held(database: Database) -> None:
+    insert_rows(database, 2, dd_EmailParamCode="OTHER")
+    insert_rows(database, 3, dd_Lane="fast")
+    insert_rows(database, 1)
+    admit(database, answered_by([None, "NEWS"]))
+
+    with database.read() as connection:
+        assert due(connection) == 1
+        assert held(connection, [None, "NEWS"]) == {"OTHER": 2, "": 3}
 
 
 def test_held_emails_are_those_whose_code_nobody_answers_for(database: Database) -> None:
     for code in (None, "", "ALPHA", "ALPHA", "BETA", "GAMMA", "NEWS", "ZULU", "ZULU", "ZULU"):
         insert_rows(database, 1, dd_EmailParamCode=code)
-    insert_rows(database, 1, dd_EmailParamCode="ZULU", dd_SendFlag="Y")
+    email_in(database, "Y", dd_EmailParamCode="ZULU")
+    admit_all(database)
 
     with database.read() as connection:
         nobody = held(connection, [])
@@ -77,15 +103,17 @@ def test_held_emails_are_counted_over_more_accounts_than_one_statement_takes(
 ) -> None:
     insert_rows(sqlite_database, 3, dd_EmailParamCode="A0500x")
     insert_rows(sqlite_database, 2, dd_EmailParamCode="A0500")
+    admit_all(sqlite_database)
 
     with sqlite_database.read() as connection:
         assert held(connection, [f"A{n:04}" for n in range(1_000)]) == {"A0500x": 3}
 
 
 def test_counting_held_emails_stops_at_its_bound(sqlite_database: Database) -> None:
+    many_emails(sqlite_database, 2 * COUNT_LIMIT)
     with sqlite_database.write() as connection:
-        rows = [{"dd_EmailParamCode": code} for code in ("A", "C")] * COUNT_LIMIT
-        connection.execute(insert(emails), rows)
+        code = case((entries.c.Number % 2 == 0, "A"), else_="C")
+        connection.execute(update(entries).values(AccountCode=code))
 
     with sqlite_database.read() as connection:
         assert held(connection, ["B"]).total() == COUNT_LIMIT

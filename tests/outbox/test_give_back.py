@@ -5,7 +5,7 @@ from sqlalchemy import Connection
 from shared.database.database import Database
 from shared.outbox.give_back import give_back, release
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
-from tests.outbox.sender import Sender, known
+from tests.outbox.sender import Sender, known, numbers_of
 from tests.support.emails import let_leases_run_out
 from tests.support.rows import (
     change_entry,
@@ -21,7 +21,7 @@ REFUSED = KnownRecipient(Kind.TO, "bob@example.com", state=RecipientState.REFUSE
 
 def returned(sender: Sender, *ids: int) -> int:
     with sender.database.write() as connection:
-        return give_back(connection, ids, sender.lease)
+        return give_back(connection, numbers_of(connection, ids), sender.lease)
 
 
 def released(sender: Sender) -> int:

@@ -113,16 +113,19 @@ def cost(database: Database, work: Work) -> int:
         (lambda c: release(c, LEASE), {"IX_Rowpost_Leased"}),
         (rescue, {"IX_Rowpost_Leased"}),
         (lambda c: unknown_ids(c, 10), {"IX_Rowpost_Unknown"}),
-        (counts.oldest_waiting, {"IX_Rowpost_Due"}),
-        (counts.new, {"IX_Rowpost_New"}),
+        (counts.oldest_waiting, {"IX_Rowpost_Due", "IX_Rowpost_New"}),
+        (counts.waiting, {"IX_Rowpost_Ready", "IX_Rowpost_Later", "IX_Rowpost_New"}),
         (counts.due, {"IX_Rowpost_Ready", "IX_Rowpost_New"}),
         (counts.sending, {"IX_Rowpost_Leased"}),
-        (lambda c: counts.waiting_for(c, ["MAIN"]), {"IX_Rowpost_Ready", "IX_Rowpost_Later"}),
+        (
+            lambda c: counts.waiting_for(c, ["MAIN"]),
+            {"IX_Rowpost_Ready", "IX_Rowpost_Later", "IX_Rowpost_New"},
+        ),
         (lambda c: counts.held(c, []), {"IX_Rowpost_Ready"}),
         (lambda c: counts.held(c, [None, "", "MAIN", "NEWS"]), {"IX_Rowpost_Ready"}),
         (
             counts.counts,
-            {"IX_Rowpost_Waiting", "IX_Rowpost_Due", "IX_Rowpost_Later", "IX_Rowpost_Leased"}
+            {"IX_Rowpost_Ready", "IX_Rowpost_Due", "IX_Rowpost_Later", "IX_Rowpost_Leased"}
             | {"IX_Rowpost_Unknown", "IX_Rowpost_New"},
         ),
         (unwritten, {"IX_Rowpost_Unwritten"}),
@@ -141,7 +144,7 @@ def cost(database: Database, work: Work) -> int:
         "rescue",
         "unknown",
         "oldest",
-        "new",
+        "waiting",
         "due",
         "sending",
         "waiting for an account",
@@ -228,10 +231,11 @@ def test_a_write_back_finds_its_entries_by_time_and_their_rows_by_number(
     steps = on_emails(
         [step for sql, values in statements for step in explained(sqlite_database, sql, values)]
     )
-    assert len(steps) == 5
+    assert len(steps) >= 4
     assert steps[0].startswith(f"SEARCH {ENTRIES} USING INDEX IX_Rowpost_Unwritten (WriteAfter")
     for step in steps[1:]:
-        assert "USING INTEGER PRIMARY KEY (rowid=?)" in step, step
+        by_number = "USING INTEGER PRIMARY KEY (rowid=?)" in step
+        assert by_number or "USING INDEX IX_Rowpost_Unwritten (WriteAfter" in step, step
 
 
 @pytest.mark.parametrize(
@@ -251,9 +255,12 @@ def test_what_names_its_emails_finds_them_by_number(
     many_emails(sqlite_database, 20_000)
     compiled = prepared.statement(64).compile(dialect=sqlite.dialect())
 
-    steps = explained(sqlite_database, str(compiled), (1,) * len(compiled.params))
+    steps = explained(sqlite_database, str(compiled), (1,) * str(compiled).count("?"))
 
-    assert on_emails(steps) == [f"SEARCH {ENTRIES} USING INTEGER PRIMARY KEY (rowid=?)"]
+    # Or, of those that its sender holds, the ones with these numbers.
+    ways = ("INTEGER PRIMARY KEY (rowid=?)", "INDEX IX_Rowpost_Leased (LeaseToken=? AND rowid=?)")
+    (step,) = on_emails(steps)
+    assert step in [f"SEARCH {ENTRIES} USING {way}" for way in ways]
 
 
 def test_a_claim_costs_the_same_however_many_wait(sqlite_database: Database) -> None:

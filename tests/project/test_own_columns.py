@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import re
 
-from shared.database.tables import emails
+from shared.database.tables import emails, entries
 from tests.support.emails import APPLICATION_COLUMNS
 from tests.support.tools import ROOT
 
 TESTS_OF_THE_QUEUE = ("outbox", "database", "support")
 # Statements word for word, as a database is handed them.
 TEXTS_OF_STATEMENTS = {"emails/test_t_sql.py", "security/test_key_statements.py"}
-OWN_COLUMNS = sorted(set(emails.columns.keys()) - APPLICATION_COLUMNS)
+# Of the ledger those whose names are nobody else's words.
+OF_THE_LEDGER = {name for name in entries.columns.keys() if re.match("[A-Z][a-z]+[A-Z]", name)}  # noqa: SIM118
+SAID_ELSEWHERE = {"EmailId", "CreatedAt", "AccountCode", "ExpiresAt", "RequestId", "MessageId"}
+OWN_COLUMNS = sorted(
+    (set(emails.columns.keys()) - APPLICATION_COLUMNS) | (OF_THE_LEDGER - SAID_ELSEWHERE)
+)
 OWN = re.compile(
     rf"\b({'|'.join(OWN_COLUMNS)})\b"
     r"|tests\.support\.rows"
-    r"|\btables import (\([^)]*|.*)\b(emails|attempts|recipients)\b"
-    r"|\btables\.(emails|attempts|recipients)\b"
-    r"|\b(INTO|FROM|UPDATE|JOIN) Rowpost_(Attempts|Recipients)\b"
+    r"|\btables import (\([^)]*|.*)\b(emails|entries|attempts|recipients)\b"
+    r"|\btables\.(emails|entries|attempts|recipients)\b"
+    r"|\b(INTO|FROM|UPDATE|JOIN) Rowpost_(Emails|Attempts|Recipients)\b"
 )
 
 
@@ -40,8 +45,13 @@ def test_other_tests_name_no_column_of_its_own() -> None:
 
 
 def test_a_state_that_is_written_in_sql_is_found() -> None:
-    written = "UPDATE Digital_Emaildetails SET dd_SendFlag = 'U'"
+    written = "UPDATE Digital_Emaildetails SET dd_SendFlag = 'U', dd_BounceReason = 'x'"
 
-    assert own_words(written) == ["dd_SendFlag"]
+    assert own_words(written) == ["dd_SendFlag", "dd_BounceReason"]
+    assert own_words("UPDATE Rowpost_Emails SET LeaseToken = 'x'") == [
+        "UPDATE Rowpost_Emails",
+        "LeaseToken",
+    ]
     assert own_words("from shared.database.tables import accounts, attempts")
+    assert own_words("from shared.database.tables import entries")
     assert own_words("INSERT INTO Digital_Emaildetails (dd_toEmailid, dd_Lane)") == []

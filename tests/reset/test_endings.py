@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from shared.database.database import Database
 from shared.maintenance.rescue import rescue
@@ -19,10 +19,11 @@ from shared.outbox.cancel_retry_resolve import (
     try_again,
     withdraw,
 )
-from shared.outbox.confidential import forget_ended
+from shared.outbox.confidential import CONFIDENTIAL_SUBJECT, forget_ended
 from shared.outbox.entries import current_number
 from shared.outbox.finish import Outcome, Result, finish
 from shared.outbox.states import Flag
+from shared.outbox.write_back import write_all_back
 from tests.support.emails import (
     LEASE,
     became,
@@ -30,6 +31,7 @@ from tests.support.emails import (
     expire_in,
     kill_its_sender,
     let_leases_run_out,
+    seen_by_the_application,
     stored_email,
 )
 
@@ -103,6 +105,33 @@ def test_its_content_is_gone_with_the_end(database: Database, way: str) -> None:
     assert kept.emptied_at is not None
     assert kept.ended_at is not None
     assert CODE in str(became(database, another).body)
+
+
+@pytest.mark.parametrize("state", list("NPTUYFC"))
+def test_what_it_says_never_stands_in_the_applications_table(
+    database: Database, state: str
+) -> None:
+    """No trigger, archive or report sees it, wherever the email stands."""
+    email_id = stored(database, state, "reset")
+    write_all_back(database, 10)
+
+    with database.read() as connection:
+        row = connection.execute(
+            text("SELECT * FROM Digital_Emaildetails WHERE dd_srno = :id"), {"id": email_id}
+        ).one()
+
+    assert CODE not in repr(row)
+    assert row.dd_subject == CONFIDENTIAL_SUBJECT
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_its_row_is_told_its_end_all_the_same(database: Database, way: str) -> None:
+    flag, end, ended = ENDS[way]
+    email_id = stored(database, flag, "reset")
+
+    end(database, email_id)
+
+    assert seen_by_the_application(database, email_id).letter == ended
 
 
 @pytest.mark.parametrize("way", GOES_ON)

@@ -46,6 +46,9 @@ class Expressions(Protocol):
     def as_stored_time(self, column: str) -> str:
         """A time that an application wrote, as we compare with it; NULL if it is no time."""
 
+    def local_time(self, utc: str) -> str:
+        """A time in UTC as the clock shows it where the database is."""
+
     def stored_size(self, column: str) -> str:
         """How large a value is, without reading it: bytes, or characters of a text."""
 
@@ -74,6 +77,9 @@ class SqlDialect(Protocol):
 
     def last_identity(self, connection: Connection, table: Table) -> int | None:
         """The last number that the table gave to a row; None where it gave none yet."""
+
+    def place(self, connection: Connection) -> str:
+        """Where this database is, as one text: a copy and a restored one are elsewhere."""
 
     def counted(self, sql: str) -> str:
         """The text of an INSERT, UPDATE or DELETE, so that `execute` tells how many it changed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Table, func, literal_column, select
@@ -45,6 +46,9 @@ class Sqlite:
             "SELECT seq FROM sqlite_sequence WHERE name = ?", (table.name,)
         ).scalar()
         return max(last or 0, int(sequence or 0)) or None
+
+    def place(self, connection: Connection) -> str:
+        return str(Path(connection.engine.url.database or "").resolve())
 
     def counted(self, sql: str) -> str:
         return sql

@@ -46,5 +46,8 @@ class SqliteExpressions:
     def as_stored_time(self, column: str) -> str:
         return f"strftime('%Y-%m-%d %H:%M:%f', {column})"
 
+    def local_time(self, utc: str) -> str:
+        return f"strftime('%Y-%m-%d %H:%M:%f', {utc}, 'localtime')"
+
     def stored_size(self, column: str) -> str:
         return f"length({column})"

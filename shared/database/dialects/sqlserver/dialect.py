@@ -37,6 +37,12 @@ _TAKE_TURN = (
     "@LockOwner = 'Transaction', @LockTimeout = 0; SELECT @answer AS Answer"
 )
 
+# By its name: in Azure SQL Database the numbers of sys.databases are not those of DB_ID().
+_PLACE = (
+    "SELECT CONCAT(CAST(SERVERPROPERTY('ServerName') AS NVARCHAR(128)), N'/', name, N'/', "
+    "CONVERT(NVARCHAR(30), create_date, 126)) FROM sys.databases WHERE name = DB_NAME()"
+)
+
 
 class SqlServer:
     """See `base.SqlDialect`."""
@@ -81,6 +87,9 @@ class SqlServer:
         last = self.execute(connection, "SELECT CAST(IDENT_CURRENT(?) AS BIGINT)", (name,))
         number = last.rows[0][0]
         return None if number is None else int(number)
+
+    def place(self, connection: Connection) -> str:
+        return str(self.execute(connection, _PLACE).rows[0][0])
 
     def counted(self, sql: str) -> str:
         return counting.counted(sql)

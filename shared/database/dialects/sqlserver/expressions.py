@@ -62,5 +62,9 @@ class SqlServerExpressions:
     def as_stored_time(self, column: str) -> str:
         return column
 
+    def local_time(self, utc: str) -> str:
+        """By the offset of this moment: rows are told within a second."""
+        return f"DATEADD(minute, DATEPART(tz, SYSDATETIMEOFFSET()), {utc})"
+
     def stored_size(self, column: str) -> str:
         return f"DATALENGTH({column})"
