@@ -3,7 +3,7 @@
     N waiting      → P claimed, C cancelled or taken back, F expired
     P preparing    → T marked; Y, N, F, U as its attempt came out; N given back or lease over; C
     T transmitting → Y, N, F, U; U lease over
-    U unknown      → N, Y by decision; Y, N, F by a late reply of its sender
+    U unknown      → N, Y by decision; Y, F by a late reply of its sender (put off, it stays U)
     Y, F, U, C     → an entry of its own where somebody asks for the email again
 
 What has ended, or was tried, is to be told to the email's row (`WriteAfter`), except where the row
@@ -259,7 +259,15 @@ _again_at = case((_wait > literal_column("0"), utc_now(_wait)), else_=None)
 _due_since = case((_wait > literal_column("0"), utc_now(_wait)), else_=utc_now())
 
 SENT_TO_SOME = _ending(Flag.SENT, SentAt=utc_now(), EndedAt=utc_now())
-RETRY = _ending(Flag.WAITING, NotBefore=_again_at, DueSince=_due_since)
+# Its row may say U already, which a sender that claims it would take for another's letter: what was
+# called unknown waits for a decision, and whoever had it is known.
+_called_unknown = state_is(Flag.UNKNOWN)
+RETRY = _ending(
+    Flag.WAITING,
+    State=case((_called_unknown, _to(Flag.UNKNOWN)), else_=_to(Flag.WAITING)),
+    NotBefore=case((~_called_unknown, _again_at)),
+    DueSince=_due_since,
+)
 POSTPONED = _ending(
     Flag.WAITING,
     (Flag.PREPARING,),

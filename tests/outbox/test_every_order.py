@@ -70,6 +70,7 @@ OTHERS = ("X", "Y")
 """What an application writes for reasons of its own."""
 NEW = ("N", "n", None)
 SETTLING_ROUNDS = 30
+ROUNDS_AT_REST = 3
 IDS = st.integers(1, 3)
 WHICH = st.integers(0, 1)
 PAST = text("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now', '-1 minute')")
@@ -382,12 +383,15 @@ class EveryOrder(RuleBasedStateMachine):
 
     @rule(email_id=IDS, decision=st.sampled_from(Decision))
     def api_resolves(self, email_id: int, decision: Decision) -> None:
+        entry = self._entries().get(email_id)
         done = self._do(lambda connection: resolve(connection, email_id, decision))
-        email = self.rows.get(email_id)
-        if done is not None and email is not None:
-            if decision is Decision.RESEND:
+        if done is None or entry is None:
+            return
+        went = self.said.get(entry.Fingerprint)
+        for email in self.every:
+            if went in email.says and decision is Decision.RESEND:
                 email.decisions += 1
-            else:
+            elif went in email.says:
                 email.refused |= email.to  # Somebody answers for it.
 
     @rule(email_id=IDS)
@@ -741,10 +745,12 @@ class EveryOrder(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.broken = None
         self._sql("DROP TRIGGER IF EXISTS Fault")
+        still = 0
         for _ in range(SETTLING_ROUNDS):
             before = self._everything()
             self._settle_once()
-            if self._everything() == before:
+            still = still + 1 if self._everything() == before else 0
+            if still == ROUNDS_AT_REST:
                 break
         for email_id, email in self.rows.items():
             self._at_rest(email_id, email)
