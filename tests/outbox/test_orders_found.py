@@ -16,6 +16,7 @@ from shared.outbox.add import NewEmail, add
 from shared.outbox.begin import Mark, mark
 from shared.outbox.cancel_retry_resolve import Decision, resolve
 from shared.outbox.claim import claim
+from shared.outbox.confidential import CONFIDENTIAL
 from shared.outbox.fetch import ClaimedEmail
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.lease import Lease
@@ -116,3 +117,18 @@ def test_a_row_that_says_new_in_any_spelling_gets_the_end_that_it_had_not_been_t
     assert [sender.claim(), sender.claim()] == [[], []]
     with adopted.read() as connection:
         assert connection.scalar(text("SELECT dd_SendFlag FROM Digital_Emaildetails")) == "Y"
+
+
+def test_what_is_confidential_goes_with_its_email_when_its_row_says_n_again(
+    sqlite_database: Database,
+) -> None:
+    """A mass reset left it with the former entry, and an empty "(confidential)" was sent."""
+    sender = Sender(sqlite_database)
+    email = NewEmail(to="ann@example.com", subject="Code", body="123456", origin=CONFIDENTIAL)
+    with sqlite_database.write() as connection:
+        email_id = add(connection, email)
+        connection.execute(text("UPDATE Digital_Emaildetails SET dd_SendFlag = 'N'"))
+    sender.claim()
+    (collected,) = sender.collect(email_id)
+    assert isinstance(collected, ClaimedEmail)
+    assert (collected.subject, collected.body) == ("Code", "123456")
