@@ -19,7 +19,7 @@ from shared.outbox.recipients import KnownRecipient, write_recipients
 from shared.outbox.relocation_mark import DatabaseMoved, require_not_moved
 from shared.outbox.states import Lane
 from shared.outbox.their_rows import insert_row
-from shared.outbox.transitions import enter_one
+from shared.outbox.transitions import enter_one, supersede_former
 
 __all__ = ["PRIORITIES", "BadValue", "DatabaseMoved", "NewEmail", "add", "check"]
 
@@ -114,6 +114,7 @@ def _added(connection: Connection, email: NewEmail) -> tuple[int, int]:
         return added_in_one_trip(connection, _row(email), _entry(email), own)
     require_not_moved(connection)
     email_id = insert_row(connection, _row(email))
+    supersede_former(connection, email_id)
     number = enter_one(connection, {"EmailId": email_id, **_entry(email)})
     if own:
         connection.execute(insert(options), {"EmailId": email_id, "Number": number, **own})

@@ -63,7 +63,7 @@ from shared.outbox.fingerprint import Content, fingerprint
 from shared.outbox.held import codes_are_answered, hold, let_go
 from shared.outbox.recipients import ask_everybody
 from shared.outbox.states import ENDED, NEW_LETTERS, Flag, Lane, Letter
-from shared.outbox.their_rows import IDS, give_letter, says_new, take, take_entered, tell
+from shared.outbox.their_rows import IDS, says_new, take, take_entered, tell
 from shared.outbox.their_table import their_table
 
 log = logging.getLogger("rowpost.outbox")
@@ -518,7 +518,7 @@ class _Batch:
 
     def _tell_end(self, entry: Row[Any]) -> None:
         """The row says N over an end that it had not been told: it gets that end."""
-        give_letter(self.connection, entry.EmailId, Letter.NEW, Letter.TAKEN)
+        take(self.connection, [entry.EmailId])
         tell(self.connection, [entry.Number])
         transitions.written(self.connection, [entry.Number], seen=entry.WriteAfter)
         let_go(self.connection, [entry.EmailId])

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
-from shared.database.tables import attachments, contacts, entries, options, recipients
+from shared.database.tables import attachments, confidential, contacts, entries, options, recipients
 from shared.errors import RowpostError
 from shared.outbox.conditions import is_current
 
@@ -21,7 +21,7 @@ _PASS_ON = {
     table.name: update(table)
     .where(table.c.Number == bindparam("former"))
     .values(Number=bindparam("number"))
-    for table in (options, attachments, contacts, recipients)
+    for table in (options, attachments, contacts, recipients, confidential)
 }
 first_number = func.coalesce(entries.c.FirstNumber, entries.c.Number)
 
@@ -60,7 +60,7 @@ def pass_on(
 ) -> None:
     """What belongs to an email's former entry belongs to its new one: files, what a visitor wrote,
     `options_too` unless new ones were given; and `who_had_it`: what became of each recipient."""
-    tables = [attachments, contacts]
+    tables = [attachments, contacts, confidential]
     if options_too:
         tables.append(options)
     if who_had_it:

@@ -129,7 +129,7 @@ def sorted_out(rows: Iterable[Any], known: Mapping[int, tuple[KnownRecipient, ..
             claimed.emails.append(row)
         elif row.dd_SendFlag == Letter.TAKEN:
             claimed.emails.append(_claimed(row, known.get(row.Number, ())))
-        elif row.dd_srno is not None and row.dd_SendFlag in (*NEW_LETTERS, None):
+        elif row.dd_SendFlag in NEW_LETTERS:
             claimed.new_again.append(row.Number)
         else:
             claimed.taken_back.append(row.Number)

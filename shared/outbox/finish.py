@@ -75,7 +75,8 @@ def finish(connection: Connection, results: Sequence[Result], lease: Lease) -> s
     """Write what became of these attempts; answers the numbers that were still ours to write.
 
     A result for an email that somebody has decided about meanwhile changes nothing. One that
-    comes after the lease ended still tells the truth: U becomes Y, N or F.
+    comes after the lease ended still tells the truth: U becomes Y or F. Put off, it stays U, since
+    its row may say so.
     """
     plain = [result for result in results if is_plain(result)]
     rows = list(transitions.sent(connection, [result.number for result in plain], lease))

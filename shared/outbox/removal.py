@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, bindparam, delete
+from sqlalchemy import Connection, bindparam, delete, select
 
 from shared.database.changes import changed
 from shared.database.tables import (
     attempts,
     confidential,
     contacts,
+    emails,
     entries,
     options,
     recipients,
@@ -21,10 +22,12 @@ from shared.outbox.attachments import release_attachments
 from shared.outbox.conditions import NUMBERS, is_current, state_is
 from shared.outbox.entries import EmailNotFound, current_entry
 from shared.outbox.states import Flag, Letter
+from shared.outbox.their_rows import says_new
 
 
 class NotAtRest(RowpostError):
-    """An email can be removed while nobody is sending it and its outcome is known."""
+    """An email can be removed while nobody is sending it, its outcome is known, and its row does
+    not ask for it again."""
 
 
 REMOVE = delete(entries).where(
@@ -32,6 +35,7 @@ REMOVE = delete(entries).where(
     is_current,
     state_is(Flag.WAITING, Flag.SENT, Flag.FAILED, Flag.CANCELLED),
 )
+ASKED_AGAIN = select(emails.c.dd_srno).where(emails.c.dd_srno == bindparam("email_id"), says_new)
 FORGET = tuple(
     delete(table).where(table.c.Number.in_(NUMBERS))
     for table in (attempts, recipients, contacts, options, confidential, entries)
@@ -46,6 +50,8 @@ def remove(connection: Connection, email_id: int) -> list[str]:
     entry = current_entry(connection, email_id)
     if entry is None:
         raise EmailNotFound(f"there is no email {email_id}")
+    if connection.scalar(ASKED_AGAIN, {"email_id": email_id}) is not None:
+        raise NotAtRest("its row says N again: it can be cancelled once it is in the queue")
     if changed(connection, REMOVE, {"number": entry.Number}) != 1:
         raise NotAtRest("this is being sent, or nobody has decided about its unknown outcome yet")
     for letter in (Letter.TAKEN.value, entry.State):

@@ -3,7 +3,7 @@
     N waiting      → P claimed, C cancelled or taken back, F expired
     P preparing    → T marked; Y, N, F, U as its attempt came out; N given back or lease over; C
     T transmitting → Y, N, F, U; U lease over
-    U unknown      → N, Y by decision; Y, N, F by a late reply of its sender
+    U unknown      → N, Y by decision; Y, F by a late reply of its sender (put off, it stays U)
     Y, F, U, C     → an entry of its own where somebody asks for the email again
 
 What has ended, or was tried, is to be told to the email's row (`WriteAfter`), except where the row
@@ -34,6 +34,7 @@ from sqlalchemy import (
     insert,
     literal_column,
     null,
+    or_,
     select,
     update,
 )
@@ -106,26 +107,47 @@ def entering(columns: Sequence[str], rows: Select[Any]) -> Insert:
     )
 
 
-SUPERSEDE = (
-    update(entries)
-    .where(entries.c.Number.in_(NUMBERS), is_current)
-    .values(
-        IsCurrent=literal_column("0"),
-        State=case((state_is(Flag.WAITING), _to(Flag.CANCELLED)), else_=entries.c.State),
-        Reason=case((state_is(Flag.WAITING), REPLACED), else_=entries.c.Reason),
-        EndedAt=func.coalesce(entries.c.EndedAt, utc_now()),
-        WriteAfter=null(),
-        LeaseToken=null(),
-        LeaseUntil=null(),
-        NotBefore=null(),
+def _superseding(which: ColumnElement[bool]) -> Update:
+    """Nobody holds these any more: what is prepared is not sent, and of what is being transmitted
+    nobody will learn the outcome."""
+    undone = state_is(Flag.WAITING, Flag.PREPARING)
+    going = state_is(Flag.TRANSMITTING)
+    return (
+        update(entries)
+        .where(which, is_current)
+        .values(
+            IsCurrent=literal_column("0"),
+            State=case(
+                (undone, _to(Flag.CANCELLED)),
+                (going, _to(Flag.UNKNOWN)),
+                else_=entries.c.State,
+            ),
+            Reason=case((or_(undone, going), REPLACED), else_=entries.c.Reason),
+            EndedAt=func.coalesce(entries.c.EndedAt, utc_now()),
+            WriteAfter=null(),
+            LeaseToken=null(),
+            LeaseUntil=null(),
+            NotBefore=null(),
+        )
     )
+
+
+SUPERSEDE = _superseding(entries.c.Number.in_(NUMBERS))
+SUPERSEDE_FORMER = PreparedUpdate(
+    lambda ids: _superseding(entries.c.EmailId.in_(ids)).returning(entries.c.Number)
 )
+SUPERSEDE_FORMER_IN_BATCH = _superseding(entries.c.EmailId == literal_column("@EmailId"))
 
 
 def supersede(connection: Connection, numbers: Numbers) -> None:
     """Others take the place of these entries, in the same transaction."""
     for start in range(0, len(numbers), _BATCH):
         connection.execute(SUPERSEDE, {"numbers": list(numbers[start : start + _BATCH])})
+
+
+def supersede_former(connection: Connection, email_id: int) -> None:
+    """A new row has the id of a former email: where their ids come again, that one's entry ends."""
+    SUPERSEDE_FORMER.run(connection, [email_id])
 
 
 # N → P → T.
@@ -237,7 +259,15 @@ _again_at = case((_wait > literal_column("0"), utc_now(_wait)), else_=None)
 _due_since = case((_wait > literal_column("0"), utc_now(_wait)), else_=utc_now())
 
 SENT_TO_SOME = _ending(Flag.SENT, SentAt=utc_now(), EndedAt=utc_now())
-RETRY = _ending(Flag.WAITING, NotBefore=_again_at, DueSince=_due_since)
+# Its row may say U already, which a sender that claims it would take for another's letter: what was
+# called unknown waits for a decision, and whoever had it is known.
+_called_unknown = state_is(Flag.UNKNOWN)
+RETRY = _ending(
+    Flag.WAITING,
+    State=case((_called_unknown, _to(Flag.UNKNOWN)), else_=_to(Flag.WAITING)),
+    NotBefore=case((~_called_unknown, _again_at)),
+    DueSince=_due_since,
+)
 POSTPONED = _ending(
     Flag.WAITING,
     (Flag.PREPARING,),

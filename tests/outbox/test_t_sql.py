@@ -344,7 +344,9 @@ def test_sent_is_written_for_many_at_once_under_the_fence() -> None:
         (
             Outcome.RETRY,
             (
-                f"State='N', NotBefore=CASE WHEN ({WAIT} > 0) THEN {IN_WAIT} END, "
+                "State=CASE WHEN (State = 'U') THEN 'U' ELSE 'N' END, "
+                f"NotBefore=CASE WHEN (State != 'U') THEN "
+                f"CASE WHEN ({WAIT} > 0) THEN {IN_WAIT} END END, "
                 f"DueSince=CASE WHEN ({WAIT} > 0) THEN {IN_WAIT} ELSE SYSUTCDATETIME() END, "
                 "Retries=(Retries + ?), LeaseToken=NULL, LeaseUntil=NULL, "
                 "LastTriedAt=SYSUTCDATETIME(), "
