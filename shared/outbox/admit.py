@@ -462,7 +462,7 @@ class _Batch:
         anew: dict[int, dict[str, Any] | None] = {}
         for email_id, row in rows.items():
             entry = former[email_id]
-            same = entry.Fingerprint is not None and entry.Fingerprint == prints.get(email_id)
+            same = _says_what_went(row, entry, prints)
             state = Flag(entry.State)
             match over(state, is_written=entry.WriteAfter is None, same=same):
                 case Over.LEAVE:
@@ -505,7 +505,7 @@ class _Batch:
             if "FirstNumber" not in values or values["FirstNumber"] is None:
                 continue
             entry = former[email_id]
-            same = entry.Fingerprint is not None and entry.Fingerprint == prints.get(email_id)
+            same = _says_what_went(rows[email_id], entry, prints)
             pass_on(
                 self.connection,
                 entry.Number,
@@ -593,6 +593,13 @@ def _created(row: Row[Any]) -> datetime | None:
     with suppress(ValueError):
         return instant(row.Created)
     return None
+
+
+def _says_what_went(row: Row[Any], entry: Row[Any], prints: Mapping[int, str]) -> bool:
+    """Whether the row asks for what this entry sent, or began to: the same content, and nothing
+    beside it. With options of its own it is another email, whose recipients may be others."""
+    went = entry.Fingerprint
+    return went is not None and went == prints.get(row.dd_srno) and row.OptionsId is None
 
 
 def _same_row(row: Row[Any], entry: Row[Any]) -> bool:

@@ -20,6 +20,7 @@ from shared.outbox.confidential import CONFIDENTIAL
 from shared.outbox.fetch import ClaimedEmail
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.lease import Lease
+from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from shared.outbox.removal import NotAtRest, remove
 from shared.outbox.write_back import write_all_back
 from tests.outbox.sender import PRINT, Sender, wanted
@@ -132,3 +133,36 @@ def test_what_is_confidential_goes_with_its_email_when_its_row_says_n_again(
     (collected,) = sender.collect(email_id)
     assert isinstance(collected, ClaimedEmail)
     assert (collected.subject, collected.body) == ("Code", "123456")
+
+
+def test_an_equal_row_with_options_of_its_own_is_another_email(adopted: Database) -> None:
+    """Its blind copy went to whom the former row had named, and not to whom it names."""
+    sender = Sender(adopted)
+    row = text(
+        "INSERT INTO Digital_Emaildetails (dd_srno, dd_toEmailid, dd_subject) "
+        "VALUES (1, 'ann@example.com', 'Hello')"
+    )
+    option = text("INSERT INTO Rowpost_Options (EmailId, bccEmailid) VALUES (1, :bcc)")
+    with adopted.write() as connection:
+        connection.execute(row)
+        connection.execute(option, {"bcc": "fay@example.com"})
+    sender.claim()
+    (former,) = sender.collect(1)
+    assert isinstance(former, ClaimedEmail)
+    put_off = (
+        KnownRecipient(Kind.TO, "ann@example.com", state=RecipientState.SENT),
+        KnownRecipient(Kind.BCC, "fay@example.com", reply="451 later"),
+    )
+    with adopted.write() as connection:
+        mark(connection, [Mark(former.number, former.fingerprint, put_off)], sender.lease)
+    sender.finish(Result(1, Outcome.RETRY, "SHOP", wait=60.0, recipients=put_off, email_id=1))
+    with adopted.write() as connection:
+        connection.execute(text("DELETE FROM Digital_Emaildetails"))
+        connection.execute(row)
+        connection.execute(option, {"bcc": "gus@example.com"})
+
+    sender.claim()
+
+    (claimed,) = sender.collect(1)
+    assert isinstance(claimed, ClaimedEmail)
+    assert (claimed.bcc, claimed.recipients) == ("gus@example.com", ())
