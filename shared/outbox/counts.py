@@ -20,7 +20,6 @@ from sqlalchemy import (
     exists,
     func,
     literal_column,
-    or_,
     select,
     union_all,
 )
@@ -28,9 +27,9 @@ from sqlalchemy import (
 from shared.database.tables import emails, entries, held_rows, ready, service
 from shared.database.times import as_stored, in_days
 from shared.outbox.conditions import is_current, state_is
+from shared.outbox.held import is_still_new
 from shared.outbox.states import Flag, Letter
 from shared.outbox.statistics import Counted, totals
-from shared.outbox.their_rows import says_new
 from shared.outbox.their_table import their_table
 
 COUNT_LIMIT = 10_000
@@ -218,18 +217,7 @@ NEW_BY_AGE = select(
     _since(7).label("week"),
     _since(30).label("month"),
 ).select_from(_newest_new)
-_held_now = (
-    select(held_rows.c.AccountCode)
-    # Not joined: SQLite would begin with all rows of the queue.
-    .where(
-        exists().where(
-            emails.c.dd_srno == held_rows.c.EmailId,
-            or_(says_new, emails.c.dd_SendFlag.is_(None)),
-        )
-    )
-    .limit(COUNT_LIMIT)
-    .subquery()
-)
+_held_now = select(held_rows.c.AccountCode).where(is_still_new).limit(COUNT_LIMIT).subquery()
 HELD = select(_held_now.c.AccountCode, func.count()).group_by(_held_now.c.AccountCode)
 
 Gap = tuple[ColumnElement[bool], ...]

@@ -6,7 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from shared.database.changes import changed
 from shared.database.insert_if_absent import insert_if_absent
@@ -41,11 +51,15 @@ CONFIRM = (
     .where(held_rows.c.EmailId.in_(IDS))
     .values(Confirmed=literal_column("1"), LookAgainAt=utc_now())
 )
-_THERE = select(emails.c.dd_srno).where(
-    emails.c.dd_srno == held_rows.c.EmailId, or_(says_new, emails.c.dd_SendFlag.is_(None))
+is_still_new: ColumnElement[bool] = (
+    # Not joined: SQLite would begin with all rows of the queue.
+    select(literal_column("1"))
+    .where(emails.c.dd_srno == held_rows.c.EmailId, or_(says_new, emails.c.dd_SendFlag.is_(None)))
+    .exists()
 )
+"""A row that was held is there, and still says N: else its note is out of date."""
 FORGET_GONE = delete(held_rows).where(
-    held_rows.c.EmailId.in_(select(held_rows.c.EmailId).where(~_THERE.exists()).limit(_BATCH))
+    held_rows.c.EmailId.in_(select(held_rows.c.EmailId).where(~is_still_new).limit(_BATCH))
 )
 
 

@@ -12,7 +12,7 @@ from shared.database.batch import ADD_BEGINS, ADD_ENDS, ENTRY_ADDED, ROW_ADDED, 
 from shared.database.tables import emails, entries, options
 from shared.outbox.relocation_mark import DatabaseMoved
 from shared.outbox.states import Flag, Letter
-from shared.outbox.transitions import SUPERSEDE_FORMER_IN_BATCH
+from shared.outbox.transitions import superseding_former_in_batch
 
 Values = Mapping[str, Any]
 
@@ -30,7 +30,7 @@ def added_in_one_trip(
     batch.say(ADD_BEGINS)
     batch.add(_inserting(emails, tuple(row)), row)
     batch.say(ROW_ADDED)
-    batch.add(SUPERSEDE_FORMER_IN_BATCH)
+    batch.add(superseding_former_in_batch())
     batch.add(_inserting(entries, tuple(entry), ("EmailId",)), entry)
     batch.say(ENTRY_ADDED)
     if own:

@@ -21,7 +21,6 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    exists,
     func,
     literal_column,
     null,
@@ -33,7 +32,7 @@ from shared.database.tables import OPTION_COLUMNS, attempts, emails, entries, he
 from shared.outbox.attachments import StoredAttachment, attachments_of
 from shared.outbox.conditions import ended, is_current, leased, state_is
 from shared.outbox.entries import EmailNotFound, first_number
-from shared.outbox.held import held_row
+from shared.outbox.held import held_row, is_still_new
 from shared.outbox.recipients import (
     Kind,
     KnownRecipient,
@@ -41,7 +40,6 @@ from shared.outbox.recipients import (
     known_recipients,
 )
 from shared.outbox.states import Flag, Lane, Letter, Status, status_of
-from shared.outbox.their_rows import says_new
 from shared.outbox.their_table import their_table
 
 LOOKED_AT = 5_000
@@ -286,13 +284,7 @@ ROW_ALONE = select(
 ).where(emails.c.dd_srno == bindparam("email_id"))
 HELD_IDS = (
     select(held_rows.c.EmailId)
-    .where(
-        held_rows.c.EmailId < bindparam("below"),
-        exists().where(
-            emails.c.dd_srno == held_rows.c.EmailId,
-            or_(says_new, emails.c.dd_SendFlag.is_(None)),
-        ),
-    )
+    .where(held_rows.c.EmailId < bindparam("below"), is_still_new)
     .order_by(held_rows.c.EmailId.desc())
 )
 _ENTRY = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^;,])+')

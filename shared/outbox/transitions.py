@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -136,13 +137,18 @@ SUPERSEDE = _superseding(entries.c.Number.in_(NUMBERS))
 SUPERSEDE_FORMER = PreparedUpdate(
     lambda ids: _superseding(entries.c.EmailId.in_(ids)).returning(entries.c.Number)
 )
-SUPERSEDE_FORMER_IN_BATCH = _superseding(entries.c.EmailId == literal_column("@EmailId"))
 
 
 def supersede(connection: Connection, numbers: Numbers) -> None:
     """Others take the place of these entries, in the same transaction."""
     for start in range(0, len(numbers), _BATCH):
         connection.execute(SUPERSEDE, {"numbers": list(numbers[start : start + _BATCH])})
+
+
+@cache
+def superseding_former_in_batch() -> Update:
+    """The same in one text with the new row's INSERT, which has put its id into @EmailId."""
+    return _superseding(entries.c.EmailId == literal_column("@EmailId"))
 
 
 def supersede_former(connection: Connection, email_id: int) -> None:

@@ -14,7 +14,7 @@ from shared.database.database import Database
 from shared.database.errors import CommitUncertain, is_transient
 from shared.database.insert_if_absent import insert_if_absent
 from shared.database.prepared import PreparedStatement, PreparedUpdate
-from shared.database.tables import emails, slots
+from shared.database.tables import emails, entries, slots
 from tests.support.odbc_stand_in import (
     NO_ROWS,
     Error,
@@ -35,10 +35,10 @@ ROW = {"dd_srno": 17, "dd_filename": None}
 KEY = {"AccountId": 1, "Number": 2}
 MARK = PreparedUpdate(
     lambda ids: (
-        update(emails)
-        .where(emails.c.dd_srno.in_(ids))
-        .values(dd_filename=literal_column("NULL"))
-        .returning(emails.c.dd_srno)
+        update(entries)
+        .where(entries.c.Number.in_(ids))
+        .values(Reason=literal_column("NULL"))
+        .returning(entries.c.Number)
     )
 )
 
@@ -61,7 +61,7 @@ def test_what_a_statement_changed_is_what_the_server_says(
     server_database: Database, server: Server, verb: str, before: list[Rows], number: int
 ) -> None:
     """The driver says -1 throughout; a trigger's results may come before ours."""
-    server.answer("dd_filename|INSERT", *before, counted(number))
+    server.answer("dd_filename|Reason|INSERT", *before, counted(number))
 
     assert server_database.run(VERBS[verb]) == number
 
