@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FIREWALL_RULE = "rowpost-deployment"
+SERVICE_ROLE = "rowpost_service"
 ROOT = Path(__file__).resolve().parent.parent
 
 _PASSWORD_BYTES = 18
@@ -227,15 +228,14 @@ def migrate(deployment: Deployment) -> None:
 
 
 def let_in(engine: Engine, deployment: Deployment) -> None:
-    """Make the app's identity a user of the database that can only read and write rows.
+    """Make the app's identity a user of the database that can only read and write the rows of the
+    tables that Rowpost works on, by the role that the migration has made."""
+    from shared.database.migrations import service_rights
 
-    In a database that others use those of Rowpost's own tables and of the queue's two.
-    """
     name = deployment.identity_name
     made = user_statements(name, deployment.identity_client_id)
-    may = role_statements(name) if deployment.server_is_made_here else grant_statements(name)
     with engine.begin() as connection:
-        for statement in made + may:
+        for statement in [*made, *service_rights(), role_statement(name)]:
             connection.exec_driver_sql(statement)
     print(f"{deployment.identity_name} may read and write rows in {deployment.sql_database}.")
 
@@ -256,23 +256,9 @@ def user_statements(name: str, client_id: UUID) -> list[str]:
     ]
 
 
-def role_statements(name: str) -> list[str]:
-    """T-SQL that lets a user read and write all rows and change no schema."""
-    return [
-        f"ALTER ROLE {role} ADD MEMBER {_bracketed(name)}"
-        for role in ("db_datareader", "db_datawriter")
-    ]
-
-
-def grant_statements(name: str) -> list[str]:
-    """T-SQL that lets a user read and write the rows of the tables that Rowpost works on."""
-    from shared.database.migrations import VERSION_TABLE
-    from shared.database.tables import metadata
-
-    return [
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON {_bracketed(table)} TO {_bracketed(name)}"
-        for table in sorted({*metadata.tables, VERSION_TABLE})
-    ]
+def role_statement(name: str) -> str:
+    """T-SQL that gives a user the service's rights."""
+    return f"ALTER ROLE {SERVICE_ROLE} ADD MEMBER {_bracketed(name)}"
 
 
 def _bracketed(name: str) -> str:

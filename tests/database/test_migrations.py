@@ -499,7 +499,15 @@ def test_the_last_revision_is_what_this_version_needs() -> None:
 
 
 def test_every_revision_makes_the_same_in_both_databases() -> None:
-    made = [[(step.kind, step.table, step.name) for step in all_steps(of)] for of in DIALECTS]
+    """But rights, which a file has none of."""
+    made = [
+        [
+            (step.kind, step.table, step.name)
+            for step in all_steps(of)
+            if step.kind not in (Kind.ROLE, Kind.GRANT)
+        ]
+        for of in DIALECTS
+    ]
 
     assert made[0] == made[1]
 

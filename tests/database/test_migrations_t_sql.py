@@ -23,6 +23,7 @@ SEVEN_OPTIONS = (
     "SET QUOTED_IDENTIFIER, ANSI_NULLS, ANSI_PADDING, ANSI_WARNINGS, CONCAT_NULL_YIELDS_NULL, "
     "ARITHABORT ON; SET NUMERIC_ROUNDABORT OFF;"
 )
+OWNER = "HAS_PERMS_BY_NAME(QUOTENAME(DB_NAME()), N'DATABASE', N'CONTROL') = 1"
 CHANGE = re.compile(r"\b(CREATE (?:TABLE|INDEX)|ALTER TABLE|INSERT INTO|UPDATE|DELETE FROM) (\S+)")
 
 
@@ -112,6 +113,8 @@ class TestTheScript:
                     f"object_id = OBJECT_ID(N'dbo.{step.table}', N'U')) BEGIN"
                 ),
                 Kind.ROWS: "WHERE NOT EXISTS (SELECT 1 FROM dbo.",
+                Kind.ROLE: f"WHILE {OWNER} AND DATABASE_PRINCIPAL_ID(N'rowpost_service') IS NULL",
+                Kind.GRANT: f"WHILE {OWNER} AND DATABASE_PRINCIPAL_ID(N'{step.name}') IS NOT NULL",
             }[step.kind]
             made = " ".join(step.sql.split())
             assert guard in batch_with(batches, f"{made};"), step.name
@@ -292,26 +295,41 @@ def test_a_statement_of_no_known_kind_is_no_migration() -> None:
 
 
 def test_a_file_is_read_statement_by_statement() -> None:
-    (table, column, index, rows) = steps_of(
+    (table, column, index, rows, role, rights) = steps_of(
         "-- A table.\n"
         "CREATE TABLE dbo.T (\n    Id INT NOT NULL,\n    Name NVARCHAR(5) NULL DEFAULT ';',\n"
         "    PRIMARY KEY (Id)\n);\n\n"
         "ALTER TABLE dbo.T ADD Note INT NULL;\n"
         "CREATE UNIQUE INDEX I ON dbo.T (Note)\n    WHERE Note > 3;\n"
         "UPDATE dbo.T SET Note = 3 WHERE Note IS NULL;\n"
+        "CREATE ROLE sender;\n"
+        "GRANT SELECT, INSERT ON dbo.T TO sender;\n"
     )
 
-    assert [step.kind for step in (table, column, index, rows)] == list(Kind)
+    steps = [table, column, index, rows, role, rights]
+    assert [step.kind for step in steps] == list(Kind)
     assert table.columns == (
         Column("T", "Id", "INT NOT NULL"),
         Column("T", "Name", "NVARCHAR(5) NULL DEFAULT ';'"),
     )
     assert column.columns == (Column("T", "Note", "INT NULL"),)
     assert (index.table, index.name) == ("T", "I")
+    assert (role.name, rights.table, rights.name) == ("sender", "T", "sender")
 
 
 def place_of(sent: Sequence[str], is_it: Callable[[str], bool]) -> int:
     return next(place for place, sql in enumerate(sent) if is_it(sql))
+
+
+def test_the_services_role_may_read_and_write_each_table_and_no_more(steps: list[Step]) -> None:
+    rights = {step.table: step.sql for step in steps if step.kind is Kind.GRANT}
+
+    assert set(rights) == {*metadata.tables, migrations.VERSION_TABLE}
+    for table in metadata.tables:
+        assert rights[table] == (
+            f"GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.{table} TO rowpost_service"
+        )
+    assert rights[migrations.VERSION_TABLE].startswith("GRANT SELECT ON ")
 
 
 class TestRunningIt:

@@ -17,15 +17,14 @@ from infra.postprovision import (
     CannotPrepare,
     Deployment,
     firewall_open,
-    grant_statements,
     refused_address,
-    role_statements,
+    role_statement,
     turned_on,
     turns_snapshot_on,
     user_statements,
 )
 from shared.database.dialects.sqlserver.entra import asks_for_token
-from shared.database.migrations import VERSION_TABLE
+from shared.database.migrations import VERSION_TABLE, service_rights
 from shared.database.server_options import ServerOptions
 from shared.database.tables import metadata
 from tests.support.tools import ROOT
@@ -72,28 +71,19 @@ def test_the_identity_becomes_a_user_that_may_do_nothing_yet() -> None:
     ]
 
 
-def test_in_a_database_of_its_own_it_reads_and_writes_all_rows_and_no_more() -> None:
-    assert role_statements("id-rowpost") == [
-        "ALTER ROLE db_datareader ADD MEMBER [id-rowpost]",
-        "ALTER ROLE db_datawriter ADD MEMBER [id-rowpost]",
-    ]
-
-
-def test_in_a_database_of_others_it_reads_and_writes_only_what_is_rowposts() -> None:
-    granted = [
-        re.fullmatch(r"GRANT SELECT, INSERT, UPDATE, DELETE ON \[(\w+)\] TO \[id-rowpost\]", each)
-        for each in grant_statements("id-rowpost")
-    ]
-
+def test_it_reads_and_writes_only_what_is_rowposts() -> None:
+    assert role_statement("id-rowpost") == "ALTER ROLE rowpost_service ADD MEMBER [id-rowpost]"
+    (made, *rights) = service_rights()
+    assert made.endswith("CREATE ROLE rowpost_service;")
+    granted = [re.search(r"GRANT [A-Z, ]+ ON dbo\.(\w+) TO rowpost_service;$", it) for it in rights]
     tables = {found[1] for found in granted if found}
     assert len(tables) == len(granted)
     assert tables == {*metadata.tables, VERSION_TABLE}
-    assert tables > {"Digital_Emaildetails", "tbl_EMailParameters"}
 
 
 def test_a_name_stays_one_name_in_the_statements() -> None:
     name = "a]'; DROP TABLE x --"
-    statements = user_statements(name, CLIENT) + role_statements(name) + grant_statements(name)
+    statements = [*user_statements(name, CLIENT), role_statement(name)]
 
     assert all("[a]]'; DROP TABLE x --]" in each for each in statements)
     assert "N'a]''; DROP TABLE x --'" in statements[0]

@@ -171,6 +171,7 @@ def test_the_applications_table_gets_one_plain_index_and_no_column() -> None:
     assert [sql.partition(" (")[0] for sql in theirs] == [
         "CREATE TABLE dbo.Digital_Emaildetails",
         "CREATE INDEX IX_Rowpost_New ON dbo.Digital_Emaildetails",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Digital_Emaildetails TO rowpost_service",
     ]
     assert "WHERE" not in theirs[1]
 

@@ -23,6 +23,7 @@ from shared.database.migrations.revisions import (
     revisions_after,
     steps_for,
 )
+from shared.database.migrations.steps import Kind
 from shared.database.migrations.version_table import VERSION_TABLE
 
 
@@ -102,6 +103,13 @@ def as_sql(url: str, start: str | None = None) -> str:
     return "".join(f"{statement}\n" for statement in sqlite.printed(revisions))
 
 
+def service_rights() -> list[str]:
+    """T-SQL that makes the role of the service and gives it its rights, where it may; it may be
+    run again. For a database that was migrated by somebody who might not do that."""
+    steps = [step for name in revisions_after(None) for step in steps_for(name, "mssql")]
+    return [sqlserver.guarded(step) for step in steps if step.kind in (Kind.ROLE, Kind.GRANT)]
+
+
 def _require_fit(connection: Connection) -> None:
     dialect = connection.dialect.name
     lacking = revisions_after(version_of(connection))
@@ -152,6 +160,7 @@ __all__ = [
     "is_current",
     "require_current",
     "schema_of",
+    "service_rights",
     "upgrade",
     "version_at",
     "version_of",

@@ -52,6 +52,7 @@ _READ_VERSION = (
     f"IF OBJECT_ID(N'{SCHEMA}.{VERSION_TABLE}', N'U') IS NULL SELECT NULL "
     f"ELSE SELECT version_num FROM {SCHEMA}.{VERSION_TABLE}"
 )
+_OWNS_THE_DATABASE = "HAS_PERMS_BY_NAME(QUOTENAME(DB_NAME()), N'DATABASE', N'CONTROL') = 1"
 _LET_LOCK_GO = f"EXEC sp_releaseapplock {_LOCK};"
 _BYTES_A_CHARACTER = {"nvarchar": 2, "varchar": 1}
 
@@ -115,6 +116,11 @@ def require_fit(connection: Connection, steps: Sequence[Step]) -> None:
     connection.exec_driver_sql("SET NOCOUNT OFF")
     if problem is not None:
         raise SchemaRefused(str(problem))
+
+
+def guarded(step: Step) -> str:
+    """T-SQL that makes what the step makes unless it is there."""
+    return f"IF {_missing(step)}\n{_making(step)}"
 
 
 def attempt(step: Step) -> str:
@@ -208,6 +214,10 @@ def _missing(step: Step) -> str:
             )
         case Kind.ROWS:
             return "1 = 1"
+        case Kind.ROLE:
+            return f"{_OWNS_THE_DATABASE} AND DATABASE_PRINCIPAL_ID(N'{step.name}') IS NULL"
+        case Kind.GRANT:
+            return f"{_OWNS_THE_DATABASE} AND DATABASE_PRINCIPAL_ID(N'{step.name}') IS NOT NULL"
 
 
 def _making(step: Step) -> str:

@@ -21,6 +21,8 @@ _TABLE = re.compile(r"CREATE TABLE (?:dbo\.)?(\w+) \((.*)\)", re.DOTALL)
 _COLUMN = re.compile(r"ALTER TABLE (?:dbo\.)?(\w+) ADD (\w+) (.+)", re.DOTALL)
 _INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX (\w+) ON (?:dbo\.)?(\w+) ", re.DOTALL)
 _ROWS = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM) (?:dbo\.)?(\w+)\s")
+_ROLE = re.compile(r"CREATE ROLE (\w+)")
+_GRANT = re.compile(r"GRANT [A-Z, ]+ ON (?:dbo\.)?(\w+) TO (\w+)")
 _OF_THE_TABLE = ("PRIMARY KEY", "CONSTRAINT ")
 
 
@@ -41,6 +43,10 @@ class Kind(Enum):
     INDEX = "index"
     ROWS = "rows"
     """Its statement may be run again: it says itself what is left to do."""
+    ROLE = "role"
+    GRANT = "rights"
+    """What a role may do with a table; it may be run again. Both are left out where whoever
+    migrates may not do that."""
 
 
 class Column(NamedTuple):
@@ -108,6 +114,10 @@ def _step(sql: str) -> Step:
         return Step(Kind.INDEX, found[2], found[1], sql)
     if found := _ROWS.match(sql):
         return Step(Kind.ROWS, found[1], f"of {found[1]}", sql)
+    if found := _ROLE.fullmatch(sql):
+        return Step(Kind.ROLE, "", found[1], sql)
+    if found := _GRANT.fullmatch(sql):
+        return Step(Kind.GRANT, found[1], found[2], sql)
     raise ValueError(f"a migration has a statement of no known kind: {sql[:60]}")
 
 

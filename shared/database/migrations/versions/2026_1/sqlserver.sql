@@ -417,3 +417,54 @@ WHERE NOT EXISTS (SELECT 1 FROM dbo.Rowpost_Service WHERE Id = 1);
 
 INSERT INTO dbo.Rowpost_Relocation (Id)
 SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM dbo.Rowpost_Relocation WHERE Id = 1);
+
+-- The service's rights, for whoever has it run as a user that is a member: docs/adopt.md.
+CREATE ROLE rowpost_service;
+
+GRANT SELECT ON dbo.Rowpost_Migrations TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Digital_Emaildetails TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Emails TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Options TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Confidential TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Held TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.tbl_EMailParameters TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Service TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Relocation TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Recipients TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Attempts TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Attachments TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_LooseFiles TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Statistics TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Usage TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Idempotency TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Suppressions TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Limits TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_LoginFailures TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Quotas TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Reservations TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Slots TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Keys TO rowpost_service;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Contacts TO rowpost_service;
