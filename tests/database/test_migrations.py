@@ -314,7 +314,7 @@ def test_an_adopted_queue_gets_one_index_and_no_column(seeded: Engine) -> None:
     assert (after.columns, after.key) == (before.columns, before.key)
     assert len(after.columns) == SEED_EMAIL_COLUMNS
     (added,) = after.indexes.keys() - before.indexes.keys()
-    assert added == "IX_Rowpost_New"
+    assert added.lower() == "ix_rowpost_new"
     # The columns; then whether it is unique, and no condition.
     assert re.fullmatch(r"'dd_sendflag','dd_srno'(0|false)(none)?", after.indexes[added])
     assert after.indexes.items() >= before.indexes.items()

@@ -229,7 +229,7 @@ def test_a_refused_sqlite_queue_is_not_touched_at_a_start(
     theirs: Engine, tmp_path: Path, code: str, flag: str, more: str
 ) -> None:
     make(theirs, flag=flag, more=more)
-    app = Application(Settings(ROWPOST_DATA=tmp_path))
+    app = Application(Settings(ROWPOST_DATA=tmp_path, DATABASE_URL=None))
 
     with pytest.raises(AdoptionRefused, match="doctor"):
         app.database()
@@ -243,7 +243,7 @@ def test_a_refused_sqlite_queue_is_not_touched_at_a_start(
 
 
 def test_doctor_makes_no_file(tmp_path: Path) -> None:
-    app = Application(Settings(ROWPOST_DATA=tmp_path / "data"))
+    app = Application(Settings(ROWPOST_DATA=tmp_path / "data", DATABASE_URL=None))
 
     assert not app.adoption().adopted
     assert not (tmp_path / "data" / "rowpost.db").exists()
@@ -253,14 +253,14 @@ def test_doctor_makes_no_file(tmp_path: Path) -> None:
 def test_a_copied_database_starts_stopped_and_runs_once_it_is_started_there(
     tmp_path: Path,
 ) -> None:
-    first = Application(Settings(ROWPOST_DATA=tmp_path / "first"))
+    first = Application(Settings(ROWPOST_DATA=tmp_path / "first", DATABASE_URL=None))
     with first.database().read() as connection:
         assert service_state.status(connection).running
     first.close()
     (tmp_path / "second").mkdir()
     shutil.copyfile(tmp_path / "first" / "rowpost.db", tmp_path / "second" / "rowpost.db")
 
-    copy = Application(Settings(ROWPOST_DATA=tmp_path / "second"))
+    copy = Application(Settings(ROWPOST_DATA=tmp_path / "second", DATABASE_URL=None))
     with copy.database().read() as connection:
         state = service_state.status(connection)
     assert (state.running, state.copied) == (False, True)
@@ -268,7 +268,7 @@ def test_a_copied_database_starts_stopped_and_runs_once_it_is_started_there(
     copy.database().run(lambda connection: service_state.start(connection, "olga"))
     copy.close()
 
-    again = Application(Settings(ROWPOST_DATA=tmp_path / "second"))
+    again = Application(Settings(ROWPOST_DATA=tmp_path / "second", DATABASE_URL=None))
     with again.database().read() as connection:
         assert service_state.status(connection).running
     again.close()
