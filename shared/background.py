@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from concurrent.futures import Future, wait
 from typing import Generic, TypeVar
 
@@ -36,6 +38,10 @@ class Work(Generic[T]):
     def ended(self) -> bool:
         return self._ended.done()
 
+    def then(self, act: Callable[[Future[T]], None]) -> None:
+        """Have `act` called at its end, on the thread of the work."""
+        self._ended.add_done_callback(act)
+
     def wait(self, seconds: float | None = None) -> None:
         """Wait for its end. Raises NoAnswerYet after so many seconds."""
         if not wait([self._ended], None if seconds is None else max(0.0, seconds)).done:
@@ -51,6 +57,31 @@ class Work(Generic[T]):
             self._ended.set_result(self._do())
         except Exception as error:  # noqa: BLE001 - it is for whoever asks for the result
             self._ended.set_exception(error)
+
+
+async def on_own_thread(do: Callable[[], T], name: str) -> T:
+    """What `do` answers, for a loop that goes on meanwhile; raises what it raises.
+
+    For what may hang longer than anybody waits for it, and so must not take a thread of a pool:
+    when the waiting is cancelled, nobody learns what becomes of it.
+    """
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[T] = loop.create_future()
+
+    def tell(work: Future[T]) -> None:
+        if ended.done():
+            return
+        if (error := work.exception()) is not None:
+            ended.set_exception(error)
+        else:
+            ended.set_result(work.result())
+
+    def when_done(work: Future[T]) -> None:
+        with suppress(RuntimeError):  # The loop was closed meanwhile.
+            loop.call_soon_threadsafe(tell, work)
+
+    Work(do, name, daemon=True).then(when_done)
+    return await ended
 
 
 class Watch(Generic[T]):

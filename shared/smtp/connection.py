@@ -1,7 +1,6 @@
 """One SMTP session: emails sent one after another over a connection that is kept.
 
-Its verbs never block: they are awaited, by a conversation on a pump or through `carry_out`. They
-are meant to be called in this order, for each email:
+Its verbs are awaited. They are meant to be called in this order, for each email:
 
     write_envelope → read_envelope → write_body → write_dot → read_final_reply
 
@@ -12,78 +11,20 @@ delivered yet; once `write_dot` has been called the email may have been accepted
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from time import monotonic
-from typing import NamedTuple
 
-from shared.errors import RowpostError
 from shared.mime.address_form import envelope_address
 from shared.mime.bad_email import BadAddress, BadEmail
-from shared.smtp.opening import (
-    AccountFault,
-    OpenConnection,
-    Server,
-    TlsMode,
-    open_connection,
-)
+from shared.smtp.opening import OpenConnection, Server, open_connection
 from shared.smtp.reply import ProtocolError, Reply, Stage
-from shared.smtp.stream import Stream
-
-__all__ = [
-    "AccountFault",
-    "ConnectionLost",
-    "Envelope",
-    "Opened",
-    "Server",
-    "SmtpSession",
-    "TlsMode",
-    "too_big",
-]
+from shared.transports.base import ConnectionLost, Envelope, Offer
 
 _CHUNK = 64 * 1024
 _SMALL = 16 * 1024
 # Commands in one write. More could fill both directions of the connection (RFC 2920 3.1).
 _GROUP = 100
 _QUIT_TIMEOUT = 2.0
-
-
-class ConnectionLost(RowpostError):
-    """The connection ended, or what came made no sense; the session is closed.
-
-    What it means depends on the verb: before `write_dot` the email was not delivered, in and after
-    it the outcome is unknown until the final reply has been read.
-    """
-
-
-class Envelope(NamedTuple):
-    """Who an email goes from and to, and its size in octets.
-
-    smtputf8: an address or a header is not ASCII (RFC 6531).
-    envid: the sender's own name for the email in delivery reports (RFC 3461), where offered.
-    """
-
-    sender: str
-    recipients: tuple[str, ...]
-    size: int
-    smtputf8: bool = False
-    envid: str | None = None
-
-
-class Opened(NamedTuple):
-    """The replies to an envelope. Recipients and DATA may lack theirs when something ended it."""
-
-    sender: Reply
-    recipients: tuple[Reply, ...]
-    data: Reply | None
-    accepted: tuple[int, ...]
-    """Which of the envelope's recipients the server takes the email for."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether the body may be written now."""
-        return self.data is not None and self.data.code == 354 and self.accepted != ()
 
 
 def too_big(size: int, size_limit: int | None) -> bool:
@@ -104,13 +45,11 @@ class SmtpSession:
     def __init__(self, connection: OpenConnection, server: Server) -> None:
         self.pipelining = "pipelining" in connection.extensions
         self.smtputf8 = "smtputf8" in connection.extensions
-        self.dsn = "dsn" in connection.extensions
         self.size_limit = _size_limit(connection.extensions.get("size"))
         self.sent = 0
         self.closed = False
         self._declares_size = "size" in connection.extensions
-        self._stream = Stream(connection.socket)
-        self._reader = connection.reader
+        self._wire = connection.wire
         self._command_timeout = server.command_timeout
         self._reply_timeout = server.reply_timeout
         self._group = _GROUP if self.pipelining else 1
@@ -119,12 +58,12 @@ class SmtpSession:
         self._kept_body = b""
 
     @classmethod
-    def connect(cls, server: Server) -> SmtpSession:
+    async def connect(cls, server: Server) -> SmtpSession:
         """A new session, secured and logged in as the server's account says.
 
-        This verb blocks, since smtplib does. Raises AccountFault.
+        Raises AccountFault.
         """
-        return cls(open_connection(server), server)
+        return cls(await open_connection(server), server)
 
     async def write_envelope(self, envelope: Envelope) -> None:
         """Write MAIL, RCPT and DATA: together where PIPELINING is offered.
@@ -134,7 +73,7 @@ class SmtpSession:
         """
         await self._write(self._first_group(envelope))
 
-    async def read_envelope(self) -> Opened:
+    async def read_envelope(self) -> Offer:
         """The replies to the envelope last written.
 
         When they do not allow a body, the session has ended that transaction by itself (or is
@@ -143,10 +82,10 @@ class SmtpSession:
         if self._held:
             held, self._held = self._held, b""
             await self._write(held)
-        opened = self._opened(await self._read_replies())
-        if not opened.ready and not self.closed:
-            await self._end_transaction(opened)
-        return opened
+        offer = self._offer_of(await self._read_replies())
+        if not offer.ready and not self.closed:
+            await self._end_transaction(offer)
+        return offer
 
     async def write_body(self, content: bytes) -> None:
         """Write the email, of which each line must end with CRLF, without the final dot.
@@ -194,22 +133,21 @@ class SmtpSession:
     async def quit(self) -> None:
         """Say goodbye, for two seconds at most, and close. Never raises."""
         with suppress(OSError, ConnectionLost, ProtocolError):
-            until = monotonic() + _QUIT_TIMEOUT
-            await self._stream.send(b"QUIT\r\n", until)
-            await self._reply(until)
+            await self._wire.send(b"QUIT\r\n", _QUIT_TIMEOUT)
+            await self._wire.reply(_QUIT_TIMEOUT)
         self.close()
 
     def require_quiet(self) -> None:
         """Raise ConnectionLost, and close, when the server has gone or said goodbye unasked."""
         self._require_open()
-        if not self._stream.is_quiet():
+        if not self._wire.is_quiet:
             self.close()
             raise ConnectionLost("the mail server closed the connection")
 
     def close(self) -> None:
         """Drop the connection. Never raises."""
         self.closed = True
-        self._stream.close()
+        self._wire.abort()
 
     def _first_group(self, envelope: Envelope) -> bytes:
         self._commands = self._commands_for(envelope)
@@ -234,8 +172,6 @@ class SmtpSession:
             line += f" SIZE={envelope.size}"
         if envelope.smtputf8:
             line += " BODY=8BITMIME SMTPUTF8"
-        if envelope.envid and self.dsn:
-            line += f" RET=HDRS ENVID={_xtext(envelope.envid)}"
         return line + "\r\n"
 
     async def _read_replies(self) -> list[Reply]:
@@ -263,20 +199,20 @@ class SmtpSession:
             return Stage.MAIL
         return Stage.DATA if index == len(self._commands) - 1 else Stage.RCPT
 
-    def _opened(self, replies: Sequence[Reply]) -> Opened:
+    def _offer_of(self, replies: Sequence[Reply]) -> Offer:
         data = len(self._commands) - 1
         sender, recipients = replies[0], tuple(replies[1:data])
         accepted = [index for index, reply in enumerate(recipients) if reply.positive]
-        return Opened(
+        return Offer(
             sender=sender,
             recipients=recipients,
             data=replies[data] if len(replies) > data else None,
             accepted=tuple(accepted) if sender.positive else (),
         )
 
-    async def _end_transaction(self, opened: Opened) -> None:
+    async def _end_transaction(self, offer: Offer) -> None:
         """Make the session usable again; if that fails it is closed, but the replies are known."""
-        wants_body = opened.data is not None and opened.data.intermediate
+        wants_body = offer.data is not None and offer.data.intermediate
         with suppress(ConnectionLost):
             if wants_body:  # though there is nobody to send it to: RFC 2920 3.1
                 await self._write(b".\r\n")
@@ -287,14 +223,14 @@ class SmtpSession:
     async def _write(self, octets: bytes | memoryview) -> None:
         self._require_open()
         try:
-            await self._stream.send(octets, monotonic() + self._command_timeout)
+            await self._wire.send(octets, self._command_timeout)
         except OSError as error:
             raise self._lost(error) from error
 
     async def _read(self, stage: Stage, timeout: float) -> Reply:
         self._require_open()  # Replies may have been received after the one that said goodbye.
         try:
-            reply = await self._reply(monotonic() + timeout)
+            reply = Reply.parse(await self._wire.reply(timeout))
         except (OSError, ProtocolError) as error:
             raise self._lost(error) from error
         if reply.code < 400:
@@ -302,19 +238,6 @@ class SmtpSession:
         elif reply.closing:
             self.close()
         return reply
-
-    async def _reply(self, until: float) -> Reply:
-        lines = self._reader.reply()
-        while lines is None:
-            received = await self._stream.receive(until)
-            if not received:
-                raise ConnectionAbortedError
-            self._reader.feed(received)
-            lines = self._reader.reply()
-            # A whole reply counts even if it is late: it may have waited for us, and not we for it.
-            if lines is None and monotonic() > until:
-                raise TimeoutError
-        return Reply.parse(lines)
 
     def _require_answer(self, reply: Reply, stage: Stage) -> None:
         """354 is an answer to DATA and to nothing else, a positive reply to all the others."""
@@ -343,17 +266,9 @@ def _size_limit(parameter: str | None) -> int | None:
     return int(parameter) or None
 
 
-_NOT_XTEXT = re.compile(rb"[^!-*,-<>-~]")
-
-
 def _path(address: str) -> str:
     """Nothing that could end the address, the command or the line gets through here."""
     return f"<{envelope_address(address).address}>"
-
-
-def _xtext(text: str) -> str:
-    """RFC 3461 4."""
-    return _NOT_XTEXT.sub(lambda match: b"+%02X" % match[0][0], text.encode()).decode("ascii")
 
 
 def _dot_stuffed(content: bytes) -> Iterator[bytes | memoryview]:
