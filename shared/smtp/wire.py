@@ -78,6 +78,7 @@ class Wire(asyncio.Protocol):
         """Write all of it. Answers as soon as little enough of it still waits to be taken."""
         self._require_connection()
         self._transport.write(octets)
+        self._require_connection()
         if not self._may_write:
             self._until = self._loop.time() + seconds
             while not self._may_write:
@@ -155,6 +156,8 @@ class Wire(asyncio.Protocol):
     def _require_connection(self) -> None:
         if self._lost is not None:
             raise self._lost if isinstance(self._lost, OSError) else ConnectionAbortedError()
+        if self._transport.is_closing() and self._reader.unread == 0:
+            raise ConnectionAbortedError
 
     async def _something(self) -> None:
         """Wait until something happens. Raises TimeoutError at its time."""
