@@ -6,8 +6,8 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from shared.errors import RowpostError

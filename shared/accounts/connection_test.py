@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+import asyncio
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -13,9 +13,9 @@ from shared.accounts.errors import AccountNotFound
 from shared.accounts.passwords import PasswordUnavailable
 from shared.app import Application
 from shared.database.tables import accounts
-from shared.smtp.opening import AccountFault, Server, try_connection
-from shared.smtp.pump import Pump
+from shared.smtp.opening import Server, try_connection
 from shared.smtp.reply import Stage
+from shared.transports.base import AccountFault
 
 LONGEST_SECONDS = 30.0
 
@@ -76,16 +76,18 @@ def _tried(server: Server) -> Tryout:
     def hear(stage: Stage, answer: str) -> None:
         steps.append(Step(_name(stage), True, answer))
 
-    with closing(Pump()) as pump:
-        try:
-            work = pump.in_thread(lambda: try_connection(hasty, hear))
-            pump.carry_out(work, LONGEST_SECONDS)
-        except AccountFault as fault:
-            return Tryout((*steps, Step(_name(fault.stage), False, str(fault))))
-        except TimeoutError:
-            late = f"the server did not answer within {LONGEST_SECONDS:.0f} seconds"
-            name = steps[-1].name if steps else "connect"
-            return Tryout((*steps, Step(name, False, late)))
+    async def in_time() -> None:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            await try_connection(hasty, hear)
+
+    try:
+        asyncio.run(in_time())
+    except AccountFault as fault:
+        return Tryout((*steps, Step(_name(fault.stage), False, str(fault))))
+    except TimeoutError:
+        late = f"the server did not answer within {LONGEST_SECONDS:.0f} seconds"
+        name = steps[-1].name if steps else "connect"
+        return Tryout((*steps, Step(name, False, late)))
     return Tryout(tuple(steps))
 
 

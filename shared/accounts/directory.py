@@ -20,8 +20,8 @@ from shared.mime.addresses import BadAddress, Mailbox, envelope_address, parse_r
 from shared.mime.bad_email import BadEmail
 from shared.mime.validate import require_line
 from shared.settings import Settings
-from shared.smtp.connection import Server, TlsMode
 from shared.smtp.oauth import AccessTokens, access_tokens
+from shared.smtp.opening import Server, TlsMode
 
 CATCHER = "CATCHER"
 NO_CODE: tuple[str | None, ...] = (None, "")

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from shared.delivery.prepare import Prepared
 from shared.delivery.retry import RetryPolicy
+from shared.outbox.fetch import ClaimedEmail
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.recipients import KnownRecipient, RecipientState
 from shared.smtp.classify import classify
-from shared.smtp.connection import Opened
 from shared.smtp.reply import Reply, Scope, Stage, Verdict
+from shared.transports.base import Offer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,40 +37,40 @@ class Attempt(NamedTuple):
     """From 0 to 1, drawn for this attempt: spreads retries."""
 
 
-def after_envelope(attempt: Attempt, opened: Opened) -> Result | Fault | None:
+def after_envelope(attempt: Attempt, offer: Offer) -> Result | Fault | None:
     """What the replies to the envelope decide; None: the server waits for the message."""
-    if not opened.sender.positive:
-        return _refused(attempt, opened.sender, Stage.MAIL)
-    judged = _judged(attempt, opened)
-    if (cut_short := _cut_short(attempt, opened, judged)) is not None:
+    if not offer.sender.positive:
+        return _refused(attempt, offer.sender, Stage.MAIL)
+    judged = _judged(attempt, offer)
+    if (cut_short := _cut_short(attempt, offer, judged)) is not None:
         return cut_short
     if whole := _first(judged, Scope.MESSAGE):
         return _charged(attempt, *whole)
-    if not opened.accepted and (sender := _first(judged, Scope.SENDER)):
+    if not offer.accepted and (sender := _first(judged, Scope.SENDER)):
         return _charged(attempt, *sender)
-    if not opened.accepted:
-        return _all_refused(attempt, opened, judged)
-    if not opened.ready:
-        return _refused(attempt, opened.data or opened.recipients[0], Stage.DATA)
+    if not offer.accepted:
+        return _all_refused(attempt, offer, judged)
+    if not offer.ready:
+        return _refused(attempt, offer.data or offer.recipients[0], Stage.DATA)
     return None
 
 
-def recipients_in_transit(attempt: Attempt, opened: Opened) -> tuple[KnownRecipient, ...]:
+def recipients_in_transit(attempt: Attempt, offer: Offer) -> tuple[KnownRecipient, ...]:
     """What is to be known of each recipient before the final dot leaves.
 
     Nothing where all of them share one fate and always did.
     """
     prepared = attempt.prepared
-    if len(opened.accepted) == len(prepared.recipients) and not prepared.email.recipients:
+    if len(offer.accepted) == len(prepared.recipients) and not prepared.email.recipients:
         return ()
-    return _with_replies(prepared, _judged(attempt, opened))
+    return _with_replies(prepared, _judged(attempt, offer))
 
 
-def after_message(attempt: Attempt, opened: Opened, reply: Reply) -> Result | Fault:
+def after_message(attempt: Attempt, offer: Offer, reply: Reply) -> Result | Fault:
     """What the reply to the final dot decides."""
-    known = recipients_in_transit(attempt, opened)
+    known = recipients_in_transit(attempt, offer)
     if reply.positive:
-        return _delivered(attempt, opened, _settled(known, RecipientState.SENT), reply)
+        return _delivered(attempt, offer, _settled(known, RecipientState.SENT), reply)
     verdict = classify(reply, Stage.BODY, sender=attempt.prepared.envelope.sender)
     if fault := _fault(attempt, reply, verdict):
         return fault
@@ -83,6 +84,27 @@ def after_loss(attempt: Attempt, reason: str) -> Result:
     return _later(attempt, Reply(0, reason), ())
 
 
+def after_own_error(attempt: Attempt, reason: str) -> Result:
+    """Something of ours went wrong while this email was offered: it is held, and fails in the end,
+    but no other email with it."""
+    return _later(attempt, Reply(0, reason), ())
+
+
+def held_back(
+    email: ClaimedEmail, account: str, policy: RetryPolicy, chance: float, reason: str
+) -> Result:
+    """The same of an email that could not even be composed."""
+    wait = policy.next_wait(email.retries, chance)
+    return Result(
+        email.number,
+        Outcome.FAILED if wait is None else Outcome.RETRY,
+        account,
+        reason=reason,
+        wait=wait or 0.0,
+        email_id=email.id,
+    )
+
+
 def unknown(attempt: Attempt, reason: str) -> Result:
     """The connection was lost after the final dot: nobody knows."""
     text = f"{reason} after the message was complete: it may have arrived or not"
@@ -94,11 +116,11 @@ _Judged = list[tuple[Reply, Verdict | None]]
 """Each reply to RCPT and what it means; None where the recipient was accepted."""
 
 
-def _judged(attempt: Attempt, opened: Opened) -> _Judged:
+def _judged(attempt: Attempt, offer: Offer) -> _Judged:
     envelope = attempt.prepared.envelope
     judged: _Judged = []
     accepted = False
-    for recipient, reply in zip(envelope.recipients, opened.recipients, strict=False):
+    for recipient, reply in zip(envelope.recipients, offer.recipients, strict=False):
         accepted = accepted or reply.positive
         verdict = None
         if not reply.positive:
@@ -120,14 +142,14 @@ def _first(judged: _Judged, *scopes: Scope) -> tuple[Reply, Verdict] | None:
     )
 
 
-def _cut_short(attempt: Attempt, opened: Opened, judged: _Judged) -> Result | Fault | None:
+def _cut_short(attempt: Attempt, offer: Offer, judged: _Judged) -> Result | Fault | None:
     """What becomes of an email in the middle of whose recipients the server wants no more of it.
 
     What it has said to recipients until then counts, and the others are tried again at no cost: a
     server that hangs up after so many unknown recipients is through with a list some time.
     """
     stop = _first(judged, Scope.ACCOUNT, Scope.SESSION)
-    reply = stop[0] if stop else next((one for one in opened.recipients if one.closing), None)
+    reply = stop[0] if stop else next((one for one in offer.recipients if one.closing), None)
     if reply is None:
         return None
     fault = Fault(reply, session_alone=_first(judged, Scope.ACCOUNT) is None)
@@ -177,12 +199,12 @@ def _settled(
 
 
 def _delivered(
-    attempt: Attempt, opened: Opened, known: tuple[KnownRecipient, ...], reply: Reply
+    attempt: Attempt, offer: Offer, known: tuple[KnownRecipient, ...], reply: Reply
 ) -> Result:
     """Accepted; somebody who was refused for now is tried again alone."""
     if not any(one.state is RecipientState.PENDING for one in known):
         return _result(attempt, Outcome.SENT, reply, known, reason=_refusals(known))
-    rest = [verdict for _, verdict in _judged(attempt, opened) if verdict is not None]
+    rest = [verdict for _, verdict in _judged(attempt, offer) if verdict is not None]
     if all(verdict.more_recipients_later for verdict in rest if not verdict.permanent):
         # Part of a long list: the rest follows at once, and no attempt is used up.
         again = _result(attempt, Outcome.RETRY, reply, known, reason="the rest of its recipients")
@@ -191,10 +213,10 @@ def _delivered(
     return _later(attempt, Reply(reply.code, refusal, reply.enhanced), known)
 
 
-def _all_refused(attempt: Attempt, opened: Opened, judged: _Judged) -> Result:
+def _all_refused(attempt: Attempt, offer: Offer, judged: _Judged) -> Result:
     known = _with_replies(attempt.prepared, judged)
     waiting = [one for one in known if one.state is RecipientState.PENDING]
-    reply = opened.recipients[0]
+    reply = offer.recipients[0]
     if not waiting:
         return _given_up(attempt, reply, known)
     # Written one by one only where they differ: the email's own lists say the rest.

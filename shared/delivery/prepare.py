@@ -15,7 +15,7 @@ from shared.mime.looks_like_html import looks_like_html
 from shared.mime.message import Attachment, Draft
 from shared.outbox.fetch import ClaimedEmail
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
-from shared.smtp.connection import Envelope
+from shared.transports.base import Envelope
 
 NO_SMTPUTF8 = "5.6.7 the address is not ASCII, and the mail server does not offer SMTPUTF8"
 

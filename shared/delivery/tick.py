@@ -14,7 +14,7 @@ from shared.app import Application
 from shared.background import NoAnswerYet, Work
 from shared.database.database import Database
 from shared.database.errors import DatabaseUnreachable
-from shared.delivery.drain import Drained, Order, drain
+from shared.delivery.dispatcher import Drained, Order, drain
 from shared.delivery.tokens import DrainToken, TokenNotPut, tokens_worth_while
 from shared.errors import RowpostError
 from shared.maintenance.cleanup import upkeep

@@ -28,6 +28,7 @@ _NAME_REFUSED = frozenset({501, 504, 550, 553, 554})
 # Servers that offer PLAIN and then do not know it; 504 is RFC 4954's word for that.
 _OFFERED_IN_VAIN = frozenset({502, 504, 553})
 
+
 class TlsMode(StrEnum):
     """How a connection is secured. A mode that is asked for never falls back to another."""
 

@@ -185,4 +185,3 @@ class Wire(asyncio.Protocol):
             self._timer = self._loop.call_at(self._until, self._ring)
         else:
             self._waiting.set_exception(TimeoutError())
-

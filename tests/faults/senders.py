@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from shared.app import Application, use
-from shared.delivery import connection, tick
-from shared.delivery.recorder import Ticket
+from shared.delivery import tick, worker
+from shared.delivery.recorder import PendingMark
 from shared.settings import Settings
 
 LONGEST_SECONDS = 20.0
@@ -72,16 +72,16 @@ def _arrange_death(step: str, nth: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     if step == "claim":
-        _before(connection, "prepare", lambda *_: die_if_it_is_time())
+        _before(worker, "prepare", lambda *_: die_if_it_is_time())
     if step == "mark":
-        wait = Ticket.wait
+        wait = PendingMark.wait
 
-        async def wait_and_die(ticket: Ticket) -> bool:
-            marked = await wait(ticket)
+        async def wait_and_die(pending: PendingMark) -> bool:
+            marked = await wait(pending)
             die_if_it_is_time()
             return marked
 
-        setattr(Ticket, "wait", wait_and_die)  # noqa: B010
+        setattr(PendingMark, "wait", wait_and_die)  # noqa: B010
     if step.startswith("poison "):
         poison = int(step.split()[1])
 
@@ -89,7 +89,7 @@ def _arrange_death(step: str, nth: int) -> None:
             if email.id == poison:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        _before(connection, "prepare", die_of)
+        _before(worker, "prepare", die_of)
 
 
 def _before(owner: Any, name: str, act: Callable[..., None]) -> None:

@@ -18,7 +18,7 @@ from shared.outbox.lease import Lease, renew
 log = logging.getLogger("rowpost.delivery")
 
 
-class LeaseKeeper:
+class LeaseHeartbeat:
     """While the block runs, the lease on all its emails is renewed.
 
     Should that fail for too long, the emails are somebody else's to rescue; the fences of mark and
@@ -44,7 +44,7 @@ class LeaseKeeper:
         self._ended = threading.Event()
         self._thread = threading.Thread(target=in_this_context(self._loop), name="lease")
 
-    def __enter__(self) -> LeaseKeeper:
+    def __enter__(self) -> LeaseHeartbeat:
         self._thread.start()
         return self
 

@@ -1,49 +1,63 @@
-"""A line: the emails of one account that this drain holds, and the connections that serve them."""
+"""An account's queue: the emails of one account that this drain holds, and who serves them."""
 
 from __future__ import annotations
 
+import asyncio
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 
 from shared.accounts.directory import Account
 from shared.outbox.fetch import ClaimedEmail
-from shared.smtp.pump import Signal
 
 FEWEST_AT_ONCE = 32
 MOST_AT_ONCE = 256
 WORK_AHEAD_SECONDS = 2.0
-_LOOK_AGAIN_SECONDS = 0.1
 _LOOK_FOR_QUOTA_SECONDS = 1.0
 _ASK_FOR_SLOT_SECONDS = 0.5
 
 
-class Line:
-    """Emails go in at one end, connections take them at the other.
+class AccountQueue:
+    """Emails go in at one end, workers take them at the other. Of the loop's thread alone.
 
     `unfinished` are those that were put in and whose fate is not yet reported.
     """
 
-    def __init__(self, account: Account, most_connections: int, *, probing: bool) -> None:
+    def __init__(
+        self,
+        account: Account,
+        most_workers: int,
+        changed: Callable[[], None],
+        *,
+        probing: bool = False,
+    ) -> None:
+        """`changed` is called when there may be something to do for whoever fills the queue."""
         self.account = account
-        self.most_connections = 1 if probing else most_connections
+        self.most_workers = 1 if probing else most_workers
         self.probing = probing
-        """The account was paused; a single connection tries it."""
-        self.connections = 0
-        self.open_sessions = 0
+        """The account was paused; a single worker tries it."""
+        self.workers = 0
+        self.open_transports = 0
+        self.carried = 0
+        """Emails of this queue that the account's server gave its final word on."""
         self.slots = 0
         """Of an account's connections at most: those that are ours."""
+        self.asking_for_slot = False
         self.closed = False
+        self.is_due = False
+        """Something waits that a claim would find, as far as is known."""
+        self.suspects = False
+        self.blamed = False
+        self.claiming = False
         self.batch = FEWEST_AT_ONCE
         """How many emails to claim at once: about what goes out in two seconds."""
-        self._most_after_probe = most_connections
+        self._changed = changed
+        self._most_after_probe = most_workers
         self._emails: deque[ClaimedEmail] = deque()
         self._unfinished = 0
-        self._bored: deque[Signal[None]] = deque()
+        self._bored: deque[asyncio.Future[None]] = deque()
         self._claimed_at = 0.0
-        self._nothing_at = -math.inf
         self._rests_until = -math.inf
         self._opens_at = math.inf
         self._slot_refused_at = -math.inf
@@ -61,23 +75,29 @@ class Line:
         self._wake(1)
 
     async def take(self, seconds: float) -> ClaimedEmail | None:
-        """The next email; None when the line is closed or none came in time."""
+        """The next email; None when the queue is closed or none came in time."""
         if not self._emails and not self.closed:
-            something: Signal[None] = Signal()
+            something: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._bored.append(something)
-            with suppress(TimeoutError):
-                await something.wait(seconds)
-            with suppress(ValueError):
+            self._changed()
+            await asyncio.wait([something], timeout=seconds)
+            if something in self._bored:
                 self._bored.remove(something)
         return self.take_now()
 
     def take_now(self) -> ClaimedEmail | None:
         """The next email if one is there."""
-        return self._emails.popleft() if self._emails else None
+        if not self._emails:
+            return None
+        if len(self._emails) == self.batch // 2 + 1:
+            self._changed()
+        return self._emails.popleft()
 
     def done(self) -> None:
         """An email's fate was reported."""
         self._unfinished -= 1
+        if self._unfinished == 0:
+            self._changed()
 
     def close(self) -> list[ClaimedEmail]:
         """Let nothing more be taken; answers what nobody took."""
@@ -86,12 +106,14 @@ class Line:
         self._emails.clear()
         self._unfinished -= len(left)
         self._wake(len(self._bored))
+        self._changed()
         return left
 
     def works(self) -> None:
-        """The probe succeeded: further connections may open."""
+        """The probe succeeded: further workers may begin."""
         self.probing = False
-        self.most_connections = self._most_after_probe
+        self.most_workers = self._most_after_probe
+        self._changed()
 
     def rest(self, opens_in: float) -> None:
         """The account is out of quota, for so many seconds if nobody releases any."""
@@ -113,16 +135,19 @@ class Line:
         return not self.closed and now < self._opens_at <= now + seconds
 
     @property
-    def is_worth_a_claim(self) -> bool:
-        """Whether it runs low, may send, and did not find the queue empty a moment ago.
-
-        Before it is left as finished it is worth one in any case.
-        """
-        if self.closed or len(self._emails) > self.batch // 2:
+    def wants_emails(self) -> bool:
+        """Whether it runs low, may send, and something is due."""
+        if self.closed or self.claiming or len(self._emails) > self.batch // 2:
             return False
         if time.monotonic() < self._rests_until:
             return False
-        return self.idle or time.monotonic() > self._nothing_at + _LOOK_AGAIN_SECONDS
+        return self.is_due or self.suspects or (self.blamed and self.may_try_blamed)
+
+    @property
+    def may_try_blamed(self) -> bool:
+        """Whether an email that was blamed for a pause may be tried: once others went through, or
+        when there are none."""
+        return not self.is_due and self.idle
 
     @property
     def queued(self) -> int:
@@ -133,14 +158,15 @@ class Line:
         return self._unfinished == 0
 
     def _wake(self, most: int) -> None:
-        for _ in range(min(most, len(self._bored))):
-            self._bored.popleft().set(None)
+        while self._bored and most > 0:
+            if not (bored := self._bored.popleft()).done():
+                bored.set_result(None)
+                most -= 1
 
     def _note_claim(self, emails: int) -> None:
-        now = time.monotonic()
         if not emails:
-            self._nothing_at = now
             return
+        now = time.monotonic()
         took, self._claimed_at = now - self._claimed_at, now
         if took < WORK_AHEAD_SECONDS:
             self.batch = min(self.batch * 2, MOST_AT_ONCE)

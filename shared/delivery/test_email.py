@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -12,9 +12,11 @@ from shared.accounts.numbers import number_new_accounts
 from shared.app import Application
 from shared.errors import RowpostError
 from shared.mime.addresses import Mailbox, envelope_address, parse_mailbox
-from shared.mime.compose import Draft, Message, compose
-from shared.smtp.connection import AccountFault, ConnectionLost, Envelope, Server, SmtpSession
-from shared.smtp.pump import Pump
+from shared.mime.compose import compose
+from shared.mime.message import Draft
+from shared.smtp.opening import Server
+from shared.transports.base import AccountFault, ConnectionLost, Envelope, Message, Transport
+from shared.transports.smtp import SmtpTransport
 
 LONGEST_SECONDS = 30.0
 _SUBJECT = "A test email from Rowpost"
@@ -57,19 +59,19 @@ def send_test_email(application: Application, recipient: str, code: str | None =
         book = load_accounts(connection, application.secrets, application.settings)
     account = _chosen(book, code)
     message_id = f"<{uuid.uuid4().hex}@{account.message_domain}>"
-    message = compose(
+    composed = compose(
         Draft(account.sender, (mailbox,), message_id, datetime.now(UTC), _SUBJECT, _TEXT)
     )
-    with closing(Pump()) as pump:
-        try:
-            pump.carry_out(
-                _deliver(pump, account.server, _envelope(account, mailbox, message), message),
-                LONGEST_SECONDS,
-            )
-        except (AccountFault, ConnectionLost) as error:
-            raise TrialFailed(str(error)) from error
-        except TimeoutError as error:
-            raise TrialFailed("the mail server did not answer in time") from error
+    message = Message(
+        _envelope(account, mailbox, len(composed.content), wide=composed.smtputf8),
+        composed.content,
+    )
+    try:
+        asyncio.run(_delivered(SmtpTransport(_hasty(account)), message))
+    except (AccountFault, ConnectionLost) as error:
+        raise TrialFailed(str(error)) from error
+    except TimeoutError as error:
+        raise TrialFailed("the mail server did not answer in time") from error
     return Trial(message_id, mailbox.address, account)
 
 
@@ -84,37 +86,36 @@ def _chosen(book: AccountBook, code: str | None) -> Account:
     raise AccountUnusable("There is no active account: add one first.")
 
 
-def _envelope(account: Account, mailbox: Mailbox, message: Message) -> Envelope:
+def _envelope(account: Account, mailbox: Mailbox, size: int, *, wide: bool) -> Envelope:
     sender = envelope_address(account.sender.address)
     to = envelope_address(mailbox.address)
     return Envelope(
-        sender.address,
-        (to.address,),
-        len(message.content),
-        smtputf8=message.smtputf8 or sender.smtputf8 or to.smtputf8,
+        sender.address, (to.address,), size, smtputf8=wide or sender.smtputf8 or to.smtputf8
     )
 
 
-async def _deliver(pump: Pump, server: Server, envelope: Envelope, message: Message) -> None:
-    hasty = replace(
+def _hasty(account: Account) -> Server:
+    server = account.server
+    return replace(
         server,
         connect_timeout=min(server.connect_timeout, LONGEST_SECONDS),
         command_timeout=min(server.command_timeout, LONGEST_SECONDS),
         reply_timeout=min(server.reply_timeout, LONGEST_SECONDS),
     )
-    session = await pump.in_thread(lambda: SmtpSession.connect(hasty))
+
+
+async def _delivered(transport: Transport, message: Message) -> None:
     try:
-        await session.write_envelope(envelope)
-        opened = await session.read_envelope()
-        replies = (opened.sender, *opened.recipients, opened.data)
-        if not opened.ready:
-            refusal = next(one for one in replies if one is not None and one.code >= 400)
-            raise TrialFailed(str(refusal))
-        await session.write_body(message.content)
-        await session.write_dot()
-        reply = await session.read_final_reply()
-        if not reply.positive:
-            raise TrialFailed(str(reply))
-        await session.quit()
+        async with asyncio.timeout(LONGEST_SECONDS):
+            await transport.open()
+            offer = await transport.offer(message)
+            if not offer.ready:
+                replies = (offer.sender, *offer.recipients, offer.data)
+                refusal = next(reply for reply in replies if reply and reply.code >= 400)
+                raise TrialFailed(str(refusal))
+            reply = await transport.commit(message)
+            if not reply.positive:
+                raise TrialFailed(str(reply))
+            await transport.close()
     finally:
-        session.close()
+        transport.abort()

@@ -1,0 +1,551 @@
+"""A worker: one of those who carry an account's emails to its server, one after another.
+
+An email's way is `Worker.deliver`: claim (done) → compose (done) → offer → mark → commit → record.
+Whatever can be refused is asked before the mark; the mark is committed before the point of no
+return. While one email is on its way the next one is composed, and where its mark can tell all
+that a crash must not forget, it is asked for as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from shared.accounts.directory import Account
+from shared.attachments.store import AttachmentStoreUnavailable
+from shared.database.database import Database
+from shared.database.errors import CommitUncertain, DatabaseUnreachable
+from shared.delivery.account_queue import AccountQueue
+from shared.delivery.attached_files import AWAY_SECONDS, AttachedFiles, octets_of
+from shared.delivery.outcome import (
+    Attempt,
+    Fault,
+    after_envelope,
+    after_loss,
+    after_message,
+    after_own_error,
+    held_back,
+    recipients_in_transit,
+    unknown,
+)
+from shared.delivery.prepare import Prepared, prepare, without_smtputf8
+from shared.delivery.recorder import PendingMark, Recorder
+from shared.delivery.retry import RetryPolicy
+from shared.delivery.sql_thread import SqlThread
+from shared.mime.bad_email import BadEmail
+from shared.mime.message import Attachment
+from shared.outbox.begin import Mark
+from shared.outbox.fetch import ClaimedEmail, NoLongerOurs, read_body, read_document
+from shared.outbox.finish import Outcome, Result
+from shared.outbox.lease import Lease
+from shared.outbox.recipients import KnownRecipient
+from shared.smtp.reply import Reply
+from shared.transports.base import (
+    AccountFault,
+    ConnectionLost,
+    Message,
+    Offer,
+    OutcomeUnknown,
+    Transport,
+    Unfit,
+)
+
+if TYPE_CHECKING:
+    from shared.monitoring.telemetry.spans import EmailSpans
+    from shared.monitoring.telemetry.witness import Witness
+
+log = logging.getLogger("rowpost.delivery")
+
+_IDLE_SECONDS = 2.0
+_SECONDS_UNTIL_ITS_DATABASE_IS_BACK = 2.0
+
+_PASSING = (DatabaseUnreachable, CommitUncertain, DBAPIError, PoolTimeout, MemoryError)
+"""What may go wrong while an email is prepared without being the email's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """The account can't be used, in the words of the server or of the network."""
+
+    reason: str
+    login_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every worker of a drain works with."""
+
+    database: Database
+    lease: Lease
+    recorder: Recorder
+    files: AttachedFiles
+    reading: SqlThread
+    policy: RetryPolicy
+    transport_of: Callable[[Account], Transport]
+    on_trouble: Callable[[AccountQueue, Trouble], None]
+    on_success: Callable[[AccountQueue], None]
+    witness: Witness | None = None
+
+
+@dataclass(slots=True)
+class Delivery:
+    """One email on its way: what was claimed, its message and envelope, its account, its attempt.
+
+    `octets`: what it takes of the memory that all emails under way may have.
+    """
+
+    attempt: Attempt
+    message: Message
+    started: float
+    octets: int = 0
+    pending_mark: PendingMark | None = None
+    is_beyond: bool = False
+    """The point of no return may be behind it."""
+    spans: EmailSpans | None = None
+    """Where this email leaves a trace."""
+
+    @classmethod
+    def of(cls, attempt: Attempt, started: float, octets: int = 0) -> Delivery:
+        prepared = attempt.prepared
+        return cls(attempt, Message(prepared.envelope, prepared.content), started, octets)
+
+    @property
+    def email(self) -> ClaimedEmail:
+        return self.attempt.prepared.email
+
+    @property
+    def says_all_ahead(self) -> bool:
+        """Whether its mark has nothing to say that only the replies to its envelope tell: of a
+        single recipient the email's own state says all."""
+        prepared = self.attempt.prepared
+        return len(prepared.recipients) == 1 and not prepared.email.recipients
+
+    def leave_out_wide_addresses(self) -> None:
+        """Prepare it for a server without SMTPUTF8, if that can be."""
+        if (fitting := without_smtputf8(self.attempt.prepared)) is not None:
+            self.attempt = self.attempt._replace(prepared=fitting)
+            self.message = Message(fitting.envelope, fitting.content)
+
+    def step(self, name: str) -> None:
+        """The next step of its way begins."""
+        if self.spans is not None:
+            self.spans.step(name)
+
+    def came_to(self, result: Result) -> None:
+        """What becomes of it."""
+        if self.spans is not None:
+            self.spans.came_to(result)
+
+
+class Worker:
+    """Takes emails from its queue and delivers each, over a transport that it keeps."""
+
+    def __init__(self, queue: AccountQueue, parts: Parts) -> None:
+        self.queue = queue
+        self._parts = parts
+        self._transport: Transport | None = None
+        self._ahead: asyncio.Task[Delivery | None] | Delivery | None = None
+        """The next email, composed or being composed."""
+        self._retired = False
+        self._aborted = False
+        queue.workers += 1
+        self.task = asyncio.create_task(self._work())
+
+    def abort(self) -> None:
+        """The sender stops: whatever waits on this transport ends at once."""
+        self._retired = self._aborted = True
+        if self._transport is not None:
+            self._transport.abort()
+        self.task.cancel()
+
+    async def _work(self) -> None:
+        try:
+            while not self._retired and (delivery := await self._next()):
+                await self._guarded(delivery)
+        finally:
+            self.queue.workers -= 1
+            await self._leave()
+
+    async def _guarded(self, delivery: Delivery) -> None:
+        """Deliver it; a fault of our own is charged to the email that it came up with, and loses
+        nothing."""
+        if self._parts.witness is not None:
+            self._trace(self._parts.witness, delivery)
+        try:
+            await self.deliver(delivery)
+        except Exception as error:
+            number = delivery.email.id
+            log.exception("email %d: an unexpected error", number, extra={"email": number})
+            self._cut()
+            self._record(delivery, _after_own_error(delivery, error))
+        finally:
+            self._parts.files.budget.leave(delivery.octets)
+            if delivery.spans is not None:
+                delivery.spans.end()
+
+    # An email's way, step by step.
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """claim → compose (both done) → offer → mark → commit → record."""
+        offer: Offer | None = None
+        try:
+            offer = await self._offer(delivery)
+            if offer is None:
+                return
+            marked = await self._mark(delivery, offer)
+            if not marked or (transport := self._transport) is None:
+                # The body hangs in the air: only cutting the connection keeps it from arriving.
+                self._cut()
+                self._return(delivery.email)
+                return
+            reply = await self._commit(delivery, transport)
+            self._settle(delivery, after_message(delivery.attempt, offer, reply))
+        except OutcomeUnknown as error:
+            self._cut()
+            self._record(delivery, unknown(delivery.attempt, str(error)))
+        except ConnectionLost as error:
+            self._cut()
+            self._lost_before_the_commit(delivery, str(error))
+        except BadEmail as error:
+            delivery.came_to(self._fail(delivery.email, str(error)))
+        except asyncio.CancelledError:
+            self._cut()
+            if delivery.is_beyond:
+                self._record(delivery, unknown(delivery.attempt, "the sender was stopped"))
+            else:
+                self._return(delivery.email)
+            raise
+
+    async def _offer(self, delivery: Delivery) -> Offer | None:
+        """Have the server take the envelope; None when the email can't go on.
+
+        A kept connection that the server has closed meanwhile is no failure of the email: it goes
+        out on a new one.
+        """
+        if (transport := await self._ready_for(delivery)) is None:
+            return None
+        try:
+            return await self._offered(delivery, transport)
+        except OutcomeUnknown:
+            raise
+        except ConnectionLost:
+            if transport.carried == 0 or self._aborted:
+                raise
+            self._cut()
+        if (transport := await self._ready_for(delivery)) is None:
+            return None
+        return await self._offered(delivery, transport)
+
+    async def _ready_for(self, delivery: Delivery) -> Transport | None:
+        """The transport, opened where it is not; None when it can't be, or can't take this."""
+        transport = self._transport
+        if transport is None or not transport.usable:
+            transport = await self._open(delivery)
+        if transport is None:
+            return None
+        if delivery.message.envelope.smtputf8 and not transport.takes_smtputf8:
+            delivery.leave_out_wide_addresses()
+        if (unfit := transport.unfit(delivery.message)) is not None:
+            self._record(delivery, _ruled_out(delivery, unfit))
+            return None
+        return transport
+
+    async def _open(self, delivery: Delivery) -> Transport | None:
+        delivery.step("smtp connect")
+        if self._transport is None:
+            self._transport = self._parts.transport_of(self.queue.account)
+        else:
+            self.queue.open_transports -= 1
+        try:
+            await self._transport.open()
+        except AccountFault as error:
+            self._transport = None
+            self._account_fault(delivery, Trouble(str(error), error.login_refused))
+            return None
+        except BaseException:
+            self._transport = None
+            raise
+        self.queue.open_transports += 1
+        return self._transport
+
+    async def _offered(self, delivery: Delivery, transport: Transport) -> Offer | None:
+        delivery.step("smtp envelope")
+        offer = await transport.offer(delivery.message)
+        verdict = after_envelope(delivery.attempt, offer)
+        if verdict is None:
+            return offer
+        self._settle(delivery, verdict)
+        return None
+
+    async def _mark(self, delivery: Delivery, offer: Offer) -> bool:
+        """Whether the email may be committed. Meanwhile the next one is composed."""
+        delivery.step("mark")
+        if delivery.pending_mark is None:
+            delivery.pending_mark = self._ask_for_mark(
+                delivery, recipients_in_transit(delivery.attempt, offer)
+            )
+        self._compose_ahead()
+        return await delivery.pending_mark.wait()
+
+    def _ask_for_mark(
+        self, delivery: Delivery, recipients: tuple[KnownRecipient, ...] = ()
+    ) -> PendingMark:
+        email = delivery.email
+        return self._parts.recorder.mark(Mark(email.number, email.fingerprint, recipients))
+
+    async def _commit(self, delivery: Delivery, transport: Transport) -> Reply:
+        """Beyond the point of no return; the mark of the next email is asked for meanwhile."""
+        delivery.step("smtp reply")
+        delivery.is_beyond = True
+        following = self._composed_ahead()
+        if following is not None and following.pending_mark is None and following.says_all_ahead:
+            following.pending_mark = self._ask_for_mark(following)
+        reply = await transport.commit(
+            delivery.message, None if following is None else following.message
+        )
+        self.queue.carried += 1
+        return reply
+
+    def _settle(self, delivery: Delivery, verdict: Result | Fault) -> None:
+        """What the server's word comes to: the email's result, or a fault that is not its own."""
+        if isinstance(verdict, Fault):
+            self._refused(delivery, verdict)
+        else:
+            self._record(delivery, verdict)
+
+    # Composing.
+
+    async def _next(self) -> Delivery | None:
+        """The email that was composed ahead, or the next one that can be composed."""
+        delivery = await self._ahead if isinstance(self._ahead, asyncio.Task) else self._ahead
+        self._ahead = None
+        while delivery is None:
+            email = await self.queue.take(_IDLE_SECONDS)
+            if email is None:
+                return None
+            delivery = await self._composed(email)
+        return delivery
+
+    def _compose_ahead(self) -> None:
+        if self._ahead is not None or self._retired:
+            return
+        email = self.queue.take_now()
+        if email is None:
+            return
+        if _is_at_hand(email):
+            self._ahead = self._compose(email, email.body or "", None, ())
+        else:
+            self._ahead = asyncio.create_task(self._composed(email))
+
+    def _composed_ahead(self) -> Delivery | None:
+        """The next email, if it may travel along."""
+        if isinstance(self._ahead, asyncio.Task):
+            if not self._ahead.done() or self._ahead.cancelled() or self._ahead.exception():
+                return None
+            self._ahead = self._ahead.result()
+        return None if self.queue.closed or self._retired else self._ahead
+
+    async def _composed(self, email: ClaimedEmail) -> Delivery | None:
+        """The email with its message; what it needs beyond its row's short texts is fetched first.
+
+        What is away for a moment makes it wait, unharmed; a bad row fails alone.
+        """
+        if _is_at_hand(email):
+            return self._compose(email, email.body or "", None, ())
+        delivery, octets = None, 0
+        try:
+            octets = await self._parts.files.budget.enter(octets_of(email))
+            if self.queue.closed:
+                self._return(email)
+            else:
+                files = await self._parts.files.read(email)
+                delivery = await self._parts.reading.run(lambda: self._read(email, files, octets))
+        except NoLongerOurs:
+            self._return(email)
+        except AttachmentStoreUnavailable as error:
+            self._postpone(email, str(error), AWAY_SECONDS)
+        except _PASSING as error:
+            reason = f"it could not be read ({type(error).__name__})"
+            self._postpone(email, reason, _SECONDS_UNTIL_ITS_DATABASE_IS_BACK)
+        except BadEmail as error:
+            self._fail(email, str(error))
+        except asyncio.CancelledError:
+            self._return(email)
+            raise
+        except Exception as error:  # noqa: BLE001 - told, and held
+            self._not_composed(email, error)
+        finally:
+            if delivery is None:
+                self._parts.files.budget.leave(octets)
+        return delivery
+
+    def _read(self, email: ClaimedEmail, files: tuple[Attachment, ...], octets: int) -> Delivery:
+        """On a thread: read what is long, and compose it there, too."""
+        started = time.monotonic()
+        body, document = email.body, None
+        if body is None or email.document_size:
+            with self._parts.database.read() as connection:
+                if body is None:
+                    body = read_body(connection, email.number, self._parts.lease)
+                if email.document_size:
+                    document = read_document(connection, email.number, self._parts.lease)
+        return self._delivery(
+            prepare(email, body, document, self.queue.account, files), started, octets
+        )
+
+    def _compose(
+        self, email: ClaimedEmail, body: str, document: bytes | None, files: tuple[Attachment, ...]
+    ) -> Delivery | None:
+        """A short email, composed at once; a bad row fails alone, with its reason."""
+        started = time.monotonic()
+        try:
+            prepared = prepare(email, body, document, self.queue.account, files)
+        except BadEmail as error:
+            self._fail(email, str(error))
+        except Exception as error:  # noqa: BLE001 - told, and held
+            self._not_composed(email, error)
+        else:
+            return self._delivery(prepared, started, 0)
+        return None
+
+    def _delivery(self, prepared: Prepared, started: float, octets: int) -> Delivery:
+        account = self.queue.account.code
+        attempt = Attempt(prepared, account, self._parts.policy, random.random())
+        return Delivery.of(attempt, started, octets)
+
+    def _not_composed(self, email: ClaimedEmail, error: Exception) -> None:
+        """An error of our own holds the email that it came up with, and no other."""
+        log.exception("email %d could not be composed", email.id, extra={"email": email.id})
+        reason = f"it could not be composed ({type(error).__name__})"
+        code = self.queue.account.code
+        self._parts.recorder.finish(
+            held_back(email, code, self._parts.policy, random.random(), reason)
+        )
+        self.queue.done()
+
+    # Reporting.
+
+    def _trace(self, witness: Witness, delivery: Delivery) -> None:
+        account, seconds = self.queue.account, time.monotonic() - delivery.started
+        delivery.spans = witness.email(delivery.email, account.code, account.server.host, seconds)
+
+    def _record(self, delivery: Delivery, result: Result) -> None:
+        delivery.came_to(result)
+        took = round((time.monotonic() - delivery.started) * 1000)
+        self._parts.recorder.finish(result._replace(duration_ms=took))
+        self.queue.done()
+        if self.queue.probing:
+            self._parts.on_success(self.queue)
+
+    def _fail(self, email: ClaimedEmail, reason: str) -> Result:
+        code = self.queue.account.code
+        result = Result(email.number, Outcome.FAILED, code, reason=reason, email_id=email.id)
+        self._parts.recorder.finish(result)
+        self.queue.done()
+        return result
+
+    def _postpone(self, email: ClaimedEmail, reason: str, seconds: float) -> None:
+        """Something that it needs is away for a moment: others go on."""
+        wait = seconds * (1 + random.random() / 5)
+        code = self.queue.account.code
+        result = Result(email.number, Outcome.POSTPONED, code, reason, wait=wait, email_id=email.id)
+        self._parts.recorder.finish(result)
+        self.queue.done()
+
+    def _return(self, email: ClaimedEmail) -> None:
+        self._parts.recorder.give_back(email.number)
+        self.queue.done()
+
+    def _lost_before_the_commit(self, delivery: Delivery, reason: str) -> None:
+        """Not delivered. Where we cut the connection ourselves, no attempt is used up."""
+        if self._aborted:
+            self._return(delivery.email)
+        else:
+            self._record(delivery, after_loss(delivery.attempt, reason))
+
+    def _refused(self, delivery: Delivery, fault: Fault) -> None:
+        """Go on over a new connection where this one has had its share; else the account rests."""
+        transport = self._transport
+        own = int(delivery.is_beyond)
+        if not fault.session_alone or transport is None or transport.carried <= own:
+            self._account_fault(delivery, Trouble(str(fault.reply)))
+            return
+        self._cut()
+        self._put_back(delivery)
+
+    def _account_fault(self, delivery: Delivery, trouble: Trouble) -> None:
+        """The account's trouble, not the email's: it waits again, unharmed.
+
+        While other transports of the account work, this one was one too many.
+        """
+        self._retired = True
+        self._cut()
+        if self.queue.open_transports > 0:
+            self.queue.most_workers = self.queue.open_transports
+            self._put_back(delivery)
+            return
+        self._return(delivery.email)
+        self._parts.on_trouble(self.queue, trouble)
+
+    def _put_back(self, delivery: Delivery) -> None:
+        """Another worker may take it; a marked one only after it was given back."""
+        if delivery.pending_mark is not None or self.queue.closed:
+            self._return(delivery.email)
+        else:
+            self.queue.put_back(delivery.email)
+
+    async def _leave(self) -> None:
+        """Give back what was composed ahead, and say goodbye."""
+        ahead, self._ahead = self._ahead, None
+        if isinstance(ahead, asyncio.Task):
+            if self._aborted:
+                ahead.cancel()
+            with suppress(asyncio.CancelledError):
+                ahead = await ahead
+        if isinstance(ahead, Delivery):
+            self._parts.files.budget.leave(ahead.octets)
+            self._return(ahead.email)
+        if self._transport is not None and not self._aborted:
+            await self._transport.close()
+            self.queue.open_transports -= 1
+            self._transport = None
+        self._cut()
+
+    def _cut(self) -> None:
+        """Cut the connection, if there is one."""
+        if self._transport is not None:
+            self._transport.abort()
+            self.queue.open_transports -= 1
+        self._transport = None
+
+
+def _is_at_hand(email: ClaimedEmail) -> bool:
+    """Whether the claim brought all that it is composed of."""
+    return email.body is not None and not email.document_size and not email.attachment_count
+
+
+def _after_own_error(delivery: Delivery, error: Exception) -> Result:
+    reason = f"an error in Rowpost itself: {type(error).__name__}"
+    if delivery.is_beyond:
+        return unknown(delivery.attempt, reason)
+    return after_own_error(delivery.attempt, reason)
+
+
+def _ruled_out(delivery: Delivery, unfit: Unfit) -> Result:
+    return Result(
+        delivery.email.number,
+        Outcome.FAILED,
+        delivery.attempt.account,
+        reason=unfit.reason,
+        enhanced_code=unfit.enhanced_code,
+        email_id=delivery.email.id,
+    )
