@@ -48,13 +48,14 @@ class AccountQueue:
         self.is_due = False
         """Something waits that a claim would find, as far as is known."""
         self.suspects = False
-        self.blamed = False
+        """Some wait whose sender died while it prepared them."""
         self.claiming = False
         self.batch = FEWEST_AT_ONCE
         """How many emails to claim at once: about what goes out in two seconds."""
         self._changed = changed
         self._most_after_probe = most_workers
         self._emails: deque[ClaimedEmail] = deque()
+        self._suspects: set[int] = set()
         self._unfinished = 0
         self._bored: deque[asyncio.Future[None]] = deque()
         self._claimed_at = 0.0
@@ -62,9 +63,11 @@ class AccountQueue:
         self._opens_at = math.inf
         self._slot_refused_at = -math.inf
 
-    def put(self, emails: Sequence[ClaimedEmail]) -> None:
+    def put(self, emails: Sequence[ClaimedEmail], *, suspects: bool = False) -> None:
         """What a claim came to: emails that go out in this order, or none."""
         self._note_claim(len(emails))
+        if suspects:
+            self._suspects.update(email.number for email in emails)
         self._emails.extend(emails)
         self._unfinished += len(emails)
         self._wake(len(emails))
@@ -93,9 +96,14 @@ class AccountQueue:
             self._changed()
         return self._emails.popleft()
 
-    def done(self) -> None:
-        """An email's fate was reported."""
+    def is_suspect(self, number: int) -> bool:
+        """Whether a sender died while it prepared this email."""
+        return number in self._suspects
+
+    def done(self, number: int) -> None:
+        """This email's fate was reported."""
         self._unfinished -= 1
+        self._suspects.discard(number)
         if self._unfinished == 0:
             self._changed()
 
@@ -141,13 +149,7 @@ class AccountQueue:
             return False
         if time.monotonic() < self._rests_until:
             return False
-        return self.is_due or self.suspects or (self.blamed and self.may_try_blamed)
-
-    @property
-    def may_try_blamed(self) -> bool:
-        """Whether an email that was blamed for a pause may be tried: once others went through, or
-        when there are none."""
-        return not self.is_due and self.idle
+        return self.is_due or (self.suspects and not self._suspects)
 
     @property
     def queued(self) -> int:

@@ -43,6 +43,7 @@ from shared.database.errors import DatabaseUnreachable
 from shared.delivery.account_queue import AccountQueue
 from shared.delivery.attached_files import AttachedFiles
 from shared.delivery.claimer import Catch, Claimer
+from shared.delivery.composer import Fetching
 from shared.delivery.lease_heartbeat import LeaseHeartbeat
 from shared.delivery.quotas import Quotas
 from shared.delivery.ration import Take
@@ -85,6 +86,8 @@ _SECONDS_TO_RECORD_AT_STOP = 2.0
 _SECONDS_TO_GIVE_BACK = 2.0
 _WORTH_WAITING_SECONDS = 5.0
 _LONG_AGO = -math.inf
+_LOOKS = frozenset({"load", "admit", "look"})
+"""Steps that are no work yet."""
 
 _Key = tuple[int, int | None]
 """A queue's: the account that sends, and the one that it stands in for."""
@@ -230,6 +233,8 @@ class Dispatcher:
         self._upkeep = SqlThread("admission")
         self._loading = SqlThread("accounts")
         self._reading = SqlThread("documents", _READING_THREADS)
+        self._suspects = SqlThread("suspects")
+        self._threads = (self._claims, self._upkeep, self._loading, self._reading, self._suspects)
         self._deadline = time.monotonic() + order.seconds
         self._service_stopped = False
         self._changed = asyncio.Event()
@@ -244,6 +249,7 @@ class Dispatcher:
         self._admit_at = _LONG_AGO
         self._look_began = _LONG_AGO
         self._admission_began = _LONG_AGO
+        self._admission_ended = _LONG_AGO
         self._busy_at = time.monotonic()
         self._admit_after: int | None = None
         """The id up to which new rows were admitted; None: all of them were."""
@@ -252,14 +258,24 @@ class Dispatcher:
         """Drain; answers what was done."""
         settings = self._application.settings
         self._recorder = Recorder(
-            self._database, self._lease, self._quotas, self._written, self._turn, self._witness
-        )
-        self._parts = Parts(
             self._database,
             self._lease,
-            self._recorder,
+            self._quotas,
+            self._written,
+            self._turn,
+            self._changed.set,
+            self._witness,
+        )
+        fetching = Fetching(
+            self._database,
+            self._lease,
             AttachedFiles(self._application.attachments.store, settings.most_attached_mb),
             self._reading,
+            self._suspects,
+        )
+        self._parts = Parts(
+            self._recorder,
+            fetching,
             RetryPolicy(settings.max_retries, settings.retry_seconds),
             self._transport_of,
             self._on_trouble,
@@ -324,10 +340,11 @@ class Dispatcher:
             self._begin("load", self._load)
         if self._book is None:
             return
-        if now >= self._look_at:
-            self._begin("look", self._look_at_queue)
-        if self._admit_after is not None or now >= self._admit_at:
+        if now >= self._admit_at:
             self._begin("admit", self._admit)
+        # What a first look would find is to be admitted first.
+        if now >= self._look_at and self._admission_ended > _LONG_AGO:
+            self._begin("look", self._look_at_queue)
 
     def _begin(self, name: str, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
         if name not in self._steps:
@@ -351,22 +368,21 @@ class Dispatcher:
     def _nothing_is_left(self) -> bool:
         """Whether all is sent that may be. A quota that opens in a moment is waited for."""
         now = time.monotonic()
-        busy = any(
-            not queue.idle or queue.claiming or queue.asking_for_slot or self._may_fill(queue)
-            for queue in self._queues.values()
+        busy = self._steps.keys() - _LOOKS or any(
+            not queue.idle or self._may_fill(queue) for queue in self._queues.values()
         )
         if busy or not self._recorder.is_idle or self._admit_after is not None:
             self._busy_at = now
             return False
-        if self._book is None:
+        if self._book is None or self._steps:
             return False
-        if self._look_began <= self._busy_at or self._admission_began <= self._busy_at:
-            if self._admission_began <= self._busy_at:
-                self._admit_at = _LONG_AGO
-            elif "admit" not in self._steps:
-                self._look_at = _LONG_AGO
+        if self._admission_began <= self._busy_at:
+            self._admit_at = _LONG_AGO
+            self._changed.set()
             return False
-        if "look" in self._steps or "admit" in self._steps:
+        if self._look_began <= self._admission_ended:
+            self._look_at = _LONG_AGO
+            self._changed.set()
             return False
         return not any(
             queue.opens_within(_WORTH_WAITING_SECONDS) for queue in self._queues.values()
@@ -381,8 +397,14 @@ class Dispatcher:
         self._admit_at = began + _LOOK_AGAIN_SECONDS
         admitted = await self._upkeep.run(partial(self._admitted, first=first))
         self._admit_after = None if admitted is None else admitted.after
+        if self._admit_after is not None:
+            # While emails are on their way, it takes half of the time of the database's writer.
+            took = time.monotonic() - began
+            self._admit_at = time.monotonic() + (took if self._workers else 0.0)
+            self._changed.set()
         if first:
             self._admission_began = began
+        self._admission_ended = time.monotonic()
         if admitted is not None and admitted.admitted:
             self._look_at = _LONG_AGO
 
@@ -513,7 +535,10 @@ class Dispatcher:
     def _serve(self, queue: AccountQueue) -> None:
         """Claim more for a queue that runs low, and see to it that workers serve it."""
         if self._may_fill(queue) and not queue.claiming and self._can_be_served(queue):
-            take: Take = claim if queue.is_due else claim_suspects
+            # In turns: neither of them waits until there is nothing of the other.
+            take: Take = claim_suspects if queue.suspects and not queue.idle else claim
+            if not queue.is_due:
+                take = claim_suspects
             queue.claiming = True
             key = f"claim {queue.account.id} {queue.account.stands_in_for}"
             self._begin(key, partial(self._fill, queue, take))
@@ -540,7 +565,7 @@ class Dispatcher:
                 catch = await self._claims.run(
                     lambda: self._claimer.claim(account, lanes, batch, take)
                 )
-            self._put(queue, catch)
+            self._put(queue, catch, suspects=take is claim_suspects)
             if take is claim:
                 queue.is_due = len(catch.emails) >= batch if lanes else False
             else:
@@ -548,11 +573,12 @@ class Dispatcher:
         finally:
             queue.claiming = False
 
-    def _put(self, queue: AccountQueue, catch: Catch) -> None:
+    def _put(self, queue: AccountQueue, catch: Catch, *, suspects: bool) -> None:
         if catch.opens_in is not None:
             queue.rest(catch.opens_in)
         self._quotas.note(catch.reserved, queue.account.limits)
-        queue.put([email for email in catch.emails if isinstance(email, ClaimedEmail)])
+        emails = [email for email in catch.emails if isinstance(email, ClaimedEmail)]
+        queue.put(emails, suspects=suspects)
         for email in catch.emails:
             if isinstance(email, UnreadableEmail):
                 result = Result(
@@ -662,7 +688,7 @@ class Dispatcher:
         stopping = self._application.stop.is_set()
         await self._recorder.close(_SECONDS_TO_RECORD_AT_STOP if stopping else _SECONDS_TO_RECORD)
         await self._write(self._let_go)
-        for thread in (self._claims, self._upkeep, self._loading, self._reading):
+        for thread in self._threads:
             thread.close()
 
     async def _give_back_first(self) -> None:

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -124,15 +124,18 @@ class Recorder:
         quotas: Quotas,
         written: Counter[Outcome],
         turn: threading.Lock,
+        idle: Callable[[], None],
         witness: Witness | None = None,
     ) -> None:
-        """`turn`: nobody else writes to the emails of the lease while we hold it."""
+        """`turn`: nobody else writes to the emails of the lease while we hold it. `idle` is called
+        when all that was reported is committed."""
         self._database = database
         self._writer = database.writer()
         self._lease = lease
         self._quotas = quotas
         self.written = written
         self._turn = turn
+        self._idle = idle
         self._witness = witness
         self._thread = SqlThread("recorder")
         self._pending = _Batch()
@@ -187,6 +190,8 @@ class Recorder:
                 self._writing = True
                 await self._write(batch)
                 self._writing = False
+                if self.is_idle:
+                    self._idle()
 
     async def _write(self, batch: _Batch) -> None:
         try:

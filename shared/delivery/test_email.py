@@ -113,6 +113,7 @@ async def _delivered(transport: Transport, message: Message) -> None:
                 replies = (offer.sender, *offer.recipients, offer.data)
                 refusal = next(reply for reply in replies if reply and reply.code >= 400)
                 raise TrialFailed(str(refusal))
+            await transport.send(message)
             reply = await transport.commit(message)
             if not reply.positive:
                 raise TrialFailed(str(reply))

@@ -1,6 +1,6 @@
 """A worker: one of those who carry an account's emails to its server, one after another.
 
-An email's way is `Worker.deliver`: claim (done) → compose (done) → offer → mark → commit → record.
+An email's way is `Worker.deliver`: claim, compose (done) → offer → send → mark → commit → record.
 Whatever can be refused is asked before the mark; the mark is committed before the point of no
 return. While one email is on its way the next one is composed, and where its mark can tell all
 that a crash must not forget, it is asked for as well.
@@ -10,49 +10,37 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-
 from shared.accounts.directory import Account
-from shared.attachments.store import AttachmentStoreUnavailable
-from shared.database.database import Database
-from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.account_queue import AccountQueue
-from shared.delivery.attached_files import AWAY_SECONDS, AttachedFiles, octets_of
+from shared.delivery.composer import Composer, Fetching
+from shared.delivery.delivery import Delivery
 from shared.delivery.outcome import (
-    Attempt,
     Fault,
     after_envelope,
     after_loss,
     after_message,
     after_own_error,
-    held_back,
     recipients_in_transit,
     unknown,
 )
-from shared.delivery.prepare import Prepared, prepare, without_smtputf8
 from shared.delivery.recorder import PendingMark, Recorder
+from shared.delivery.reports import Reports
 from shared.delivery.retry import RetryPolicy
-from shared.delivery.sql_thread import SqlThread
 from shared.mime.bad_email import BadEmail
-from shared.mime.message import Attachment
 from shared.outbox.begin import Mark
-from shared.outbox.fetch import ClaimedEmail, NoLongerOurs, read_body, read_document
+from shared.outbox.fetch import ClaimedEmail
 from shared.outbox.finish import Outcome, Result
-from shared.outbox.lease import Lease
 from shared.outbox.recipients import KnownRecipient
 from shared.smtp.reply import Reply
 from shared.transports.base import (
     AccountFault,
     ConnectionLost,
-    Message,
     Offer,
     OutcomeUnknown,
     Transport,
@@ -60,16 +48,11 @@ from shared.transports.base import (
 )
 
 if TYPE_CHECKING:
-    from shared.monitoring.telemetry.spans import EmailSpans
     from shared.monitoring.telemetry.witness import Witness
 
 log = logging.getLogger("rowpost.delivery")
 
 _IDLE_SECONDS = 2.0
-_SECONDS_UNTIL_ITS_DATABASE_IS_BACK = 2.0
-
-_PASSING = (DatabaseUnreachable, CommitUncertain, DBAPIError, PoolTimeout, MemoryError)
-"""What may go wrong while an email is prepared without being the email's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,66 +67,13 @@ class Trouble:
 class Parts:
     """What every worker of a drain works with."""
 
-    database: Database
-    lease: Lease
     recorder: Recorder
-    files: AttachedFiles
-    reading: SqlThread
+    fetching: Fetching
     policy: RetryPolicy
     transport_of: Callable[[Account], Transport]
     on_trouble: Callable[[AccountQueue, Trouble], None]
     on_success: Callable[[AccountQueue], None]
     witness: Witness | None = None
-
-
-@dataclass(slots=True)
-class Delivery:
-    """One email on its way: what was claimed, its message and envelope, its account, its attempt.
-
-    `octets`: what it takes of the memory that all emails under way may have.
-    """
-
-    attempt: Attempt
-    message: Message
-    started: float
-    octets: int = 0
-    pending_mark: PendingMark | None = None
-    is_beyond: bool = False
-    """The point of no return may be behind it."""
-    spans: EmailSpans | None = None
-    """Where this email leaves a trace."""
-
-    @classmethod
-    def of(cls, attempt: Attempt, started: float, octets: int = 0) -> Delivery:
-        prepared = attempt.prepared
-        return cls(attempt, Message(prepared.envelope, prepared.content), started, octets)
-
-    @property
-    def email(self) -> ClaimedEmail:
-        return self.attempt.prepared.email
-
-    @property
-    def says_all_ahead(self) -> bool:
-        """Whether its mark has nothing to say that only the replies to its envelope tell: of a
-        single recipient the email's own state says all."""
-        prepared = self.attempt.prepared
-        return len(prepared.recipients) == 1 and not prepared.email.recipients
-
-    def leave_out_wide_addresses(self) -> None:
-        """Prepare it for a server without SMTPUTF8, if that can be."""
-        if (fitting := without_smtputf8(self.attempt.prepared)) is not None:
-            self.attempt = self.attempt._replace(prepared=fitting)
-            self.message = Message(fitting.envelope, fitting.content)
-
-    def step(self, name: str) -> None:
-        """The next step of its way begins."""
-        if self.spans is not None:
-            self.spans.step(name)
-
-    def came_to(self, result: Result) -> None:
-        """What becomes of it."""
-        if self.spans is not None:
-            self.spans.came_to(result)
 
 
 class Worker:
@@ -152,6 +82,8 @@ class Worker:
     def __init__(self, queue: AccountQueue, parts: Parts) -> None:
         self.queue = queue
         self._parts = parts
+        self._reports = Reports(queue, parts.recorder)
+        self._composer = Composer(queue, parts.fetching, self._reports, parts.policy)
         self._transport: Transport | None = None
         self._ahead: asyncio.Task[Delivery | None] | Delivery | None = None
         """The next email, composed or being composed."""
@@ -188,24 +120,23 @@ class Worker:
             self._cut()
             self._record(delivery, _after_own_error(delivery, error))
         finally:
-            self._parts.files.budget.leave(delivery.octets)
+            self._parts.fetching.files.budget.leave(delivery.octets)
             if delivery.spans is not None:
                 delivery.spans.end()
 
     # An email's way, step by step.
 
     async def deliver(self, delivery: Delivery) -> None:
-        """claim → compose (both done) → offer → mark → commit → record."""
-        offer: Offer | None = None
+        """claim → compose (both done) → offer → send → mark → commit → record."""
         try:
             offer = await self._offer(delivery)
-            if offer is None:
+            if offer is None or (transport := self._transport) is None:
                 return
-            marked = await self._mark(delivery, offer)
-            if not marked or (transport := self._transport) is None:
+            await self._send(delivery, transport)
+            if not await self._mark(delivery, offer):
                 # The body hangs in the air: only cutting the connection keeps it from arriving.
                 self._cut()
-                self._return(delivery.email)
+                self._reports.give_back(delivery.email)
                 return
             reply = await self._commit(delivery, transport)
             self._settle(delivery, after_message(delivery.attempt, offer, reply))
@@ -216,13 +147,13 @@ class Worker:
             self._cut()
             self._lost_before_the_commit(delivery, str(error))
         except BadEmail as error:
-            delivery.came_to(self._fail(delivery.email, str(error)))
+            delivery.came_to(self._reports.fail(delivery.email, str(error)))
         except asyncio.CancelledError:
             self._cut()
             if delivery.is_beyond:
                 self._record(delivery, unknown(delivery.attempt, "the sender was stopped"))
             else:
-                self._return(delivery.email)
+                self._reports.give_back(delivery.email)
             raise
 
     async def _offer(self, delivery: Delivery) -> Offer | None:
@@ -286,6 +217,11 @@ class Worker:
         self._settle(delivery, verdict)
         return None
 
+    async def _send(self, delivery: Delivery, transport: Transport) -> None:
+        """The content, short of the point of no return."""
+        delivery.step("smtp message")
+        await transport.send(delivery.message)
+
     async def _mark(self, delivery: Delivery, offer: Offer) -> bool:
         """Whether the email may be committed. Meanwhile the next one is composed."""
         delivery.step("mark")
@@ -332,7 +268,10 @@ class Worker:
             email = await self.queue.take(_IDLE_SECONDS)
             if email is None:
                 return None
-            delivery = await self._composed(email)
+            if self._composer.has_all_of(email):
+                delivery = self._composer.compose(email)
+            else:
+                delivery = await self._composer.fetch_and_compose(email)
         return delivery
 
     def _compose_ahead(self) -> None:
@@ -341,10 +280,10 @@ class Worker:
         email = self.queue.take_now()
         if email is None:
             return
-        if _is_at_hand(email):
-            self._ahead = self._compose(email, email.body or "", None, ())
+        if self._composer.has_all_of(email):
+            self._ahead = self._composer.compose(email)
         else:
-            self._ahead = asyncio.create_task(self._composed(email))
+            self._ahead = asyncio.create_task(self._composer.fetch_and_compose(email))
 
     def _composed_ahead(self) -> Delivery | None:
         """The next email, if it may travel along."""
@@ -353,84 +292,6 @@ class Worker:
                 return None
             self._ahead = self._ahead.result()
         return None if self.queue.closed or self._retired else self._ahead
-
-    async def _composed(self, email: ClaimedEmail) -> Delivery | None:
-        """The email with its message; what it needs beyond its row's short texts is fetched first.
-
-        What is away for a moment makes it wait, unharmed; a bad row fails alone.
-        """
-        if _is_at_hand(email):
-            return self._compose(email, email.body or "", None, ())
-        delivery, octets = None, 0
-        try:
-            octets = await self._parts.files.budget.enter(octets_of(email))
-            if self.queue.closed:
-                self._return(email)
-            else:
-                files = await self._parts.files.read(email)
-                delivery = await self._parts.reading.run(lambda: self._read(email, files, octets))
-        except NoLongerOurs:
-            self._return(email)
-        except AttachmentStoreUnavailable as error:
-            self._postpone(email, str(error), AWAY_SECONDS)
-        except _PASSING as error:
-            reason = f"it could not be read ({type(error).__name__})"
-            self._postpone(email, reason, _SECONDS_UNTIL_ITS_DATABASE_IS_BACK)
-        except BadEmail as error:
-            self._fail(email, str(error))
-        except asyncio.CancelledError:
-            self._return(email)
-            raise
-        except Exception as error:  # noqa: BLE001 - told, and held
-            self._not_composed(email, error)
-        finally:
-            if delivery is None:
-                self._parts.files.budget.leave(octets)
-        return delivery
-
-    def _read(self, email: ClaimedEmail, files: tuple[Attachment, ...], octets: int) -> Delivery:
-        """On a thread: read what is long, and compose it there, too."""
-        started = time.monotonic()
-        body, document = email.body, None
-        if body is None or email.document_size:
-            with self._parts.database.read() as connection:
-                if body is None:
-                    body = read_body(connection, email.number, self._parts.lease)
-                if email.document_size:
-                    document = read_document(connection, email.number, self._parts.lease)
-        return self._delivery(
-            prepare(email, body, document, self.queue.account, files), started, octets
-        )
-
-    def _compose(
-        self, email: ClaimedEmail, body: str, document: bytes | None, files: tuple[Attachment, ...]
-    ) -> Delivery | None:
-        """A short email, composed at once; a bad row fails alone, with its reason."""
-        started = time.monotonic()
-        try:
-            prepared = prepare(email, body, document, self.queue.account, files)
-        except BadEmail as error:
-            self._fail(email, str(error))
-        except Exception as error:  # noqa: BLE001 - told, and held
-            self._not_composed(email, error)
-        else:
-            return self._delivery(prepared, started, 0)
-        return None
-
-    def _delivery(self, prepared: Prepared, started: float, octets: int) -> Delivery:
-        account = self.queue.account.code
-        attempt = Attempt(prepared, account, self._parts.policy, random.random())
-        return Delivery.of(attempt, started, octets)
-
-    def _not_composed(self, email: ClaimedEmail, error: Exception) -> None:
-        """An error of our own holds the email that it came up with, and no other."""
-        log.exception("email %d could not be composed", email.id, extra={"email": email.id})
-        reason = f"it could not be composed ({type(error).__name__})"
-        code = self.queue.account.code
-        self._parts.recorder.finish(
-            held_back(email, code, self._parts.policy, random.random(), reason)
-        )
-        self.queue.done()
 
     # Reporting.
 
@@ -441,34 +302,14 @@ class Worker:
     def _record(self, delivery: Delivery, result: Result) -> None:
         delivery.came_to(result)
         took = round((time.monotonic() - delivery.started) * 1000)
-        self._parts.recorder.finish(result._replace(duration_ms=took))
-        self.queue.done()
+        self._reports.finish(result._replace(duration_ms=took))
         if self.queue.probing:
             self._parts.on_success(self.queue)
-
-    def _fail(self, email: ClaimedEmail, reason: str) -> Result:
-        code = self.queue.account.code
-        result = Result(email.number, Outcome.FAILED, code, reason=reason, email_id=email.id)
-        self._parts.recorder.finish(result)
-        self.queue.done()
-        return result
-
-    def _postpone(self, email: ClaimedEmail, reason: str, seconds: float) -> None:
-        """Something that it needs is away for a moment: others go on."""
-        wait = seconds * (1 + random.random() / 5)
-        code = self.queue.account.code
-        result = Result(email.number, Outcome.POSTPONED, code, reason, wait=wait, email_id=email.id)
-        self._parts.recorder.finish(result)
-        self.queue.done()
-
-    def _return(self, email: ClaimedEmail) -> None:
-        self._parts.recorder.give_back(email.number)
-        self.queue.done()
 
     def _lost_before_the_commit(self, delivery: Delivery, reason: str) -> None:
         """Not delivered. Where we cut the connection ourselves, no attempt is used up."""
         if self._aborted:
-            self._return(delivery.email)
+            self._reports.give_back(delivery.email)
         else:
             self._record(delivery, after_loss(delivery.attempt, reason))
 
@@ -493,13 +334,13 @@ class Worker:
             self.queue.most_workers = self.queue.open_transports
             self._put_back(delivery)
             return
-        self._return(delivery.email)
+        self._reports.give_back(delivery.email)
         self._parts.on_trouble(self.queue, trouble)
 
     def _put_back(self, delivery: Delivery) -> None:
         """Another worker may take it; a marked one only after it was given back."""
         if delivery.pending_mark is not None or self.queue.closed:
-            self._return(delivery.email)
+            self._reports.give_back(delivery.email)
         else:
             self.queue.put_back(delivery.email)
 
@@ -512,8 +353,8 @@ class Worker:
             with suppress(asyncio.CancelledError):
                 ahead = await ahead
         if isinstance(ahead, Delivery):
-            self._parts.files.budget.leave(ahead.octets)
-            self._return(ahead.email)
+            self._parts.fetching.files.budget.leave(ahead.octets)
+            self._reports.give_back(ahead.email)
         if self._transport is not None and not self._aborted:
             await self._transport.close()
             self.queue.open_transports -= 1

@@ -115,6 +115,11 @@ class Transport(Protocol):
         """
         ...
 
+    async def send(self, message: Message) -> None:
+        """The content of the message last offered, as far as it can go before the commit: cut
+        before that, it does not arrive. Raises ConnectionLost, BadEmail."""
+        ...
+
     async def commit(self, message: Message, following: Message | None = None) -> Reply:
         """Go beyond the point of no return with the message last offered; answers what was said.
 

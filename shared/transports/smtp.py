@@ -1,4 +1,4 @@
-"""SMTP as a transport: the envelope and the body are the offer, the final dot commits."""
+"""SMTP as a transport: the envelope is the offer, the final dot commits."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class SmtpTransport:
         return None
 
     async def offer(self, message: Message) -> Offer:
-        """MAIL, RCPT and DATA, and the body where they are accepted."""
+        """MAIL, RCPT and DATA."""
         session = self._open_session
         announced, self._announced = self._announced, None
         if announced is not message:
@@ -63,10 +63,11 @@ class SmtpTransport:
                 session.close()
                 raise ConnectionLost("another envelope was on its way")
             await session.write_envelope(message.envelope)
-        offer = await session.read_envelope()
-        if offer.ready:
-            await session.write_body(message.content)
-        return offer
+        return await session.read_envelope()
+
+    async def send(self, message: Message) -> None:
+        """The body, without the final dot."""
+        await self._open_session.write_body(message.content)
 
     async def commit(self, message: Message, following: Message | None = None) -> Reply:
         """The final dot, with the next envelope where the server takes commands in groups."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.app import Application, use
-from shared.delivery import tick, worker
+from shared.delivery import compose_apart, composer, tick
 from shared.delivery.recorder import PendingMark
 from shared.settings import Settings
 
@@ -72,7 +73,7 @@ def _arrange_death(step: str, nth: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     if step == "claim":
-        _before(worker, "prepare", lambda *_: die_if_it_is_time())
+        _before(composer, "prepare", lambda *_: die_if_it_is_time())
     if step == "mark":
         wait = PendingMark.wait
 
@@ -89,7 +90,9 @@ def _arrange_death(step: str, nth: int) -> None:
             if email.id == poison:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        _before(worker, "prepare", die_of)
+        _before(composer, "prepare", die_of)
+        apart = (sys.executable, "-m", "tests.faults.poisoned_composer", str(poison))
+        setattr(compose_apart, "COMMAND", apart)  # noqa: B010
 
 
 def _before(owner: Any, name: str, act: Callable[..., None]) -> None:
