@@ -1,7 +1,7 @@
-"""Composing apart: an email that a sender died of is composed in a process of its own.
+"""Composing apart: emails that a sender died of are composed in a process of their own.
 
-Bounded in time and memory. If that process dies, the email is at fault and fails; nothing else is
-touched by it. No password goes there.
+Each is bounded in time, the process in memory. If it dies of one, that email is at fault and fails;
+nothing else is touched. No password goes there.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 from contextlib import suppress
 from dataclasses import replace
+from typing import IO
 
 from shared.accounts.directory import Account
 from shared.delivery.prepare import Prepared, prepare
@@ -23,43 +25,102 @@ from shared.outbox.transitions import DIED_PREPARING
 COMMAND = (sys.executable, "-m", "shared.delivery.compose_apart")
 LONGEST_SECONDS = 60.0
 MOST_OCTETS = 1024**3
+_SECONDS_TO_END = 5.0
 
 
-def compose_apart(
-    email: ClaimedEmail,
-    body: str,
-    document: bytes | None,
-    account: Account,
-    files: tuple[Attachment, ...],
-) -> Prepared:
-    """As `prepare`, elsewhere. Raises BadEmail also where the process dies or takes too long."""
-    server = replace(account.server, password=None, tokens=None)
-    task = pickle.dumps((email, body, document, replace(account, server=server), files))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    try:
-        process = subprocess.run(
-            COMMAND, input=task, capture_output=True, timeout=LONGEST_SECONDS, env=environment
-        )
-    except subprocess.TimeoutExpired:
-        reason = f"composing this email took longer than {LONGEST_SECONDS:.0f} seconds"
-        raise BadEmail(reason) from None
-    if process.returncode != 0:
-        raise BadEmail(DIED_PREPARING)
-    came_to = pickle.loads(process.stdout)
-    if isinstance(came_to, Prepared):
-        return came_to
-    raise BadEmail(str(came_to))
+class ComposingProcess:
+    """One process that composes one email after another; begun with the first. Of one thread."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def compose(
+        self,
+        email: ClaimedEmail,
+        body: str,
+        document: bytes | None,
+        account: Account,
+        files: tuple[Attachment, ...],
+    ) -> Prepared:
+        """As `prepare`. Raises BadEmail also where the process dies of it or takes too long."""
+        server = replace(account.server, password=None, tokens=None)
+        task = (email, body, document, replace(account, server=server), files)
+        process = self._running()
+        late = threading.Event()
+
+        def give_up() -> None:
+            late.set()
+            process.kill()
+
+        watch = threading.Timer(LONGEST_SECONDS, give_up)
+        watch.start()
+        try:
+            came_to = _asked(process, task)
+        except (OSError, EOFError, pickle.UnpicklingError):
+            self.close()
+            if late.is_set():
+                reason = f"composing this email took longer than {LONGEST_SECONDS:.0f} seconds"
+                raise BadEmail(reason) from None
+            raise BadEmail(DIED_PREPARING) from None
+        finally:
+            watch.cancel()
+        if isinstance(came_to, Prepared):
+            return came_to
+        raise BadEmail(str(came_to))
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                with suppress(OSError):
+                    pipe.close()
+        try:
+            process.wait(_SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            path = os.pathsep.join(folder for folder in sys.path if folder)
+            self._process = subprocess.Popen(
+                COMMAND,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": path},
+            )
+        return self._process
+
+
+def _asked(process: subprocess.Popen[bytes], task: object) -> object:
+    if process.stdin is None or process.stdout is None:
+        raise EOFError
+    pickle.dump(task, process.stdin)
+    process.stdin.flush()
+    return pickle.load(process.stdout)
 
 
 def main() -> None:
-    """Compose what comes in, and put out the email, or what is wrong with it as a text."""
+    """Compose what comes in; put out each email, or what is wrong with it as a text."""
     _bound_memory()
-    email, body, document, account, files = pickle.load(sys.stdin.buffer)
-    try:
-        came_to: Prepared | str = prepare(email, body, document, account, files)
-    except BadEmail as error:
-        came_to = str(error)
-    pickle.dump(came_to, sys.stdout.buffer)
+    serve(sys.stdin.buffer, sys.stdout.buffer)
+
+
+def serve(tasks: IO[bytes], answers: IO[bytes]) -> None:
+    """Until there are no more tasks."""
+    with suppress(EOFError):
+        while True:
+            email, body, document, account, files = pickle.load(tasks)
+            try:
+                came_to: Prepared | str = prepare(email, body, document, account, files)
+            except BadEmail as error:
+                came_to = str(error)
+            pickle.dump(came_to, answers)
+            answers.flush()
 
 
 def _bound_memory() -> None:

@@ -20,7 +20,7 @@ from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.account_queue import AccountQueue
 from shared.delivery.attached_files import AWAY_SECONDS, AttachedFiles, octets_of
-from shared.delivery.compose_apart import compose_apart
+from shared.delivery.compose_apart import ComposingProcess
 from shared.delivery.delivery import Delivery
 from shared.delivery.outcome import Attempt, held_back
 from shared.delivery.prepare import Prepared, prepare
@@ -43,7 +43,7 @@ _PASSING = (DatabaseUnreachable, CommitUncertain, DBAPIError, PoolTimeout, Memor
 class Fetching:
     """Where what a claim did not bring is fetched from, for all workers of a drain.
 
-    `suspects`: on this thread, one at a time, emails are composed that a sender died of.
+    `apart`: where emails are composed that a sender died of, one at a time, from `suspects`.
     """
 
     database: Database
@@ -51,6 +51,7 @@ class Fetching:
     files: AttachedFiles
     reading: SqlThread
     suspects: SqlThread
+    apart: ComposingProcess
 
 
 class Composer:
@@ -117,7 +118,7 @@ class Composer:
             body, document = await self._fetching.reading.run(lambda: self._read(email))
             account = self._queue.account
             return await self._fetching.suspects.run(
-                lambda: compose_apart(email, body, document, account, files)
+                lambda: self._fetching.apart.compose(email, body, document, account, files)
             )
         return await self._fetching.reading.run(lambda: self._prepared(email, files))
 

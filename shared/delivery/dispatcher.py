@@ -43,6 +43,7 @@ from shared.database.errors import DatabaseUnreachable
 from shared.delivery.account_queue import AccountQueue
 from shared.delivery.attached_files import AttachedFiles
 from shared.delivery.claimer import Catch, Claimer
+from shared.delivery.compose_apart import ComposingProcess
 from shared.delivery.composer import Fetching
 from shared.delivery.lease_heartbeat import LeaseHeartbeat
 from shared.delivery.quotas import Quotas
@@ -234,6 +235,7 @@ class Dispatcher:
         self._loading = SqlThread("accounts")
         self._reading = SqlThread("documents", _READING_THREADS)
         self._suspects = SqlThread("suspects")
+        self._apart = ComposingProcess()
         self._threads = (self._claims, self._upkeep, self._loading, self._reading, self._suspects)
         self._deadline = time.monotonic() + order.seconds
         self._service_stopped = False
@@ -272,6 +274,7 @@ class Dispatcher:
             AttachedFiles(self._application.attachments.store, settings.most_attached_mb),
             self._reading,
             self._suspects,
+            self._apart,
         )
         self._parts = Parts(
             self._recorder,
@@ -690,6 +693,7 @@ class Dispatcher:
         await self._write(self._let_go)
         for thread in self._threads:
             thread.close()
+        self._apart.close()
 
     async def _give_back_first(self) -> None:
         """Others find what we held once it is given back."""
