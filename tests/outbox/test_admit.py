@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -487,6 +489,65 @@ def test_sqlite_a_table_that_knows_only_n_and_y_holds_its_rows_with_that_reason(
     for held in (why_held(sqlite_database, email_id), why_held(sqlite_database, other)):
         assert held is not None
         assert "only_n_and_y" in held.reason
+
+
+def test_sqlite_a_row_that_somebody_holds_delays_only_itself_and_for_seconds(
+    sqlite_database: Database,
+) -> None:
+    """A trigger says of one row what a lock of another session would."""
+    first, locked, last = insert_rows(sqlite_database, 3)
+    body = (
+        f"BEFORE UPDATE ON Digital_Emaildetails WHEN new.dd_srno = {locked} "
+        "BEGIN SELECT RAISE(ABORT, 'database is locked'); END"
+    )
+
+    with trigger(sqlite_database, "somebody_holds_it", body):
+        began = time.monotonic()
+        assert admit(sqlite_database, EVERYBODY) == Admitted(admitted=2, held=1)
+        assert time.monotonic() - began < 5
+
+    assert letters(sqlite_database) == "PNP"
+    assert Sender(sqlite_database).claim() == [first, last]
+    held = why_held(sqlite_database, locked)
+    assert held is not None
+    assert held.reason == "another session holds its row: looked at again in a moment"
+    with sqlite_database.read() as connection:
+        row = connection.execute(select(held_rows)).one()
+    assert row.LookAgainAt - row.Since < timedelta(seconds=6)
+    let_held_rows_be_looked_at(sqlite_database)
+    assert admit(sqlite_database, EVERYBODY) == Admitted(admitted=1)
+    assert why_held(sqlite_database, locked) is None
+
+
+def test_several_who_admit_at_once_admit_each_row_once(database: Database) -> None:
+    insert_rows(database, 30)
+    insert_row(database, dd_Lane="fast")
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: admit(database, EVERYBODY), range(4)))
+
+    assert sum(result.admitted for result in results) == 30
+    assert number_of_entries(database) == 30
+    assert letters(database) == "P" * 30 + "N"
+
+
+def test_sqlite_several_who_admit_one_by_one_admit_each_row_once(
+    sqlite_database: Database,
+) -> None:
+    *_, bad = insert_rows(sqlite_database, 30)
+    body = (
+        f"BEFORE UPDATE ON Digital_Emaildetails WHEN new.dd_srno = {bad} "
+        "BEGIN SELECT RAISE(ABORT, 'not on a Friday'); END"
+    )
+
+    with trigger(sqlite_database, "no_fridays", body), ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: admit(sqlite_database, EVERYBODY), range(4)))
+
+    assert sum(result.admitted for result in results) == 29
+    assert number_of_entries(sqlite_database) == 29
+    with sqlite_database.read() as connection:
+        held = connection.scalars(select(held_rows.c.EmailId)).all()
+    assert held == [bad]
 
 
 # Options of an application, beside its row.

@@ -215,6 +215,13 @@ def test_new_ids_come_from_the_index_alone_and_pass_over_what_somebody_holds() -
     )
 
 
+def test_letters_are_given_to_new_rows_and_those_that_somebody_holds_are_passed_over() -> None:
+    text = made(their_rows.TAKE_ENTERED)
+
+    assert text.startswith(f"UPDATE Digital_Emaildetails {HINTS} SET dd_SendFlag='P' WHERE ")
+    assert f"FROM Digital_Emaildetails {HINTS} WHERE dd_SendFlag = 'N'" in made(admit.NEW_AMONG)
+
+
 def test_rows_are_read_by_key_and_passed_over_where_somebody_holds_them() -> None:
     text = made(admit.rows_statement(NO_OPTIONS))
 

@@ -84,6 +84,10 @@ class SqlDialect(Protocol):
     def counted(self, sql: str) -> str:
         """The text of an INSERT, UPDATE or DELETE, so that `execute` tells how many it changed."""
 
+    def briefly(self, sql: str) -> str:
+        """The text of a statement with parameters, so that it waits for others' locks for a
+        second at most, and then fails."""
+
     def execute(
         self,
         connection: Connection,
