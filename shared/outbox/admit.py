@@ -42,7 +42,6 @@ from shared.database.database import Database
 from shared.database.dialects.dialect_of import dialect_of
 from shared.database.errors import is_held_by_others, is_transient
 from shared.database.locks import skipping_locked
-from shared.database.sizes import stored_size
 from shared.database.tables import emails, entries, held_rows, options, service
 from shared.database.times import as_stored, utc_now
 from shared.outbox import transitions
@@ -59,8 +58,7 @@ from shared.outbox.admission_rules import (
 from shared.outbox.cancel_retry_resolve import following
 from shared.outbox.conditions import NUMBERS, is_current, service_runs, state_is
 from shared.outbox.entries import current_numbers, pass_on
-from shared.outbox.fetch import creation_date
-from shared.outbox.fingerprint import Content, fingerprint
+from shared.outbox.fingerprint import fingerprint
 from shared.outbox.held import (
     BUSY_SECONDS,
     HELD_BY_OTHERS,
@@ -70,6 +68,7 @@ from shared.outbox.held import (
     let_go,
 )
 from shared.outbox.recipients import ask_everybody
+from shared.outbox.row_content import content_of, says_when_it_was_made
 from shared.outbox.states import ENDED, NEW_LETTERS, Flag, Lane, Letter
 from shared.outbox.their_rows import IDS, says_new, take, take_entered, tell
 from shared.outbox.their_table import their_table
@@ -413,21 +412,6 @@ PUT_UNDER = (
 )
 
 
-def content_statement(there: frozenset[str]) -> Select[Any]:
-    """What reads of rows what their fingerprint is made of."""
-    created = emails.c.dd_CreatedDate if "dd_CreatedDate" in there else null()
-    return select(
-        _ID,
-        emails.c.dd_toEmailid,
-        emails.c.dd_ccEmailid,
-        emails.c.dd_subject,
-        emails.c.dd_filename,
-        stored_size(emails.c.dd_bodyText).label("body_size"),
-        stored_size(emails.c.dd_document).label("document_size"),
-        created.label("created"),
-    ).where(_ID.in_(IDS))
-
-
 @dataclass(slots=True)
 class _Batch:
     """Some rows on their way into the ledger, in one transaction."""
@@ -448,7 +432,7 @@ class _Batch:
         again = {email_id: row for email_id, row in rows.items() if email_id in former}
         self._put_anew(self._wanted(again, former), former)
         fresh = {email_id: row for email_id, row in rows.items() if email_id not in former}
-        self._put({email_id: self._entry(row) for email_id, row in fresh.items()})
+        self._put_fresh(fresh)
         self._bring_options(rows)
         if self.taken:
             take(self.connection, sorted(self.taken))
@@ -468,6 +452,20 @@ class _Batch:
             self.held[row.dd_srno] = wanted
             return None
         return _values(row, wanted)
+
+    def _put_fresh(self, rows: Mapping[int, Row[Any]]) -> None:
+        entering = {email_id: self._entry(row) for email_id, row in rows.items()}
+        beside = [
+            email_id
+            for email_id, entry in entering.items()
+            if entry is not None and rows[email_id].OptionsId is not None
+        ]
+        if beside and not says_when_it_was_made(self.connection):
+            prints = self._fingerprints(beside)
+            for email_id in beside:
+                if (entry := entering[email_id]) is not None:
+                    entry["Fingerprint"] = prints.get(email_id)
+        self._put(entering)
 
     def _put(self, several: Mapping[int, dict[str, Any] | None]) -> None:
         values = [entry for entry in several.values() if entry is not None]
@@ -508,7 +506,10 @@ class _Batch:
                 case Over.END:
                     self._tell_end(entry)
                 case Over.ANEW:
-                    anew[email_id] = self._following(row, entry, same=same)
+                    values = self._following(row, entry, same=same)
+                    if values is not None and not says_when_it_was_made(self.connection):
+                        values["Fingerprint"] = prints.get(email_id)
+                    anew[email_id] = values
         going = {email_id: entry for email_id, entry in anew.items() if entry is not None}
         transitions.supersede(self.connection, [former[email_id].Number for email_id in going])
         self._put(going)
@@ -562,25 +563,11 @@ class _Batch:
         let_go(self.connection, [entry.EmailId])
 
     def _fingerprints(self, ids: Sequence[int]) -> dict[int, str]:
-        there = their_table(self.connection).options
-        found = self.connection.execute(content_statement(there), {"ids": list(ids)}).all()
+        found = content_of(self.connection, ids)
         self.without_list.update(
-            row.dd_srno for row in found if not (row.dd_toEmailid or row.dd_ccEmailid)
+            email_id for email_id, content in found.items() if not (content.to or content.cc)
         )
-        return {
-            row.dd_srno: fingerprint(
-                Content(
-                    row.dd_toEmailid,
-                    row.dd_ccEmailid,
-                    row.dd_subject,
-                    row.dd_filename,
-                    row.body_size,
-                    row.document_size,
-                    creation_date(row.created),
-                )
-            )
-            for row in found
-        }
+        return {email_id: fingerprint(content) for email_id, content in found.items()}
 
     def _bring_options(self, rows: Mapping[int, Row[Any]]) -> None:
         """What applications put into `Rowpost_Options` belongs to the entries from now on."""

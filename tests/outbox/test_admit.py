@@ -8,23 +8,33 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, insert, select, text, update
 
+from shared.database import migrations
 from shared.database.database import Database
+from shared.database.engine import file_url, open_engine
 from shared.database.tables import emails, entries, held_rows, options, service
 from shared.database.times import utc_now
 from shared.outbox import loose_files, transitions
+from shared.outbox.add import NewEmail
 from shared.outbox.admit import AT_ONCE, MANY_RESETS, Admitted, admit, admit_rows, answered_by
 from shared.outbox.attachments import StoredAttachment, attachments_of
+from shared.outbox.confidential import CONFIDENTIAL
+from shared.outbox.fetch import ClaimedEmail
+from shared.outbox.fingerprint import fingerprint
 from shared.outbox.finish import Outcome
 from shared.outbox.held import LOOK_AGAIN_SECONDS, HeldRow, confirm, held_row
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState, write_recipients
+from shared.outbox.rewrite import rewrite
+from shared.outbox.row_content import content_of
 from shared.outbox.states import Flag
 from shared.scheduling import service_state
 from tests.outbox.sender import Sender, admit_all, known, number_of
+from tests.outbox.test_every_order import SEED
 from tests.support.emails import (
     attempt,
     became,
@@ -762,6 +772,162 @@ def test_a_list_of_recipients_that_is_sent_again_goes_to_all_of_them(
     sender.admit()
 
     assert known(database, email_id) == many
+
+
+# N over an email that waits, in a table that does not say when a row was made.
+
+FILE_OF_ITS_OWN = StoredAttachment("email_attachments/2026/11/21/2", "2.pdf", 1, "0" * 64)
+
+
+@pytest.fixture
+def undated(tmp_path: Path) -> Iterator[Database]:
+    """An adopted table of the seed's columns alone, running."""
+    engine = open_engine(file_url(tmp_path / "adopted.db"))
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        connection.execute(text(SEED))
+    migrations.upgrade(engine)
+    database = Database(engine)
+    with database.write() as connection:
+        connection.execute(update(service).values(State="running"))
+    yield database
+    database.close()
+
+
+def insert_undated(database: Database) -> int:
+    return insert_row(database, dd_subject="Invoice")
+
+
+def what_goes_beside(database: Database, email_id: int) -> tuple[str | None, str | None]:
+    """Blind copy and answers' address, by the options that belong to the current entry."""
+    number = number_of(database, email_id)
+    with database.read() as connection:
+        row = connection.execute(
+            select(options.c.bccEmailid, options.c.ReplyTo).where(options.c.Number == number)
+        ).one_or_none()
+    return (None, None) if row is None else (row.bccEmailid, row.ReplyTo)
+
+
+BESIDE = {"bccEmailid": "bob@example.com", "ReplyTo": "desk@example.com"}
+
+
+def reset_all(database: Database) -> None:
+    execute(database, "UPDATE Digital_Emaildetails SET dd_SendFlag = 'N'")
+
+
+def test_sqlite_a_waiting_row_that_is_reset_keeps_what_was_given_beside_it(
+    undated: Database,
+) -> None:
+    email_id, plain = insert_undated(undated), insert_undated(undated)
+    give_options(undated, email_id, **BESIDE)
+    admit(undated, EVERYBODY)
+
+    for _ in range(3):
+        reset_all(undated)
+        assert admit(undated, EVERYBODY).admitted == 2
+
+    assert what_goes_beside(undated, email_id) == ("bob@example.com", "desk@example.com")
+    assert what_goes_beside(undated, plain) == (None, None)
+
+
+def test_sqlite_what_was_ended_and_is_sent_again_keeps_it_too(undated: Database) -> None:
+    email_id = insert_undated(undated)
+    give_options(undated, email_id, **BESIDE)
+    admit(undated, EVERYBODY)
+    bring(undated, email_id, "Y")
+    seen_by_the_application(undated, email_id)
+
+    for _ in range(2):
+        reset_all(undated)
+        assert admit(undated, EVERYBODY).admitted == 1
+
+    assert what_goes_beside(undated, email_id) == ("bob@example.com", "desk@example.com")
+
+
+def test_sqlite_a_waiting_email_of_the_api_that_is_reset_keeps_options_files_and_list(
+    undated: Database,
+) -> None:
+    undated.run(lambda connection: loose_files.note(connection, FILE_OF_ITS_OWN.key))
+    many = tuple(KnownRecipient(Kind.TO, f"guest{n}@example.com") for n in range(30))
+    email_id = stored_email(
+        undated,
+        to="",
+        subject="Grüße, 𝒹er Welt",
+        body="Grüße\n",
+        document=b"%PDF",
+        filename="a.pdf",
+        bcc="bob@example.com",
+        reply_to="desk@example.com",
+        recipients=many,
+        attachments=(FILE_OF_ITS_OWN,),
+    )
+
+    for _ in range(2):
+        reset_all(undated)
+        assert admit(undated, EVERYBODY).admitted == 1
+
+    number = number_of(undated, email_id)
+    assert what_goes_beside(undated, email_id) == ("bob@example.com", "desk@example.com")
+    with undated.read() as connection:
+        assert attachments_of(connection, [number]) == {number: (FILE_OF_ITS_OWN,)}
+    assert known(undated, email_id) == many
+
+
+def test_sqlite_a_confidential_email_that_is_reset_still_says_what_it_said(
+    undated: Database,
+) -> None:
+    email_id = stored_email(undated, subject="Your code", body="123456", origin=CONFIDENTIAL)
+    reset_all(undated)
+    admit(undated, EVERYBODY)
+
+    sender = Sender(undated)
+    assert sender.claim() == [email_id]
+    (email,) = sender.collect(email_id)
+    assert isinstance(email, ClaimedEmail)
+    assert (email.subject, email.body) == ("Your code", "123456")
+
+
+def test_sqlite_an_email_that_was_rewritten_and_is_reset_keeps_its_options(
+    undated: Database,
+) -> None:
+    email_id = stored_email(undated, reply_to="desk@example.com")
+    new = NewEmail(to="", subject="Better", body="Hello Ann", reply_to="shop@example.com")
+    undated.run(lambda connection: rewrite(connection, email_id, new))
+    reset_all(undated)
+
+    admit(undated, EVERYBODY)
+
+    assert what_goes_beside(undated, email_id) == (None, "shop@example.com")
+
+
+def test_sqlite_another_row_under_the_id_of_one_that_waited_has_none_of_it(
+    undated: Database,
+) -> None:
+    email_id = insert_undated(undated)
+    give_options(undated, email_id, **BESIDE)
+    admit(undated, EVERYBODY)
+    with undated.write() as connection:
+        connection.execute(delete(emails))
+    assert insert_row(undated, dd_srno=email_id, dd_subject="Somebody else's") == email_id
+
+    assert admit(undated, EVERYBODY).admitted == 1
+
+    assert what_goes_beside(undated, email_id) == (None, None)
+
+
+@pytest.mark.parametrize("subject", ["", "Grüße", "𝒹er Welt"])
+@pytest.mark.parametrize("body", ["", "Grüße 𝒹\n"])
+@pytest.mark.parametrize("document", [None, b"", b"%PDF"])
+def test_the_print_of_an_email_that_is_stored_is_that_of_its_row(
+    database: Database, subject: str, body: str, document: bytes | None
+) -> None:
+    """But for the creation date, which a table may have or not."""
+    content = {"to": "ann@example.com", "subject": subject, "body": body, "document": document}
+    email_id = stored_email(database, **content)
+
+    with database.read() as connection:
+        found = content_of(connection, [email_id])[email_id]
+
+    assert fingerprint(found._replace(created_at=None)) == entry_of(database, email_id).Fingerprint
 
 
 # Ids that come again.

@@ -25,6 +25,7 @@ from shared.outbox.counts import gaps_between, held_statement
 from shared.outbox.fetch import fetch_statement
 from shared.outbox.finish import Outcome
 from shared.outbox.lease import RENEW
+from shared.outbox.row_content import content_statement
 from shared.outbox.search import Position, Wish, look, page_statement
 from shared.outbox.statistics import ADD
 from shared.outbox.suppressions import list_statement
@@ -70,7 +71,7 @@ MADE: dict[str, ClauseElement] = {
 for name, there in {"an adopted table": NO_OPTIONS, "a fresh table": ALL_OPTIONS}.items():
     MADE |= {
         f"new rows of {name}": admit.rows_statement(there),
-        f"content of {name}": admit.content_statement(there),
+        f"content of {name}": content_statement(there),
         f"claimed emails of {name}": fetch_statement(there),
         f"list of {name}": page_statement(Wish(), None, 50, there),
     }

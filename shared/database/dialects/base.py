@@ -52,6 +52,9 @@ class Expressions(Protocol):
     def stored_size(self, column: str) -> str:
         """How large a value is, without reading it: bytes, or characters of a text."""
 
+    def size_of_text(self, text: str) -> int:
+        """What that will be of this text, once it is stored."""
+
 
 class SqlDialect(Protocol):
     """What is done differently, each in the caller's transaction."""
