@@ -87,7 +87,8 @@ class StoredEmail:
         """To, Cc and Bcc, each entry as it was written."""
         if self.recipients:
             to, cc, bcc = (
-                [one.address for one in self.recipients if one.kind is kind] for kind in Kind
+                [one.address for one in self.recipients if one.kind is kind]
+                for kind in (Kind.TO, Kind.CC, Kind.BCC)
             )
         else:
             to, cc, bcc = (_entries(text) for text in (self.to, self.cc, self.bcc))
