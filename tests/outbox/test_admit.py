@@ -17,6 +17,7 @@ from sqlalchemy import delete, func, insert, select, text, update
 from shared.database import migrations
 from shared.database.database import Database
 from shared.database.engine import file_url, open_engine
+from shared.database.sizes import size_once_stored
 from shared.database.tables import emails, entries, held_rows, options, service
 from shared.database.times import utc_now
 from shared.outbox import loose_files, transitions
@@ -926,8 +927,12 @@ def test_the_print_of_an_email_that_is_stored_is_that_of_its_row(
 
     with database.read() as connection:
         found = content_of(connection, [email_id])[email_id]
+        size = size_once_stored(connection, body)
 
-    assert fingerprint(found._replace(created_at=None)) == entry_of(database, email_id).Fingerprint
+    # A database that is like SQL Server may count the bytes of UTF-8.
+    assert found.body_size in {size, len(body.encode())}
+    whole = found._replace(created_at=None, body_size=size)
+    assert fingerprint(whole) == entry_of(database, email_id).Fingerprint
 
 
 # Ids that come again.
