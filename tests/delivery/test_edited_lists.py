@@ -12,9 +12,8 @@ from shared.delivery import tick
 from shared.delivery.edited_lists import as_named
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from tests.faults.senders import settings_for
-from tests.support.emails import let_retries_come_due, seen_by_the_application
+from tests.support.emails import let_retries_come_due, overwrite, seen_by_the_application
 from tests.support.queue import Queue, make_queue
-from tests.support.rows import change
 from tests.support.smtp import Command, SmtpServer
 
 ANN, BOB, CID = (KnownRecipient(Kind.TO, f"{name}@example.com") for name in ("ann", "bob", "cid"))
@@ -108,7 +107,7 @@ def test_between_two_tries_the_row_may_name_others(
     send(queue)
     assert [one.recipients for one in server.messages] == [("ann@example.com",)]
 
-    change(queue.database, email_id, dd_toEmailid="ann@example.com, cid@example.com")
+    overwrite(queue.database, email_id, "P", dd_toEmailid="ann@example.com, cid@example.com")
     send(queue)
 
     assert [one.recipients for one in server.messages[1:]] == [("cid@example.com",)]
@@ -125,7 +124,7 @@ def test_who_had_it_and_was_taken_out_is_neither_sent_to_nor_shown(
     (email_id,) = queue.add(dd_toEmailid="ann@example.com, bob@example.com")
     send(queue)
 
-    change(queue.database, email_id, dd_toEmailid="bob@example.com")
+    overwrite(queue.database, email_id, "P", dd_toEmailid="bob@example.com")
     send(queue)
 
     assert [one.recipients for one in server.messages[1:]] == [("bob@example.com",)]
@@ -140,7 +139,7 @@ def test_an_email_of_which_nobody_is_left_who_waits_for_it_counts_as_sent(
     (email_id,) = queue.add(dd_toEmailid="ann@example.com, bob@example.com")
     send(queue)
 
-    change(queue.database, email_id, dd_toEmailid="ann@example.com")
+    overwrite(queue.database, email_id, "P", dd_toEmailid="ann@example.com")
     send(queue)
 
     assert len(server.messages) == 1
