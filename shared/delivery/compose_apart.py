@@ -66,7 +66,7 @@ class ComposingProcess:
             watch.cancel()
         if isinstance(came_to, Prepared):
             return came_to
-        raise BadEmail(str(came_to))
+        raise came_to if isinstance(came_to, BadEmail) else BadEmail(DIED_PREPARING)
 
     def close(self) -> None:
         """End the process."""
@@ -105,7 +105,7 @@ def _asked(process: subprocess.Popen[bytes], task: object) -> object:
 
 
 def main() -> None:
-    """Compose what comes in; put out each email, or what is wrong with it as a text."""
+    """Compose what comes in; put out each email, or what is wrong with it."""
     _bound_memory()
     serve(sys.stdin.buffer, sys.stdout.buffer)
 
@@ -116,9 +116,9 @@ def serve(tasks: IO[bytes], answers: IO[bytes]) -> None:
         while True:
             email, body, document, account, files = pickle.load(tasks)
             try:
-                came_to: Prepared | str = prepare(email, body, document, account, files)
+                came_to: Prepared | BadEmail = prepare(email, body, document, account, files)
             except BadEmail as error:
-                came_to = str(error)
+                came_to = error
             pickle.dump(came_to, answers)
             answers.flush()
 

@@ -23,7 +23,7 @@ from shared.delivery.attached_files import AWAY_SECONDS, AttachedFiles, octets_o
 from shared.delivery.compose_apart import ComposingProcess
 from shared.delivery.delivery import Delivery
 from shared.delivery.outcome import Attempt, held_back
-from shared.delivery.prepare import Prepared, prepare
+from shared.delivery.prepare import NobodyLeft, Prepared, prepare
 from shared.delivery.reports import Reports
 from shared.delivery.retry import RetryPolicy
 from shared.delivery.sql_thread import SqlThread
@@ -76,6 +76,8 @@ class Composer:
         started = time.monotonic()
         try:
             prepared = prepare(email, email.body or "", None, self._queue.account)
+        except NobodyLeft as error:
+            self._reports.nobody_left(email, str(error))
         except BadEmail as error:
             self._reports.fail(email, str(error))
         except Exception as error:  # noqa: BLE001 - told, and held
@@ -100,6 +102,8 @@ class Composer:
         except _PASSING as error:
             reason = f"it could not be read ({type(error).__name__})"
             self._reports.postpone(email, reason, _SECONDS_UNTIL_THE_DATABASE_IS_BACK)
+        except NobodyLeft as error:
+            self._reports.nobody_left(email, str(error))
         except BadEmail as error:
             self._reports.fail(email, str(error))
         except asyncio.CancelledError:

@@ -28,6 +28,10 @@ class Reports:
         self.finish(result)
         return result
 
+    def nobody_left(self, email: ClaimedEmail, reason: str) -> None:
+        """Whoever had it keeps it, and nobody else is to get it: it is done."""
+        self.finish(self._result(email, Outcome.SENT, reason))
+
     def postpone(self, email: ClaimedEmail, reason: str, seconds: float) -> None:
         """Something that it needs is away for a moment: it waits, at no cost, and others go on."""
         wait = seconds * (1 + random.random() / 5)
