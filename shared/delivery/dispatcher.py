@@ -24,7 +24,8 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache, partial
@@ -158,14 +159,9 @@ def drain(
     """
     _spare_the_collector()
     application.database()
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        dispatcher = Dispatcher(
-            application,
-            order,
-            Counter() if written is None else written,
-            hand_over,
-            transport_of,
-        )
+    counted = Counter() if written is None else written
+    dispatcher = Dispatcher(application, order, counted, hand_over, transport_of)
+    with dispatcher.beside(), asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(dispatcher.run())
 
 
@@ -177,8 +173,8 @@ def _spare_the_collector() -> None:
     gc.freeze()
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's where there is one: not on Windows."""
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes a drain's loop: uvloop where there is one, which is not on Windows."""
     try:
         import uvloop
     except ImportError:
@@ -235,6 +231,7 @@ class Dispatcher:
         self._loading = SqlThread("accounts")
         self._reading = SqlThread("documents", _READING_THREADS)
         self._suspects = SqlThread("suspects")
+        self._recording = SqlThread("recorder")
         self._apart = ComposingProcess()
         self._threads = (self._claims, self._upkeep, self._loading, self._reading, self._suspects)
         self._deadline = time.monotonic() + order.seconds
@@ -261,6 +258,7 @@ class Dispatcher:
         settings = self._application.settings
         self._recorder = Recorder(
             self._database,
+            self._recording,
             self._lease,
             self._quotas,
             self._written,
@@ -290,17 +288,27 @@ class Dispatcher:
         with self._witness.drain(self._order.lanes, self._written):
             return await self._run()
 
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        """What goes on beside the loop: the lease is kept, rows are told, threads wait for work."""
+        heartbeat = LeaseHeartbeat(self._database, self._lease, self._turn, self._slots.renew)
+        try:
+            with heartbeat, RowWriter(self._database):
+                yield
+        finally:
+            for thread in self._threads:
+                thread.close()
+            self._apart.close()
+
     async def _run(self) -> Drained:
         finished = False
-        heartbeat = LeaseHeartbeat(self._database, self._lease, self._turn, self._slots.renew)
-        with heartbeat, RowWriter(self._database):
-            try:
-                if self._order.only is not None:
-                    await self._send_only(self._order.only)
-                else:
-                    finished = await self._send_what_is_due()
-            finally:
-                await self._wind_down(finished=finished)
+        try:
+            if self._order.only is not None:
+                await self._send_only(self._order.only)
+            else:
+                finished = await self._send_what_is_due()
+        finally:
+            await self._wind_down(finished=finished)
         return Drained.of(self._written, finished=finished)
 
     # What is due.
@@ -691,9 +699,6 @@ class Dispatcher:
         stopping = self._application.stop.is_set()
         await self._recorder.close(_SECONDS_TO_RECORD_AT_STOP if stopping else _SECONDS_TO_RECORD)
         await self._write(self._let_go)
-        for thread in self._threads:
-            thread.close()
-        self._apart.close()
 
     async def _give_back_first(self) -> None:
         """Others find what we held once it is given back."""

@@ -120,6 +120,7 @@ class Recorder:
     def __init__(
         self,
         database: Database,
+        thread: SqlThread,
         lease: Lease,
         quotas: Quotas,
         written: Counter[Outcome],
@@ -137,7 +138,7 @@ class Recorder:
         self._turn = turn
         self._idle = idle
         self._witness = witness
-        self._thread = SqlThread("recorder")
+        self._thread = thread
         self._pending = _Batch()
         self._something = asyncio.Event()
         self._writing = False
@@ -175,7 +176,6 @@ class Recorder:
             await asyncio.sleep(_RESULTS_ALONE_WAIT)
         self._task.cancel()
         await asyncio.wait([self._task])
-        self._thread.close()
         self._writer.close()
 
     async def _run(self) -> None:
