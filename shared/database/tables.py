@@ -99,6 +99,8 @@ entries = Table(
     Column("LeaseUntil", UtcDateTime()),
     # How often its sender died while it prepared it.
     Column("LostLeases", Integer),
+    # How often its account had to rest for a reply to this email.
+    Column("Blamed", Integer),
     # Somebody had it sent again though it may have arrived.
     Column("Uncertain", Bit),
     Column("MessageId", Unicode(255)),
@@ -161,6 +163,11 @@ _filtered(
     entries.c.LostLeases,
     entries.c.Number,
     where=and_(_waiting, entries.c.LostLeases.is_not(None)),
+)
+_filtered(
+    "IX_Rowpost_Blamed",
+    entries.c.Number,
+    where=and_(_waiting, entries.c.Blamed.is_not(None)),
 )
 _filtered("IX_Rowpost_Waiting", entries.c.Number, where=_waiting)
 _filtered("IX_Rowpost_Due", entries.c.DueSince, where=and_(_waiting, entries.c.NotBefore.is_(None)))

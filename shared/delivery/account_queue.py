@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from shared.accounts.directory import Account
+from shared.delivery.ration import Take
+from shared.outbox.claim import claim, claim_blamed, claim_suspects
 from shared.outbox.fetch import ClaimedEmail
 
 FEWEST_AT_ONCE = 32
@@ -39,8 +41,8 @@ class AccountQueue:
         """The account was paused; a single worker tries it."""
         self.workers = 0
         self.open_transports = 0
-        self.carried = 0
-        """Emails of this queue that the account's server gave its final word on."""
+        self.sent = 0
+        """Emails of this queue that the account's server has accepted."""
         self.slots = 0
         """Of an account's connections at most: those that are ours."""
         self.asking_for_slot = False
@@ -49,6 +51,8 @@ class AccountQueue:
         """Something waits that a claim would find, as far as is known."""
         self.suspects = False
         """Some wait whose sender died while it prepared them."""
+        self.blamed = False
+        """Some wait for whose sake the account had to rest."""
         self.claiming = False
         self.batch = FEWEST_AT_ONCE
         """How many emails to claim at once: about what goes out in two seconds."""
@@ -56,6 +60,7 @@ class AccountQueue:
         self._most_after_probe = most_workers
         self._emails: deque[ClaimedEmail] = deque()
         self._suspects: set[int] = set()
+        self._blamed: set[int] = set()
         self._unfinished = 0
         self._bored: deque[asyncio.Future[None]] = deque()
         self._claimed_at = 0.0
@@ -63,11 +68,14 @@ class AccountQueue:
         self._opens_at = math.inf
         self._slot_refused_at = -math.inf
 
-    def put(self, emails: Sequence[ClaimedEmail], *, suspects: bool = False) -> None:
+    def put(self, emails: Sequence[ClaimedEmail], take: Take = claim) -> None:
         """What a claim came to: emails that go out in this order, or none."""
         self._note_claim(len(emails))
-        if suspects:
-            self._suspects.update(email.number for email in emails)
+        numbers = [email.number for email in emails]
+        if take is claim_suspects:
+            self._suspects.update(numbers)
+        elif take is claim_blamed:
+            self._blamed.update(numbers)
         self._emails.extend(emails)
         self._unfinished += len(emails)
         self._wake(len(emails))
@@ -100,10 +108,15 @@ class AccountQueue:
         """Whether a sender died while it prepared this email."""
         return number in self._suspects
 
+    def is_blamed(self, number: int) -> bool:
+        """Whether the account had to rest for this email's sake before."""
+        return number in self._blamed
+
     def done(self, number: int) -> None:
         """This email's fate was reported."""
         self._unfinished -= 1
         self._suspects.discard(number)
+        self._blamed.discard(number)
         if self._unfinished == 0:
             self._changed()
 
@@ -149,7 +162,22 @@ class AccountQueue:
             return False
         if time.monotonic() < self._rests_until:
             return False
-        return self.is_due or (self.suspects and not self._suspects)
+        return self.next_take is not None
+
+    @property
+    def next_take(self) -> Take | None:
+        """How to claim what is due; None where nothing is.
+
+        Suspects go beside the others, and an email that was blamed for a pause behind them: once
+        the account is seen to work, or where there is no other.
+        """
+        if self.suspects and not self._suspects and not (self.is_due and self.idle):
+            return claim_suspects
+        if self.is_due:
+            return claim
+        if self.blamed and not self._blamed and (self.idle or self.sent > 0):
+            return claim_blamed
+        return None
 
     @property
     def queued(self) -> int:

@@ -57,7 +57,7 @@ from shared.delivery.sql_thread import SqlThread
 from shared.delivery.worker import Parts, Trouble, Worker
 from shared.outbox import transitions
 from shared.outbox.admit import Admitted, Answered, admit, admit_one, answered_by
-from shared.outbox.claim import claim, claim_one, claim_suspects
+from shared.outbox.claim import claim_blamed, claim_one, claim_suspects
 from shared.outbox.confidential import forget_ended
 from shared.outbox.due import Due, what_is_due
 from shared.outbox.fetch import ClaimedEmail, UnreadableEmail
@@ -233,7 +233,14 @@ class Dispatcher:
         self._suspects = SqlThread("suspects")
         self._recording = SqlThread("recorder")
         self._apart = ComposingProcess()
-        self._threads = (self._claims, self._upkeep, self._loading, self._reading, self._suspects)
+        self._threads = (
+            self._claims,
+            self._upkeep,
+            self._loading,
+            self._reading,
+            self._suspects,
+            self._recording,
+        )
         self._deadline = time.monotonic() + order.seconds
         self._service_stopped = False
         self._changed = asyncio.Event()
@@ -493,16 +500,19 @@ class Dispatcher:
                 self._close(queue)
                 del self._queues[key]
         for key, account in accounts.items():
-            due = any(code in look.due.codes for code in account.codes)
-            suspects = any(code in look.due.suspects for code in account.codes)
+            codes = frozenset(account.codes)
+            due, suspects, blamed = (
+                bool(codes & found)
+                for found in (look.due.codes, look.due.suspects, look.due.blamed)
+            )
             known = self._queues.get(key)
-            if known is None and (due or suspects or self._order.only is not None):
+            if known is None and (due or suspects or blamed or self._order.only is not None):
                 known = self._open_queue(key, account, look.resting.get(account.id))
             if known is None:
                 continue
             if account.id in look.resting and not known.probing and not known.closed:
                 self._close(known)
-            known.is_due, known.suspects = due, suspects
+            known.is_due, known.suspects, known.blamed = due, suspects, blamed
 
     def _open_queue(
         self, key: _Key, account: Account, resting: Pause | None
@@ -545,11 +555,8 @@ class Dispatcher:
 
     def _serve(self, queue: AccountQueue) -> None:
         """Claim more for a queue that runs low, and see to it that workers serve it."""
-        if self._may_fill(queue) and not queue.claiming and self._can_be_served(queue):
-            # In turns: neither of them waits until there is nothing of the other.
-            take: Take = claim_suspects if queue.suspects and not queue.idle else claim
-            if not queue.is_due:
-                take = claim_suspects
+        take = queue.next_take
+        if take is not None and self._may_fill(queue) and self._can_be_served(queue):
             queue.claiming = True
             key = f"claim {queue.account.id} {queue.account.stands_in_for}"
             self._begin(key, partial(self._fill, queue, take))
@@ -576,20 +583,22 @@ class Dispatcher:
                 catch = await self._claims.run(
                     lambda: self._claimer.claim(account, lanes, batch, take)
                 )
-            self._put(queue, catch, suspects=take is claim_suspects)
-            if take is claim:
-                queue.is_due = len(catch.emails) >= batch if lanes else False
-            else:
+            self._put(queue, catch, take)
+            if take is claim_suspects:
                 queue.suspects = bool(catch.emails)
+            elif take is claim_blamed:
+                queue.blamed = bool(catch.emails)
+            else:
+                queue.is_due = bool(lanes) and len(catch.emails) >= batch
         finally:
             queue.claiming = False
 
-    def _put(self, queue: AccountQueue, catch: Catch, *, suspects: bool) -> None:
+    def _put(self, queue: AccountQueue, catch: Catch, take: Take) -> None:
         if catch.opens_in is not None:
             queue.rest(catch.opens_in)
         self._quotas.note(catch.reserved, queue.account.limits)
         emails = [email for email in catch.emails if isinstance(email, ClaimedEmail)]
-        queue.put(emails, suspects=suspects)
+        queue.put(emails, take)
         for email in catch.emails:
             if isinstance(email, UnreadableEmail):
                 result = Result(

@@ -14,6 +14,8 @@ from shared.smtp.classify import classify
 from shared.smtp.reply import Reply, Scope, Stage, Verdict
 from shared.transports.base import Offer
 
+_BEHIND_THE_OTHERS_SECONDS = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -82,6 +84,17 @@ def after_message(attempt: Attempt, offer: Offer, reply: Reply) -> Result | Faul
 def after_loss(attempt: Attempt, reason: str) -> Result:
     """The connection was lost before the final dot: not delivered, so it is tried again."""
     return _later(attempt, Reply(0, reason), ())
+
+
+def after_fault_of_the_account(attempt: Attempt, fault: Fault) -> Result:
+    """The account rests for what was said to this email: it waits behind the others, at no cost."""
+    blamed = _result(attempt, Outcome.BLAMED, fault.reply, (), reason=_words(fault.reply))
+    return blamed._replace(wait=_BEHIND_THE_OTHERS_SECONDS)
+
+
+def after_fault_of_its_own(attempt: Attempt, fault: Fault) -> Result:
+    """The same again, though others go through: it is this email's."""
+    return _later(attempt, fault.reply, ())
 
 
 def after_own_error(attempt: Attempt, reason: str) -> Result:

@@ -23,6 +23,8 @@ from shared.delivery.delivery import Delivery
 from shared.delivery.outcome import (
     Fault,
     after_envelope,
+    after_fault_of_its_own,
+    after_fault_of_the_account,
     after_loss,
     after_message,
     after_own_error,
@@ -245,11 +247,9 @@ class Worker:
         following = self._composed_ahead()
         if following is not None and following.pending_mark is None and following.says_all_ahead:
             following.pending_mark = self._ask_for_mark(following)
-        reply = await transport.commit(
+        return await transport.commit(
             delivery.message, None if following is None else following.message
         )
-        self.queue.carried += 1
-        return reply
 
     def _settle(self, delivery: Delivery, verdict: Result | Fault) -> None:
         """What the server's word comes to: the email's result, or a fault that is not its own."""
@@ -303,6 +303,7 @@ class Worker:
         delivery.came_to(result)
         took = round((time.monotonic() - delivery.started) * 1000)
         self._reports.finish(result._replace(duration_ms=took))
+        self.queue.sent += result.outcome is Outcome.SENT
         if self.queue.probing:
             self._parts.on_success(self.queue)
 
@@ -314,28 +315,44 @@ class Worker:
             self._record(delivery, after_loss(delivery.attempt, reason))
 
     def _refused(self, delivery: Delivery, fault: Fault) -> None:
-        """Go on over a new connection where this one has had its share; else the account rests."""
+        """Go on over a new connection where this one has had its share; else the account rests,
+        unless it is seen to work for others and this email had it rest before."""
         transport = self._transport
         own = int(delivery.is_beyond)
-        if not fault.session_alone or transport is None or transport.carried <= own:
-            self._account_fault(delivery, Trouble(str(fault.reply)))
-            return
-        self._cut()
-        self._put_back(delivery)
+        if fault.session_alone and transport is not None and transport.carried > own:
+            self._cut()
+            self._put_back(delivery)
+        elif self.queue.is_blamed(delivery.email.number) and self.queue.sent > 0:
+            self._cut()
+            self._record(delivery, after_fault_of_its_own(delivery.attempt, fault))
+        elif self._is_one_too_many():
+            self._put_back(delivery)
+        else:
+            self._blame(delivery, fault)
+            self._parts.on_trouble(self.queue, Trouble(str(fault.reply)))
 
     def _account_fault(self, delivery: Delivery, trouble: Trouble) -> None:
-        """The account's trouble, not the email's: it waits again, unharmed.
+        """The account can't be used; the email was not even offered, and waits again, unharmed."""
+        if self._is_one_too_many():
+            self._put_back(delivery)
+        else:
+            self._reports.give_back(delivery.email)
+            self._parts.on_trouble(self.queue, trouble)
 
-        While other transports of the account work, this one was one too many.
-        """
+    def _is_one_too_many(self) -> bool:
+        """This worker is through; whether other transports of the account work, and it was one too
+        many."""
         self._retired = True
         self._cut()
         if self.queue.open_transports > 0:
             self.queue.most_workers = self.queue.open_transports
-            self._put_back(delivery)
-            return
-        self._reports.give_back(delivery.email)
-        self._parts.on_trouble(self.queue, trouble)
+        return self.queue.open_transports > 0
+
+    def _blame(self, delivery: Delivery, fault: Fault) -> None:
+        """Its account rests for what was said to it: it goes behind the others."""
+        result = after_fault_of_the_account(delivery.attempt, fault)
+        delivery.came_to(result)
+        self._reports.finish(result)
 
     def _put_back(self, delivery: Delivery) -> None:
         """Another worker may take it; a marked one only after it was given back."""

@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     CompoundSelect,
     Connection,
+    Select,
     bindparam,
     exists,
     literal_column,
@@ -23,16 +24,17 @@ from shared.database.tables import accounts, entries
 from shared.outbox.conditions import state_is
 from shared.outbox.states import Flag, Lane
 
-_MOST_SUSPECTS = 100
+_MOST_ODD = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
     """Account codes of emails whose time has come; `suspects`: of those whose sender died while it
-    prepared them."""
+    prepared them; `blamed`: of those for whose sake their account had to rest."""
 
     codes: frozenset[str | None] = frozenset()
     suspects: frozenset[str | None] = frozenset()
+    blamed: frozenset[str | None] = frozenset()
 
 
 def what_is_due(connection: Connection, lanes: Sequence[Lane]) -> Due:
@@ -41,17 +43,12 @@ def what_is_due(connection: Connection, lanes: Sequence[Lane]) -> Due:
         return Due()
     values = {f"lane{place}": lane.value for place, lane in enumerate(lanes)}
     rows = connection.execute(due_statement(len(lanes)), values).all()
-    return Due(
-        frozenset(code for code, suspect in rows if not suspect),
-        frozenset(code for code, suspect in rows if suspect),
-    )
+    return Due(*(frozenset(code for code, kind in rows if kind == wanted) for wanted in range(3)))
 
 
 @lru_cache(maxsize=4)
 def due_statement(lanes: int) -> CompoundSelect[Any]:
     """A probe of the index for each account and lane, not a look at all that waits."""
-    no: ColumnElement[int] = literal_column("0").label("IsSuspect")
-    yes: ColumnElement[int] = literal_column("1").label("IsSuspect")
 
     def waits(code: ColumnElement[bool]) -> ColumnElement[bool]:
         there = [
@@ -65,20 +62,24 @@ def due_statement(lanes: int) -> CompoundSelect[Any]:
         ]
         return there[0] if lanes == 1 else there[0] | there[1]
 
-    suspects = (
-        select(entries.c.AccountCode, yes)
-        .where(
-            state_is(Flag.WAITING),
-            entries.c.LostLeases.is_not(None),
-            entries.c.NotBefore.is_(None),
+    def odd(column: ColumnElement[Any], kind: int) -> Select[Any]:
+        found = (
+            select(entries.c.AccountCode)
+            .where(state_is(Flag.WAITING), column.is_not(None), entries.c.NotBefore.is_(None))
+            .limit(_MOST_ODD)
+            .subquery()
         )
-        .limit(_MOST_SUSPECTS)
-        .subquery()
-    )
+        return select(found.c.AccountCode, _kind(kind))
+
     return union_all(
-        select(accounts.c.ParamCode, no).where(
+        select(accounts.c.ParamCode, _kind(0)).where(
             waits(entries.c.AccountCode == accounts.c.ParamCode)
         ),
-        select(null().label("ParamCode"), no).where(waits(entries.c.AccountCode.is_(None))),
-        select(suspects.c.AccountCode, suspects.c.IsSuspect),
+        select(null().label("ParamCode"), _kind(0)).where(waits(entries.c.AccountCode.is_(None))),
+        odd(entries.c.LostLeases, 1),
+        odd(entries.c.Blamed, 2),
     )
+
+
+def _kind(number: int) -> ColumnElement[int]:
+    return literal_column(str(number)).label("Kind")

@@ -281,6 +281,13 @@ POSTPONED = _ending(
     DueSince=entries.c.DueSince,
     LastTriedAt=entries.c.LastTriedAt,
 )
+BLAMED = _ending(
+    Flag.WAITING,
+    (Flag.PREPARING, Flag.TRANSMITTING),
+    NotBefore=utc_now(_wait),
+    DueSince=entries.c.DueSince,
+    Blamed=func.coalesce(entries.c.Blamed, literal_column("0")) + literal_column("1"),
+)
 FAILED = _ending(Flag.FAILED, EndedAt=utc_now())
 UNKNOWN = _ending(Flag.UNKNOWN, LeaseToken=entries.c.LeaseToken)
 
@@ -294,7 +301,8 @@ def sent(connection: Connection, numbers: Numbers, lease: Lease) -> Sequence[Seq
 def end_attempt(
     connection: Connection, statement: Update, values: Mapping[str, Any], lease: Lease
 ) -> Sequence[Row[Any]]:
-    """What one attempt came to: SENT_TO_SOME, RETRY, POSTPONED, FAILED or UNKNOWN; answers number
+    """What one attempt came to: SENT_TO_SOME, RETRY, POSTPONED, BLAMED, FAILED or UNKNOWN;
+    answers number
     and origin if it was still ours to write."""
     return connection.execute(statement, {**values, "token": lease.token}).all()
 
