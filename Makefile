@@ -37,7 +37,9 @@ run: $(RUN)
 
 test: $(DEV) $(WORKER) $(NPM)
 	@tools/debian-packages libodbc.so.2=unixodbc smtp-sink=postfix chromium=chromium curl=curl sqlite3=sqlite3 \
-		redis-server=redis-server munpack=mpack ripmime=ripmime
+		redis-server=redis-server munpack=mpack ripmime=ripmime \
+		'/usr/lib/*/libuid_wrapper.so=libuid-wrapper' '/usr/lib/*/libnss_wrapper.so=libnss-wrapper' \
+		saslpasswd2=sasl2-bin '/usr/lib/*/sasl2/libplain.so=libsasl2-modules'
 	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --timeout 120 $(ARGS)
 
 lint: $(DEV)

@@ -23,6 +23,8 @@ from typing import Self
 
 import pytest
 
+from shared.smtp import opening
+
 HOST = "127.0.0.1"
 ALL_EXTENSIONS = ("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "SMTPUTF8")
 LONGEST_WAIT = 60.0
@@ -293,6 +295,16 @@ def smtp_server() -> Iterator[Callable[..., SmtpServer]]:
 @pytest.fixture(scope="session")
 def tls_files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
     return make_tls_files(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def trusted(tls_files: TlsFiles, monkeypatch: pytest.MonkeyPatch) -> Iterator[TlsFiles]:
+    """The certificates of the test's own authority are good everywhere, for this one test."""
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.setenv(name, str(tls_files.authority))
+    opening._tls_context.cache_clear()
+    yield tls_files
+    opening._tls_context.cache_clear()
 
 
 def make_tls_files(
