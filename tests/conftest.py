@@ -27,6 +27,7 @@ pytest_plugins = [
     "tests.support.key_vault",
     "tests.support.standalone",
     "tests.support.postfix",
+    "tests.support.exim",
     "tests.support.redis",
 ]
 

@@ -7,8 +7,6 @@ so an email has arrived when it lies in the mailbox.
 from __future__ import annotations
 
 import shutil
-import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -16,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.smtp import HOST, TlsFiles, message_id
+from tests.support.smtp import TlsFiles, message_id, wait_for_greeting
 from tests.support.standalone import wait_until
 from tests.support.tools import free_port, program
 from tests.support.unprivileged import (
+    as_if_root,
     environment,
     folder_of_somebody,
     give,
@@ -29,7 +28,6 @@ from tests.support.unprivileged import (
 )
 
 REALM = "shop.example"
-_START_SECONDS = 20.0
 _DELIVERY_SECONDS = 20.0
 _QUEUE_FOLDERS = (
     *("active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming"),
@@ -154,12 +152,12 @@ def postfix(
         give(folder)
         users = {"postfix": uid, "nobody": uid - 1}
         groups = {"postfix": gid, "nobody": gid - 1, "postdrop": gid - 2}
-        environ = environment(folder, users, groups)
+        environ = as_if_root(environment(folder, users, groups))
         if login is not None:
             _add_login(folder, *login, environ)
         with running(["/usr/lib/postfix/sbin/master", "-c", str(folder / "conf")], environ):
             server = Postfix(port, folder)
-            _wait_for(server)
+            wait_for_greeting(port, lambda: f"Postfix does not answer: {server.log}")
             yield server
 
 
@@ -201,17 +199,6 @@ def _login_settings(login: tuple[str, str] | None) -> dict[str, str]:
 def _add_login(folder: Path, name: str, password: str, environ: dict[str, str]) -> None:
     command = [program("saslpasswd2"), "-c", "-p", "-f", str(folder / "conf" / "sasl" / "sasldb2")]
     run([*command, "-u", REALM, name], environ, password.encode())
-
-
-def _wait_for(server: Postfix) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        with suppress(OSError), socket.create_connection((HOST, server.port), timeout=5) as asked:
-            if asked.recv(3) == b"220":
-                asked.sendall(b"QUIT\r\n")
-                return
-        time.sleep(0.02)
-    raise AssertionError(f"Postfix does not answer: {server.log}")
 
 
 def _delivered(path: Path) -> Delivered:

@@ -29,6 +29,7 @@ HOST = "127.0.0.1"
 ALL_EXTENSIONS = ("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "SMTPUTF8")
 LONGEST_WAIT = 60.0
 HANDSHAKE_SECONDS = 3.0
+START_SECONDS = 20.0
 
 
 # What a server can do instead of its usual answer.
@@ -271,6 +272,18 @@ def logged_copies(log: Path) -> Counter[str]:
     """How many copies of each message a server's log has, by Message-ID."""
     lines = log.read_text("utf-8").splitlines() if log.exists() else []
     return Counter(json.loads(line)["message_id"] for line in lines)
+
+
+def wait_for_greeting(port: int, failure: Callable[[], str]) -> None:
+    """Until a mail server greets on this port of the loopback address."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection((HOST, port), timeout=5) as asked:
+            if asked.recv(3) == b"220":
+                asked.sendall(b"QUIT\r\n")
+                return
+        time.sleep(0.02)
+    raise AssertionError(failure())
 
 
 @contextmanager

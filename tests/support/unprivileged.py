@@ -1,7 +1,7 @@
-"""Mail servers that insist on root, run by somebody who is not: cwrap's libraries tell them so.
+"""Mail servers that insist on root or on users of their own, run by somebody who is neither.
 
-`uid_wrapper` answers what a program asks and sets of its user, `nss_wrapper` who its users are;
-what it may do with files and ports stays what it is.
+They ask cwrap's libraries: `nss_wrapper` says which users there are, `uid_wrapper` that a program
+is root and may become any of them. What it may do with files and ports stays what it is.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def give(folder: Path) -> None:
 
 
 def environment(
-    folder: Path, users: Mapping[str, int], groups: Mapping[str, int], **further: str
+    folder: Path, users: Mapping[str, int], groups: Mapping[str, int]
 ) -> dict[str, str]:
-    """Of a program that is to believe that it is root, and that there are these users and groups;
-    the folder keeps the lists of them."""
+    """Of a program for which there are these users and groups; the folder keeps the lists. A user
+    is in the group of its own name."""
     (folder / "passwd").write_text(
         "root:x:0:0::/:/bin/sh\n"
         + "".join(f"{name}:x:{uid}:{groups[name]}::/:/bin/sh\n" for name, uid in users.items())
@@ -56,12 +56,20 @@ def environment(
     )
     return {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
-        "LD_PRELOAD": f"{library('libuid_wrapper.so')}:{library('libnss_wrapper.so')}",
-        "UID_WRAPPER": "1",
-        "UID_WRAPPER_ROOT": "1",
+        "LD_PRELOAD": str(library("libnss_wrapper.so")),
         "NSS_WRAPPER_PASSWD": str(folder / "passwd"),
         "NSS_WRAPPER_GROUP": str(folder / "group"),
-        **further,
+    }
+
+
+def as_if_root(environ: Mapping[str, str]) -> dict[str, str]:
+    """The same for a program that is to believe that it is root."""
+    wrapper = library("libuid_wrapper.so")
+    return {
+        **environ,
+        "LD_PRELOAD": f"{wrapper}:{environ['LD_PRELOAD']}",
+        "UID_WRAPPER": "1",
+        "UID_WRAPPER_ROOT": "1",
     }
 
 
