@@ -369,3 +369,23 @@ def test_a_certificate_of_nobody_known_pauses_the_account(
     assert (queue.states(), queue.retries()) == ({"N": 3}, {0})
     (reason,) = queue.reasons_to_pause()
     assert "certificate" in reason
+
+
+@pytest.mark.parametrize("each", [1, 2, 3, 7])
+def test_emails_to_the_dead_alone_do_not_stop_those_behind_them(
+    queue: Queue, defaults: Postfix, each: int
+) -> None:
+    """However many errors there were when the server hangs up, and at which command."""
+    queue.account(defaults.port, Rowpost_MaxConnections=1)
+    dead = [f"dead{n}@example.com" for n in range(42)]
+    to_the_dead = [
+        queue.add(dd_toEmailid=", ".join(dead[n : n + each]))[0] for n in range(0, 42, each)
+    ]
+    good = queue.add(10)
+
+    run(queue)
+
+    assert {queue.became(email_id).state for email_id in to_the_dead} == {"F"}
+    assert {queue.became(email_id).state for email_id in good} == {"Y"}
+    assert queue.retries() == {0}
+    assert_each_was_refused_for_itself(queue, dead)
