@@ -201,6 +201,8 @@ KNOWN_REPLIES: tuple[KnownReply, ...] = (
                "Mailgun: https://github.com/domino14/Webolith/issues/219"),
     KnownReply("[45]..", None, r"client (host )?\S+ (rejected|blocked)|client host rejected", ANY,
                ACCOUNT_RESTS, "ZoneMTA, bounces.txt; " + _FIELD_MANUAL + "550"),
+    KnownReply("[45]..", None, r"(helo command|SASL login name) rejected", ANY, ACCOUNT_RESTS,
+               _POSTFIX_CHECK),
     KnownReply("553", "5.7.[12]", r"\[(BL|TSS)\d+\]", ANY, ACCOUNT_RESTS, _YAHOO),
     KnownReply("550", "5.7.1|", r"messages from \S+ weren't sent", ANY, ACCOUNT_RESTS,
                "Outlook.com: " + _FIELD_MANUAL + "550"),

@@ -389,3 +389,32 @@ def test_emails_to_the_dead_alone_do_not_stop_those_behind_them(
     assert {queue.became(email_id).state for email_id in good} == {"Y"}
     assert queue.retries() == {0}
     assert_each_was_refused_for_itself(queue, dead)
+
+
+def test_a_name_for_ehlo_that_is_refused_at_each_recipient_costs_no_email(
+    queue: Queue, start_postfix: StartPostfix
+) -> None:
+    """Postfix takes EHLO itself, and answers to it only there (smtpd_delay_reject)."""
+    server = start_postfix(smtpd_helo_restrictions="check_helo_access static:REJECT")
+    queue.account(server.port)
+    queue.add(3)
+
+    run(queue, 3)
+
+    assert (queue.states(), queue.retries()) == ({"N": 3}, {0})
+    (reason,) = queue.reasons_to_pause()
+    assert "Helo command rejected: Access denied" in reason
+
+
+def test_a_client_that_is_refused_at_data_costs_no_email(
+    queue: Queue, start_postfix: StartPostfix
+) -> None:
+    server = start_postfix(smtpd_data_restrictions="check_client_access static:{450 4.7.1 Slow}")
+    queue.account(server.port)
+    queue.add(3)
+
+    run(queue, 3)
+
+    assert (queue.states(), queue.retries()) == ({"N": 3}, {0})
+    (reason,) = queue.reasons_to_pause()
+    assert "Client host rejected: Slow" in reason
