@@ -6,6 +6,7 @@ so an email has arrived when it lies in the mailbox.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -171,6 +172,8 @@ def start_postfix() -> Iterator[Callable[..., Postfix]]:
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text.lstrip("\n"))
+    # Postfix waits for a file of this second to be whole.
+    os.utime(path, (0, 0))
 
 
 def _tls_settings(folder: Path, tls: TlsFiles | None) -> dict[str, str]:

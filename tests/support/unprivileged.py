@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def as_if_root(environ: Mapping[str, str]) -> dict[str, str]:
 
 @contextmanager
 def running(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[None]:
-    """The program, as somebody; at the end it is asked to go, and has to."""
+    """The program, as somebody; at the end it and all that it has started have to go."""
     process = subprocess.Popen(
         command,
         env=environ,
@@ -89,6 +90,8 @@ def running(command: Sequence[str], environ: Mapping[str, str]) -> Iterator[None
     finally:
         process.terminate()
         process.wait(_STOP_SECONDS)
+        with suppress(ProcessLookupError):  # Those that it has started may take longer.
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def run(command: Sequence[str], environ: Mapping[str, str], given: bytes = b"") -> bytes:
