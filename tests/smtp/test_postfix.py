@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shared.delivery import tick
+from shared.mime.addresses import Mailbox
+from shared.mime.message import Draft
 from tests.faults.senders import settings_for
+from tests.mime.corpus import CORPUS
+from tests.mime.test_corpus import as_written, compared
 from tests.support.mail_readers import read_by_python
 from tests.support.postfix import REALM, Delivered, Postfix, postfix
 from tests.support.queue import Queue, make_queue
@@ -51,6 +58,42 @@ def arrived(queue: Queue, server: Postfix, *ids: int) -> list[Delivered]:
     return [copy for copy in server.delivered if copy.message_id in message_ids]
 
 
+def fits_a_row(draft: Draft) -> bool:
+    """A row has no more than one file, and says no type of it; it is sent to somebody here."""
+    return (
+        len(draft.attachments) < 2
+        and all(
+            file.content and not file.content_id and not file.content_type
+            for file in draft.attachments
+        )
+        and all(mailbox.address.endswith("example.org") for mailbox in (*draft.to, *draft.cc))
+        and bool(draft.to)
+    )
+
+
+def as_a_row(draft: Draft) -> dict[str, Any]:
+    """The columns that an application fills to have this sent."""
+    file = draft.attachments[0] if draft.attachments else None
+    return {
+        "dd_toEmailid": as_a_list(draft.to),
+        "dd_ccEmailid": as_a_list(draft.cc),
+        "dd_ReplyTo": as_a_list(draft.reply_to),
+        "dd_subject": draft.subject,
+        "dd_bodyText": draft.text if draft.html is None else draft.html,
+        "dd_TextAlternative": None if draft.html is None else draft.text,
+        "dd_IsHtml": "N" if draft.html is None else "Y",
+        "dd_filename": file and file.filename,
+        "dd_document": file and file.content,
+        "dd_Headers": json.dumps(dict(draft.headers)) if draft.headers else None,
+    }
+
+
+def as_a_list(mailboxes: tuple[Mailbox, ...]) -> str | None:
+    quoted = [re.sub(r'["\\]', r"\\\g<0>", name) for _, name in mailboxes]
+    written = zip(quoted, mailboxes, strict=True)
+    return "; ".join(f'"{name}" <{mailbox.address}>' for name, mailbox in written) or None
+
+
 def test_an_email_lies_in_each_mailbox_once_and_as_it_was_written(
     queue: Queue, defaults: Postfix
 ) -> None:
@@ -80,6 +123,26 @@ def test_an_email_lies_in_each_mailbox_once_and_as_it_was_written(
         assert [(file.name, file.content[:9]) for file in read.files] == [
             ("Größe.pdf", b"%PDF-1.7 ")
         ]
+
+
+def test_odd_emails_of_every_kind_lie_in_the_mailbox_as_they_were_written(
+    queue: Queue, start_postfix: StartPostfix
+) -> None:
+    server = start_postfix(message_size_limit="20000000")
+    queue.account(server.port)
+    odd = {name: draft for name, draft in CORPUS.items() if fits_a_row(draft)}
+    ids = {name: queue.add(**as_a_row(draft))[0] for name, draft in odd.items()}
+
+    run(queue, 60)
+
+    copies = {copy.message_id: copy.content for copy in arrived(queue, server, *ids.values())}
+    for name, draft in odd.items():
+        became = queue.became(ids[name])
+        assert became.state == "Y", (name, became.reason)
+        read = compared(read_by_python(copies[became.message_id]))
+        wanted = compared(as_written(draft))
+        for part in ("subject", "to", "cc", "reply_to", "text", "html", "files"):
+            assert read[part] == wanted[part], name
 
 
 def test_thirty_dead_addresses_do_not_stop_ten_good_emails_behind_them(
