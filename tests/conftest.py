@@ -26,6 +26,8 @@ pytest_plugins = [
     "tests.support.smtp",
     "tests.support.key_vault",
     "tests.support.standalone",
+    "tests.support.postfix",
+    "tests.support.exim",
     "tests.support.redis",
 ]
 
