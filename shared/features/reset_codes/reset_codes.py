@@ -27,7 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.accounts.directory import sender_of
 from shared.app import Application
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
-from shared.delivery.at_once import Fate, fate_of, send_at_once
+from shared.delivery.send_now import Fate, fate_of, send_at_once
 from shared.delivery.tick import ServiceStopped
 from shared.errors import RowpostError
 from shared.mime.addresses import BadAddress, Mailbox, parse_mailbox
