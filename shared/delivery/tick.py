@@ -1,4 +1,4 @@
-"""Ticks: what the timer, a token and an operator set going."""
+"""Ticks: what the timer, a wakeup and an operator set going."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.background import NoAnswerYet, Work
 from shared.database.database import Database
 from shared.database.errors import DatabaseUnreachable
 from shared.delivery.drain import Drained, Order, drain
-from shared.delivery.tokens import DrainToken, TokenNotPut, tokens_worth_while
+from shared.delivery.wakeups import Wakeup, WakeupNotPut, wakeups_worth_while
 from shared.errors import RowpostError
 from shared.maintenance.cleanup import upkeep
 from shared.maintenance.rescue import Rescued, rescue
@@ -110,10 +110,10 @@ def force(
 
 
 @logs.run("drain")
-def drain_token(application: Application, body: str) -> RunResult:
-    """What a token on `drain-requests` asks for. Raises BadToken, DatabaseUnreachable."""
-    token = DrainToken.parse(body)
-    order = Order(token.lanes, DRAIN_SECONDS, token.until)
+def drain_woken(application: Application, body: str) -> RunResult:
+    """What a wakeup on `drain-requests` asks for. Raises BadWakeup, DatabaseUnreachable."""
+    wakeup = Wakeup.parse(body)
+    order = Order(wakeup.lanes, DRAIN_SECONDS, wakeup.until)
     return _result(application, _drain(application, order))
 
 
@@ -188,12 +188,12 @@ def _wake_others(application: Application, order: Order) -> None:
     with application.database().read() as connection:
         if not service_state.status(connection).running:
             return
-        number = tokens_worth_while(due(connection), _MOST_SENDERS)
-    token = DrainToken(order.lanes, order.scheduled_until)
+        number = wakeups_worth_while(due(connection), _MOST_SENDERS)
+    wakeup = Wakeup(order.lanes, order.scheduled_until)
     try:
         for _ in range(number):
-            application.tokens.put(token)
-    except TokenNotPut as error:
+            application.wakeups.put(wakeup)
+    except WakeupNotPut as error:
         log.warning("%s; the timer goes on with what is left", error)
 
 

@@ -177,7 +177,7 @@ class HealthCheck:
         return tuple(options.problems) if options else ()
 
     def _look_at_storage(self) -> None:
-        self._application.tokens.check()
+        self._application.wakeups.check()
         self._application.attachments.store.check()
 
     def _look_at_accounts(self) -> Accounts:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, select
 from shared.app import Application
 from shared.attachments.pending import PendingFiles, TooMuchAttached
 from shared.database.tables import accounts
-from shared.delivery.tokens import DrainToken, TokenNotPut
+from shared.delivery.wakeups import Wakeup, WakeupNotPut
 from shared.errors import RowpostError
 from shared.outbox.add import DatabaseMoved, NewEmail, add
 from shared.outbox.states import Lane
@@ -29,7 +29,7 @@ log = logging.getLogger("rowpost.intake")
 
 T = TypeVar("T")
 
-_WAKE_UP = DrainToken((Lane.IMMEDIATE,))
+_WAKE_UP = Wakeup((Lane.IMMEDIATE,))
 
 
 Stored = int | RowpostError
@@ -135,8 +135,8 @@ def _add(connection: Connection, email: NewEmail, submission: Submission) -> int
 def wake(application: Application) -> None:
     """Let a sender look for immediate emails now. Should that fail, the next tick does."""
     try:
-        application.tokens.put(_WAKE_UP)
-    except TokenNotPut as error:
+        application.wakeups.put(_WAKE_UP)
+    except WakeupNotPut as error:
         log.warning("%s; the timer sends what was stored", error)
 
 
