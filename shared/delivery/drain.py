@@ -22,7 +22,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -101,6 +101,9 @@ class Order:
     scheduled_until: datetime | None = None
     forced: bool = False
     only: int | None = None
+    scheduled_codes: frozenset[str] | None = None
+    """`scheduled` for the accounts that answer for one of these, in small letters; None: for all.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,8 +282,8 @@ class _Drain:
 
     def _claim(self, line: Line, take: Take) -> int:
         """Claim emails of one account, and learn what a sender needs to know of them."""
-        lanes = self._lanes()
         account = line.account
+        lanes = self._lanes(account)
         wanted = Wanted(
             account.codes,
             lanes,
@@ -367,10 +370,11 @@ class _Drain:
         self._quotas.note(ration.reserved, line.account.limits)
         return ration.emails
 
-    def _lanes(self) -> tuple[Lane, ...]:
-        """The lanes that are open now: the window may have closed meanwhile."""
-        until = self._order.scheduled_until
-        if until is not None and self._application.clock() >= until:
+    def _lanes(self, account: Account) -> tuple[Lane, ...]:
+        """The lanes that are open for it now: the window may have closed meanwhile."""
+        until, codes = self._order.scheduled_until, self._order.scheduled_codes
+        is_over = until is not None and self._application.clock() >= until
+        if is_over or (codes is not None and not codes & folded(account.codes)):
             return tuple(lane for lane in self._order.lanes if lane is not Lane.SCHEDULED)
         return self._order.lanes
 
@@ -552,6 +556,11 @@ def _witness_of(application: Application) -> Witness | None:
     from shared.monitoring.telemetry.witness import Witness
 
     return Witness(application.telemetry, application.database())
+
+
+def folded(codes: Iterable[str | None]) -> frozenset[str]:
+    """Account codes in small letters, "" for emails without one."""
+    return frozenset((code or "").lower() for code in codes)
 
 
 def _key(account: Account) -> _Key:
