@@ -177,7 +177,9 @@ def test_a_tick_measures_the_queue_and_how_full_the_limits_are(
     queue.account(smtp_server(), "FREE")
     queue.add(2)
     _drain(queue)
-    queue.add(3, dd_CreatedDate=datetime.now(UTC) - timedelta(seconds=100), dd_SendAt=_tomorrow())
+    now = datetime.now(UTC)
+    queue.add(2, dd_CreatedDate=now - timedelta(days=1), dd_SendAt=_tomorrow())
+    queue.add(1, dd_CreatedDate=now - timedelta(seconds=150))
 
     tick.tick(queue.application)
 
