@@ -10,12 +10,13 @@ from datetime import datetime
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.accounts.directory import answered_codes
+from shared.accounts.directory import active_accounts
+from shared.accounts.routing import answered
 from shared.app import Application
 from shared.background import NoAnswerYet, Work
 from shared.database.database import Database
 from shared.database.errors import DatabaseUnreachable
-from shared.delivery.drain import Drained, Order, drain, folded
+from shared.delivery.drain import Drained, Order, drain
 from shared.delivery.wakeups import Wakeup, WakeupNotPut, wakeups_worth_while
 from shared.errors import RowpostError
 from shared.maintenance.cleanup import upkeep
@@ -201,8 +202,8 @@ def _left_of_open_run(application: Application) -> frozenset[str] | None:
 
 def _left(application: Application, state: service_state.ServiceState) -> Left:
     with application.database().read() as connection:
-        answered = folded(answered_codes(connection))
-        return left_of_run(connection, state.run_last_id or 0, answered)
+        codes = frozenset(answered(active_accounts(connection)))
+        return left_of_run(connection, state.run_last_id or 0, codes)
 
 
 def _drain(

@@ -8,7 +8,7 @@ never waits for a foreign lock. What can't be admitted keeps its N and is held, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -77,7 +77,8 @@ _STORED_TOGETHER = timedelta(seconds=1)
 _BY_ITSELF_SECONDS = 2.0
 
 Answered = Mapping[str, str | None]
-"""The account codes that an active account answers for, by themselves in small letters."""
+"""The account codes that an active account answers for, as emails get them, by themselves in small
+letters; None for emails without a code, "" (`accounts.routing.answered`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,6 @@ class Admitted:
     admitted: int = 0
     held: int = 0
     after: int | None = None
-
-
-def answered_by(codes: Collection[str | None]) -> Answered:
-    """The codes as admission wants them; None among them stands for emails without a code."""
-    return {(code or "").strip().lower(): code or None for code in codes}
 
 
 def admit(database: Database, answered: Answered, after: int = 0) -> Admitted:

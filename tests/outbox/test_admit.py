@@ -15,7 +15,7 @@ from shared.database.database import Database
 from shared.database.tables import emails, entries, held_rows, options, service
 from shared.database.times import utc_now
 from shared.outbox import loose_files, transitions
-from shared.outbox.admit import AT_ONCE, MANY_RESETS, Admitted, admit, admit_rows, answered_by
+from shared.outbox.admit import AT_ONCE, MANY_RESETS, Admitted, admit, admit_rows
 from shared.outbox.attachments import StoredAttachment, attachments_of
 from shared.outbox.finish import Outcome
 from shared.outbox.held import LOOK_AGAIN_SECONDS, HeldRow, confirm, held_row
@@ -23,6 +23,7 @@ from shared.outbox.recipients import Kind, KnownRecipient, RecipientState, write
 from shared.outbox.states import Flag
 from shared.scheduling import service_state
 from tests.outbox.sender import Sender, admit_all, known, number_of
+from tests.support.accounts import answered_by
 from tests.support.emails import (
     attempt,
     became,

@@ -15,7 +15,7 @@ from shared.database.prepared import PreparedUpdate
 from shared.maintenance.rescue import rescue
 from shared.outbox import counts, transitions
 from shared.outbox.add import NewEmail, add
-from shared.outbox.admit import Admitted, admit_rows, answered_by
+from shared.outbox.admit import Admitted, admit_rows
 from shared.outbox.cancel_retry_resolve import unknown_ids
 from shared.outbox.claim import claim, claim_suspects
 from shared.outbox.fetch import collect, read_body
@@ -27,6 +27,7 @@ from shared.outbox.search import Wish, page
 from shared.outbox.states import BOTH_LANES, Flag, Lane, Status
 from shared.outbox.write_back import everything_is_written, unwritten, write_back
 from tests.outbox.sender import Sender, wanted
+from tests.support.accounts import answered_by
 from tests.support.database import empty
 from tests.support.emails import many_emails
 from tests.support.rows import change_entry, insert_row, insert_rows
