@@ -283,7 +283,6 @@ accounts = Table(
     Column("Rowpost_ClientId", Unicode(100)),
     Column("Rowpost_CreatedDate", UtcDateTime(), server_default=utc_now()),
 )
-SEED_ACCOUNT_COLUMNS = 9
 
 service = Table(
     "Rowpost_Service",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.errors import RowpostError
-from shared.outbox.states import BOTH_LANES, Lane
+from shared.outbox.states import Lane
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,10 +45,6 @@ class Wakeup:
     lanes: tuple[Lane, ...]
     until: datetime | None = None
     """When `scheduled` ends; None: not before the queue is empty."""
-
-    @classmethod
-    def everything(cls) -> Wakeup:
-        return cls(BOTH_LANES)
 
     @classmethod
     def parse(cls, text: str) -> Wakeup:

@@ -14,7 +14,7 @@ from opentelemetry.trace import StatusCode
 
 from shared.delivery import tick
 from shared.delivery.wakeups import Wakeup
-from shared.outbox.states import Flag
+from shared.outbox.states import BOTH_LANES, Flag
 from tests.faults.senders import settings_for
 from tests.support.emails import email_in, let_leases_run_out
 from tests.support.queue import Queue, make_queue
@@ -40,7 +40,7 @@ def queue(tmp_path: Path, captured: Captured) -> Iterator[Queue]:
 
 
 def _drain(queue: Queue) -> None:
-    tick.drain_woken(queue.application, Wakeup.everything().to_text())
+    tick.drain_woken(queue.application, Wakeup(BOTH_LANES).to_text())
 
 
 def _attributes(span: ReadableSpan) -> dict[str, object]:
