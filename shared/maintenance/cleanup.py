@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from shared.app import Application
 from shared.maintenance.retention import empty_old, remove_old
+from shared.outbox.held import forget_gone
 from shared.outbox.suppressions import forget_over
 from shared.settings import Settings
 from shared.submissions.kept_answers import forget_old_answers
@@ -38,6 +39,7 @@ def upkeep(application: Application, seconds: float = LONGEST_SECONDS) -> int:
 def _batches(settings: Settings) -> Iterator[Batch]:
     yield forget_old_answers
     yield forget_over
+    yield forget_gone
     if settings.keep_record_days is not None:
         yield partial(remove_old, days=settings.keep_record_days)
     if settings.keep_days is not None:

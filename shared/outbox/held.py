@@ -28,6 +28,7 @@ from shared.outbox.their_rows import IDS, says_new
 
 LOOK_AGAIN_SECONDS = 60.0
 _LOOK_AGAIN_AT = utc_now(literal_column(str(LOOK_AGAIN_SECONDS)))
+_AN_HOUR_AGO = utc_now(literal_column("-3600.0"))
 _REASON_WIDTH = 500
 _CODE_WIDTH = 50
 _BATCH = 500
@@ -58,8 +59,14 @@ is_still_new: ColumnElement[bool] = (
     .exists()
 )
 """A row that was held is there, and still says N: else its note is out of date."""
+# A row that is there has been looked at again by now: an index gives the others.
 FORGET_GONE = delete(held_rows).where(
-    held_rows.c.EmailId.in_(select(held_rows.c.EmailId).where(~is_still_new).limit(_BATCH))
+    held_rows.c.EmailId.in_(
+        select(held_rows.c.EmailId)
+        .where(held_rows.c.LookAgainAt <= _AN_HOUR_AGO, ~is_still_new)
+        .order_by(held_rows.c.LookAgainAt)
+        .limit(_BATCH)
+    )
 )
 
 
@@ -101,7 +108,8 @@ def codes_are_answered(connection: Connection, codes: Iterable[str]) -> None:
 
 
 def forget_gone(connection: Connection) -> int:
-    """Forget rows that are gone, or say something else by now; one batch, answers how many."""
+    """Forget rows that have been gone for an hour, or say something else; one batch, answers how
+    many."""
     return changed(connection, FORGET_GONE)
 
 
