@@ -13,7 +13,7 @@ from shared.accounts import passwords
 from shared.accounts.failovers import failover_ids, further_failovers
 from shared.accounts.numbers import insert_account
 from shared.accounts.passwords import Binding, PasswordUnavailable
-from shared.accounts.routing import ActiveAccount, answered, default_of, failovers, route
+from shared.accounts.routing import ActiveAccount, answered, default_of, failovers, fold, route
 from shared.configuration.secret_store import SecretStore, SecretStoreUnavailable
 from shared.database.tables import accounts
 from shared.errors import RowpostError
@@ -89,6 +89,11 @@ class AccountBook:
     """Codes of accounts whose password stands in the table itself."""
     answered: Mapping[str, str | None]
     """As `routing.answered`: whether an account can be used is another question."""
+
+    def usable_for(self, code: str | None) -> Account | None:
+        """The first usable account that answers for this code."""
+        wanted = fold(code)
+        return next((each for each in self.usable if wanted in map(fold, each.codes)), None)
 
 
 def load_accounts(connection: Connection, secrets: SecretStore, settings: Settings) -> AccountBook:

@@ -71,9 +71,8 @@ def send_test_email(application: Application, recipient: str, code: str | None =
 
 
 def _chosen(book: AccountBook, code: str | None) -> Account:
-    for account in book.usable:
-        if (code or None) in account.codes:
-            return account
+    if account := book.usable_for(code):
+        return account
     if reason := book.problems.get(code or ""):
         raise AccountUnusable(f"This account can't be used: {reason}.")
     if code:
