@@ -51,11 +51,6 @@ class Schedule:
         if not self.days or not self.days <= EVERY_DAY:
             raise ValueError("A schedule's days are numbers from 0 (Monday) to 6, at least one.")
 
-    @classmethod
-    def always(cls) -> Schedule:
-        """All day, every day, every minute."""
-        return cls(_MIDNIGHT, _MIDNIGHT, timedelta(minutes=1), ZoneInfo("UTC"), EVERY_DAY)
-
 
 def is_open(schedule: Schedule, at: datetime) -> bool:
     """Whether `at` is inside the window. The opening instant is, the closing one is not."""
