@@ -14,6 +14,7 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
+    case,
     exists,
     literal_column,
     or_,
@@ -23,6 +24,7 @@ from sqlalchemy import (
 
 from shared.database.locks import skipping_locked
 from shared.database.tables import emails, entries, held_rows, service
+from shared.database.times import utc_now
 from shared.outbox.conditions import leased, state_is
 from shared.outbox.counts import COUNT_LIMIT
 from shared.outbox.states import Flag, Lane, Letter
@@ -35,13 +37,16 @@ NEWEST_ID = skipping_locked(
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What is left of a run. `codes`: account codes of its emails, in small letters, "" for none;
-    None: rows of it are to be admitted, and any code may be among them."""
+    """What is left of a run; false: nothing. `codes`: account codes of its emails that are due, in
+    small letters, "" for none; None: rows of it are to be admitted, and any code may be among them.
+    """
 
     codes: frozenset[str] | None
+    has_more: bool = False
+    """Emails of it are on their way, or are tried again later."""
 
     def __bool__(self) -> bool:
-        return self.codes is None or bool(self.codes)
+        return self.codes is None or bool(self.codes) or self.has_more
 
 
 def newest_id(connection: Connection) -> int | None:
@@ -59,14 +64,18 @@ def left_of_run(connection: Connection, last_id: int, answered: frozenset[str]) 
     values = {"last_id": last_id}
     if connection.scalar(TO_ADMIT, values):
         return Left(None)
-    codes = {(code or "").lower() for code in connection.scalars(CODES_LEFT, values)}
-    return Left(answered & codes)
+    left = [
+        ((code or "").lower(), is_due) for code, is_due in connection.execute(CODES_LEFT, values)
+    ]
+    due = frozenset(code for code, is_due in left if is_due)
+    return Left(answered & due, has_more=any(code in answered for code, _ in left))
 
 
 _SCHEDULED: ColumnElement[str] = literal_column(f"'{Lane.SCHEDULED}'")
 _COLUMNS = (
     entries.c.AccountCode,
     entries.c.EmailId,
+    entries.c.State,
     entries.c.Lane,
     entries.c.Retries,
     entries.c.DueSince,
@@ -76,7 +85,10 @@ _COLUMNS = (
 
 def _some(condition: ColumnElement[bool], *order: ColumnElement[Any]) -> Select[Any]:
     some = select(*_COLUMNS).where(condition).order_by(*order).limit(COUNT_LIMIT).subquery()
-    return select(some).where(
+    waits = some.c.State == literal_column(f"'{Flag.WAITING}'")
+    has_come = or_(some.c.NotBefore.is_(None), some.c.NotBefore <= utc_now())
+    is_due = case((and_(waits, has_come), literal_column("1")), else_=literal_column("0"))
+    return select(some.c.AccountCode, is_due.label("IsDue")).where(
         some.c.Lane == _SCHEDULED,
         some.c.EmailId <= bindparam("last_id"),
         # An email that its application wants later has not been tried, and is due then.
@@ -100,7 +112,7 @@ _left = union_all(
     _some(and_(state_is(Flag.WAITING), entries.c.NotBefore.is_not(None)), entries.c.NotBefore),
     _some(leased(Flag.PREPARING, Flag.TRANSMITTING), entries.c.LeaseToken),
 ).subquery()
-CODES_LEFT = select(_left.c.AccountCode).distinct()
+CODES_LEFT = select(_left.c.AccountCode, _left.c.IsDue).distinct()
 _first_id = select(service.c.FirstId).where(service.c.Id == literal_column("1")).scalar_subquery()
 TO_ADMIT = (
     select(emails.c.dd_srno)

@@ -122,17 +122,21 @@ def test_what_the_server_puts_off_goes_with_the_run_that_tried_it(
     replies = [b"450 4.2.1 busy"]
     answers = {"RCPT": lambda _: replies.pop() if replies else None}
     queue.account(smtp_server(reactions=answers))
-    queue.add()
+    (tried,) = queue.add()
     tick.tick(queue.application)
     assert queue.states() == {"N": 1}
+    (later,) = queue.add()
+    tick.tick(queue.application)
     tick.tick(queue.application)
     assert run_is_open(queue)
+    assert queue.became(later).state == "N", "it waits for the next run meanwhile"
 
     let_retries_come_due(queue.database)
     tick.tick(queue.application)
     tick.tick(queue.application)
 
-    assert queue.states() == {"Y": 1}
+    assert queue.became(tried).state == "Y"
+    assert not run_is_open(queue)
 
 
 def test_an_email_for_the_year_2100_keeps_no_run_open(queue: Queue, smtp_server: Servers) -> None:
