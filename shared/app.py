@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from shared.monitoring.health import HealthCheck
     from shared.monitoring.queue_snapshot import Overview
     from shared.monitoring.telemetry.telemetry import Telemetry
+    from shared.outbox.loose_options import Sweep
 
 
 Source = Literal["configuration", "DATABASE_URL", "local file"]
@@ -124,6 +125,13 @@ class Application:
         folder = settings.data / "attachments"
         store = BlobStore(settings) if settings.has_storage else FolderStore(folder)
         return AttachmentKeeper(store, self.database, self.clock)
+
+    @cached_property
+    def loose_options(self) -> Sweep:
+        """Options that applications gave to no email."""
+        from shared.outbox.loose_options import Sweep
+
+        return Sweep()
 
     @cached_property
     def telemetry(self) -> Telemetry | None:

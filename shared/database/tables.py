@@ -102,7 +102,7 @@ entries = Table(
     # Somebody had it sent again though it may have arrived.
     Column("Uncertain", Bit),
     Column("MessageId", Unicode(255)),
-    # Of what went, kept with the mark: see `fingerprint`.
+    # Of what went, kept with the mark; before, of its row as it was stored: see `fingerprint`.
     Column("Fingerprint", String(32)),
     # By which way it came in, who stored it, and the request that did.
     Column("Origin", String(20)),

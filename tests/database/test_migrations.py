@@ -630,11 +630,6 @@ def test_the_printed_sql_for_sqlite_makes_the_same_database(file: Path, fresh: E
     assert service_runs(fresh)
 
 
-def test_printed_from_the_last_version_nothing_is_to_be_done() -> None:
-    for address in ("sqlite:////nowhere/rowpost.db", "mssql+pyodbc://server/database"):
-        assert migrations.as_sql(address, migrations.HEAD) == "-- The database is up to date.\n"
-
-
 @pytest.mark.parametrize("version", ["0008", "2025_9", "../env"])
 def test_nothing_is_printed_for_a_version_that_is_none(version: str) -> None:
     with pytest.raises(SchemaRefused, match=re.escape(version)):

@@ -22,6 +22,21 @@ def run(connection: Connection, steps: Sequence[Step]) -> None:
         connection.exec_driver_sql(_if_missing(step))
 
 
+def missing(connection: Connection, steps: Sequence[Step]) -> list[Step]:
+    """Those of these steps whose work is not there; a file has no roles."""
+    made = connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars()
+    names = {str(name).casefold() for name in made}
+    return [
+        step
+        for step in steps
+        if (
+            step.name not in _columns(connection, step.table)
+            if step.kind is Kind.COLUMN
+            else step.name.casefold() not in names
+        )
+    ]
+
+
 def version_of(connection: Connection) -> str | None:
     """The name of the last revision that the database has."""
     if not inspect(connection).has_table(VERSION_TABLE):
@@ -53,15 +68,26 @@ def printed(revisions: Sequence[tuple[str, Sequence[Step]]]) -> Iterator[str]:
     yield "BEGIN IMMEDIATE;"
     yield f"{CREATE_VERSION_TABLE.replace('TABLE', 'TABLE IF NOT EXISTS', 1)};"
     for revision, steps in revisions:
-        # SQLite has no condition for a column: a script can't adopt tables.
-        created = {column[:2] for column, _ in expected_columns(steps)}
         yield f"-- {revision}"
-        for step in steps:
-            if step.kind is not Kind.COLUMN or (step.table, step.name) not in created:
-                yield f"{_if_missing(step)};"
+        yield from _statements(steps)
         yield f"DELETE FROM {VERSION_TABLE};"
         yield f"INSERT INTO {VERSION_TABLE} (version_num) VALUES ('{revision}');"
     yield "COMMIT;"
+
+
+def printed_again(steps: Sequence[Step]) -> Iterator[str]:
+    """The script for a database that had all of it once."""
+    yield "BEGIN IMMEDIATE;"
+    yield from _statements(steps)
+    yield "COMMIT;"
+
+
+def _statements(steps: Sequence[Step]) -> Iterator[str]:
+    """SQLite has no condition for a column: a script can't adopt tables."""
+    created = {column[:2] for column, _ in expected_columns(steps)}
+    for step in steps:
+        if step.kind is not Kind.COLUMN or (step.table, step.name) not in created:
+            yield f"{_if_missing(step)};"
 
 
 def _if_missing(step: Step) -> str:
