@@ -170,7 +170,12 @@ _filtered(
     where=and_(_waiting, entries.c.Blamed.is_not(None)),
 )
 _filtered("IX_Rowpost_Waiting", entries.c.Number, where=_waiting)
-_filtered("IX_Rowpost_Due", entries.c.DueSince, where=and_(_waiting, entries.c.NotBefore.is_(None)))
+_filtered(
+    "IX_Rowpost_DueByLane",
+    entries.c.Lane,
+    entries.c.DueSince,
+    where=and_(_waiting, entries.c.NotBefore.is_(None)),
+)
 # Renewals and releases find their emails by the token that they hold.
 _filtered(
     "IX_Rowpost_Leased",
@@ -285,7 +290,6 @@ accounts = Table(
     Column("Rowpost_ClientId", Unicode(100)),
     Column("Rowpost_CreatedDate", UtcDateTime(), server_default=utc_now()),
 )
-SEED_ACCOUNT_COLUMNS = 9
 
 service = Table(
     "Rowpost_Service",
@@ -307,6 +311,9 @@ service = Table(
     Column("EmptiedUntil", UtcDateTime()),
     # The highest number that an account ever had: none becomes another account's.
     Column("LastAccountId", Integer, nullable=False, server_default=text("0")),
+    # Since when a scheduled run is open, NULL: none is; and the last id of the queue that is of it.
+    Column("RunSince", UtcDateTime()),
+    Column("RunLastId", Integer),
 )
 
 # A row of its own: whoever adds an email holds it until the commit, and the mover waits for that.
@@ -470,6 +477,16 @@ slots = Table(
     Column("Number", Integer, primary_key=True, autoincrement=False),
     Column("Token", Unicode(36)),
     Column("Until", UtcDateTime()),
+)
+
+# Accounts that take over where those before them rest, in this order; the first is the account's
+# own Rowpost_FallbackId.
+failovers = Table(
+    "Rowpost_Failovers",
+    metadata,
+    Column("AccountId", Integer, primary_key=True, autoincrement=False),
+    Column("Position", Integer, primary_key=True, autoincrement=False),
+    Column("FailoverId", Integer, nullable=False),
 )
 
 keys = Table(

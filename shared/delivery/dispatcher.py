@@ -34,10 +34,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.accounts.directory import Account, answered_codes, load_accounts
-from shared.accounts.failover import stand_ins
+from shared.accounts.directory import Account, load_accounts, stand_ins
 from shared.accounts.numbers import number_new_accounts
 from shared.accounts.pauses import Pause, end_pause, pause, pauses, return_probe, take_probe
+from shared.accounts.routing import fold
 from shared.app import Application
 from shared.background import on_own_thread
 from shared.database.errors import DatabaseUnreachable
@@ -56,7 +56,7 @@ from shared.delivery.slot_keeper import SlotKeeper
 from shared.delivery.sql_thread import SqlThread
 from shared.delivery.worker import Parts, Trouble, Worker
 from shared.outbox import transitions
-from shared.outbox.admit import Admitted, Answered, admit, admit_one, answered_by
+from shared.outbox.admit import Admitted, Answered, admit, admit_one
 from shared.outbox.claim import claim_blamed, claim_one, claim_suspects
 from shared.outbox.confidential import forget_ended
 from shared.outbox.due import Due, what_is_due
@@ -108,6 +108,8 @@ class Order:
     scheduled_until: datetime | None = None
     forced: bool = False
     only: int | None = None
+    scheduled_codes: frozenset[str] | None = None
+    """`scheduled` for the accounts that answer for one of these (`routing.fold`); None: for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -457,11 +459,10 @@ class Dispatcher:
             number_new_accounts(self._database)
             with self._database.read() as connection:
                 book = load_accounts(connection, application.secrets, application.settings)
-                answered = answered_by(answered_codes(connection))
         except (SQLAlchemyError, DatabaseUnreachable):
             log.warning("the accounts could not be read; going on with those that are known")
             return None
-        return _Book(book.usable, answered)
+        return _Book(book.usable, book.answered)
 
     async def _look_at_queue(self) -> None:
         """What is due, who rests, and whether the service still runs."""
@@ -480,7 +481,7 @@ class Dispatcher:
                 return _Look(
                     service_state.status(connection).running,
                     pauses(connection),
-                    what_is_due(connection, self._lanes()),
+                    what_is_due(connection, self._open_lanes()),
                 )
 
         return self._claimer.attempt(look)
@@ -492,6 +493,7 @@ class Dispatcher:
         accounts = {
             _key(account): account
             for account in (*book.accounts, *stand_ins(book.accounts, look.resting))
+            if account.codes
         }
         for key, queue in list(self._queues.items()):
             if key in accounts:
@@ -576,7 +578,7 @@ class Dispatcher:
     async def _fill(self, queue: AccountQueue, take: Take) -> None:
         queue.claiming = True
         try:
-            lanes = self._lanes()
+            lanes = self._lanes_of(queue.account)
             catch = Catch()
             if lanes:
                 batch, account = queue.batch, queue.account
@@ -678,12 +680,22 @@ class Dispatcher:
         for email in queue.close():
             self._recorder.give_back(email.number)
 
-    def _lanes(self) -> tuple[Lane, ...]:
+    def _open_lanes(self) -> tuple[Lane, ...]:
         """The lanes that are open now: the window may have closed meanwhile."""
         until = self._order.scheduled_until
         if until is not None and self._application.clock() >= until:
-            return tuple(lane for lane in self._order.lanes if lane is not Lane.SCHEDULED)
+            return self._without_scheduled()
         return self._order.lanes
+
+    def _lanes_of(self, account: Account) -> tuple[Lane, ...]:
+        """Those of them that are open for this account."""
+        codes = self._order.scheduled_codes
+        if codes is not None and codes.isdisjoint(map(fold, account.codes)):
+            return self._without_scheduled()
+        return self._open_lanes()
+
+    def _without_scheduled(self) -> tuple[Lane, ...]:
+        return tuple(lane for lane in self._order.lanes if lane is not Lane.SCHEDULED)
 
     # Ending.
 

@@ -1,21 +1,24 @@
-"""Ticks: what the timer, a token and an operator set going."""
+"""Ticks: what the timer, a wakeup and an operator set going."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared.accounts.directory import active_accounts
+from shared.accounts.routing import answered
 from shared.app import Application
 from shared.background import NoAnswerYet, Work
 from shared.database.database import Database
 from shared.database.errors import DatabaseUnreachable
 from shared.delivery.dispatcher import Drained, Order, drain
-from shared.delivery.tokens import DrainToken, TokenNotPut, tokens_worth_while
+from shared.delivery.wakeups import Wakeup, WakeupNotPut, wakeups_worth_while
 from shared.errors import RowpostError
 from shared.maintenance.cleanup import upkeep
 from shared.maintenance.rescue import Rescued, rescue
@@ -23,14 +26,17 @@ from shared.monitoring import logs
 from shared.outbox.cancel_retry_resolve import Decision, resolve, unknown_ids
 from shared.outbox.counts import due
 from shared.outbox.finish import Outcome
+from shared.outbox.scheduled_run import Left, left_of_run, newest_id
 from shared.outbox.states import BOTH_LANES, Lane
 from shared.outbox.write_back import write_all_back
 from shared.scheduling import relocation, service_state
-from shared.scheduling.schedule import closes_at, is_due
+from shared.scheduling.schedule import closes_at, goes_on, is_due
 
 log = logging.getLogger("rowpost.delivery")
 
 DRAIN_SECONDS = 45.0
+SECONDS_FOR_REPLIES = 10.0
+"""So much longer a run waits for replies that are on their way."""
 _MOST_SENDERS = 4
 _SECONDS_TO_WRITE = 10.0
 _MOST_RESENT = 500
@@ -42,7 +48,7 @@ class ServiceStopped(RowpostError):
 
 @dataclass(frozen=True, slots=True)
 class TickResult:
-    """What one tick of the timer did."""
+    """What one tick of the timer did. `ran_schedule`: it began a scheduled run."""
 
     rescued: Rescued
     drained: Drained | None
@@ -64,6 +70,7 @@ def tick(application: Application) -> TickResult:
     """One tick of the timer: rescue, then send what is due, for 45 seconds at most.
 
     `immediate` always, `scheduled` when a run is due; of several ticks at once one takes the run.
+    A run that is not done goes on with the next tick, whoever began it.
     Raises DatabaseUnreachable.
     """
     now = application.clock()
@@ -76,11 +83,12 @@ def tick(application: Application) -> TickResult:
         state = service_state.status(connection)
     if not state.running:
         return TickResult(rescued, None, False)
-    order = _order(application, state, now)
-    drained = _drain(application, order)
+    begun = _begun_run(application, state, now)
+    order = begun or _order(application, state, now)
+    drained = _drained_within(application, order, DRAIN_SECONDS + SECONDS_FOR_REPLIES)
     upkeep(application)
     application.attachments.sweep()
-    return TickResult(rescued, drained, Lane.SCHEDULED in order.lanes)
+    return TickResult(rescued, drained, begun is not None)
 
 
 def force(
@@ -97,24 +105,23 @@ def force(
     with database.read() as connection:
         if not service_state.status(connection).running:
             raise ServiceStopped("the service is stopped: start it first")
+        last_id = newest_id(connection)
     _rescue(application)
-    database.run(service_state.record_run)
+    database.run(lambda connection: service_state.record_run(connection, last_id))
     written: Counter[Outcome] = Counter()
     order = Order(seconds=seconds, forced=True)
-    # No daemon: a process that ends lets it finish what is being sent.
-    work = Work(lambda: _drain(application, order, written), "forced run", daemon=False)
-    try:
-        return _result(application, work.result(answer_within))
-    except NoAnswerYet:
-        return _result(application, Drained.of(written, finished=False))
+    return _result(application, _drained_within(application, order, answer_within, written))
 
 
 @logs.run("drain")
-def drain_token(application: Application, body: str) -> RunResult:
-    """What a token on `drain-requests` asks for. Raises BadToken, DatabaseUnreachable."""
-    token = DrainToken.parse(body)
-    order = Order(token.lanes, DRAIN_SECONDS, token.until)
-    return _result(application, _drain(application, order))
+def drain_woken(application: Application, body: str) -> RunResult:
+    """What a wakeup on `drain-requests` asks for. Raises BadWakeup, DatabaseUnreachable."""
+    wakeup = Wakeup.parse(body)
+    order = Order(wakeup.lanes, DRAIN_SECONDS, wakeup.until)
+    if Lane.SCHEDULED in wakeup.lanes:
+        order = replace(order, scheduled_codes=_left_of_open_run(application))
+    drained = _drained_within(application, order, DRAIN_SECONDS + SECONDS_FOR_REPLIES)
+    return _result(application, drained)
 
 
 def _write_back(database: Database) -> None:
@@ -155,21 +162,72 @@ def _resend_unknown(connection: Connection) -> None:
         resolve(connection, email_id, Decision.RESEND)
 
 
-def _order(application: Application, state: service_state.ServiceState, now: datetime) -> Order:
-    """`immediate`, and `scheduled` if a run is due and nobody else took it."""
+def _begun_run(
+    application: Application, state: service_state.ServiceState, now: datetime
+) -> Order | None:
+    """Both lanes, if a run is due and nobody else took it."""
     schedule = application.configuration.current().email.to_schedule()
-    if is_due(schedule, state.last_run, now) and application.database().run(
-        lambda connection: service_state.take_run(connection, state.runs)
-    ):
-        return Order(BOTH_LANES, DRAIN_SECONDS, closes_at(schedule, now))
-    return Order((Lane.IMMEDIATE,), DRAIN_SECONDS)
+    if not is_due(schedule, state.last_run, now):
+        return None
+    with application.database().read() as connection:
+        last_id = newest_id(connection)
+    taken = application.database().run(
+        lambda connection: service_state.take_run(connection, state.runs, last_id)
+    )
+    return Order(BOTH_LANES, DRAIN_SECONDS, closes_at(schedule, now)) if taken else None
+
+
+def _order(application: Application, state: service_state.ServiceState, now: datetime) -> Order:
+    """`immediate`, and `scheduled` for the accounts of which the open run has emails left."""
+    immediate = Order((Lane.IMMEDIATE,), DRAIN_SECONDS)
+    if state.run_since is None:
+        return immediate
+    schedule = application.configuration.current().email.to_schedule()
+    left = _left(application, state)
+    if not left or not goes_on(schedule, state.run_since, now):
+        application.database().run(
+            lambda connection: service_state.finish_run(connection, state.runs)
+        )
+        return immediate
+    return Order(BOTH_LANES, DRAIN_SECONDS, closes_at(schedule, now), scheduled_codes=left.codes)
+
+
+def _left_of_open_run(application: Application) -> frozenset[str] | None:
+    """As `Left.codes`; None, too, where no run is open: whoever woke us knows what is due."""
+    with application.database().read() as connection:
+        state = service_state.status(connection)
+    return None if state.run_since is None else _left(application, state).codes
+
+
+def _left(application: Application, state: service_state.ServiceState) -> Left:
+    with application.database().read() as connection:
+        codes = frozenset(answered(active_accounts(connection)))
+        return left_of_run(connection, state.run_last_id or 0, codes)
+
+
+def _drained_within(
+    application: Application,
+    order: Order,
+    seconds: float | None,
+    written: Counter[Outcome] | None = None,
+) -> Drained:
+    """Drain; a mail server that keeps its reply is waited for no longer than `seconds` in all: the
+    drain then ends by itself, and the answer is what was done until then."""
+    written = Counter() if written is None else written
+    # No daemon: a process that ends lets it finish what is being sent.
+    work = Work(lambda: _drain(application, order, written), "drain", daemon=False)
+    try:
+        return work.result(seconds)
+    except NoAnswerYet:
+        return Drained.of(written, finished=False)
 
 
 def _drain(
     application: Application, order: Order, written: Counter[Outcome] | None = None
 ) -> Drained:
     """Drain; where more is left than the time allowed, wake others to go on."""
-    drained = drain(application, order, written)
+    hand_over = partial(_wake_others, application, order)
+    drained = drain(application, order, written, hand_over=hand_over)
     if drained.processed:
         log.info(
             "drained: %d sent, %d to be tried again, %d failed, %d with unknown outcome",
@@ -179,8 +237,6 @@ def _drain(
             drained.unknown,
         )
         application.database().run(service_state.record_activity)
-    if not drained.finished and not application.stop.is_set():
-        _wake_others(application, order)
     return drained
 
 
@@ -188,12 +244,12 @@ def _wake_others(application: Application, order: Order) -> None:
     with application.database().read() as connection:
         if not service_state.status(connection).running:
             return
-        number = tokens_worth_while(due(connection), _MOST_SENDERS)
-    token = DrainToken(order.lanes, order.scheduled_until)
+        number = wakeups_worth_while(due(connection), _MOST_SENDERS)
+    wakeup = Wakeup(order.lanes, order.scheduled_until)
     try:
         for _ in range(number):
-            application.tokens.put(token)
-    except TokenNotPut as error:
+            application.wakeups.put(wakeup)
+    except WakeupNotPut as error:
         log.warning("%s; the timer goes on with what is left", error)
 
 

@@ -17,10 +17,11 @@ from shared.database.engine import file_url
 from shared.database.migrations import sqlserver
 from shared.database.migrations.lost import every_step
 from shared.database.migrations.steps import Kind
-from shared.outbox.admit import admit, answered_by
+from shared.outbox.admit import admit
 from shared.settings import Settings
 from tests.database.schema import tables_of
 from tests.database.server import Server
+from tests.support.accounts import answered_by
 from tests.support.rows import flags, insert_rows
 from tests.support.t_sql_statements import note
 

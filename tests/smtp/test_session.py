@@ -128,7 +128,7 @@ def any_server(request: pytest.FixtureRequest, smtp_server: Start) -> Callable[.
 
 
 def test_a_session_knows_what_its_server_offers(smtp_server: Start) -> None:
-    server = smtp_server(extensions=("PIPELINING", "SMTPUTF8", "DSN"), size_limit=1000)
+    server = smtp_server(extensions=("PIPELINING", "SMTPUTF8"), size_limit=1000)
 
     session = connected(server)
 

@@ -91,6 +91,8 @@ def _statements(steps: Sequence[Step]) -> Iterator[str]:
 
 
 def _if_missing(step: Step) -> str:
+    if step.kind is Kind.NO_INDEX:
+        return step.sql.replace("DROP INDEX ", "DROP INDEX IF EXISTS ", 1)
     return re.sub(r"^CREATE (TABLE|INDEX|UNIQUE INDEX) ", r"CREATE \1 IF NOT EXISTS ", step.sql)
 
 
