@@ -258,6 +258,7 @@ class Dispatcher:
         self._look_began = _LONG_AGO
         self._admission_began = _LONG_AGO
         self._admission_ended = _LONG_AGO
+        self._admitted_at = _LONG_AGO
         self._busy_at = time.monotonic()
         self._admit_after: int | None = None
         """The id up to which new rows were admitted; None: all of them were."""
@@ -426,6 +427,7 @@ class Dispatcher:
             self._admission_began = began
         self._admission_ended = time.monotonic()
         if admitted is not None and admitted.admitted:
+            self._admitted_at = time.monotonic()
             self._look_at = _LONG_AGO
 
     def _admitted(self, *, first: bool) -> Admitted | None:
@@ -514,7 +516,14 @@ class Dispatcher:
                 continue
             if account.id in look.resting and not known.probing and not known.closed:
                 self._close(known)
-            known.is_due, known.suspects, known.blamed = due, suspects, blamed
+            if not self._was_in_vain(known):
+                known.is_due, known.suspects, known.blamed = due, suspects, blamed
+
+    def _was_in_vain(self, queue: AccountQueue) -> bool:
+        """Whether a claim found nothing a moment ago, and nothing was admitted since: what a look
+        sees then is locked, held by a limit, or in a lane that is not open for this account."""
+        just_now = time.monotonic() - _LOOK_AGAIN_SECONDS
+        return queue.nothing_at > max(just_now, self._admitted_at)
 
     def _open_queue(
         self, key: _Key, account: Account, resting: Pause | None
@@ -565,6 +574,9 @@ class Dispatcher:
         self._staff(queue)
 
     def _may_fill(self, queue: AccountQueue) -> bool:
+        limits = queue.account.limits
+        if limits and not self._quotas.spare_share(limits):
+            return False
         return queue.wants_emails and (
             queue.workers > 0 or self._slots.has_room(queue) or queue.may_ask_for_slot
         )
@@ -591,7 +603,11 @@ class Dispatcher:
             elif take is claim_blamed:
                 queue.blamed = bool(catch.emails)
             else:
-                queue.is_due = bool(lanes) and len(catch.emails) >= batch
+                # What an account's limits allow is less than what waits.
+                enough = 1 if queue.account.limits else batch
+                queue.is_due = bool(lanes) and len(catch.emails) >= enough
+            if not catch.emails:
+                queue.nothing_at = time.monotonic()
         finally:
             queue.claiming = False
 
