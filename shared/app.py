@@ -1,4 +1,4 @@
-"""The parts of one process, joined: settings, secrets, configuration, database, tokens."""
+"""The parts of one process, joined: settings, secrets, configuration, database, wakeups."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from shared.settings import Settings, settings
 if TYPE_CHECKING:
     from shared.attachments.keeper import AttachmentKeeper
     from shared.configuration.secret_store import SecretStore
-    from shared.delivery.tokens import TokenQueue
+    from shared.delivery.wakeups import WakeupQueue
     from shared.monitoring.health import HealthCheck
     from shared.monitoring.queue_snapshot import Overview
     from shared.monitoring.telemetry.telemetry import Telemetry
@@ -109,10 +109,10 @@ class Application:
         return Keys(self.database, self.pseudonyms)
 
     @cached_property
-    def tokens(self) -> TokenQueue:
-        from shared.delivery.tokens import token_queue
+    def wakeups(self) -> WakeupQueue:
+        from shared.delivery.wakeups import wakeup_queue
 
-        return token_queue(self.settings)
+        return wakeup_queue(self.settings)
 
     @cached_property
     def attachments(self) -> AttachmentKeeper:

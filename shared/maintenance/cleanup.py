@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.app import Application
 from shared.database.database import Database
 from shared.maintenance.retention import empty_old, remove_old, remove_old_one_by_one
+from shared.outbox.held import forget_gone
 from shared.outbox.suppressions import forget_over
 from shared.submissions.kept_answers import forget_old_answers
 
@@ -53,6 +54,7 @@ def _batches(application: Application) -> Iterator[Batch]:
     yield lambda database: database.run(forget_old_answers)
     yield lambda database: database.run(forget_over)
     yield lambda database: database.run(application.loose_options.batch)
+    yield lambda database: database.run(forget_gone)
     if settings.keep_record_days is not None:
         yield partial(_remove_old, days=settings.keep_record_days)
     if settings.keep_days is not None:

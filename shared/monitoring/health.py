@@ -186,7 +186,7 @@ class HealthCheck:
             return tuple(str(gone) for gone in migrations.lost(connection))
 
     def _look_at_storage(self) -> None:
-        self._application.tokens.check()
+        self._application.wakeups.check()
         self._application.attachments.store.check()
 
     def _look_at_accounts(self) -> Accounts:

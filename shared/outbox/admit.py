@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -86,7 +86,8 @@ _BATCH_SECONDS = 2.0
 _ONE_BY_ONE_SECONDS = 5.0
 
 Answered = Mapping[str, str | None]
-"""The account codes that an active account answers for, by themselves in small letters."""
+"""The account codes that an active account answers for, as emails get them, by themselves in small
+letters; None for emails without a code, "" (`accounts.routing.answered`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +98,6 @@ class Admitted:
     admitted: int = 0
     held: int = 0
     after: int | None = None
-
-
-def answered_by(codes: Collection[str | None]) -> Answered:
-    """The codes as admission wants them; None among them stands for emails without a code."""
-    return {(code or "").strip().lower(): code or None for code in codes}
 
 
 def admit(database: Database, answered: Answered, after: int = 0) -> Admitted:

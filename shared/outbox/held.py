@@ -30,6 +30,7 @@ LOOK_AGAIN_SECONDS = 60.0
 BUSY_SECONDS = 5.0
 """A row that somebody else works on is looked at again so soon."""
 HELD_BY_OTHERS = "another session holds its row: looked at again in a moment"
+_AN_HOUR_AGO = utc_now(literal_column("-3600.0"))
 _REASON_WIDTH = 500
 _CODE_WIDTH = 50
 _BATCH = 500
@@ -64,8 +65,14 @@ is_still_new: ColumnElement[bool] = (
     .exists()
 )
 """A row that was held is there, and still says N: else its note is out of date."""
+# A row that is there has been looked at again by now: an index gives the others.
 FORGET_GONE = delete(held_rows).where(
-    held_rows.c.EmailId.in_(select(held_rows.c.EmailId).where(~is_still_new).limit(_BATCH))
+    held_rows.c.EmailId.in_(
+        select(held_rows.c.EmailId)
+        .where(held_rows.c.LookAgainAt <= _AN_HOUR_AGO, ~is_still_new)
+        .order_by(held_rows.c.LookAgainAt)
+        .limit(_BATCH)
+    )
 )
 
 
@@ -111,7 +118,8 @@ def codes_are_answered(connection: Connection, codes: Iterable[str]) -> None:
 
 
 def forget_gone(connection: Connection) -> int:
-    """Forget rows that are gone, or say something else by now; one batch, answers how many."""
+    """Forget rows that have been gone for an hour, or say something else; one batch, answers how
+    many."""
     return changed(connection, FORGET_GONE)
 
 

@@ -111,7 +111,9 @@ class Server:
         if "SELECT @gave_way" in sql and self._gives_way_at in sql and self._times:
             self._times -= 1
             return [(1222,)]
-        if stamped := re.match(r"INSERT INTO dbo.\W?Rowpost_Migrations.*VALUES \('(\w+)'\)", sql):
+        if stamped := re.match(
+            r"(?:INSERT INTO|UPDATE) dbo.\W?Rowpost_Migrations.*?(?:VALUES \(|SET .*?=)'(\w+)'", sql
+        ):
             self.version_num = stamped[1]
         for words, rows in self._answers().items():
             if re.search(words, sql):

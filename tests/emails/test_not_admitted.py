@@ -9,10 +9,11 @@ from sqlalchemy import update
 
 from shared.database.database import Database
 from shared.database.tables import service
-from shared.outbox.admit import admit, answered_by
+from shared.outbox.admit import admit
 from shared.scheduling import service_state
 from shared.security.roles import Role
 from tests.emails.conftest import Api, caller
+from tests.support.accounts import answered_by
 from tests.support.api import Client
 from tests.support.emails import email_in, foreign_row, overwrite, waiting_email
 

@@ -6,15 +6,17 @@ import re
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import literal, select, text, update
 
 from shared.app import Application
 from shared.attachments.store import AttachmentGone
 from shared.database.database import Database
+from shared.database.tables import held_rows
+from shared.database.times import utc_now
 from shared.delivery import tick
 from shared.maintenance.cleanup import upkeep
 from shared.maintenance.retention import empty_old, remove_old
-from shared.outbox.admit import Admitted, admit_rows, answered_by
+from shared.outbox.admit import Admitted, admit, admit_rows
 from shared.outbox.attachments import StoredAttachment, attachments_of
 from shared.outbox.entries import current_entry, current_number
 from shared.outbox.finish import Outcome
@@ -30,6 +32,7 @@ from shared.settings import Settings
 from tests.emails.conftest import Api
 from tests.outbox.sender import number_of
 from tests.outbox.test_plans import on_emails, plan
+from tests.support.accounts import answered_by
 from tests.support.emails import (
     all_that_is_kept,
     attempt,
@@ -124,6 +127,26 @@ def test_what_somebody_else_ended_stays(app: Application, queue: Database) -> No
 
     assert upkeep(app) == 0
     assert states(queue) == "Y"
+
+
+def test_why_a_row_was_held_is_forgotten_once_the_row_is_gone(
+    app: Application, queue: Database
+) -> None:
+    held, gone = (waiting_email(queue, dd_EmailParamCode="NOBODY") for _ in range(2))
+    assert admit(queue, answered_by([None])).held == 2
+    with queue.write() as connection:
+        connection.execute(
+            text("DELETE FROM Digital_Emaildetails WHERE dd_srno = :id"), {"id": gone}
+        )
+    assert upkeep(app) == 0
+
+    with queue.write() as connection:
+        an_hour_ago = utc_now(literal(-3_601.0))
+        connection.execute(update(held_rows).values(LookAgainAt=an_hour_ago))
+
+    assert upkeep(app) == 1
+    with queue.read() as connection:
+        assert list(connection.scalars(select(held_rows.c.EmailId))) == [held]
 
 
 @pytest.mark.parametrize("letter", ["X", "A", "P"])

@@ -22,7 +22,7 @@ from shared.database.tables import emails, entries, held_rows, options, service
 from shared.database.times import utc_now
 from shared.outbox import loose_files, transitions
 from shared.outbox.add import NewEmail
-from shared.outbox.admit import AT_ONCE, MANY_RESETS, Admitted, admit, admit_rows, answered_by
+from shared.outbox.admit import AT_ONCE, MANY_RESETS, Admitted, admit, admit_rows
 from shared.outbox.attachments import StoredAttachment, attachments_of
 from shared.outbox.confidential import CONFIDENTIAL
 from shared.outbox.fetch import ClaimedEmail
@@ -36,6 +36,7 @@ from shared.outbox.states import Flag
 from shared.scheduling import service_state
 from tests.outbox.sender import Sender, admit_all, known, number_of
 from tests.outbox.test_every_order import SEED
+from tests.support.accounts import answered_by
 from tests.support.emails import (
     attempt,
     became,

@@ -38,7 +38,7 @@ from shared.maintenance.rescue import rescue
 from shared.maintenance.retention import empty_old, remove_old
 from shared.outbox import loose_files
 from shared.outbox.add import NewEmail, add
-from shared.outbox.admit import admit, answered_by
+from shared.outbox.admit import admit
 from shared.outbox.attachments import StoredAttachment
 from shared.outbox.begin import Mark, mark
 from shared.outbox.cancel_retry_resolve import Decision, cancel, resolve, try_again
@@ -52,6 +52,7 @@ from shared.outbox.removal import remove
 from shared.outbox.states import BOTH_LANES
 from shared.outbox.transitions import call_up, expire
 from shared.outbox.write_back import write_back
+from tests.support.accounts import answered_by
 
 RUNS = int(os.environ.get("ROWPOST_PROPERTY_RUNS", "0"))
 SHORT = settings(max_examples=50, stateful_step_count=30, derandomize=True, database=None)

@@ -13,10 +13,11 @@ from shared.app import Application
 from shared.database.database import Database
 from shared.database.tables import emails, options
 from shared.maintenance.cleanup import upkeep
-from shared.outbox.admit import admit, answered_by
+from shared.outbox.admit import admit
 from shared.outbox.loose_options import AT_ONCE, Sweep
 from shared.settings import Settings
 from tests.outbox.test_plans import plan
+from tests.support.accounts import answered_by
 from tests.support.emails import overwrite
 from tests.support.rows import insert_row
 

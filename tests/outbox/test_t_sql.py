@@ -21,7 +21,7 @@ from shared.limits.reservations import FORGET, RESERVE
 from shared.limits.reservations import RELEASE as RELEASE_QUOTA
 from shared.outbox import admit, confidential, relocation_mark, their_rows, transitions, write_back
 from shared.outbox.claim import claim_one_statement, claim_statement, suspects_statement
-from shared.outbox.counts import gaps_between, held_statement
+from shared.outbox.counts import gaps_between, held_statement, oldest_new_statement
 from shared.outbox.fetch import fetch_statement
 from shared.outbox.finish import Outcome
 from shared.outbox.lease import RENEW
@@ -66,6 +66,8 @@ MADE: dict[str, ClauseElement] = {
     "list": page_statement(Wish(text="50%"), None, 50),
     "telling": their_rows.telling(None, False).statement(2),
     "telling narrow": their_rows.telling(100, True).statement(2),
+    "oldest new row, of those due": oldest_new_statement(True),
+    "oldest new row, where all are due": oldest_new_statement(False),
     "later list": look(Wish(), Position(None, 7)).offset(4_999).limit(2),
 }
 for name, there in {"an adopted table": NO_OPTIONS, "a fresh table": ALL_OPTIONS}.items():

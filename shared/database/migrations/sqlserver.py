@@ -243,6 +243,11 @@ def _missing(step: Step) -> str:
                 f"NOT EXISTS (SELECT 1 FROM sys.indexes WHERE name = N'{step.name}' "
                 f"AND object_id = OBJECT_ID(N'{SCHEMA}.{step.table}', N'U'))"
             )
+        case Kind.NO_INDEX:
+            return (
+                f"EXISTS (SELECT 1 FROM sys.indexes WHERE name = N'{step.name}' "
+                f"AND OBJECT_SCHEMA_NAME(object_id) = N'{SCHEMA}')"
+            )
         case Kind.ROWS:
             return "1 = 1"
         case Kind.ROLE:
