@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
-from bench.measure import Measurement
+from bench.measure import Measurement, together
 from bench.workload import Workload
 
 ROOT = Path(__file__).parent.parent
@@ -23,8 +25,8 @@ _FILL = """
 import sys
 from pathlib import Path
 from bench.workload import Workload, fill
-folder, name, count, pdf_bytes, port = sys.argv[1:]
-fill(Path(folder), Workload(name, int(count), int(pdf_bytes)), int(port))
+folder, name, count, pdf_bytes, *others = sys.argv[1:]
+fill(Path(folder), Workload(name, int(count), int(pdf_bytes)), *map(int, others))
 """
 _SENT = """
 import sys
@@ -52,14 +54,42 @@ class Checkout:
     name: str
     root: Path = ROOT
 
-    def fill(self, folder: Path, workload: Workload, smtp_port: int) -> None:
+    def fill(
+        self, folder: Path, workload: Workload, smtp_port: int, idle_accounts: int = 0
+    ) -> None:
         """Make a database in `folder` with the workload waiting."""
-        self._run("-c", _FILL, folder, *astuple(workload), smtp_port, seconds=SECONDS_TO_FILL)
+        idle = [idle_accounts] if idle_accounts else []  # Earlier revisions know of none.
+        arguments = (folder, *astuple(workload), smtp_port, *idle)
+        self._run("-c", _FILL, *arguments, seconds=SECONDS_TO_FILL)
 
     def drain(self, folder: Path, seconds: float) -> Measurement:
         """Drain the queue of `folder`, for so many seconds at most."""
         said = self._run("-m", "bench.drain", folder, seconds, seconds=seconds + 60)
         return Measurement(**json.loads(said))
+
+    def drain_together(
+        self, folder: Path, seconds: float, processes: int, sql_milliseconds: float
+    ) -> Measurement:
+        """The same by several processes that begin at the same moment, each so far away from the
+        database."""
+        command = [sys.executable, "-m", "bench.drain", str(folder), str(seconds), "--at-a-word"]
+        command += ["--sql-rtt", str(sql_milliseconds)]
+        with ExitStack() as stack:
+            drains = [
+                stack.enter_context(
+                    subprocess.Popen(
+                        command,
+                        cwd=self.root,
+                        stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                        text=True,
+                    )
+                )
+                for _ in range(processes)
+            ]
+            for drain in drains:
+                _listen(drain).readline()
+            return together([Measurement(**json.loads(said)) for said in _all_said(drains)])
 
     def drain_timed(self, folder: Path, seconds: float) -> SqlTime:
         """The same; how long SQLite took of it."""
@@ -77,3 +107,21 @@ class Checkout:
             command, cwd=self.root, stdout=subprocess.PIPE, text=True, check=True, timeout=seconds
         )
         return child.stdout
+
+
+def _listen(process: subprocess.Popen[str]) -> IO[str]:
+    assert process.stdout is not None
+    return process.stdout
+
+
+def _all_said(drains: Sequence[subprocess.Popen[str]]) -> list[str]:
+    """Give the word; what each says at its end."""
+    for drain in drains:
+        assert drain.stdin is not None
+        drain.stdin.write("\n")
+        drain.stdin.flush()
+    said = [_listen(drain).read() for drain in drains]
+    for drain in drains:
+        if drain.wait():
+            raise subprocess.CalledProcessError(drain.returncode, drain.args)
+    return said

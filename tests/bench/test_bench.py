@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
+import time
 from typing import Any
 
+from bench.far_server import far_server
 from tests.support.tools import ROOT, program
 
 
@@ -53,3 +56,46 @@ def test_a_long_queue_is_measured_beside_a_short_one() -> None:
     assert document["drain_that_admits"]["5000"]["admitted_per_second"] > 0
     for times in (document["claim_and_fetch_ms"], *document["idle_tick_ms"].values()):
         assert all(times[queue] > 0 for queue in ("600", "5000"))
+
+
+def test_far_away_each_commit_is_one_round_trip_and_all_else_is_counted_too() -> None:
+    document = benchmark(
+        "bench", "--emails 60 --pdfs 0 --rounds 1 --sql-rtt 2 --smtp-rtt 5 --idle-accounts 2"
+    )
+
+    (workload,) = document["workloads"]
+    rowpost = workload["rowpost"]
+    assert rowpost["round_trips_a_commit"] == 1.0
+    assert rowpost["round_trips_an_email"] > 1 / rowpost["emails_a_commit"]
+    seconds_in_trips = rowpost["round_trips_an_email"] * 0.002
+    assert 1 / rowpost["emails_per_second"] > seconds_in_trips
+
+
+def test_several_processes_drain_one_queue_and_each_email_goes_out_once() -> None:
+    document = benchmark("bench", "--emails 300 --pdfs 0 --rounds 1 --processes 2")
+
+    assert document["processes"] == 2
+    assert document["workloads"][0]["rowpost"]["emails_per_second"] > 0
+
+
+def test_a_far_servers_greeting_and_replies_come_a_round_trip_late() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        with far_server(port, 80) as far, socket.create_connection(("127.0.0.1", far)) as client:
+            server, _ = listening.accept()
+            began = time.monotonic()
+            server.sendall(b"220 Hello\r\n")
+            assert client.recv(100) == b"220 Hello\r\n"
+            greeted = time.monotonic()
+            client.sendall(b"QUIT\r\n")
+            assert server.recv(100) == b"QUIT\r\n"
+            heard = time.monotonic()
+            server.sendall(b"221 ")
+            server.sendall(b"Bye\r\n")
+            server.close()
+            said = b"".join(iter(lambda: client.recv(100), b""))
+            ended = time.monotonic()
+
+    assert said == b"221 Bye\r\n"
+    assert greeted - began >= 0.08
+    assert ended - heard >= 0.08
