@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ _PAGE_SIZE = "page_size=8192"
 # database file once.
 _PRAGMAS = ("synchronous=FULL", "wal_autocheckpoint=8000")
 _SQLITE = Sqlite()
+# Text that is not UTF-8 reads as lone surrogates, and its email fails alone.
+_DECODE = partial(str, encoding="utf-8", errors="surrogateescape")
 _WAL_TRIES = 100
 _WAL_PAUSE_SECONDS = 0.05
 
@@ -55,8 +58,7 @@ def open_sqlite(address: URL, *, request_seconds: float, pool_size: int) -> Engi
 def _prepare(connection: Any, _: Any) -> None:
     # We say BEGIN ourselves: BEGIN IMMEDIATE where a transaction is going to write.
     connection.isolation_level = None
-    # Text that is not UTF-8 reads as lone surrogates, and its email fails alone.
-    connection.text_factory = _decode
+    connection.text_factory = _DECODE
     connection.execute(f"PRAGMA {_PAGE_SIZE}").close()
     _use_wal(connection)
     for pragma in _PRAGMAS:
@@ -79,7 +81,3 @@ def _use_wal(connection: Any) -> None:
             time.sleep(_WAL_PAUSE_SECONDS)
         else:
             return
-
-
-def _decode(text: bytes) -> str:
-    return text.decode("utf-8", "surrogateescape")
