@@ -141,6 +141,7 @@ def _sql_summary(times: list[SqlTime], emails: int) -> dict[str, float]:
     return {
         "sql_ms_an_email": an_email([time.sending + time.beside for time in times]),
         "sql_ms_an_email_beside": an_email([time.beside for time in times]),
+        "sql_cpu_ms_an_email": an_email([time.cpu for time in times]),
     }
 
 
