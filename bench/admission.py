@@ -25,12 +25,13 @@ from sqlalchemy import text
 from bench.checkout import Checkout
 from bench.postfix import smtp_sink
 from bench.workload import Workload, fill
-from shared.accounts.directory import answered_codes
+from shared.accounts import routing
+from shared.accounts.directory import active_accounts
 from shared.accounts.numbers import number_new_accounts
 from shared.app import Application
 from shared.database.database import Database
 from shared.delivery import tick
-from shared.outbox.admit import admit, answered_by
+from shared.outbox.admit import admit
 from shared.outbox.claim import Wanted, claim
 from shared.outbox.fetch import collect
 from shared.outbox.give_back import release
@@ -157,7 +158,7 @@ class _Queue:
         """Admit what is left, with nothing beside it."""
         number_new_accounts(self._database)
         with self._database.read() as connection:
-            answered = answered_by(answered_codes(connection))
+            answered = routing.answered(active_accounts(connection))
         rows, after, began = 0, 0, time.perf_counter()
         while True:
             batch = admit(self._database, answered, after)
@@ -196,7 +197,7 @@ class _Queue:
         with self._database.write() as connection:
             for statement in statements:
                 connection.execute(text(statement))
-        self._database.run(service_state.record_run)
+        self._database.run(lambda connection: service_state.record_run(connection, None))
 
     def _last_number(self) -> int:
         with self._database.read() as connection:

@@ -273,6 +273,7 @@ class Dispatcher:
             self._quotas,
             self._written,
             self._turn,
+            lambda: len(self._workers),
             self._changed.set,
             self._witness,
         )
