@@ -28,6 +28,7 @@ from shared.security.tokens import SigningKeys
 from shared.settings import Settings, settings
 
 if TYPE_CHECKING:
+    from shared.accounts.directory import AccountBook
     from shared.attachments.keeper import AttachmentKeeper
     from shared.configuration.secret_store import SecretStore
     from shared.delivery.wakeups import WakeupQueue
@@ -54,6 +55,8 @@ class Application:
         """What the time is, for all that a schedule decides."""
         self.stop = threading.Event()
         """Set when the process is to end: drains finish what is being sent, no more."""
+        self.account_book: AccountBook | None = None
+        """The accounts as a drain last read them, for one whose vault does not answer."""
         self._choosing_store = threading.Lock()
         self._secrets: SecretStore | None = None
         self._opening = threading.Lock()
