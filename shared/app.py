@@ -199,6 +199,10 @@ class Application:
         saved = self.configuration.current().database
         if saved is not None:
             return self.url_of(saved)
+        return self.unsaved_database_url()
+
+    def unsaved_database_url(self) -> str:
+        """The address that counts where none is saved."""
         return self.settings.database_url or file_url(self.settings.data / "rowpost.db")
 
     def url_of(self, address: DatabaseAddress) -> str:
