@@ -32,6 +32,7 @@ def catcher(_: Namespace) -> int:
     """Run the mail catcher alone until it is told to stop."""
     from shared.app import application
     from standalone.catcher import LOOPBACK, Catcher
+    from standalone.claimed_folder import Part, claimed
     from standalone.run import open_database
     from standalone.shutdown import StopSignal
 
@@ -40,13 +41,14 @@ def catcher(_: Namespace) -> int:
         raise CatcherOff("ROWPOST_CATCHER_PORT is off: set it to a port to catch mail on.")
     signal = StopSignal()
     folder = settings().data / "mail"
-    server = Catcher(folder, port)
-    server.start()
-    # `func start` beside it finds an account to send with.
-    open_database(application(), server)
-    print(f"Catching mail at {LOOPBACK}:{port}; emails land in {folder}", flush=True)
-    signal.wait()
-    server.stop()
+    with claimed(settings().data, Part.CATCHER, f"{LOOPBACK}:{port}"):
+        server = Catcher(folder, port)
+        server.start()
+        # `func start` beside it finds an account to send with.
+        open_database(application(), server)
+        print(f"Catching mail at {LOOPBACK}:{port}; emails land in {folder}", flush=True)
+        signal.wait()
+        server.stop()
     return 0
 
 

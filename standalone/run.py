@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from shared.security.roles import Role
 from shared.settings import Settings, settings
 from standalone.admin import Gate
 from standalone.catcher import LOOPBACK, Catcher
+from standalone.claimed_folder import Part, claimed
 from standalone.connections import room_for_connections
 from standalone.host import Host, HostOptions
 from standalone.host_json import Cors, HostJson
@@ -33,6 +35,7 @@ from standalone.http import Door, Doors
 from standalone.index import FunctionIndex, index
 from standalone.invocation import COMMON_ROOM
 from standalone.log_place import open_log
+from standalone.port import web_address
 from standalone.queues import NextBody
 from standalone.redis_events import RedisEvents
 from standalone.shutdown import GRACE_SECONDS, StopSignal, exit_after
@@ -53,6 +56,15 @@ def run(root: Path) -> int:
     """
     signal = StopSignal()
     chosen = _with_support_address(settings())
+    address = web_address(chosen.host, chosen.port)
+    with ExitStack() as claims:
+        claims.enter_context(claimed(chosen.data, Part.SERVICE, address))
+        if chosen.catcher_port:
+            claims.enter_context(claimed(chosen.data, Part.CATCHER, address))
+        return _serve(root, chosen, signal)
+
+
+def _serve(root: Path, chosen: Settings, signal: StopSignal) -> int:
     log_file = open_log(chosen)
     catcher = _catcher(chosen)
     joined = Application(chosen)
