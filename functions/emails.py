@@ -27,7 +27,7 @@ from shared.outbox.cancel_retry_resolve import Decision, cancel, resolve, try_ag
 from shared.outbox.search import StoredEmail, Wish
 from shared.outbox.states import Lane, Status
 from shared.security.roles import Role
-from shared.submissions.store import Stored, store, store_each, wake
+from shared.submissions.store import Stored, store, store_each
 from shared.submissions.submission import MOST_HEADERS, MOST_RECIPIENTS, Origin, Submission
 
 routes = Routes()
@@ -361,7 +361,7 @@ def retry_email(request: Request) -> EmailDecided:
     """Try an email again that failed or was cancelled."""
     number, here = _number(request.path), application()
     here.database().run(lambda connection: try_again(connection, number))
-    wake(here)
+    here.waker.wake()
     return EmailDecided(message="Email queued again", email_id=number, status=Status.QUEUED)
 
 
@@ -371,7 +371,7 @@ def resolve_email(request: Request[Resolution]) -> EmailDecided:
     number, here = _number(request.path), application()
     decision = Decision(request.body.decision)
     here.database().run(lambda connection: resolve(connection, number, decision))
-    wake(here)
+    here.waker.wake()
     with here.database().read() as connection:
         status = search.find(connection, number).status
     return EmailDecided(message="Email resolved", email_id=number, status=status)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from shared.monitoring.health import HealthCheck
     from shared.monitoring.queue_snapshot import Overview
     from shared.monitoring.telemetry.telemetry import Telemetry
+    from shared.submissions.waking import Waker
 
 
 Source = Literal["configuration", "DATABASE_URL", "local file"]
@@ -112,6 +113,12 @@ class Application:
         from shared.delivery.tokens import token_queue
 
         return token_queue(self.settings)
+
+    @cached_property
+    def waker(self) -> Waker:
+        from shared.submissions.waking import Waker
+
+        return Waker(lambda: self.tokens, away=self.settings.has_storage)
 
     @cached_property
     def attachments(self) -> AttachmentKeeper:

@@ -6,7 +6,6 @@ transaction), and wakes a sender. A plain INSERT by an application needs none of
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,7 +16,6 @@ from sqlalchemy import Connection, select
 from shared.app import Application
 from shared.attachments.pending import PendingFiles, TooMuchAttached
 from shared.database.tables import accounts
-from shared.delivery.tokens import DrainToken, TokenNotPut
 from shared.errors import RowpostError
 from shared.outbox.add import DatabaseMoved, NewEmail, add
 from shared.outbox.states import Lane
@@ -25,12 +23,7 @@ from shared.scheduling import relocation
 from shared.submissions.submission import Submission, UnknownAccount
 from shared.submissions.validate import judge
 
-log = logging.getLogger("rowpost.intake")
-
 T = TypeVar("T")
-
-_WAKE_UP = DrainToken((Lane.IMMEDIATE,))
-
 
 Stored = int | RowpostError
 """What became of one of several emails: its number, or why it was not stored."""
@@ -67,7 +60,7 @@ def store(
         email_id = _write(application, write)
         files.taken(email.attachments)
     if wakes and _is_due(submission):
-        wake(application)
+        application.waker.wake()
     return email_id
 
 
@@ -95,7 +88,7 @@ def store_each(
             if isinstance(one, tuple) and isinstance(number, int):
                 files.taken(one[0].attachments)
     if any(isinstance(one, Submission) and _is_due(one) for one in submissions):
-        wake(application)
+        application.waker.wake()
     return stored
 
 
@@ -130,14 +123,6 @@ def _added(connection: Connection, judged: _Judged) -> Stored:
 
 def _add(connection: Connection, email: NewEmail, submission: Submission) -> int:
     return add(connection, replace(email, account_code=_code(connection, submission.account)))
-
-
-def wake(application: Application) -> None:
-    """Let a sender look for immediate emails now. Should that fail, the next tick does."""
-    try:
-        application.tokens.put(_WAKE_UP)
-    except TokenNotPut as error:
-        log.warning("%s; the timer sends what was stored", error)
 
 
 def _write(application: Application, work: Callable[[Connection], T]) -> T:
