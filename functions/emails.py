@@ -317,7 +317,7 @@ def list_emails(request: Request[None, EmailQuery]) -> EmailPage:
     with application().database().read() as connection:
         page = search.page(connection, wish, after, query.limit)
     return EmailPage(
-        items=[_summary(one) for one in page.emails], next_cursor=write_cursor(page.after)
+        items=[summary(one) for one in page.emails], next_cursor=write_cursor(page.after)
     )
 
 
@@ -327,7 +327,7 @@ def emails_by_status(request: Request[None, Limit]) -> EmailSummaries:
     wish = Wish(Status(request.path["status"].lower()), stored_by=_only_of(request.caller))
     with application().database().read() as connection:
         page = search.page(connection, wish, None, request.query.limit)
-    return EmailSummaries(tuple(_summary(one) for one in page.emails))
+    return EmailSummaries(tuple(summary(one) for one in page.emails))
 
 
 @routes.get("api/emails/{id:int}", who=Who.ANY_LOGIN, errors={404})
@@ -336,7 +336,7 @@ def email_details(request: Request) -> EmailDetails:
     with application().database().read() as connection:
         email = search.find(connection, _number(request.path), _only_of(request.caller))
         sender = sender_of(connection, email.account_code)
-    return _details(email, sender)
+    return details(email, sender)
 
 
 @routes.get("api/emails/{id:int}/attempts", who=Who.ANY_LOGIN, errors={404})
@@ -452,7 +452,8 @@ def _number(path: Mapping[str, str]) -> int:
     return int(path["id"])
 
 
-def _summary(email: StoredEmail) -> EmailSummary:
+def summary(email: StoredEmail) -> EmailSummary:
+    """The email as a line of a list."""
     return EmailSummary(
         id=email.id,
         subject=email.subject,
@@ -463,7 +464,8 @@ def _summary(email: StoredEmail) -> EmailSummary:
     )
 
 
-def _details(email: StoredEmail, sender: Sender | None) -> EmailDetails:
+def details(email: StoredEmail, sender: Sender | None) -> EmailDetails:
+    """All that is known of the email."""
     to, cc, bcc = email.mailboxes()
     times = (email.created_at, email.last_retry_at, email.sent_at, email.ended_at)
     return EmailDetails(

@@ -60,6 +60,11 @@ def parse_recipients(text: str | None) -> tuple[Mailbox, ...]:
     return tuple([_mailbox(entry) for entry in entries if not _is_blank(entry)])
 
 
+def entries_of(text: str) -> list[str]:
+    """The entries of a list, as they are written; blank ones are left out."""
+    return [entry for part in _split(text) if not _is_blank(entry := part.strip(_BLANK))]
+
+
 def parse_mailbox(text: str | None) -> Mailbox:
     """The one mailbox that stands there. Raises BadAddress if it is none, or several."""
     mailboxes = parse_recipients(text)
