@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -17,6 +18,7 @@ from shared.database.circuit_breaker import CircuitBreaker
 from shared.database.database import Database, open_database
 from shared.database.engine import file_url, server_url
 from shared.database.errors import unreachable
+from shared.database.place import place_of
 from shared.scheduling import service_state
 from shared.security.foreign_tokens import ForeignTokens
 from shared.security.keys import Keys
@@ -178,11 +180,18 @@ class Application:
 
         Raises DatabaseUnreachable.
         """
-        wanted = self._wanted()
-        database = self._unopened(wanted)
+        with self.looking() as database, unreachable():
+            return adoption.examine_at(database, writes_utc=self.settings.legacy_dates == "utc")
+
+    @contextmanager
+    def looking(self) -> Iterator[Database]:
+        """The same database as it is: nothing is migrated or noted in it.
+
+        Raises DatabaseUnreachable where its address or its driver is at fault.
+        """
+        database = self._unopened(self._wanted())
         try:
-            with unreachable():
-                return adoption.examine_at(database, writes_utc=self.settings.legacy_dates == "utc")
+            yield database
         finally:
             database.close()
 
@@ -200,6 +209,11 @@ class Application:
         if self.configuration.current().database is not None:
             return "configuration"
         return "DATABASE_URL" if self.settings.database_url else "local file"
+
+    @property
+    def is_on_server(self) -> bool:
+        """Whether the database is a server's, and no file of this machine."""
+        return place_of(self.database_url()).server is not None
 
     def database_url(self) -> str:
         """The address in force, with its password: for opening, never for showing."""

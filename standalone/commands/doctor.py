@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from standalone.commands.shown import print_json, visible
+from standalone.commands.shown import at_work, print_json, visible
 from standalone.commands.verb import as_json, verb
 
 
@@ -15,8 +15,14 @@ def command(as_json: bool) -> int:
     from functions.adoption import AdoptionAnswer
     from shared.app import application
     from shared.database.adoption_rules import refusals
+    from shared.monitoring.diagnosis import diagnose
+    from shared.settings import settings
+    from standalone.claimed_folder import who_serves
 
-    found = application().adoption()
+    with at_work("Looking at every part"):
+        found = diagnose(application())
+    if not as_json and (server := who_serves(settings().data)):
+        click.echo(f"{'fine':8} service: Rowpost runs here, {server}.")
     if as_json:
         print_json(AdoptionAnswer.of(found))
     else:
