@@ -18,7 +18,7 @@ from shared.database.circuit_breaker import CircuitBreaker
 from shared.database.database import Database, open_database
 from shared.database.engine import file_url, server_url
 from shared.database.errors import unreachable
-from shared.database.place import place_of
+from shared.database.place import is_file
 from shared.scheduling import service_state
 from shared.security.foreign_tokens import ForeignTokens
 from shared.security.keys import Keys
@@ -213,7 +213,7 @@ class Application:
     @property
     def is_on_server(self) -> bool:
         """Whether the database is a server's, and no file of this machine."""
-        return place_of(self.database_url()).server is not None
+        return not is_file(self.database_url())
 
     def database_url(self) -> str:
         """The address in force, with its password: for opening, never for showing."""

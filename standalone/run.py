@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +40,7 @@ from standalone.log_place import open_log
 from standalone.port import web_address
 from standalone.queues import NextBody
 from standalone.redis_events import RedisEvents
+from standalone.sent_so_far import SentSoFar
 from standalone.shutdown import GRACE_SECONDS, StopSignal, exit_after
 
 if TYPE_CHECKING:
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_LOCAL_TICKS = "*/10 * * * * *"
 CAUGHT_SUPPORT_ADDRESS = "support@example.com"
 
 
@@ -73,7 +77,7 @@ def _serve(root: Path, chosen: Settings, signal: StopSignal) -> int:
     joined.telemetry = metrics.telemetry if metrics else None
     events = _redis_events(joined)
     addresses.tell_peers()
-    host = Host(_functions(), _options(root, chosen, joined, metrics), joined.stop)
+    host = Host(_functions(joined), _options(root, chosen, joined, metrics), joined.stop)
     if catcher:
         catcher.start()
     password = joined.logins.ensure_first_admin(chosen.admin_username, None)
@@ -84,6 +88,8 @@ def _serve(root: Path, chosen: Settings, signal: StopSignal) -> int:
     _greet(host, chosen, joined, catcher, password)
     if log_file:
         print(f"Log: {log_file}", flush=True)
+    if sys.stdout.isatty():
+        SentSoFar(joined).start()
 
     told = signal.wait(host.is_alive)
     exit_after(GRACE_SECONDS, host.running)
@@ -103,10 +109,18 @@ def _with_support_address(chosen: Settings) -> Settings:
     return chosen.model_copy(update={"contact_email": CAUGHT_SUPPORT_ADDRESS})
 
 
-def _functions() -> FunctionIndex:
+def _functions(joined: Application) -> FunctionIndex:
+    """The app's functions; on a file of this machine a tick costs next to nothing."""
     from function_app import app
 
-    return index(app)
+    functions = index(app)
+    if joined.is_on_server:
+        return functions
+    ticking = tuple(
+        replace(timer, schedule=_LOCAL_TICKS) if timer.name == "queue_timer" else timer
+        for timer in functions.timers
+    )
+    return replace(functions, timers=ticking)
 
 
 def _catcher(chosen: Settings) -> Catcher | None:
@@ -216,7 +230,7 @@ def _greet(
     catcher: Catcher | None,
     password: str | None,
 ) -> None:
-    print(f"Rowpost answers at {host.url}")
+    print(f"Rowpost answers at {host.url} (to read and try: {host.url}/api/docs)")
     if password:
         name = chosen.admin_username or FIRST_ADMIN
         print(f"First login: {name} / {password} (made just now and shown this once)")

@@ -16,7 +16,7 @@ _SHELLS = {
 @click.argument("shell", type=click.Choice(list(_SHELLS)))
 @click.pass_context
 def command(context: click.Context, shell: str) -> int:
-    """Print a shell's completion, to be put into its start file:
+    """Print what a shell needs to complete commands and options, for its start file.
 
     \b
     eval "$(rowpost completion bash)"       in ~/.bashrc

@@ -12,6 +12,7 @@ import click
 
 from shared.configuration.private_file import private_folder
 from shared.settings import misspelled, read_local_settings, settings
+from standalone.storage_emulator import WITHOUT_EMULATOR, forget_absent_emulator
 
 ROOT = Path(__file__).resolve().parents[2]
 """The folder of host.json, functions/ and shared/."""
@@ -56,6 +57,8 @@ def prepare() -> None:
     Raises WrongSettings, FolderUnusable.
     """
     read_local_settings(ROOT)
+    if forget_absent_emulator(os.environ):
+        click.echo(f"rowpost: {WITHOUT_EMULATOR}", err=True)
     for line in misspelled(os.environ):
         click.echo(f"rowpost: {line}", err=True)
     os.umask(0o077)

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
 
-from shared.database.tables import emails
 from shared.outbox.states import Flag
 from shared.version import VERSION
 from standalone.commands.cli import _MODULES
@@ -83,8 +81,8 @@ def test_what_applications_wrote_moves_no_cursor(rowpost: Rowpost, tmp_path: Pat
     rowpost("migrate")
     with database_in(tmp_path / "data" / "rowpost.db") as database:
         email_in(database, Flag.WAITING)
-        with database.write() as connection:
-            connection.execute(update(emails).values(dd_subject="\x1b[2J\u202ehello\n"))
+    hostile = "\x1b[2J\u202ehello\n"
+    rowpost("sql", f"UPDATE Digital_Emaildetails SET dd_subject = '{hostile}'")
 
     for said in (rowpost("list").stdout, rowpost("show", "1").stdout):
         assert "hello" in said
@@ -179,15 +177,15 @@ def test_sql_reads_and_writes_as_an_application_would(rowpost: Rowpost) -> None:
     rows = answer(
         rowpost,
         "sql",
-        "SELECT dd_srno, dd_subject, dd_document, dd_SentDate FROM Digital_Emaildetails",
+        "SELECT dd_srno, dd_subject, dd_document, dd_filename FROM Digital_Emaildetails",
     )
 
     assert inserted.stdout == "Rows changed: 1\n"
     assert rows == [
-        {"dd_srno": 1, "dd_subject": "at 10:30", "dd_document": "<2 bytes>", "dd_SentDate": None}
+        {"dd_srno": 1, "dd_subject": "at 10:30", "dd_document": "<2 bytes>", "dd_filename": None}
     ]
-    shown = rowpost("sql", "SELECT dd_srno, dd_SentDate FROM Digital_Emaildetails").stdout
-    assert shown.split() == ["dd_srno", "dd_SentDate", "1", "NULL"]
+    shown = rowpost("sql", "SELECT dd_srno, dd_filename FROM Digital_Emaildetails").stdout
+    assert shown.split() == ["dd_srno", "dd_filename", "1", "NULL"]
 
 
 def test_a_saved_database_address_is_forgotten_and_passwords_stay(
