@@ -1,4 +1,4 @@
-"""One service a data folder: a second one would take the first one's mail catcher and timers."""
+"""One service with a mail catcher a data folder: its account goes where the catcher is."""
 
 from __future__ import annotations
 
@@ -8,24 +8,17 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from shared.configuration.private_file import MODE
 from shared.errors import RowpostError
 
+_NAME = "catcher.lock"
 _LONGEST = 1000
 
 
-class Part(StrEnum):
-    """What there may be one of in a data folder."""
-
-    SERVICE = "service"
-    CATCHER = "catcher"
-
-
 class RunsAlready(RowpostError):
-    """Another process serves the data folder."""
+    """Another process serves the data folder, and catches its mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +33,12 @@ class Claim:
 
 
 @contextmanager
-def claimed(folder: Path, part: Part, address: str) -> Iterator[None]:
-    """Be the only one that is this here. Raises RunsAlready, which names who is it already.
+def claimed(folder: Path, address: str) -> Iterator[None]:
+    """Catch the mail of this data folder alone. Raises RunsAlready, which names who does already.
 
     The system frees the claim of a process that dies, whatever the file still says.
     """
-    lock = os.open(_file(folder, part), os.O_RDWR | os.O_CREAT, MODE)
+    lock = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT, MODE)
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,7 +55,7 @@ def claimed(folder: Path, part: Part, address: str) -> Iterator[None]:
 def who_serves(folder: Path) -> Claim | None:
     """Who serves this data folder now; None: nobody, or nobody knows whom."""
     try:
-        lock = os.open(_file(folder, Part.SERVICE), os.O_RDONLY)
+        lock = os.open(folder / _NAME, os.O_RDONLY)
     except FileNotFoundError:
         return None
     try:
@@ -74,15 +67,11 @@ def who_serves(folder: Path) -> Claim | None:
     return None
 
 
-def _file(folder: Path, part: Part) -> Path:
-    return folder / f"{part}.lock"
-
-
 def _already(claim: Claim | None, folder: Path) -> str:
     who = f", {claim}" if claim else ""
     return (
         f"Rowpost runs here already{who}: stop that one first, or give this one a data folder of "
-        f"its own (ROWPOST_DATA; {folder} is taken)."
+        f"its own (ROWPOST_DATA; {folder} is taken), or no mail catcher (ROWPOST_CATCHER_PORT=off)."
     )
 
 

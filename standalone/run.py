@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ from shared.security.roles import Role
 from shared.settings import Settings, settings
 from standalone.admin import Gate
 from standalone.catcher import LOOPBACK, Catcher
-from standalone.claimed_folder import Part, claimed
+from standalone.claimed_folder import claimed
 from standalone.connections import room_for_connections
 from standalone.host import Host, HostOptions
 from standalone.host_json import Cors, HostJson
@@ -61,10 +61,8 @@ def run(root: Path) -> int:
     signal = StopSignal()
     chosen = _with_support_address(settings())
     address = web_address(chosen.host, chosen.port)
-    with ExitStack() as claims:
-        claims.enter_context(claimed(chosen.data, Part.SERVICE, address))
-        if chosen.catcher_port:
-            claims.enter_context(claimed(chosen.data, Part.CATCHER, address))
+    # Without a catcher several may serve one folder, as several instances serve one database.
+    with claimed(chosen.data, address) if chosen.catcher_port else nullcontext():
         return _serve(root, chosen, signal)
 
 

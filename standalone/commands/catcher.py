@@ -18,7 +18,7 @@ def command() -> int:
     """Run the mail catcher alone until it is told to stop."""
     from shared.app import application
     from standalone.catcher import LOOPBACK, Catcher
-    from standalone.claimed_folder import Part, claimed
+    from standalone.claimed_folder import claimed
     from standalone.run import open_database
     from standalone.shutdown import StopSignal
 
@@ -27,7 +27,7 @@ def command() -> int:
         raise CatcherOff("ROWPOST_CATCHER_PORT is off: set it to a port to catch mail on.")
     signal = StopSignal()
     folder = settings().data / "mail"
-    with claimed(settings().data, Part.CATCHER, f"{LOOPBACK}:{port}"):
+    with claimed(settings().data, f"{LOOPBACK}:{port}"):
         server = Catcher(folder, port)
         server.start()
         # `func start` beside it finds an account to send with.
