@@ -32,6 +32,7 @@ def upkeep(application: Application, seconds: float = LONGEST_SECONDS) -> int:
             if not (number := database.run(batch)):
                 break
             removed += number
+    database.sweep()
     return removed
 
 
