@@ -3,6 +3,7 @@
 # make bench-dashboard  what the dashboard costs as the queue grows
 # make bench-api  how many emails a second the API takes, and how soon they are sent
 # make fuzz    every endpoint under schemathesis           make postman  the API as a Postman collection
+# make reference  the lists of docs/reference.md anew
 # make test-sql  the queue's tests on the SQL Server of DATABASE_URL
 # make clean   delete what the above have made (not .rowpost, the data of make run)
 #
@@ -12,7 +13,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test lint bench bench-api bench-dashboard fuzz postman test-sql sql-server-is-named clean
+.PHONY: run test lint bench bench-api bench-dashboard fuzz postman reference test-sql sql-server-is-named clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
@@ -65,6 +66,9 @@ fuzz: $(DEV)
 postman: $(RUN)
 	@.venv/bin/python -m tools.postman build/rowpost.postman_collection.json
 
+reference: $(RUN)
+	@.venv/bin/python -m tools.reference
+
 test-sql: sql-server-is-named $(DEV)
 	@tools/debian-packages libodbc.so.2=unixodbc
 	.venv/bin/python -m pytest --timeout 300 tests/database tests/outbox tests/delivery/test_pauses.py $(ARGS)
@@ -79,7 +83,8 @@ clean:
 	rm -rf .venv .worker-venv node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis build
 
 $(RUN): requirements.txt requirements-standalone.txt | .venv/bin/python
-	.venv/bin/python $(PIP_INSTALL) -r requirements-standalone.txt
+	@echo 'Installing what Rowpost needs into .venv: about a minute, this once.'
+	.venv/bin/python $(subst --quiet,,$(PIP_INSTALL)) -r requirements-standalone.txt
 	@touch $@
 
 $(DEV): requirements-dev.txt $(RUN)

@@ -28,6 +28,7 @@ pytest_plugins = [
     "tests.support.standalone",
     "tests.support.postfix",
     "tests.support.exim",
+    "tests.support.command_line",
     "tests.support.redis",
 ]
 

@@ -17,8 +17,8 @@ DRIVERS = ("sqlite", "sqlite+pysqlite")
 # A transaction that fails after that is tried again as a whole.
 _LONGEST_BUSY_SECONDS = 5.0
 # An email's page is written three times on its way; a checkpoint every 32 MB writes most of them
-# into the database file once.
-_PRAGMAS = ("synchronous=FULL", "wal_autocheckpoint=8000")
+# into the database file once. What is deleted is overwritten: codes leave no trace in free pages.
+_PRAGMAS = ("synchronous=FULL", "wal_autocheckpoint=8000", "secure_delete=ON")
 _SQLITE = Sqlite()
 _WAL_TRIES = 100
 _WAL_PAUSE_SECONDS = 0.05
