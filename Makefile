@@ -36,13 +36,17 @@ RUN := .venv/.run
 DEV := .venv/.dev
 WORKER := .worker-venv/.installed
 NPM := node_modules/.installed
+EXIM := build/exim4
 
 run: $(RUN)
 	.venv/bin/python -m standalone
 
-test: $(DEV) $(WORKER) $(NPM)
+test: $(DEV) $(WORKER) $(NPM) $(EXIM)
 	@tools/debian-packages libodbc.so.2=unixodbc smtp-sink=postfix chromium=chromium curl=curl sqlite3=sqlite3 \
-		redis-server=redis-server munpack=mpack ripmime=ripmime
+		redis-server=redis-server munpack=mpack ripmime=ripmime \
+		'/usr/lib/*/libuid_wrapper.so=libuid-wrapper' '/usr/lib/*/libnss_wrapper.so=libnss-wrapper' \
+		saslpasswd2=sasl2-bin '/usr/lib/*/sasl2/libplain.so=libsasl2-modules' \
+		libidn.so.12=libidn12 libgnutls-dane.so.0=libgnutls-dane0 libdb-5.3.so=libdb5.3 libpcre2-8.so.0=libpcre2-8-0
 	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --timeout 120 $(ARGS)
 
 lint: $(DEV)
@@ -104,6 +108,10 @@ $(NPM): package.json
 	@tools/debian-packages node=nodejs npm=npm
 	npm install --no-package-lock --no-audit --no-fund --loglevel=error
 	@touch $@
+
+# It can't be installed beside Postfix.
+$(EXIM):
+	@tools/unpack-debian-package exim4-daemon-light $@
 
 .venv/bin/python .worker-venv/bin/python:
 	@if [ -z "$(PYTHON)" ]; then \

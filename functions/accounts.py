@@ -24,6 +24,7 @@ _LARGEST_ID = 2**31 - 1
 Line = Annotated[str, Field(min_length=1, max_length=255, pattern=ONE_LINE)]
 """A line of text; what could end it is refused."""
 Code = Annotated[str, Field(min_length=1, max_length=50, pattern=r"^[!-~]([ -~]*[!-~])?$")]
+AccountId = Annotated[int, Field(ge=1, le=_LARGEST_ID)]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=2000)]
 Limit = Annotated[int, Field(ge=1, le=1_000_000_000)]
 _EXAMPLE: dict[str, JsonValue] = {
@@ -65,7 +66,8 @@ class AccountChange(Input):
     max_connections: Annotated[int, Field(ge=1, le=1000)] | None = None
     param_code: Code | None = None
     default: bool | None = None
-    fallback_id: Annotated[int, Field(ge=1, le=_LARGEST_ID)] | None = None
+    fallback_id: AccountId | None = None
+    failover_ids: Annotated[tuple[AccountId, ...], Field(max_length=10)] | None = None
     preset: PresetName | None = None
     tenant_id: (
         Annotated[str, Field(max_length=255, pattern=r"^[0-9A-Za-z]([0-9A-Za-z.-]*)$")] | None
@@ -142,6 +144,7 @@ class Account(_Answer):
     param_code: str
     default: bool
     fallback_id: int | None
+    failover_ids: tuple[int, ...]
     preset: PresetName | None
     tenant_id: str | None
     client_id: str | None
@@ -262,6 +265,7 @@ def account_of(shown: ShownAccount) -> Account:
         param_code=settings.param_code,
         default=settings.default,
         fallback_id=settings.fallback_id,
+        failover_ids=settings.failover_ids,
         preset=settings.preset,
         tenant_id=settings.tenant_id,
         client_id=settings.client_id,

@@ -253,7 +253,9 @@ class Limit(SnakeInput):
 
 class EmailQuery(Limit):
     # The host leaves out what is empty, so an empty status is none.
-    status: Literal["", "queued", "sending", "retry", "sent", "failed", "unknown", "cancelled"] = ""
+    status: Literal[
+        "", "queued", "sending", "retry", "sent", "failed", "unknown", "cancelled", "held"
+    ] = ""
     query: str = Field("", max_length=200)
     cursor: Annotated[str, Field(pattern=CURSOR)] | None = None
 

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from functions.emails import Line
+from shared.accounts.errors import AccountNotFound
 from shared.api.admission import Who
 from shared.api.csv_table import csv_table
 from shared.api.endpoint import Request, Routes
@@ -31,7 +32,6 @@ from shared.outbox import requests
 from shared.outbox.requests import LoggedRequest
 from shared.security.roles import Role
 from shared.submissions.store import Afterwards
-from shared.submissions.submission import UnknownAccount
 
 routes = Routes()
 
@@ -115,7 +115,7 @@ def send_email(request: Request[EmailToSend]) -> EmailTaken:
 
     try:
         return EmailTaken(request_id=keyed_sending.submit(application(), key, email, keep))
-    except UnknownAccount:
+    except AccountNotFound:
         raise ApiError(
             409,
             "account_gone",

@@ -14,7 +14,7 @@ from shared.api.idempotency import Once
 from shared.api.models import Answer, Input, example
 from shared.app import application
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
-from shared.delivery.at_once import Fate
+from shared.delivery.send_now import Fate
 from shared.delivery.tick import ServiceStopped
 from shared.features.reset_codes.reset_codes import (
     CannotSend,

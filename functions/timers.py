@@ -24,6 +24,6 @@ def queue_timer(timer: func.TimerRequest, context: func.Context = NO_HOST) -> No
     arg_name="message", queue_name="drain-requests", connection="AzureWebJobsStorage"
 )
 def drain(message: func.QueueMessage, context: func.Context = NO_HOST) -> None:
-    """Send what is due in the lanes that the token names."""
+    """Send what is due in the lanes that the wakeup names."""
     with invoked(context):
-        tick.drain_token(application(), message.get_body().decode())
+        tick.drain_woken(application(), message.get_body().decode())

@@ -1,4 +1,4 @@
-"""The parts of one process, joined: settings, secrets, configuration, database, tokens."""
+"""The parts of one process, joined: settings, secrets, configuration, database, wakeups."""
 
 from __future__ import annotations
 
@@ -32,10 +32,11 @@ from shared.settings import Settings, settings
 if TYPE_CHECKING:
     from shared.attachments.keeper import AttachmentKeeper
     from shared.configuration.secret_store import SecretStore
-    from shared.delivery.tokens import TokenQueue
+    from shared.delivery.wakeups import WakeupQueue
     from shared.monitoring.health import HealthCheck
     from shared.monitoring.queue_snapshot import Overview
     from shared.monitoring.telemetry.telemetry import Telemetry
+    from shared.outbox.loose_options import Sweep
     from shared.submissions.waking import Waker
 
 
@@ -111,16 +112,16 @@ class Application:
         return Keys(self.database, self.pseudonyms)
 
     @cached_property
-    def tokens(self) -> TokenQueue:
-        from shared.delivery.tokens import token_queue
+    def wakeups(self) -> WakeupQueue:
+        from shared.delivery.wakeups import wakeup_queue
 
-        return token_queue(self.settings)
+        return wakeup_queue(self.settings)
 
     @cached_property
     def waker(self) -> Waker:
         from shared.submissions.waking import Waker
 
-        return Waker(lambda: self.tokens, away=self.settings.has_storage)
+        return Waker(lambda: self.wakeups, away=self.settings.has_storage)
 
     @cached_property
     def attachments(self) -> AttachmentKeeper:
@@ -133,6 +134,13 @@ class Application:
         folder = settings.data / "attachments"
         store = BlobStore(settings) if settings.has_storage else FolderStore(folder)
         return AttachmentKeeper(store, self.database, self.clock)
+
+    @cached_property
+    def loose_options(self) -> Sweep:
+        """Options that applications gave to no email."""
+        from shared.outbox.loose_options import Sweep
+
+        return Sweep()
 
     @cached_property
     def telemetry(self) -> Telemetry | None:

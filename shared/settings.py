@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     storage_account: str | None = Field(None, alias="AzureWebJobsStorage__accountName")
     lease_seconds: int = Field(60, alias="ROWPOST_LEASE_SECONDS", ge=1, le=3600)
     smtp_timeout: int = Field(300, alias="ROWPOST_SMTP_TIMEOUT", ge=1, le=600)
-    max_retries: int = Field(3, alias="ROWPOST_MAX_RETRIES", ge=0, le=100)
+    max_retries: int = Field(27, alias="ROWPOST_MAX_RETRIES", ge=0, le=100)
     retry_seconds: float = Field(60.0, alias="ROWPOST_RETRY_SECONDS", gt=0, le=86400)
     connections: int = Field(8, alias="ROWPOST_CONNECTIONS", ge=1, le=64)
     most_attached_mb: int = Field(25, alias="ROWPOST_MOST_ATTACHED_MB", ge=1, le=100)

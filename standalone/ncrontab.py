@@ -8,16 +8,22 @@ https://learn.microsoft.com/azure/azure-functions/functions-bindings-timer#ncron
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+from croniter import croniter
+from croniter.croniter import CroniterError
 
 from shared.errors import RowpostError
 
 # The longest wait between two dates that exist: 29 February on one day of the week, over a century
 # year that is no leap year.
-_SEARCHED_DAYS = 41 * 366
+_SEARCHED_YEARS = 41
+_NAME = r"[a-z]{3,}"
+_ITEM = rf"(?:\*|\d+(?:-\d+)?|{_NAME}(?:-{_NAME})?)(?:/\d+)?"
+# Of what croniter understands only this is NCRONTAB: no "L", "#", "?" or "@hourly".
+_FIELD = re.compile(rf"{_ITEM}(?:,{_ITEM})*", re.ASCII)
 
 
 class InvalidSchedule(RowpostError):
@@ -54,111 +60,41 @@ class Every:
 
 @dataclass(frozen=True, slots=True)
 class Ncrontab:
-    """The values that each field allows, in order."""
+    """An expression as croniter reads it."""
 
-    seconds: tuple[int, ...]
-    minutes: tuple[int, ...]
-    hours: tuple[int, ...]
-    days: frozenset[int]
-    months: frozenset[int]
-    weekdays: frozenset[int]
+    expression: str
 
     @classmethod
     def parse(cls, text: str) -> Ncrontab:
-        fields = text.split()
+        fields = text.lower().split()
         if len(fields) == 5:
             fields = ["0", *fields]
         if len(fields) != 6:
             raise InvalidSchedule(f"Schedule {text!r} has {len(fields)} fields instead of six.")
-        seconds, minutes, hours, days, months, weekdays = (
-            _values(field, kind, text) for field, kind in zip(fields, _KINDS, strict=True)
-        )
-        schedule = cls(
-            seconds, minutes, hours, frozenset(days), frozenset(months), frozenset(weekdays)
-        )
-        if schedule._next_day(date(2000, 1, 1)) is None:
-            raise InvalidSchedule(f"No date ever fits schedule {text!r}.")
+        for field in fields:
+            if not _FIELD.fullmatch(field) or _runs_backwards(field):
+                raise InvalidSchedule(f"{field!r} in schedule {text!r} is no field of a schedule.")
+        if re.search(r"(?<!/)\b0*7\b", fields[5]):
+            raise InvalidSchedule(f"{fields[5]!r} in schedule {text!r}: Sunday is 0.")
+        # croniter knows the names of days and months by their first three letters.
+        schedule = cls(re.sub(_NAME, lambda name: name[0][:3], " ".join(fields)))
+        schedule.next_after(datetime(2000, 1, 1, tzinfo=UTC))
         return schedule
 
     def next_after(self, moment: datetime) -> datetime:
-        moment = moment.astimezone(UTC)
-        if self._fits(moment.date()):
-            for hour, minute, second in self._times():
-                due = moment.replace(hour=hour, minute=minute, second=second, microsecond=0)
-                if due > moment:
-                    return due
-        day = self._next_day(moment.date() + timedelta(days=1))
-        if day is None:
-            raise InvalidSchedule("The calendar ends before the schedule is due again.")
-        return datetime.combine(day, time(*next(self._times())), UTC)
-
-    def _times(self) -> Iterator[tuple[int, int, int]]:
-        return ((h, m, s) for h in self.hours for m in self.minutes for s in self.seconds)
-
-    def _fits(self, day: date) -> bool:
-        return (
-            day.month in self.months
-            and day.day in self.days
-            and day.isoweekday() % 7 in self.weekdays
-        )
-
-    def _next_day(self, first: date) -> date | None:
-        days = (first + timedelta(days=n) for n in range(_SEARCHED_DAYS))
-        return next((day for day in days if self._fits(day)), None)
+        try:
+            due: datetime = croniter(
+                self.expression,
+                moment.astimezone(UTC),
+                datetime,
+                day_or=False,
+                second_at_beginning=True,
+                max_years_between_matches=_SEARCHED_YEARS,
+            ).get_next()
+        except CroniterError as error:
+            raise InvalidSchedule(f"Schedule {self.expression!r}: {error}.") from error
+        return due
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    lowest: int
-    highest: int
-    names: tuple[str, ...] = ()
-
-    def number(self, text: str, schedule: str) -> int:
-        if text.isascii() and text.isdigit() and self.lowest <= int(text) <= self.highest:
-            return int(text)
-        for position, name in enumerate(self.names):
-            if len(text) >= 3 and name.startswith(text.lower()):
-                return self.lowest + position
-        raise InvalidSchedule(
-            f"{text!r} in schedule {schedule!r} is not within {self.lowest}-{self.highest}."
-        )
-
-
-_MONTHS = (
-    *("january", "february", "march", "april", "may", "june"),
-    *("july", "august", "september", "october", "november", "december"),
-)
-_WEEKDAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
-_KINDS = (
-    _Kind(0, 59),
-    _Kind(0, 59),
-    _Kind(0, 23),
-    _Kind(1, 31),
-    _Kind(1, 12, _MONTHS),
-    _Kind(0, 6, _WEEKDAYS),
-)
-
-
-def _values(field: str, kind: _Kind, schedule: str) -> tuple[int, ...]:
-    values: set[int] = set()
-    for item in field.split(","):
-        values.update(_item(item, kind, schedule))
-    return tuple(sorted(values))
-
-
-def _item(item: str, kind: _Kind, schedule: str) -> range:
-    """One element of a list: `*`, `5`, `1-5`, each with an optional `/step`."""
-    span, slash, step_text = item.partition("/")
-    step = 1
-    if slash:
-        if not (step_text.isascii() and step_text.isdigit() and int(step_text) > 0):
-            raise InvalidSchedule(f"{item!r} in schedule {schedule!r} has no step above zero.")
-        step = int(step_text)
-    if span == "*":
-        return range(kind.lowest, kind.highest + 1, step)
-    first_text, dash, last_text = span.partition("-")
-    first = kind.number(first_text, schedule)
-    last = kind.number(last_text, schedule) if dash else (kind.highest if slash else first)
-    if last < first:
-        raise InvalidSchedule(f"The range {span!r} in schedule {schedule!r} ends before it begins.")
-    return range(first, last + 1, step)
+def _runs_backwards(field: str) -> bool:
+    return any(int(first) > int(last) for first, last in re.findall(r"(\d+)-(\d+)", field))

@@ -1,4 +1,4 @@
-"""The queue of one process: drain tokens become messages for the queue-triggered function."""
+"""The queue of one process: wakeups become messages for the queue-triggered function."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from shared.api import admission as asked
 from shared.api.admission import Who, is_welcome
 from shared.api.endpoint import Operation, Room, function_name
 from shared.app import Application, use
-from shared.delivery.tokens import QUEUE_NAME, InProcessTokens
+from shared.delivery.wakeups import QUEUE_NAME, InProcessWakeups
 from shared.errors import RowpostError
 from shared.features.reset_codes import reset_codes
 from shared.security import passwords
@@ -155,8 +155,8 @@ def _gate(name: str, who: Role | Who) -> Gate:
 def _options(
     root: Path, chosen: Settings, joined: Application, metrics: Metrics | None
 ) -> HostOptions:
-    tokens = joined.tokens
-    local = tokens if isinstance(tokens, InProcessTokens) else None
+    wakeups = joined.wakeups
+    local = wakeups if isinstance(wakeups, InProcessWakeups) else None
     return HostOptions(
         require_admin=_gate("admin", Role.ADMIN),
         address=chosen.host,
@@ -168,7 +168,7 @@ def _options(
         connections=room_for_connections(),
         proxies=chosen.proxies,
         storage=local is None,
-        in_process={QUEUE_NAME: _next_token(local)} if local else {},
+        in_process={QUEUE_NAME: _next_wakeup(local)} if local else {},
         doors=_doors(),
         rooms=_ROOMS,
         metrics=metrics,
@@ -200,12 +200,12 @@ def _door(operation: Operation) -> Door:
     return Door(operation.most_in_body, partial(is_welcome, operation.door), room)
 
 
-def _next_token(tokens: InProcessTokens) -> NextBody:
-    def next_token(timeout: float) -> str | None:
-        token = tokens.get(timeout)
-        return token.to_text() if token else None
+def _next_wakeup(wakeups: InProcessWakeups) -> NextBody:
+    def next_wakeup(timeout: float) -> str | None:
+        wakeup = wakeups.get(timeout)
+        return wakeup.to_text() if wakeup else None
 
-    return next_token
+    return next_wakeup
 
 
 def open_database(joined: Application, catcher: Catcher | None) -> None:

@@ -27,6 +27,8 @@ pytest_plugins = [
     "tests.support.key_vault",
     "tests.support.standalone",
     "tests.support.command_line",
+    "tests.support.postfix",
+    "tests.support.exim",
     "tests.support.redis",
 ]
 

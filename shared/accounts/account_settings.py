@@ -17,6 +17,7 @@ from shared.accounts.directory import (
     tls_of,
 )
 from shared.accounts.errors import BadAccountValue
+from shared.accounts.failovers import NONE_FURTHER, Further, failover_ids
 from shared.accounts.passwords import Binding
 from shared.accounts.presets import PresetName
 from shared.database.widths import width
@@ -43,7 +44,7 @@ class AccountSettings:
     active: bool = True
     param_code: str
     default: bool = False
-    fallback_id: int | None = None
+    failover_ids: tuple[int, ...] = ()
     minute_limit: int | None = None
     hourly_limit: int | None = None
     daily_limit: int | None = None
@@ -62,6 +63,11 @@ class AccountSettings:
     def binding(self) -> Binding | None:
         """The connection that its password belongs to; None where it does not log in."""
         return binding_of(self.to_columns())
+
+    @property
+    def fallback_id(self) -> int | None:
+        """The first of its failovers."""
+        return self.failover_ids[0] if self.failover_ids else None
 
     @property
     def logs_in(self) -> bool:
@@ -89,7 +95,7 @@ class AccountSettings:
             raise BadAccountValue("use_tls", "XOAUTH2 sends a token: it needs TLS.")
 
     def to_columns(self) -> dict[str, Any]:
-        """The row's columns, less its password and the day it was made."""
+        """The row's columns, less its password and the day it was made; the first failover only."""
         return {
             "SMTPServer": self.smtp_host,
             "SMTPPort": self.smtp_port,
@@ -120,8 +126,8 @@ class AccountSettings:
         return self.tls is TlsMode.NONE or implicit == (self.tls is TlsMode.IMPLICIT)
 
 
-def settings_of(row: Row[Any]) -> AccountSettings:
-    """The account that this row holds, whoever wrote it."""
+def settings_of(row: Row[Any], further: Further = NONE_FURTHER) -> AccountSettings:
+    """The account that this row holds, whoever wrote it; `further`: and its further failovers."""
     columns = row._mapping
     host, port = (row.SMTPServer or "").strip(), row.SMTPPort or 25
     known = row.Rowpost_Preset if row.Rowpost_Preset in set(PresetName) else None
@@ -136,7 +142,7 @@ def settings_of(row: Row[Any]) -> AccountSettings:
         active=is_active(columns),
         param_code=row.ParamCode or "",
         default=is_yes(row.Rowpost_Default),
-        fallback_id=row.Rowpost_FallbackId,
+        failover_ids=failover_ids(row, further),
         minute_limit=row.Rowpost_MinuteLimit,
         hourly_limit=row.Rowpost_HourLimit,
         daily_limit=row.Rowpost_DayLimit,

@@ -7,8 +7,8 @@ it is written: whoever reads the row finds the secret that belongs to it, on eve
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Row, delete, select, update
 
@@ -16,6 +16,7 @@ from shared.accounts import passwords
 from shared.accounts.account_settings import AccountSettings, settings_of
 from shared.accounts.directory import answered_codes
 from shared.accounts.errors import AccountNotFound, BadAccountValue, CodeTaken
+from shared.accounts.failovers import Further, failover_ids, further_failovers, keep_further
 from shared.accounts.numbers import insert_account, number_new_accounts
 from shared.accounts.passwords import same_connection
 from shared.accounts.pauses import end_pause
@@ -41,22 +42,23 @@ def create(application: Application, given: Given, password: str | None) -> int:
     Raises BadAccountValue, CodeTaken, DatabaseUnreachable, SecretStoreUnavailable.
     """
 
-    def wanted(rows: Sequence[Row[Any]]) -> AccountSettings:
-        codes = frozenset(row.ParamCode or "" for row in rows)
+    def wanted(known: _Known) -> AccountSettings:
+        codes = frozenset(row.ParamCode or "" for row in known.rows)
         settings = new_settings(given, codes, application.settings.catcher_port)
-        _check(settings, None, rows)
+        _check(settings, None, known, given)
         if settings.logs_in and password is None:
             raise _password_missing(settings, "Give the account's password too.")
         return settings
 
     def write(connection: Connection, reference: str | None) -> int:
-        settings = wanted(connection.execute(_ALL).all())
+        settings = wanted(_read(connection))
         columns = settings.to_columns() | {"SMTPPassword": reference}
         number = insert_account(connection, columns)
+        keep_further(connection, number, settings.failover_ids[1:])
         _be_the_only_default(connection, settings, number)
         return number
 
-    return _with_password(application, wanted(_rows(application)), password, write)
+    return _with_password(application, wanted(_known(application)), password, write)
 
 
 def change(application: Application, account_id: int, given: Given, password: str | None) -> None:
@@ -66,26 +68,27 @@ def change(application: Application, account_id: int, given: Given, password: st
     SecretStoreUnavailable.
     """
 
-    def wanted(rows: Sequence[Row[Any]]) -> tuple[Row[Any], AccountSettings]:
-        row = _row(rows, account_id)
-        before = settings_of(row)
+    def wanted(known: _Known) -> tuple[Row[Any], AccountSettings]:
+        row = _row(known.rows, account_id)
+        before = settings_of(row, known.further)
         after = changed_settings(before, given, application.settings.catcher_port)
-        _check(after, account_id, rows)
+        _check(after, account_id, known, given)
         if password is None:
             _require_the_same_connection(before, after)
         return row, after
 
     def write(connection: Connection, reference: str | None) -> str | None:
-        row, after = wanted(connection.execute(_ALL).all())
+        row, after = wanted(_read(connection))
         kept = row.SMTPPassword if after.logs_in else None
         columns = after.to_columns() | {"SMTPPassword": reference or kept}
         its_row = update(accounts).where(accounts.c.Rowpost_Id == account_id)
         connection.execute(its_row.values(columns))
+        keep_further(connection, account_id, after.failover_ids[1:])
         _be_the_only_default(connection, after, account_id)
         end_pause(connection, account_id)
         return _unused(connection, row.SMTPPassword)
 
-    _, after = wanted(_rows(application))
+    _, after = wanted(_known(application))
     _forget(application.secrets, _with_password(application, after, password, write))
 
 
@@ -97,16 +100,13 @@ def remove(application: Application, account_id: int) -> int:
     """
 
     def write(connection: Connection) -> tuple[str | None, int]:
-        row = _row(connection.execute(_ALL).all(), account_id)
+        known = _read(connection)
+        row = _row(known.rows, account_id)
         answered = set(answered_codes(connection))
         connection.execute(delete(accounts).where(accounts.c.Rowpost_Id == account_id))
         for table in (usage, quotas, slots):
             connection.execute(delete(table).where(table.c.AccountId == account_id))
-        connection.execute(
-            update(accounts)
-            .where(accounts.c.Rowpost_FallbackId == account_id)
-            .values(Rowpost_FallbackId=None)
-        )
+        _take_over_without(connection, account_id, known)
         lost = answered - set(answered_codes(connection))
         return _unused(connection, row.SMTPPassword), waiting_for(connection, tuple(lost))
 
@@ -115,28 +115,44 @@ def remove(application: Application, account_id: int) -> int:
     return held
 
 
-def _check(settings: AccountSettings, account_id: int | None, rows: Sequence[Row[Any]]) -> None:
+def _take_over_without(connection: Connection, account_id: int, known: _Known) -> None:
+    """Who had this account among its failovers has the others still."""
+    keep_further(connection, account_id, ())
+    for row in known.rows:
+        ids = failover_ids(row, known.further)
+        if account_id in ids:
+            left = [each for each in ids if each != account_id]
+            its_row = update(accounts).where(accounts.c.Rowpost_Id == row.Rowpost_Id)
+            connection.execute(its_row.values(Rowpost_FallbackId=left[0] if left else None))
+            keep_further(connection, row.Rowpost_Id, left[1:])
+
+
+def _check(settings: AccountSettings, account_id: int | None, known: _Known, given: Given) -> None:
     settings.check()
-    others = [row for row in rows if row.Rowpost_Id != account_id]
+    others = [row for row in known.rows if row.Rowpost_Id != account_id]
     taken = {row.ParamCode.casefold() for row in others if row.ParamCode}
     if settings.param_code.casefold() in taken:
         raise CodeTaken("Another account has this param_code: choose one of its own.")
-    if settings.fallback_id is not None:
-        _check_fallback(settings.fallback_id, account_id, others)
+    theirs = {row.Rowpost_Id: failover_ids(row, known.further) for row in others}
+    for place, failover_id in enumerate(settings.failover_ids):
+        field = f"failover_ids[{place}]" if "failover_ids" in given else "fallback_id"
+        if problem := _problem(failover_id, account_id, theirs):
+            raise BadAccountValue(field, problem)
+        if failover_id in settings.failover_ids[:place]:
+            raise BadAccountValue(field, "It is named before: name each account once.")
 
 
-def _check_fallback(fallback_id: int, account_id: int | None, others: Sequence[Row[Any]]) -> None:
-    fallback = next((row for row in others if row.Rowpost_Id == fallback_id), None)
-    if fallback is None:
-        raise BadAccountValue("fallback_id", "Name another account that is there.")
-    if fallback.Rowpost_FallbackId is not None:
-        raise BadAccountValue(
-            "fallback_id", "That account has a fallback itself: name one that has none."
-        )
-    if any(row.Rowpost_FallbackId == account_id for row in others if account_id is not None):
-        raise BadAccountValue(
-            "fallback_id", "This account is a fallback itself: it can't have one of its own."
-        )
+def _problem(
+    failover_id: int, account_id: int | None, theirs: Mapping[int, Sequence[int]]
+) -> str | None:
+    """Why this account can't take over. `theirs`: failovers of the other accounts, by id."""
+    if failover_id not in theirs:
+        return "Name another account that is there."
+    if theirs[failover_id]:
+        return "That account has a failover itself: name one that has none."
+    if any(account_id in ids for ids in theirs.values()):
+        return "This account is a failover itself: it can't have one of its own."
+    return None
 
 
 def _require_the_same_connection(before: AccountSettings, after: AccountSettings) -> None:
@@ -186,10 +202,21 @@ def _with_password(
         raise
 
 
-def _rows(application: Application) -> Sequence[Row[Any]]:
+class _Known(NamedTuple):
+    """All accounts: their rows, and the failovers beyond those that the rows name."""
+
+    rows: Sequence[Row[Any]]
+    further: Further
+
+
+def _known(application: Application) -> _Known:
     number_new_accounts(application.database())
     with application.database().read() as connection:
-        return connection.execute(_ALL).all()
+        return _read(connection)
+
+
+def _read(connection: Connection) -> _Known:
+    return _Known(connection.execute(_ALL).all(), further_failovers(connection))
 
 
 def _row(rows: Sequence[Row[Any]], account_id: int) -> Row[Any]:

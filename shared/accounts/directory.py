@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, RowMapping, func, select, update
 
 from shared.accounts import passwords
+from shared.accounts.failovers import failover_ids, further_failovers
 from shared.accounts.numbers import insert_account
 from shared.accounts.passwords import Binding, PasswordUnavailable
+from shared.accounts.routing import ActiveAccount, answered, default_of, failovers, fold, route
 from shared.configuration.secret_store import SecretStore, SecretStoreUnavailable
 from shared.database.tables import accounts
 from shared.database.tolerant import unreadable
@@ -56,9 +58,10 @@ class Account:
     limits: Limits
     max_connections: int | None = None
     """Over all senders."""
-    fallback_id: int | None = None
+    failover_ids: tuple[int, ...] = ()
+    """Who takes over while it rests, in this order."""
     stands_in_for: int | None = None
-    """The account that rests, where this is its fallback as it sends for it."""
+    """The account that rests, where this is its failover as it sends for it."""
     reply_to: tuple[Mailbox, ...] = ()
 
     @property
@@ -86,30 +89,40 @@ class AccountBook:
     """By account code."""
     plain_passwords: tuple[str, ...]
     """Codes of accounts whose password stands in the table itself."""
+    answered: Mapping[str, str | None]
+    """As `routing.answered`: whether an account can be used is another question."""
+
+    def usable_for(self, code: str | None) -> Account | None:
+        """The first usable account that answers for this code."""
+        wanted = fold(code)
+        return next((each for each in self.usable if wanted in map(fold, each.codes)), None)
 
 
 def load_accounts(connection: Connection, secrets: SecretStore, settings: Settings) -> AccountBook:
     """Read the accounts as they stand now.
 
-    Emails without a code go to the default account: the marked one, or the only active one. With
-    several active and none marked they wait, and so do emails whose code no active account has.
+    Which of them sends which emails is said in `routing`.
     """
-    rows = [row for row in connection.execute(_ALL) if is_active(row._mapping)]
-    default = _default(rows)
+    rows = _active_rows(connection)
+    active = _as_routed(connection, rows)
+    default = default_of(active)
     numbers = Counter(row.Rowpost_Id for row in rows)
     usable: list[Account] = []
     unusable: list[UnusableAccount] = []
-    for row in rows:
-        codes = _codes(row, is_default=row.Rowpost_Id == default)
+    for row, routed in zip(rows, active, strict=True):
+        own = (routed.code,) if routed.code else ()
+        codes = (*own, *NO_CODE) if routed is default else own
         try:
             _require_own_number(numbers[row.Rowpost_Id])
-            usable.append(_account(row, codes, secrets, settings))
+            usable.append(_account(row, routed, codes, secrets, settings))
         except (BadAccount, PasswordUnavailable, SecretStoreUnavailable) as error:
             unusable.append(UnusableAccount(row.Rowpost_Id, row.ParamCode or "", str(error)))
     problems = {one.code: one.reason for one in unusable}
     if default is None and rows:
         problems.setdefault("", "several accounts are active and none is marked as the default")
-    return AccountBook(tuple(usable), tuple(unusable), problems, _plain_passwords(rows))
+    return AccountBook(
+        tuple(usable), tuple(unusable), problems, _plain_passwords(rows), answered(active)
+    )
 
 
 def _require_own_number(accounts_with_it: int) -> None:
@@ -123,10 +136,32 @@ def answered_codes(connection: Connection) -> list[str | None]:
 
     None stands for emails without a code. Whether the account works is another question.
     """
-    rows = [row for row in connection.execute(_ALL) if is_active(row._mapping)]
-    own = {row.ParamCode for row in rows if row.ParamCode}
-    in_order = [code for code in connection.scalars(_CODES) if code in own]
-    return in_order if _default(rows) is None else [*NO_CODE, *in_order]
+    active = active_accounts(connection)
+    own = {account.code for account in active}
+    in_order = [code for code in connection.scalars(_CODES) if code and code in own]
+    return in_order if default_of(active) is None else [*NO_CODE, *in_order]
+
+
+def active_accounts(connection: Connection) -> tuple[ActiveAccount, ...]:
+    """The active accounts, for routing."""
+    return _as_routed(connection, _active_rows(connection))
+
+
+def stand_ins(accounts: Sequence[Account], resting: Collection[int]) -> Iterator[Account]:
+    """For each account that rests, the first of its failovers that does not, as it sends for it.
+
+    It signs with its own address, since its server takes no other, and answers go to the original
+    sender.
+    """
+    awake = {account.id: account for account in accounts if account.id not in resting}
+    for account in accounts:
+        if account.id in resting and (deputy := next(failovers(account, awake), None)):
+            yield replace(
+                deputy,
+                codes=account.codes,
+                reply_to=(account.sender,),
+                stands_in_for=account.id,
+            )
 
 
 class Sender(NamedTuple):
@@ -139,15 +174,13 @@ class Sender(NamedTuple):
 
 def sender_of(connection: Connection, code: str | None) -> Sender | None:
     """Who an email with this code is from; None where no active account answers for it."""
-    rows = [row for row in connection.execute(_ALL) if is_active(row._mapping)]
-    default = _default(rows)
-    for row in rows:
-        if (code or None) in _codes(row, is_default=row.Rowpost_Id == default):
-            try:
-                name = row.Rowpost_Name or row.ParamCode or ""
-                return Sender(row.Rowpost_Id, name, _sender(row))
-            except BadAccount:
-                return None
+    rows = _active_rows(connection)
+    for account in route(code, _as_routed(connection, rows))[:1]:
+        row = next(row for row in rows if row.Rowpost_Id == account.id)
+        try:
+            return Sender(account.id, row.Rowpost_Name or account.code, _sender(row))
+        except BadAccount:
+            return None
     return None
 
 
@@ -219,20 +252,29 @@ def _word(flag: object) -> str:
     return "" if flag is None else str(flag).strip().casefold()
 
 
-def _default(rows: Sequence[Row[Any]]) -> int | None:
-    marked = [row.Rowpost_Id for row in rows if is_yes(row.Rowpost_Default)]
-    if marked:
-        return int(marked[0])
-    return int(rows[0].Rowpost_Id) if len(rows) == 1 else None
+def _active_rows(connection: Connection) -> list[Row[Any]]:
+    return [row for row in connection.execute(_ALL) if is_active(row._mapping)]
 
 
-def _codes(row: Row[Any], *, is_default: bool) -> tuple[str | None, ...]:
-    own = (row.ParamCode,) if row.ParamCode else ()
-    return (*own, *NO_CODE) if is_default else own
+def _as_routed(connection: Connection, rows: Sequence[Row[Any]]) -> tuple[ActiveAccount, ...]:
+    further = further_failovers(connection)
+    return tuple(
+        ActiveAccount(
+            row.Rowpost_Id,
+            row.ParamCode or "",
+            is_yes(row.Rowpost_Default),
+            failover_ids(row, further),
+        )
+        for row in rows
+    )
 
 
 def _account(
-    row: Row[Any], codes: tuple[str | None, ...], secrets: SecretStore, settings: Settings
+    row: Row[Any],
+    routed: ActiveAccount,
+    codes: tuple[str | None, ...],
+    secrets: SecretStore,
+    settings: Settings,
 ) -> Account:
     if reason := unreadable(row._mapping):
         raise BadAccount(reason)
@@ -244,7 +286,7 @@ def _account(
         codes=codes,
         limits=_limits(row),
         max_connections=_positive(row.Rowpost_MaxConnections),
-        fallback_id=row.Rowpost_FallbackId,
+        failover_ids=routed.failover_ids,
     )
 
 

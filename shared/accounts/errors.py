@@ -6,10 +6,18 @@ from shared.errors import RowpostError
 
 
 class AccountNotFound(RowpostError):
-    """There is no account of this number."""
+    """There is no such account, or none that does for what it was named for; the text says why.
 
-    def __init__(self) -> None:
-        super().__init__("There is no such account: GET /api/smtp-configs lists them.")
+    `field`: of the request, where it was named; None: by the address itself.
+    """
+
+    def __init__(
+        self,
+        field: str | None = None,
+        message: str = "There is no such account: GET /api/smtp-configs lists them.",
+    ) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class BadAccountValue(RowpostError):

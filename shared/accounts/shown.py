@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import select
 
 from shared.accounts.account_settings import AccountSettings, settings_of
 from shared.accounts.directory import load_accounts
 from shared.accounts.errors import AccountNotFound
+from shared.accounts.failovers import further_failovers
 from shared.accounts.numbers import number_new_accounts
 from shared.accounts.states import AccountState, account_states
 from shared.app import Application
@@ -37,11 +37,19 @@ def shown_accounts(application: Application) -> list[ShownAccount]:
     number_new_accounts(application.database())
     with application.database().read() as connection:
         rows = connection.execute(_ALL).all()
+        further = further_failovers(connection)
         book = load_accounts(connection, application.secrets, application.settings)
         states = {one.id: one for one in account_states(connection, book)}
         sent = sent_by_account(connection)
     return [
-        _shown(row, states.get(row.Rowpost_Id), sent.get(row.ParamCode or "", SentSoFar()))
+        ShownAccount(
+            id=row.Rowpost_Id,
+            settings=settings_of(row, further),
+            has_password=bool(row.SMTPPassword),
+            created_at=row.Rowpost_CreatedDate,
+            state=states.get(row.Rowpost_Id),
+            sent=sent.get(row.ParamCode or "", SentSoFar()),
+        )
         for row in rows
     ]
 
@@ -52,14 +60,3 @@ def shown_account(application: Application, account_id: int) -> ShownAccount:
         if account.id == account_id:
             return account
     raise AccountNotFound
-
-
-def _shown(row: Row[Any], state: AccountState | None, sent: SentSoFar) -> ShownAccount:
-    return ShownAccount(
-        id=row.Rowpost_Id,
-        settings=settings_of(row),
-        has_password=bool(row.SMTPPassword),
-        created_at=row.Rowpost_CreatedDate,
-        state=state,
-        sent=sent,
-    )

@@ -8,8 +8,7 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from shared.accounts.directory import Account, AccountBook
-from shared.accounts.failover import stand_ins
+from shared.accounts.directory import Account, AccountBook, stand_ins
 from shared.accounts.pauses import pauses
 from shared.limits import reservations
 from shared.limits.sending_limits import Units, minute_of

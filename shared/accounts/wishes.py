@@ -12,7 +12,8 @@ from shared.accounts.presets import Preset, preset
 from shared.smtp.opening import TlsMode
 
 Given = Mapping[str, Any]
-"""Values by the names of AccountSettings' fields, and `use_tls` and `use_ssl`; only those given."""
+"""Values by the names of AccountSettings' fields, and `use_tls`, `use_ssl` and `fallback_id`; only
+those given."""
 
 _DEFAULT_PORT = 587
 
@@ -30,7 +31,7 @@ def new_settings(given: Given, codes: frozenset[str], catcher_port: int | None) 
     port = values.setdefault("smtp_port", _DEFAULT_PORT)
     tls = known.tls if known and port == known.port else _usual_tls(port)
     values.setdefault("param_code", code_from(values["name"], codes))
-    return AccountSettings(**_with_tls(values, tls, port))
+    return AccountSettings(**_with_tls(_with_failovers(values, ()), tls, port))
 
 
 def changed_settings(
@@ -52,6 +53,7 @@ def changed_settings(
         tls = known.tls
     elif port != present.smtp_port and tls is not TlsMode.NONE:
         tls = _usual_tls(port)
+    values = _with_failovers(values, present.failover_ids)
     return present.with_values(_with_tls(values, tls, port))
 
 
@@ -74,6 +76,22 @@ def _values_of(known: Preset | None, given: Given) -> dict[str, Any]:
         "max_connections": known.max_connections,
     }
     return {name: value for name, value in values.items() if name not in given}
+
+
+def _with_failovers(values: dict[str, Any], present: tuple[int, ...]) -> dict[str, Any]:
+    """`fallback_id` is the first of `failover_ids`; null is an empty list."""
+    if "failover_ids" not in values and "fallback_id" not in values:
+        return values
+    first = values.pop("fallback_id", None)
+    if "failover_ids" not in values:
+        rest = (each for each in present[1:] if each != first)
+        return values | {"failover_ids": () if first is None else (first, *rest)}
+    ids = tuple(values["failover_ids"] or ())
+    if first not in (None, *ids[:1]):
+        raise BadAccountValue(
+            "fallback_id", "It is the first of failover_ids: give one of them, or both alike."
+        )
+    return values | {"failover_ids": ids}
 
 
 def _usual_tls(port: int) -> TlsMode:

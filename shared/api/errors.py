@@ -25,7 +25,7 @@ from shared.database.errors import (
 )
 from shared.database.server_options import DelayedDurabilityForced
 from shared.delivery.tick import ServiceStopped
-from shared.delivery.trial import AccountUnusable, TrialFailed, UnknownAccount
+from shared.delivery.trial import AccountUnusable, TrialFailed
 from shared.errors import RowpostError
 from shared.features.contact.errors import ContactNotFound, ContactNotSetUp
 from shared.mime.bad_email import BadAddress
@@ -42,13 +42,12 @@ from shared.outbox.removal import NotAtRest
 from shared.scheduling.relocation import PasswordNeeded, ServiceRuns, TargetUnreachable
 from shared.security.foreign_tokens import BadTrust
 from shared.security.jwks import KeysUnavailable
-from shared.security.kept_keys import AccountUnknown, KeyNotFound
+from shared.security.kept_keys import KeyNotFound
 from shared.security.limits import TooManyRequests
 from shared.security.lockout import LockedOut
 from shared.security.logins import LoginTaken
 from shared.security.passwords import PasswordTooLong
 from shared.security.tokens import InvalidToken
-from shared.submissions import submission
 from shared.submissions.kept_answers import AlreadyKept
 from shared.submissions.submission import ExpiresTooSoon, InvalidEmail
 from shared.submissions.templates import UnknownTemplate
@@ -152,8 +151,6 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(401, "invalid_token", str(error), headers=_INVALID_TOKEN)
         case KeyNotFound():
             return ApiError(404, "key_not_found", str(error))
-        case AccountUnknown():
-            return _invalid("smtp_config_id", str(error))
         case BadTrust():
             return _unavailable("trust_misconfigured", _TRUST_MISCONFIGURED)
         case KeysUnavailable():
@@ -164,8 +161,6 @@ def as_api_error(error: Exception) -> ApiError:
             )
         case UnknownTemplate():
             return _invalid("template", str(error))
-        case submission.UnknownAccount():
-            return _invalid("smtp_config_id", str(error))
         case ExpiresTooSoon():
             return _invalid("expires_at", str(error))
         case AlreadyKept():
@@ -203,14 +198,14 @@ def as_api_error(error: Exception) -> ApiError:
             return _unavailable("attachment_store_unavailable", _NO_FILES)
         case BadAddress():
             return _invalid("email", f"This is no email address: {error}.")
-        case UnknownAccount():
-            return _invalid("paramCode", str(error))
         case AccountUnusable():
             return ApiError(409, "account_unusable", str(error))
         case TrialFailed():
             return ApiError(502, "mail_server_refused", f"The test email was not sent: {error}.")
-        case AccountNotFound():
+        case AccountNotFound(field=None):
             return ApiError(404, "not_found", str(error))
+        case AccountNotFound(field=str(field)):
+            return _invalid(field, str(error))
         case BadAccountValue():
             return _invalid(error.field, str(error))
         case CodeTaken():

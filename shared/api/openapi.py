@@ -37,7 +37,6 @@ _REGEX = re.compile(r":regex\((?P<pattern>.+)\)")
 _WORDS = re.compile(r":regex\(\^\((?P<words>(?:[\w|-]|\\\.)+)\)\$\)")
 _CONSTRAINED: Mapping[str, dict[str, Any]] = {
     ":int": {"type": "integer", "format": "int32"},
-    ":long": {"type": "integer", "format": "int64"},
     ":guid": {"type": "string", "format": "uuid"},
 }
 _ERRORS: Mapping[int, str] = {

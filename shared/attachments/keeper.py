@@ -19,11 +19,10 @@ from shared.attachments.store import AttachmentStore, AttachmentStoreUnavailable
 from shared.database.database import Database
 from shared.errors import RowpostError
 from shared.outbox import loose_files
-from shared.outbox.attachments import StoredAttachment, release_attachments
+from shared.outbox.attachments import StoredAttachment
 
 log = logging.getLogger("rowpost.attachments")
 
-_EMAILS_AT_ONCE = 20
 _MOST_SWEPT = 200
 _SWEEP_SECONDS = 20.0
 _SWEEP_EVERY_SECONDS = 3600.0
@@ -90,15 +89,6 @@ class AttachmentKeeper:
         A file that an email has taken stays: it is safe to call this after an uncertain commit.
         """
         self._delete(self._database().run(partial(loose_files.give_up, keys=keys)))
-
-    def forget(self, numbers: Sequence[int]) -> None:
-        """Delete the files of these emails, in small batches; the emails themselves stay.
-
-        While the store is away their deletion waits for the next sweep.
-        """
-        for start in range(0, len(numbers), _EMAILS_AT_ONCE):
-            batch = numbers[start : start + _EMAILS_AT_ONCE]
-            self._delete(self._database().run(partial(release_attachments, numbers=batch)))
 
     def sweep(self) -> int:
         """Delete files that no email has taken within a day; answers how many.

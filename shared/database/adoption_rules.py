@@ -100,7 +100,6 @@ class IndexSeen:
     columns: tuple[str, ...]
     is_unique: bool = False
     row_locks: bool = True
-    is_filtered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

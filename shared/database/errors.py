@@ -36,7 +36,9 @@ _TRANSIENT_NUMBERS = frozenset(
 _TRANSIENT_STATES = ("08", "HYT00", "HYT01", "40001", "IMC06")
 # ODBC ends each message with the server's number: "... was deadlocked. (1205) (SQLExecDirectW)".
 _NUMBER = re.compile(r"\((\d{2,5})\)(?= \(SQL|; \[|$)")
-_SQLITE_BUSY = ("database is locked", "database table is locked", "disk i/o error")
+_OTHERS = frozenset({1205, 1222})
+_HELD = ("database is locked", "database table is locked", "due to lock timeout")
+_SQLITE_BUSY = (*_HELD, "disk i/o error")
 
 
 def is_transient(error: BaseException) -> bool:
@@ -52,6 +54,17 @@ def is_transient(error: BaseException) -> bool:
     if any(busy in words.lower() for busy in _SQLITE_BUSY):
         return True
     return any(int(number) in _TRANSIENT_NUMBERS for number in _NUMBER.findall(words))
+
+
+def is_held_by_others(error: BaseException) -> bool:
+    """Whether it waited too long for what another transaction holds, or gave way to one."""
+    if not isinstance(error, DBAPIError):
+        return False
+    parts = [str(part) for part in getattr(error.orig, "args", ())]
+    words = " ".join(parts)
+    if any(busy in words.lower() for busy in _HELD):
+        return True
+    return not _OTHERS.isdisjoint(int(number) for number in _NUMBER.findall(words))
 
 
 _OF_FILES = {

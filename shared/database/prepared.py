@@ -17,6 +17,7 @@ from sqlalchemy.sql.expression import UpdateBase
 from shared.database.changes import execute_text
 from shared.database.compiled import compiled
 from shared.database.dialects.dialect_of import dialect_of
+from shared.database.locks import BRIEF_LOCKS
 
 _ID = re.compile("id[0-9]+")
 
@@ -53,7 +54,11 @@ class PreparedUpdate:
         padded = self.padded(ids)
         key = (connection.dialect.name, len(padded))
         if (text := self._texts.get(key)) is None:
-            text = self._texts[key] = _Text(self.statement(len(padded)), connection.dialect)
+            statement = self.statement(len(padded))
+            text = _Text(statement, connection.dialect)
+            if BRIEF_LOCKS in statement.get_execution_options():
+                text.sql = dialect_of(connection).briefly(text.sql)
+            self._texts[key] = text
         return execute_text(connection, text.sql, text.parameters(padded, values), text.types).rows
 
 

@@ -1,14 +1,15 @@
-"""Trying a database: does it let us in, and if not, what should a person look at?"""
+"""Trying a database: can it be worked with, and if not, what should a person look at?"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from shared.database import migrations
 from shared.database.engine import open_engine
-from shared.database.errors import DatabaseUnreachable, trouble_with_file
+from shared.database.errors import DatabaseUnreachable, SchemaBehind, trouble_with_file
 
 LONGEST_SECONDS = 30.0
 
@@ -32,15 +33,25 @@ def why_closed(url: str, seconds: float, trusted_servers: Collection[str]) -> st
     try:
         with engine.connect() as connection:
             connection.execute(text("SELECT 1"))
+            return _what_is_gone(connection)
     except DBAPIError as error:
         return _reason(error)
     except SQLAlchemyError:
         return _NO_ANSWER
     finally:
         engine.dispose()
-    return None
 
 
+def _what_is_gone(connection: Connection) -> str | None:
+    """Of a database that Rowpost has been in."""
+    try:
+        stops = [str(gone) for gone in migrations.lost(connection) if gone.stops_work]
+    except SchemaBehind as error:
+        return str(error)
+    return " ".join(stops[:_MOST_TOLD]) or None
+
+
+_MOST_TOLD = 3
 _NO_ANSWER = "The server does not answer: check its name, the port and the firewall."
 _LOGIN = "The server refuses the login: check user and password."
 _DATABASE = "The server has no such database, or this login may not open it."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Integer
+from sqlalchemy import Connection, Integer
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
@@ -22,6 +22,13 @@ class stored_size(FunctionElement[int]):
 
     def __init__(self, column: ColumnElement[Any]) -> None:
         super().__init__(column)
+
+
+def size_once_stored(connection: Connection, value: str | bytes) -> int:
+    """What `stored_size` will say of this value, in a column of Unicode text or of bytes."""
+    if isinstance(value, bytes):
+        return len(value)
+    return expressions_of(connection.dialect.name).size_of_text(value)
 
 
 @compiles(stored_size)

@@ -103,7 +103,7 @@ entries = Table(
     # Somebody had it sent again though it may have arrived.
     Column("Uncertain", Bit),
     Column("MessageId", Unicode(255)),
-    # Of what went, kept with the mark: see `fingerprint`.
+    # Of what went, kept with the mark; before, of its row as it was stored: see `fingerprint`.
     Column("Fingerprint", String(32)),
     # By which way it came in, who stored it, and the request that did.
     Column("Origin", String(20)),
@@ -164,7 +164,12 @@ _filtered(
     where=and_(_waiting, entries.c.LostLeases.is_not(None)),
 )
 _filtered("IX_Rowpost_Waiting", entries.c.Number, where=_waiting)
-_filtered("IX_Rowpost_Due", entries.c.DueSince, where=and_(_waiting, entries.c.NotBefore.is_(None)))
+_filtered(
+    "IX_Rowpost_DueByLane",
+    entries.c.Lane,
+    entries.c.DueSince,
+    where=and_(_waiting, entries.c.NotBefore.is_(None)),
+)
 # Renewals and releases find their emails by the token that they hold.
 _filtered(
     "IX_Rowpost_Leased",
@@ -280,7 +285,6 @@ accounts = Table(
     Column("Rowpost_CreatedDate", UtcDateTime(), server_default=utc_now()),
 )
 read_tolerantly(accounts)
-SEED_ACCOUNT_COLUMNS = 9
 
 service = Table(
     "Rowpost_Service",
@@ -302,6 +306,9 @@ service = Table(
     Column("EmptiedUntil", UtcDateTime()),
     # The highest number that an account ever had: none becomes another account's.
     Column("LastAccountId", Integer, nullable=False, server_default=text("0")),
+    # Since when a scheduled run is open, NULL: none is; and the last id of the queue that is of it.
+    Column("RunSince", UtcDateTime()),
+    Column("RunLastId", Integer),
 )
 
 # A row of its own: whoever adds an email holds it until the commit, and the mover waits for that.
@@ -465,6 +472,16 @@ slots = Table(
     Column("Number", Integer, primary_key=True, autoincrement=False),
     Column("Token", Unicode(36)),
     Column("Until", UtcDateTime()),
+)
+
+# Accounts that take over where those before them rest, in this order; the first is the account's
+# own Rowpost_FallbackId.
+failovers = Table(
+    "Rowpost_Failovers",
+    metadata,
+    Column("AccountId", Integer, primary_key=True, autoincrement=False),
+    Column("Position", Integer, primary_key=True, autoincrement=False),
+    Column("FailoverId", Integer, nullable=False),
 )
 
 keys = Table(

@@ -28,7 +28,7 @@ from shared.delivery.outcome import (
     recipients_in_transit,
     unknown,
 )
-from shared.delivery.prepare import Prepared, prepare, without_smtputf8
+from shared.delivery.prepare import NobodyLeft, Prepared, prepare, without_smtputf8
 from shared.delivery.recorder import Recorder
 from shared.delivery.retry import RetryPolicy
 from shared.mime.bad_email import BadEmail
@@ -333,6 +333,8 @@ class Connection:
             prepared = self._prepare(email, files)
         except NoLongerOurs:
             self._return(email)
+        except NobodyLeft as error:
+            self._fail(email, str(error), Outcome.SENT)
         except BadEmail as error:
             self._fail(email, str(error))
         except Exception as error:
@@ -370,9 +372,9 @@ class Connection:
         if self._line.probing:
             self._parts.on_success(self._line)
 
-    def _fail(self, email: ClaimedEmail, reason: str) -> Result:
+    def _fail(self, email: ClaimedEmail, reason: str, outcome: Outcome = Outcome.FAILED) -> Result:
         code = self._line.account.code
-        result = Result(email.number, Outcome.FAILED, code, reason=reason, email_id=email.id)
+        result = Result(email.number, outcome, code, reason=reason, email_id=email.id)
         self._parts.recorder.finish(result)
         self._line.done()
         return result

@@ -32,10 +32,10 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import Connection as SqlConnection
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.accounts.directory import Account, answered_codes, load_accounts
-from shared.accounts.failover import stand_ins
+from shared.accounts.directory import Account, load_accounts, stand_ins
 from shared.accounts.numbers import number_new_accounts
 from shared.accounts.pauses import Pause, end_pause, pause, pauses, return_probe, take_probe
+from shared.accounts.routing import fold
 from shared.app import Application
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.attached_files import AttachedFiles
@@ -50,7 +50,7 @@ from shared.delivery.row_writer import RowWriter
 from shared.delivery.screen import screened
 from shared.delivery.slot_keeper import SlotKeeper
 from shared.outbox import one_trip, transitions
-from shared.outbox.admit import Answered, admit, admit_one, answered_by
+from shared.outbox.admit import Answered, admit, admit_one
 from shared.outbox.claim import Wanted, claim, claim_one, claim_suspects
 from shared.outbox.confidential import forget_ended
 from shared.outbox.fetch import (
@@ -101,6 +101,8 @@ class Order:
     scheduled_until: datetime | None = None
     forced: bool = False
     only: int | None = None
+    scheduled_codes: frozenset[str] | None = None
+    """`scheduled` for the accounts that answer for one of these (`routing.fold`); None: for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,8 +281,8 @@ class _Drain:
 
     def _claim(self, line: Line, take: Take) -> int:
         """Claim emails of one account, and learn what a sender needs to know of them."""
-        lanes = self._lanes()
         account = line.account
+        lanes = self._lanes(account)
         wanted = Wanted(
             account.codes,
             lanes,
@@ -367,10 +369,11 @@ class _Drain:
         self._quotas.note(ration.reserved, line.account.limits)
         return ration.emails
 
-    def _lanes(self) -> tuple[Lane, ...]:
-        """The lanes that are open now: the window may have closed meanwhile."""
-        until = self._order.scheduled_until
-        if until is not None and self._application.clock() >= until:
+    def _lanes(self, account: Account) -> tuple[Lane, ...]:
+        """The lanes that are open for it now: the window may have closed meanwhile."""
+        until, codes = self._order.scheduled_until, self._order.scheduled_codes
+        is_over = until is not None and self._application.clock() >= until
+        if is_over or (codes is not None and codes.isdisjoint(map(fold, account.codes))):
             return tuple(lane for lane in self._order.lanes if lane is not Lane.SCHEDULED)
         return self._order.lanes
 
@@ -386,7 +389,7 @@ class _Drain:
                     connection, self._application.secrets, self._application.settings
                 )
                 resting = pauses(connection)
-                self._answered = answered_by(answered_codes(connection))
+                self._answered = book.answered
         except (SQLAlchemyError, DatabaseUnreachable):
             log.warning("the accounts could not be read; going on with those that are known")
             return [line for line in self._lines.values() if not line.closed]
@@ -394,7 +397,8 @@ class _Drain:
             self._looked = time.monotonic()
         if not running:
             self._service_stopped = True
-        accounts = (*book.usable, *stand_ins(book.usable, resting))
+        able = (*book.usable, *stand_ins(book.usable, resting))
+        accounts = [account for account in able if account.codes]
         self._let_stand_ins_go({_key(account) for account in accounts})
         lines = [self._line(account, resting.get(account.id)) for account in accounts]
         self._slots.return_spare(self._lines.values(), self._connected)

@@ -182,13 +182,26 @@ def _delivered(
     """Accepted; somebody who was refused for now is tried again alone."""
     if not any(one.state is RecipientState.PENDING for one in known):
         return _result(attempt, Outcome.SENT, reply, known, reason=_refusals(known))
-    rest = [verdict for _, verdict in _judged(attempt, opened) if verdict is not None]
-    if all(verdict.more_recipients_later for verdict in rest if not verdict.permanent):
+    deferral = _deferral(_judged(attempt, opened))
+    if deferral is None:
         # Part of a long list: the rest follows at once, and no attempt is used up.
         again = _result(attempt, Outcome.RETRY, reply, known, reason="the rest of its recipients")
         return again._replace(wait=0.0, uses_attempt=False)
-    refusal = next(one.reply or "" for one in known if one.state is RecipientState.PENDING)
-    return _later(attempt, Reply(reply.code, refusal, reply.enhanced), known)
+    again = _later(attempt, deferral, known)
+    return again if again.outcome is Outcome.RETRY else _given_up(attempt, reply, again.recipients)
+
+
+def _deferral(judged: _Judged) -> Reply | None:
+    """The first reply that refuses a recipient for now; one too many for this transaction is none
+    that is refused."""
+    return next(
+        (
+            reply
+            for reply, verdict in judged
+            if verdict and not verdict.permanent and not verdict.more_recipients_later
+        ),
+        None,
+    )
 
 
 def _all_refused(attempt: Attempt, opened: Opened, judged: _Judged) -> Result:
@@ -199,7 +212,7 @@ def _all_refused(attempt: Attempt, opened: Opened, judged: _Judged) -> Result:
         return _given_up(attempt, reply, known)
     # Written one by one only where they differ: the email's own lists say the rest.
     differ = attempt.prepared.email.recipients or len(waiting) < len(known)
-    return _later(attempt, reply, known if differ else ())
+    return _later(attempt, _deferral(judged) or reply, known if differ else ())
 
 
 def _refused(attempt: Attempt, reply: Reply, stage: Stage) -> Result | Fault:

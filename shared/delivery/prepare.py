@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from shared.accounts.directory import Account
+from shared.delivery.edited_lists import as_named
 from shared.mime.addresses import Mailbox, envelope_address, parse_mailbox, parse_recipients, unique
 from shared.mime.bad_email import BadEmail
 from shared.mime.compose import compose
@@ -18,6 +19,10 @@ from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from shared.smtp.connection import Envelope
 
 NO_SMTPUTF8 = "5.6.7 the address is not ASCII, and the mail server does not offer SMTPUTF8"
+
+
+class NobodyLeft(BadEmail):
+    """It has gone to some, and there is nobody to whom it is still to go: it counts as sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +52,12 @@ def prepare(
 ) -> Prepared:
     """Compose the email and address its envelope; `files` go beside the document of its row.
 
-    Raises BadEmail when no valid email can be made of the row.
+    Raises BadEmail when no valid email can be made of the row, NobodyLeft when it is done.
     """
     recipients = recipients_of(email)
     addressed = _pending(recipients)
     if not addressed:
-        raise BadEmail(_why_nobody(recipients))
+        raise _nobody_left(recipients)
     attachments = files if document is None else (Attachment(email.filename, document), *files)
     draft = _draft(email, body, account, recipients, attachments)
     message = compose(draft)
@@ -125,12 +130,16 @@ def _refused_if_wide(recipient: KnownRecipient) -> KnownRecipient:
 
 
 def recipients_of(email: ClaimedEmail) -> tuple[KnownRecipient, ...]:
-    """Who the email is for, each address once: as known one by one, or as its lists name them.
+    """Who the email is for, each address once: as its lists name them now, with what is known of
+    them one by one.
 
     Raises BadAddress.
     """
-    if email.recipients:
-        return email.recipients
+    named = _named(email)
+    return as_named(named, email.recipients) if email.recipients else named
+
+
+def _named(email: ClaimedEmail) -> tuple[KnownRecipient, ...]:
     to, cc, bcc = unique(
         parse_recipients(email.to), parse_recipients(email.cc), parse_recipients(email.bcc)
     )
@@ -143,9 +152,15 @@ def recipients_of(email: ClaimedEmail) -> tuple[KnownRecipient, ...]:
     )
 
 
-def _why_nobody(recipients: tuple[KnownRecipient, ...]) -> str:
-    refused = [f"{one.address}: {one.reply}" for one in recipients if one.reply]
-    return "; ".join(refused) or "it has no recipient"
+def _nobody_left(recipients: tuple[KnownRecipient, ...]) -> BadEmail:
+    refused = "; ".join(
+        f"{one.address}: {one.reply}"
+        for one in recipients
+        if one.reply and one.state is not RecipientState.SENT
+    )
+    if any(one.state is RecipientState.SENT for one in recipients):
+        return NobodyLeft(refused or "whoever it names now has had it before")
+    return BadEmail(refused or "it has no recipient")
 
 
 def _draft(

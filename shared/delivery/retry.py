@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 _GROWTH = 4.0
 _JITTER = 0.2
-_LONGEST_WAIT = 6 * 3600.0
+_LONGEST_WAIT = 3600.0
 
 _FIRST_PAUSE = 60.0
 _FIRST_PAUSE_AFTER_LOGIN = 300.0
@@ -15,10 +15,14 @@ _LONGEST_PAUSE = 900.0
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Retries after the first try, with waits in seconds that grow from `first_wait`."""
+    """Retries after the first try, with waits in seconds that grow from `first_wait` to an hour.
 
-    max_retries: int = 3
-    first_wait: float = 60.0
+    What gives up sooner than the next try loses emails to greylisting and to an evening's trouble
+    of a relay: RFC 5321 4.5.4.1 asks for days in the end, and for half an hour between tries.
+    """
+
+    max_retries: int
+    first_wait: float
 
     def next_wait(self, retries: int, chance: float) -> float | None:
         """How long to wait after this many retries; None when there are to be no more.

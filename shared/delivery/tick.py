@@ -1,21 +1,23 @@
-"""Ticks: what the timer, a token and an operator set going."""
+"""Ticks: what the timer, a wakeup and an operator set going."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared.accounts.directory import active_accounts
+from shared.accounts.routing import answered
 from shared.app import Application
 from shared.background import NoAnswerYet, Work
 from shared.database.database import Database
 from shared.database.errors import DatabaseUnreachable
 from shared.delivery.drain import Drained, Order, drain
-from shared.delivery.tokens import DrainToken, TokenNotPut, tokens_worth_while
+from shared.delivery.wakeups import Wakeup, WakeupNotPut, wakeups_worth_while
 from shared.errors import RowpostError
 from shared.maintenance.cleanup import upkeep
 from shared.maintenance.rescue import Rescued, rescue
@@ -23,10 +25,11 @@ from shared.monitoring import logs
 from shared.outbox.cancel_retry_resolve import Decision, resolve, unknown_ids
 from shared.outbox.counts import due
 from shared.outbox.finish import Outcome
+from shared.outbox.scheduled_run import Left, left_of_run, newest_id
 from shared.outbox.states import BOTH_LANES, Lane
 from shared.outbox.write_back import write_all_back
 from shared.scheduling import relocation, service_state
-from shared.scheduling.schedule import closes_at, is_due
+from shared.scheduling.schedule import closes_at, goes_on, is_due
 
 log = logging.getLogger("rowpost.delivery")
 
@@ -42,7 +45,7 @@ class ServiceStopped(RowpostError):
 
 @dataclass(frozen=True, slots=True)
 class TickResult:
-    """What one tick of the timer did."""
+    """What one tick of the timer did. `ran_schedule`: it began a scheduled run."""
 
     rescued: Rescued
     drained: Drained | None
@@ -64,6 +67,7 @@ def tick(application: Application) -> TickResult:
     """One tick of the timer: rescue, then send what is due, for 45 seconds at most.
 
     `immediate` always, `scheduled` when a run is due; of several ticks at once one takes the run.
+    A run that is not done goes on with the next tick, whoever began it.
     Raises DatabaseUnreachable.
     """
     now = application.clock()
@@ -76,11 +80,12 @@ def tick(application: Application) -> TickResult:
         state = service_state.status(connection)
     if not state.running:
         return TickResult(rescued, None, False)
-    order = _order(application, state, now)
+    begun = _begun_run(application, state, now)
+    order = begun or _order(application, state, now)
     drained = _drain(application, order)
     upkeep(application)
     application.attachments.sweep()
-    return TickResult(rescued, drained, Lane.SCHEDULED in order.lanes)
+    return TickResult(rescued, drained, begun is not None)
 
 
 def force(
@@ -97,8 +102,9 @@ def force(
     with database.read() as connection:
         if not service_state.status(connection).running:
             raise ServiceStopped("the service is stopped: start it first")
+        last_id = newest_id(connection)
     _rescue(application)
-    database.run(service_state.record_run)
+    database.run(lambda connection: service_state.record_run(connection, last_id))
     written: Counter[Outcome] = Counter()
     order = Order(seconds=seconds, forced=True)
     # No daemon: a process that ends lets it finish what is being sent.
@@ -110,10 +116,12 @@ def force(
 
 
 @logs.run("drain")
-def drain_token(application: Application, body: str) -> RunResult:
-    """What a token on `drain-requests` asks for. Raises BadToken, DatabaseUnreachable."""
-    token = DrainToken.parse(body)
-    order = Order(token.lanes, DRAIN_SECONDS, token.until)
+def drain_woken(application: Application, body: str) -> RunResult:
+    """What a wakeup on `drain-requests` asks for. Raises BadWakeup, DatabaseUnreachable."""
+    wakeup = Wakeup.parse(body)
+    order = Order(wakeup.lanes, DRAIN_SECONDS, wakeup.until)
+    if Lane.SCHEDULED in wakeup.lanes:
+        order = replace(order, scheduled_codes=_left_of_open_run(application))
     return _result(application, _drain(application, order))
 
 
@@ -155,14 +163,47 @@ def _resend_unknown(connection: Connection) -> None:
         resolve(connection, email_id, Decision.RESEND)
 
 
-def _order(application: Application, state: service_state.ServiceState, now: datetime) -> Order:
-    """`immediate`, and `scheduled` if a run is due and nobody else took it."""
+def _begun_run(
+    application: Application, state: service_state.ServiceState, now: datetime
+) -> Order | None:
+    """Both lanes, if a run is due and nobody else took it."""
     schedule = application.configuration.current().email.to_schedule()
-    if is_due(schedule, state.last_run, now) and application.database().run(
-        lambda connection: service_state.take_run(connection, state.runs)
-    ):
-        return Order(BOTH_LANES, DRAIN_SECONDS, closes_at(schedule, now))
-    return Order((Lane.IMMEDIATE,), DRAIN_SECONDS)
+    if not is_due(schedule, state.last_run, now):
+        return None
+    with application.database().read() as connection:
+        last_id = newest_id(connection)
+    taken = application.database().run(
+        lambda connection: service_state.take_run(connection, state.runs, last_id)
+    )
+    return Order(BOTH_LANES, DRAIN_SECONDS, closes_at(schedule, now)) if taken else None
+
+
+def _order(application: Application, state: service_state.ServiceState, now: datetime) -> Order:
+    """`immediate`, and `scheduled` for the accounts of which the open run has emails left."""
+    immediate = Order((Lane.IMMEDIATE,), DRAIN_SECONDS)
+    if state.run_since is None:
+        return immediate
+    schedule = application.configuration.current().email.to_schedule()
+    left = _left(application, state)
+    if not left or not goes_on(schedule, state.run_since, now):
+        application.database().run(
+            lambda connection: service_state.finish_run(connection, state.runs)
+        )
+        return immediate
+    return Order(BOTH_LANES, DRAIN_SECONDS, closes_at(schedule, now), scheduled_codes=left.codes)
+
+
+def _left_of_open_run(application: Application) -> frozenset[str] | None:
+    """As `Left.codes`; None, too, where no run is open: whoever woke us knows what is due."""
+    with application.database().read() as connection:
+        state = service_state.status(connection)
+    return None if state.run_since is None else _left(application, state).codes
+
+
+def _left(application: Application, state: service_state.ServiceState) -> Left:
+    with application.database().read() as connection:
+        codes = frozenset(answered(active_accounts(connection)))
+        return left_of_run(connection, state.run_last_id or 0, codes)
 
 
 def _drain(
@@ -188,12 +229,12 @@ def _wake_others(application: Application, order: Order) -> None:
     with application.database().read() as connection:
         if not service_state.status(connection).running:
             return
-        number = tokens_worth_while(due(connection), _MOST_SENDERS)
-    token = DrainToken(order.lanes, order.scheduled_until)
+        number = wakeups_worth_while(due(connection), _MOST_SENDERS)
+    wakeup = Wakeup(order.lanes, order.scheduled_until)
     try:
         for _ in range(number):
-            application.tokens.put(token)
-    except TokenNotPut as error:
+            application.wakeups.put(wakeup)
+    except WakeupNotPut as error:
         log.warning("%s; the timer goes on with what is left", error)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from shared.accounts.directory import Account, AccountBook, load_accounts
+from shared.accounts.errors import AccountNotFound
 from shared.accounts.numbers import number_new_accounts
 from shared.app import Application
 from shared.errors import RowpostError
@@ -22,10 +23,6 @@ _TEXT = (
     "Rowpost can send emails over this account.\n\n"
     "Somebody asked for this email with POST /api/email-test."
 )
-
-
-class UnknownAccount(RowpostError):
-    """No active account has this code."""
 
 
 class AccountUnusable(RowpostError):
@@ -49,7 +46,7 @@ def send_test_email(application: Application, recipient: str, code: str | None =
     """Send one over the account of this code, or over the default one; 30 seconds at most.
 
     The queue is not touched, and a stopped service or a paused account is no obstacle. Raises
-    BadAddress, UnknownAccount, AccountUnusable, TrialFailed and DatabaseUnreachable.
+    BadAddress, AccountNotFound, AccountUnusable, TrialFailed and DatabaseUnreachable.
     """
     mailbox = parse_mailbox(recipient)
     number_new_accounts(application.database())
@@ -74,13 +71,12 @@ def send_test_email(application: Application, recipient: str, code: str | None =
 
 
 def _chosen(book: AccountBook, code: str | None) -> Account:
-    for account in book.usable:
-        if (code or None) in account.codes:
-            return account
+    if account := book.usable_for(code):
+        return account
     if reason := book.problems.get(code or ""):
         raise AccountUnusable(f"This account can't be used: {reason}.")
     if code:
-        raise UnknownAccount("No active account has this code.")
+        raise AccountNotFound("paramCode", "No active account has this code.")
     raise AccountUnusable("There is no active account: add one first.")
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "BadAddress",
     "EnvelopeAddress",
     "Mailbox",
+    "address_key",
     "ascii_domain",
     "envelope_address",
     "header_address",
@@ -240,9 +241,14 @@ def _require_text(entry: str) -> None:
         )
 
 
+def address_key(address: str) -> str:
+    """Equal for addresses that are one recipient's: see `unique`."""
+    local, at, domain = envelope_address(address).address.rpartition("@")
+    return local + at + domain.lower()
+
+
 def _is_new(mailbox: Mailbox, seen: set[str]) -> bool:
-    local, at, domain = envelope_address(mailbox.address).address.rpartition("@")
-    key = local + at + domain.lower()
+    key = address_key(mailbox.address)
     if key in seen:
         return False
     seen.add(key)

@@ -220,7 +220,7 @@ def _of_storage(application: Application) -> Iterator[Finding]:
     if not application.settings.has_storage:
         return
     try:
-        application.tokens.check()
+        application.wakeups.check()
         application.attachments.store.check()
     except (RowpostError, ValueError) as error:
         yield _refused("storage", f"{error}: look at AzureWebJobsStorage and at the network.")

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.accounts.directory import load_accounts
 from shared.accounts.states import AccountState, account_states
 from shared.background import NoAnswerYet, Watch
-from shared.database import probe
+from shared.database import migrations, probe
 from shared.database.engine import driver_of
 from shared.database.errors import DatabaseUnreachable, SchemaBehind
 from shared.database.server_options import DelayedDurabilityForced, read_server_options
@@ -69,6 +69,8 @@ class Health:
     """What is wrong with the disk of the data folder."""
     option_problems: tuple[str, ...] = ()
     """Options of the database that an administrator should change, and how."""
+    lost: tuple[str, ...] = ()
+    """What Rowpost made in the database and somebody has dropped, and what makes it again."""
 
     @property
     def status(self) -> Status:
@@ -100,6 +102,7 @@ class Health:
         yield from (f"The {part}: {problem}" for part, problem in parts.items() if problem)
         if self.disk_problem:
             yield self.disk_problem
+        yield from self.lost
         yield from self.option_problems
         if self.timer_is_stale:
             yield "The timer has not come by for more than 3 minutes: is the app running?"
@@ -117,6 +120,7 @@ class HealthCheck:
         self._overview = overview
         self._accounts = Watch(self._look_at_accounts, "accounts")
         self._options = Watch(self._look_at_options, "database options")
+        self._lost = Watch(self._look_for_what_is_gone, "what is gone")
         self._why_closed = Watch(self._probe, "database probe")
         self._storage = Watch(self._look_at_storage, "storage")
         self._disk = Watch(partial(disk_problem, application.settings.data), "disk")
@@ -137,7 +141,8 @@ class HealthCheck:
             accounts=self._accounts_if(overview is not None),
             trust_problem=here.foreign_tokens.problem(),
             disk_problem=self._disk_problem(),
-            option_problems=self._options_if(overview is not None),
+            option_problems=self._told_by(self._options, overview),
+            lost=self._told_by(self._lost, overview),
         )
 
     def _look_at_database(self) -> tuple[Overview | None, str | None]:
@@ -181,11 +186,11 @@ class HealthCheck:
         except (RowpostError, SQLAlchemyError):
             return None
 
-    def _options_if(self, answers: bool) -> tuple[str, ...]:
-        if not answers:
+    def _told_by(self, watch: Watch[tuple[str, ...]], overview: Overview | None) -> tuple[str, ...]:
+        if overview is None:
             return ()
         try:
-            return self._options.ask()
+            return watch.ask()
         except (RowpostError, SQLAlchemyError):
             return ()
 
@@ -194,8 +199,12 @@ class HealthCheck:
             options = read_server_options(connection)
         return tuple(options.problems) if options else ()
 
+    def _look_for_what_is_gone(self) -> tuple[str, ...]:
+        with self._application.database().read() as connection:
+            return tuple(str(gone) for gone in migrations.lost(connection))
+
     def _look_at_storage(self) -> None:
-        self._application.tokens.check()
+        self._application.wakeups.check()
         self._application.attachments.store.check()
 
     def _look_at_accounts(self) -> Accounts:

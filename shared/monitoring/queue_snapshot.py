@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 from shared.accounts.directory import answered_codes
 from shared.outbox import counts
-from shared.outbox.counts import COUNT_LIMIT
+from shared.outbox.counts import COUNT_LIMIT, Oldest
 from shared.outbox.statistics import Counted, Totals
 from shared.scheduling import service_state
+from shared.scheduling.schedule import due_since
 
 if TYPE_CHECKING:
     from shared.app import Application
@@ -31,7 +32,9 @@ class Overview:
     unknown: int
     held: Counter[str]
     """Emails that no active account answers for, by their account code."""
-    oldest_waiting: datetime | None
+    oldest_due: datetime | None
+    """Since when the email that has been due longest is due: a scheduled one since the run that
+    should have sent it, and never while the window is closed."""
     ever: dict[Counted, int]
 
     @property
@@ -40,10 +43,10 @@ class Overview:
         return COUNT_LIMIT in (self.waiting, self.sending, self.unknown, self.held.total())
 
     def seconds_waited(self, now: datetime) -> int | None:
-        """How long the oldest waiting email has waited, in seconds."""
-        if self.oldest_waiting is None:
+        """How long the oldest email has been due, in seconds; None: none is."""
+        if self.oldest_due is None:
             return None
-        return max(0, round((now - self.oldest_waiting).total_seconds()))
+        return max(0, round((now - self.oldest_due).total_seconds()))
 
 
 class Overlooker:
@@ -68,9 +71,17 @@ class Overlooker:
                 sending=counts.sending(connection),
                 unknown=counts.unknown(connection),
                 held=counts.held(connection, answered_codes(connection)),
-                oldest_waiting=counts.oldest_waiting(connection),
+                oldest_due=self._oldest_due(counts.oldest(connection), state),
                 ever=self._totals_of(database).read(connection),
             )
+
+    def _oldest_due(self, oldest: Oldest, state: service_state.ServiceState) -> datetime | None:
+        since = [oldest.immediate]
+        if oldest.scheduled is not None:
+            schedule = self._application.configuration.current().email.to_schedule()
+            now = self._application.clock()
+            since.append(due_since(schedule, oldest.scheduled, state.last_run, now))
+        return min((time for time in since if time is not None), default=None)
 
     def _totals_of(self, database: Database) -> Totals:
         if self._of is not database:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypedDict
 
 from sqlalchemy import Connection, insert
 
 from shared.database.dialects.dialect_of import dialect_of
+from shared.database.sizes import size_once_stored
 from shared.database.tables import options
 from shared.database.widths import width
 from shared.errors import RowpostError
 from shared.outbox.attachments import MOST_FILES, StoredAttachment, write_attachments
 from shared.outbox.confidential import CONFIDENTIAL, CONFIDENTIAL_SUBJECT, keep_apart
+from shared.outbox.fingerprint import Content, fingerprint
 from shared.outbox.one_trip_add import added_in_one_trip
 from shared.outbox.recipients import KnownRecipient, write_recipients
 from shared.outbox.relocation_mark import DatabaseMoved, require_not_moved
@@ -109,13 +112,14 @@ def add(connection: Connection, email: NewEmail) -> int:
 
 def _added(connection: Connection, email: NewEmail) -> tuple[int, int]:
     """Row, entry and options; answers the row's id and the entry's number."""
-    own = _options(email)
+    row, own = _row(email), _options(email)
+    entry = {**_entry(email), "Fingerprint": _fingerprint(connection, row)}
     if not dialect_of(connection).has_one_writer:
-        return added_in_one_trip(connection, _row(email), _entry(email), own)
+        return added_in_one_trip(connection, row, entry, own)
     require_not_moved(connection)
-    email_id = insert_row(connection, _row(email))
+    email_id = insert_row(connection, row)
     supersede_former(connection, email_id)
-    number = enter_one(connection, {"EmailId": email_id, **_entry(email)})
+    number = enter_one(connection, {"EmailId": email_id, **entry})
     if own:
         connection.execute(insert(options), {"EmailId": email_id, "Number": number, **own})
     return email_id, number
@@ -145,7 +149,33 @@ def _width(name: str, text: str) -> int:
         raise BadValue(name, "holds half a character (a lone surrogate)") from error
 
 
-def _row(email: NewEmail) -> dict[str, object]:
+def _fingerprint(connection: Connection, row: _Row) -> str:
+    """Of a table without creation dates; elsewhere it is the date that tells rows apart."""
+    body, document = row["dd_bodyText"], row["dd_document"]
+    return fingerprint(
+        Content(
+            row["dd_toEmailid"],
+            row["dd_ccEmailid"],
+            row["dd_subject"],
+            row["dd_filename"],
+            size_once_stored(connection, body),
+            None if document is None else size_once_stored(connection, document),
+            None,
+        )
+    )
+
+
+class _Row(TypedDict):
+    dd_toEmailid: str
+    dd_ccEmailid: str | None
+    dd_subject: str
+    dd_bodyText: str
+    dd_document: bytes | None
+    dd_filename: str | None
+    dd_EmailParamCode: str | None
+
+
+def _row(email: NewEmail) -> _Row:
     says = not email.confidential
     return {
         "dd_toEmailid": email.to,

@@ -8,7 +8,8 @@ never waits for a foreign lock. What can't be admitted keeps its N and is held, 
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -39,9 +40,8 @@ from sqlalchemy.types import NullType
 
 from shared.database.database import Database
 from shared.database.dialects.dialect_of import dialect_of
-from shared.database.errors import is_transient
+from shared.database.errors import is_held_by_others, is_transient
 from shared.database.locks import skipping_locked
-from shared.database.sizes import stored_size
 from shared.database.tables import emails, entries, held_rows, options, service
 from shared.database.times import as_stored, utc_now
 from shared.outbox import transitions
@@ -58,10 +58,17 @@ from shared.outbox.admission_rules import (
 from shared.outbox.cancel_retry_resolve import following
 from shared.outbox.conditions import NUMBERS, is_current, service_runs, state_is
 from shared.outbox.entries import current_numbers, pass_on
-from shared.outbox.fetch import creation_date
-from shared.outbox.fingerprint import Content, fingerprint
-from shared.outbox.held import codes_are_answered, hold, let_go
+from shared.outbox.fingerprint import fingerprint
+from shared.outbox.held import (
+    BUSY_SECONDS,
+    HELD_BY_OTHERS,
+    LOOK_AGAIN_SECONDS,
+    codes_are_answered,
+    hold,
+    let_go,
+)
 from shared.outbox.recipients import ask_everybody
+from shared.outbox.row_content import content_of, says_when_it_was_made
 from shared.outbox.states import ENDED, NEW_LETTERS, Flag, Lane, Letter
 from shared.outbox.their_rows import IDS, says_new, take, take_entered, tell
 from shared.outbox.their_table import their_table
@@ -74,10 +81,13 @@ MANY_RESETS = 1_000
 _LOCK = "Rowpost_Admission"
 # What Rowpost stores itself gets its row and its entry in one transaction.
 _STORED_TOGETHER = timedelta(seconds=1)
-_BY_ITSELF_SECONDS = 2.0
+# Claims wait meanwhile: a batch is tried again for so long, then its rows one by one.
+_BATCH_SECONDS = 2.0
+_ONE_BY_ONE_SECONDS = 5.0
 
 Answered = Mapping[str, str | None]
-"""The account codes that an active account answers for, by themselves in small letters."""
+"""The account codes that an active account answers for, as emails get them, by themselves in small
+letters; None for emails without a code, "" (`accounts.routing.answered`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +100,19 @@ class Admitted:
     after: int | None = None
 
 
-def answered_by(codes: Collection[str | None]) -> Answered:
-    """The codes as admission wants them; None among them stands for emails without a code."""
-    return {(code or "").strip().lower(): code or None for code in codes}
-
-
 def admit(database: Database, answered: Answered, after: int = 0) -> Admitted:
     """Admit one batch of the rows beyond the id `after`.
 
     Nothing while the service is stopped, or while another instance admits. A row that makes its
-    batch fail is held by itself. Raises DatabaseUnreachable, or what passes by itself.
+    batch fail is held by itself; one that somebody else holds, for seconds. Raises
+    DatabaseUnreachable, or what passes by itself.
     """
     try:
-        return database.run(lambda connection: admit_rows(connection, answered, after))
+        return database.run(
+            lambda connection: admit_rows(connection, answered, after), seconds=_BATCH_SECONDS
+        )
     except DBAPIError as error:
-        if is_transient(error):
+        if is_transient(error) and not is_held_by_others(error):
             raise
         log.warning("a batch of new rows could not be admitted: %s", type(error).__name__)
         return _one_by_one(database, answered, after)
@@ -143,7 +151,15 @@ def _admit_by_itself(connection: Connection, answered: Answered, email_id: int) 
     return Admitted(len(batch.taken), len(batch.held))
 
 
+def _in_turn(connection: Connection, answered: Answered, email_id: int) -> Admitted | None:
+    """None: another instance admits."""
+    if not dialect_of(connection).take_turn(connection, _LOCK):
+        return None
+    return _admit_by_itself(connection, answered, email_id)
+
+
 def _one_by_one(database: Database, answered: Answered, after: int) -> Admitted:
+    """Each row in a transaction of its own, for a few seconds; the rest another time."""
     with database.read() as connection:
         first = _first_id(connection)
         if first is None:
@@ -152,16 +168,31 @@ def _one_by_one(database: Database, answered: Answered, after: int) -> Admitted:
         usual = list(connection.scalars(NEW_IDS, {"first": first}))
         ids = usual + (_odd_ids(connection, first) if after == 0 else [])
     admitted, held = 0, 0
+    deadline = time.monotonic() + _ONE_BY_ONE_SECONDS
     for email_id in ids:
+        if time.monotonic() > deadline:
+            return Admitted(admitted, held)
         try:
-            admit_it = partial(_admit_by_itself, answered=answered, email_id=email_id)
-            result = database.run(admit_it, seconds=_BY_ITSELF_SECONDS)
-            admitted, held = admitted + result.admitted, held + result.held
+            admit_it = partial(_in_turn, answered=answered, email_id=email_id)
+            result = database.run(admit_it, seconds=0)
         except DBAPIError as error:
-            fault = Held(f"its row can't be written: {str(error.orig)[:400]}")
-            database.run(partial(hold, rows={email_id: fault}))
-            held += 1
+            result = _hold_back(database, email_id, error)
+        if result is None:
+            return Admitted(admitted, held)
+        admitted, held = admitted + result.admitted, held + result.held
     return Admitted(admitted, held, usual[-1] if len(usual) >= AT_ONCE else None)
+
+
+def _hold_back(database: Database, email_id: int, error: DBAPIError) -> Admitted:
+    """A row that failed by itself; others go on. Raises what is not about this row."""
+    if is_held_by_others(error):
+        reason, seconds = HELD_BY_OTHERS, BUSY_SECONDS
+    elif is_transient(error):
+        raise error
+    else:
+        reason, seconds = f"its row can't be written: {str(error.orig)[:400]}", LOOK_AGAIN_SECONDS
+    database.run(partial(hold, rows={email_id: Held(reason)}, seconds=seconds), seconds=0)
+    return Admitted(held=1)
 
 
 # Which rows.
@@ -260,7 +291,9 @@ _within = (
     emails.c.dd_srno.between(bindparam("low"), bindparam("high")),
 )
 _has_entry = exists().where(entries.c.EmailId == emails.c.dd_srno, is_current)
-NEW_AMONG = select(emails.c.dd_srno).where(*_within, _not_held).order_by(emails.c.dd_srno)
+NEW_AMONG = skipping_locked(
+    select(emails.c.dd_srno).where(*_within, _not_held).order_by(emails.c.dd_srno), emails
+)
 
 
 @lru_cache(maxsize=16)
@@ -375,21 +408,6 @@ PUT_UNDER = (
 )
 
 
-def content_statement(there: frozenset[str]) -> Select[Any]:
-    """What reads of rows what their fingerprint is made of."""
-    created = emails.c.dd_CreatedDate if "dd_CreatedDate" in there else null()
-    return select(
-        _ID,
-        emails.c.dd_toEmailid,
-        emails.c.dd_ccEmailid,
-        emails.c.dd_subject,
-        emails.c.dd_filename,
-        stored_size(emails.c.dd_bodyText).label("body_size"),
-        stored_size(emails.c.dd_document).label("document_size"),
-        created.label("created"),
-    ).where(_ID.in_(IDS))
-
-
 @dataclass(slots=True)
 class _Batch:
     """Some rows on their way into the ledger, in one transaction."""
@@ -410,7 +428,7 @@ class _Batch:
         again = {email_id: row for email_id, row in rows.items() if email_id in former}
         self._put_anew(self._wanted(again, former), former)
         fresh = {email_id: row for email_id, row in rows.items() if email_id not in former}
-        self._put({email_id: self._entry(row) for email_id, row in fresh.items()})
+        self._put_fresh(fresh)
         self._bring_options(rows)
         if self.taken:
             take(self.connection, sorted(self.taken))
@@ -430,6 +448,20 @@ class _Batch:
             self.held[row.dd_srno] = wanted
             return None
         return _values(row, wanted)
+
+    def _put_fresh(self, rows: Mapping[int, Row[Any]]) -> None:
+        entering = {email_id: self._entry(row) for email_id, row in rows.items()}
+        beside = [
+            email_id
+            for email_id, entry in entering.items()
+            if entry is not None and rows[email_id].OptionsId is not None
+        ]
+        if beside and not says_when_it_was_made(self.connection):
+            prints = self._fingerprints(beside)
+            for email_id in beside:
+                if (entry := entering[email_id]) is not None:
+                    entry["Fingerprint"] = prints.get(email_id)
+        self._put(entering)
 
     def _put(self, several: Mapping[int, dict[str, Any] | None]) -> None:
         values = [entry for entry in several.values() if entry is not None]
@@ -470,7 +502,10 @@ class _Batch:
                 case Over.END:
                     self._tell_end(entry)
                 case Over.ANEW:
-                    anew[email_id] = self._following(row, entry, same=same)
+                    values = self._following(row, entry, same=same)
+                    if values is not None and not says_when_it_was_made(self.connection):
+                        values["Fingerprint"] = prints.get(email_id)
+                    anew[email_id] = values
         going = {email_id: entry for email_id, entry in anew.items() if entry is not None}
         transitions.supersede(self.connection, [former[email_id].Number for email_id in going])
         self._put(going)
@@ -524,25 +559,11 @@ class _Batch:
         let_go(self.connection, [entry.EmailId])
 
     def _fingerprints(self, ids: Sequence[int]) -> dict[int, str]:
-        there = their_table(self.connection).options
-        found = self.connection.execute(content_statement(there), {"ids": list(ids)}).all()
+        found = content_of(self.connection, ids)
         self.without_list.update(
-            row.dd_srno for row in found if not (row.dd_toEmailid or row.dd_ccEmailid)
+            email_id for email_id, content in found.items() if not (content.to or content.cc)
         )
-        return {
-            row.dd_srno: fingerprint(
-                Content(
-                    row.dd_toEmailid,
-                    row.dd_ccEmailid,
-                    row.dd_subject,
-                    row.dd_filename,
-                    row.body_size,
-                    row.document_size,
-                    creation_date(row.created),
-                )
-            )
-            for row in found
-        }
+        return {email_id: fingerprint(content) for email_id, content in found.items()}
 
     def _bring_options(self, rows: Mapping[int, Row[Any]]) -> None:
         """What applications put into `Rowpost_Options` belongs to the entries from now on."""

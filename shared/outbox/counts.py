@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -20,21 +21,23 @@ from sqlalchemy import (
     exists,
     func,
     literal_column,
+    or_,
     select,
     union_all,
 )
 
-from shared.database.tables import emails, entries, held_rows, ready, service
-from shared.database.times import as_stored, in_days
+from shared.database.tables import emails, entries, held_rows, options, ready, service
+from shared.database.times import as_stored, in_days, utc_now
 from shared.outbox.conditions import is_current, state_is
 from shared.outbox.held import is_still_new
-from shared.outbox.states import Flag, Letter
+from shared.outbox.states import Flag, Lane, Letter
 from shared.outbox.statistics import Counted, totals
 from shared.outbox.their_table import their_table
 
 COUNT_LIMIT = 10_000
 # SQLite takes no more than 500 parts in one statement.
 _GAPS_AT_ONCE = 100
+_NEW_LOOKED_AT = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +160,32 @@ def waiting_for(connection: Connection, codes: Sequence[str | None]) -> int:
     return min(number, COUNT_LIMIT)
 
 
+class Oldest(NamedTuple):
+    """Since when the email of each lane waits that has waited longest, those left out whose time
+    has not come; None: none waits."""
+
+    immediate: datetime | None
+    scheduled: datetime | None
+
+
+def oldest(connection: Connection) -> Oldest:
+    """The oldest of each lane. Of rows that wait to be admitted the first ones count, as scheduled
+    ones, where the table says when they were made."""
+    scheduled = [connection.scalar(OLDEST_SCHEDULED)]
+    theirs = their_table(connection).options
+    if "dd_CreatedDate" in theirs:
+        statement = oldest_new_statement("dd_SendAt" in theirs)
+        scheduled.append(connection.scalar(statement, {"first": connection.scalar(_FIRST_ID) or 0}))
+    return Oldest(connection.scalar(OLDEST_IMMEDIATE), _first(*scheduled))
+
+
 def oldest_waiting(connection: Connection) -> datetime | None:
-    """Since when the email that has been due longest is due; of rows that wait to be admitted, the
-    first one counts, where the table says when it was made."""
-    since = [connection.scalar(_OLDEST_DUE)]
-    if "dd_CreatedDate" in their_table(connection).options:
-        first = connection.scalar(_FIRST_ID) or 0
-        since.append(connection.scalar(_OLDEST_NEW, {"first": first}))
-    return min((time for time in since if time is not None), default=None)
+    """Since when the email waits that has waited longest, in whichever lane."""
+    return _first(*oldest(connection))
+
+
+def _first(*times: datetime | None) -> datetime | None:
+    return min((time for time in times if time is not None), default=None)
 
 
 _FIRST_ID = select(service.c.FirstId).where(service.c.Id == literal_column("1"))
@@ -173,17 +194,49 @@ _is_new = (
     emails.c.dd_SendFlag == literal_column(f"'{Letter.NEW}'"),
     bindparam("first") <= emails.c.dd_srno,
 )
-# Its number from the index alone, then its row: in one, SQLite would read all rows in their order.
-_first_new = select(emails.c.dd_srno).where(*_is_new).order_by(emails.c.dd_srno).limit(1)
-_OLDEST_NEW = select(emails.c.dd_CreatedDate).where(
-    emails.c.dd_srno == _first_new.scalar_subquery()
+# Numbers from the index alone, then rows: in one, SQLite would read all rows in their order.
+_first_new = (
+    select(emails.c.dd_srno)
+    .where(*_is_new)
+    .order_by(emails.c.dd_srno)
+    .limit(_NEW_LOOKED_AT)
+    .subquery()
 )
-_OLDEST_DUE = (
-    select(entries.c.DueSince)
-    .where(state_is(Flag.WAITING), entries.c.NotBefore.is_(None))
-    .order_by(entries.c.DueSince)
-    .limit(1)
-)
+
+
+@lru_cache(maxsize=2)
+def oldest_new_statement(may_say_when: bool) -> Select[Any]:
+    """When the oldest of the first new rows was made; `may_say_when`: its table has the column that
+    says when an email is to be sent. What is to be sent later is left out."""
+    created = select(func.min(as_stored(emails.c.dd_CreatedDate))).where(
+        emails.c.dd_srno.in_(select(_first_new)),
+        ~exists().where(
+            options.c.EmailId == emails.c.dd_srno,
+            options.c.Number.is_(None),
+            as_stored(options.c.SendAt) > utc_now(),
+        ),
+    )
+    if not may_say_when:
+        return created
+    send_at = emails.c.dd_SendAt
+    return created.where(or_(send_at.is_(None), as_stored(send_at) <= utc_now()))
+
+
+def _oldest_of(lane: Lane) -> Select[Any]:
+    return (
+        select(entries.c.DueSince)
+        .where(
+            state_is(Flag.WAITING),
+            entries.c.NotBefore.is_(None),
+            entries.c.Lane == literal_column(f"'{lane}'"),
+        )
+        .order_by(entries.c.DueSince)
+        .limit(1)
+    )
+
+
+OLDEST_IMMEDIATE = _oldest_of(Lane.IMMEDIATE)
+OLDEST_SCHEDULED = _oldest_of(Lane.SCHEDULED)
 
 
 def _counted(*conditions: ColumnElement[bool]) -> Select[Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -40,6 +39,7 @@ from shared.outbox.conditions import TOKEN, is_current, number_among, state_is
 from shared.outbox.fingerprint import Content, fingerprint
 from shared.outbox.lease import Lease
 from shared.outbox.recipients import KnownRecipient, known_recipients
+from shared.outbox.row_content import creation_date
 from shared.outbox.states import NEW_LETTERS, Flag, Letter
 from shared.outbox.their_table import their_table
 
@@ -326,13 +326,6 @@ def _claimed(row: Any, recipients: tuple[KnownRecipient, ...]) -> ClaimedEmail:
             Content(to, cc, subject, filename, body_size, document_size, creation_date(created))
         ),
     )
-
-
-def creation_date(value: Any) -> datetime | None:
-    """A creation date as it counts for a fingerprint; what is no date counts as none."""
-    if not isinstance(value, datetime):
-        return None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value
 
 
 def yes_or_no(flag: Any) -> bool | None:

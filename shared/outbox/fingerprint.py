@@ -1,5 +1,8 @@
 """What a row says, in a few letters: whether an N that comes later asks for something new. Pure.
 
+An entry keeps that of what went; before, where more belongs to it than its row, that of its row as
+it was stored: so it keeps what belongs to it when nothing but its letter changes.
+
 Two rows with the same fingerprint count as the same email: see "Their table, our ledger" in
 docs/architecture.md for what follows where a table has no creation date.
 """

@@ -27,7 +27,10 @@ from shared.outbox.admission_rules import Held
 from shared.outbox.their_rows import IDS, says_new
 
 LOOK_AGAIN_SECONDS = 60.0
-_LOOK_AGAIN_AT = utc_now(literal_column(str(LOOK_AGAIN_SECONDS)))
+BUSY_SECONDS = 5.0
+"""A row that somebody else works on is looked at again so soon."""
+HELD_BY_OTHERS = "another session holds its row: looked at again in a moment"
+_AN_HOUR_AGO = utc_now(literal_column("-3600.0"))
 _REASON_WIDTH = 500
 _CODE_WIDTH = 50
 _BATCH = 500
@@ -35,7 +38,11 @@ _BATCH = 500
 NOTE_AGAIN = (
     update(held_rows)
     .where(held_rows.c.EmailId == bindparam("email_id"))
-    .values(Reason=bindparam("reason"), AccountCode=bindparam("code"), LookAgainAt=_LOOK_AGAIN_AT)
+    .values(
+        Reason=bindparam("reason"),
+        AccountCode=bindparam("code"),
+        LookAgainAt=utc_now(bindparam("seconds")),
+    )
 )
 LET_GO = delete(held_rows).where(held_rows.c.EmailId.in_(IDS))
 CODES_ANSWERED = (
@@ -58,8 +65,14 @@ is_still_new: ColumnElement[bool] = (
     .exists()
 )
 """A row that was held is there, and still says N: else its note is out of date."""
+# A row that is there has been looked at again by now: an index gives the others.
 FORGET_GONE = delete(held_rows).where(
-    held_rows.c.EmailId.in_(select(held_rows.c.EmailId).where(~is_still_new).limit(_BATCH))
+    held_rows.c.EmailId.in_(
+        select(held_rows.c.EmailId)
+        .where(held_rows.c.LookAgainAt <= _AN_HOUR_AGO, ~is_still_new)
+        .order_by(held_rows.c.LookAgainAt)
+        .limit(_BATCH)
+    )
 )
 
 
@@ -72,14 +85,18 @@ class HeldRow(NamedTuple):
     since: datetime
 
 
-def hold(connection: Connection, rows: Mapping[int, Held]) -> None:
-    """Note these rows, by the emails' ids, and look at them again in a minute."""
+def hold(
+    connection: Connection, rows: Mapping[int, Held], seconds: float = LOOK_AGAIN_SECONDS
+) -> None:
+    """Note these rows, by the emails' ids, and look at them again in so many seconds."""
     for email_id, held in rows.items():
         reason = cut(held.reason, _REASON_WIDTH)
         code = None if held.account_code is None else cut(held.account_code, _CODE_WIDTH)
-        values = {"Reason": reason, "AccountCode": code, "LookAgainAt": _LOOK_AGAIN_AT}
+        look_again_at = utc_now(literal_column(str(seconds)))
+        values = {"Reason": reason, "AccountCode": code, "LookAgainAt": look_again_at}
         if not insert_if_absent(connection, held_rows, {"EmailId": email_id}, values):
-            connection.execute(NOTE_AGAIN, {"email_id": email_id, "reason": reason, "code": code})
+            again = {"email_id": email_id, "reason": reason, "code": code, "seconds": seconds}
+            connection.execute(NOTE_AGAIN, again)
 
 
 def let_go(connection: Connection, ids: Sequence[int]) -> None:
@@ -101,7 +118,8 @@ def codes_are_answered(connection: Connection, codes: Iterable[str]) -> None:
 
 
 def forget_gone(connection: Connection) -> int:
-    """Forget rows that are gone, or say something else by now; one batch, answers how many."""
+    """Forget rows that have been gone for an hour, or say something else; one batch, answers how
+    many."""
     return changed(connection, FORGET_GONE)
 
 

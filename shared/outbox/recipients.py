@@ -17,7 +17,7 @@ from shared.database.times import utc_now
 from shared.database.widths import cut
 from shared.outbox.conditions import NUMBERS, number_among
 
-_NAME_WIDTH = 255
+NAME_WIDTH = 255
 _REPLY_WIDTH = 500
 
 
@@ -27,6 +27,8 @@ class Kind(StrEnum):
     TO = "to"
     CC = "cc"
     BCC = "bcc"
+    TAKEN_OUT = "out"
+    """None any more: it had the email, and its row names it no longer."""
 
 
 class RecipientState(StrEnum):
@@ -117,7 +119,7 @@ def write_recipients(connection: Connection, number: int, known: Sequence[KnownR
                 "Ordinal": ordinal,
                 "Kind": one.kind.value,
                 "Address": one.address,
-                "Name": cut(one.name, _NAME_WIDTH) or None,
+                "Name": cut(one.name, NAME_WIDTH) or None,
                 "State": one.state.value,
                 "Reply": cut(one.reply or "", _REPLY_WIDTH) or None,
             }

@@ -10,6 +10,8 @@ from shared.outbox.add import NewEmail
 from shared.outbox.cancel_retry_resolve import NotWaiting
 from shared.outbox.conditions import state_is
 from shared.outbox.entries import current_number
+from shared.outbox.fingerprint import fingerprint
+from shared.outbox.row_content import content_of
 from shared.outbox.states import Flag, Letter
 
 _waits = (
@@ -35,7 +37,11 @@ _REWRITE_OPTIONS = (
         ReplyTo=bindparam("reply_to"),
     )
 )
-
+_REPRINT = (
+    update(entries)
+    .where(entries.c.Number == bindparam("number"))
+    .values(Fingerprint=bindparam("print"))
+)
 _ADD_OPTIONS = insert(options).values(
     EmailId=bindparam("email_id"),
     Number=bindparam("number"),
@@ -59,6 +65,8 @@ def rewrite(connection: Connection, email_id: int, email: NewEmail) -> None:
     }
     if changed(connection, _REWRITE, values) != 1:
         raise NotWaiting("only an email that waits can be changed, and this one does not any more")
+    content = content_of(connection, [email_id])[email_id]
+    connection.execute(_REPRINT, {"number": number, "print": fingerprint(content)})
     said = {
         "text_alternative": email.text_alternative,
         "is_html": None if email.is_html is None else str(int(email.is_html)),

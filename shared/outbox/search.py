@@ -28,7 +28,15 @@ from sqlalchemy import (
     select,
 )
 
-from shared.database.tables import OPTION_COLUMNS, attempts, emails, entries, held_rows, options
+from shared.database.tables import (
+    OPTION_COLUMNS,
+    attempts,
+    emails,
+    entries,
+    held_rows,
+    options,
+    service,
+)
 from shared.outbox.attachments import StoredAttachment, attachments_of
 from shared.outbox.conditions import ended, is_current, leased, state_is
 from shared.outbox.entries import EmailNotFound, first_number
@@ -87,7 +95,8 @@ class StoredEmail:
         """To, Cc and Bcc, each entry as it was written."""
         if self.recipients:
             to, cc, bcc = (
-                [one.address for one in self.recipients if one.kind is kind] for kind in Kind
+                [one.address for one in self.recipients if one.kind is kind]
+                for kind in (Kind.TO, Kind.CC, Kind.BCC)
             )
         else:
             to, cc, bcc = (_entries(text) for text in (self.to, self.cc, self.bcc))
@@ -152,13 +161,11 @@ def _of_row_alone(connection: Connection, email_id: int, stored_by: str | None) 
         row = connection.execute(ROW_ALONE, {"email_id": email_id}).one_or_none()
     if row is None:
         raise EmailNotFound(f"there is no email {email_id}")
-    held = held_row(connection, email_id)
     letter = _text(row.dd_SendFlag).strip().upper()
-    if held is not None:
-        status, reason = Status.HELD, held.reason
-    else:
-        status = Status.QUEUED if letter in ("", Letter.NEW) else status_of(letter, 0)
-        reason = row.dd_BounceReason
+    status, reason = status_of(letter, 0), row.dd_BounceReason
+    if letter in ("", Letter.NEW):
+        reason = _why_it_waits(connection, email_id)
+        status = Status.QUEUED if reason is None else Status.HELD
     return StoredEmail(
         id=email_id,
         status=status,
@@ -171,6 +178,19 @@ def _of_row_alone(connection: Connection, email_id: int, stored_by: str | None) 
         last_retry_at=row.dd_LastRetryDate,
         reason=reason,
     )
+
+
+def _why_it_waits(connection: Connection, email_id: int) -> str | None:
+    """Why a row that says N is not admitted; None: it will be."""
+    held = held_row(connection, email_id)
+    if held is not None:
+        return held.reason
+    bound = connection.execute(BOUND).one()
+    if bound.Adopted and bound.StartedAt is None and bound.FirstId is None:
+        return NOT_BEGUN
+    if bound.FirstId is not None and email_id < bound.FirstId:
+        return f"its id is below {bound.FirstId}, the first id to send: it means nothing here"
+    return None
 
 
 def attempts_at(connection: Connection, email_id: int) -> list[KeptAttempt]:
@@ -271,6 +291,10 @@ ATTEMPTS = (
     .order_by(attempts.c.Id)
     .limit(_MOST_ATTEMPTS)
 )
+BOUND = select(service.c.FirstId, service.c.Adopted, service.c.StartedAt).where(
+    service.c.Id == literal_column("1")
+)
+NOT_BEGUN = "nobody has said yet which id of this adopted queue is the first to send"
 ROW_ALONE = select(
     emails.c.dd_toEmailid,
     emails.c.dd_ccEmailid,

@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 
 from shared.database.changes import changed
+from shared.database.locks import briefly, passing_over_locked
 from shared.database.prepared import PreparedUpdate
 from shared.database.tables import emails, entries
 from shared.database.times import local_time
@@ -45,23 +46,27 @@ says_new: ColumnElement[bool] = emails.c.dd_SendFlag.in_(
 _taken = emails.c.dd_SendFlag == literal_column(f"'{Letter.TAKEN}'")
 
 INSERT = insert(emails)
-TAKE = (
+TAKE = briefly(
     update(emails)
     .where(emails.c.dd_srno.in_(IDS), or_(says_new, emails.c.dd_SendFlag.is_(None)))
     .values(dd_SendFlag=literal_column(f"'{Letter.TAKEN}'"))
 )
-TAKE_ENTERED = (
-    update(emails)
-    .where(
-        emails.c.dd_SendFlag == literal_column(f"'{Letter.NEW}'"),
-        emails.c.dd_srno.between(bindparam("low"), bindparam("high")),
-        exists().where(
-            entries.c.EmailId == emails.c.dd_srno,
-            is_current,
-            entries.c.Number > bindparam("before"),
-        ),
+# Between the first and the last stand rows of others, inserted and not committed, too.
+TAKE_ENTERED = briefly(
+    passing_over_locked(
+        update(emails)
+        .where(
+            emails.c.dd_SendFlag == literal_column(f"'{Letter.NEW}'"),
+            emails.c.dd_srno.between(bindparam("low"), bindparam("high")),
+            exists().where(
+                entries.c.EmailId == emails.c.dd_srno,
+                is_current,
+                entries.c.Number > bindparam("before"),
+            ),
+        )
+        .values(dd_SendFlag=literal_column(f"'{Letter.TAKEN}'")),
+        emails,
     )
-    .values(dd_SendFlag=literal_column(f"'{Letter.TAKEN}'"))
 )
 GIVE_LETTER = (
     update(emails)
@@ -92,7 +97,7 @@ def telling(
     if local_dates:
         sent_at, last_tried_at = local_time(sent_at), local_time(last_tried_at)
     return PreparedUpdate(
-        lambda numbers: (
+        lambda numbers: briefly(
             update(emails)
             .where(
                 emails.c.dd_srno == entries.c.EmailId,
@@ -111,12 +116,12 @@ def telling(
     )
 
 
-EMPTY = (
+EMPTY = briefly(
     update(emails)
     .where(_ID, emails.c.dd_SendFlag == bindparam("letter"))
     .values(dd_bodyText="", dd_document=null())
 )
-REMOVE = delete(emails).where(_ID, emails.c.dd_SendFlag == bindparam("letter"))
+REMOVE = briefly(delete(emails).where(_ID, emails.c.dd_SendFlag == bindparam("letter")))
 _REASON = "dd_BounceReason"
 _REASON_WIDTH = 500
 
@@ -132,7 +137,7 @@ def insert_row(connection: Connection, columns: Mapping[str, Any]) -> int:
 
 def take(connection: Connection, ids: Sequence[int]) -> None:
     """N becomes P in these rows."""
-    connection.execute(TAKE, {"ids": list(ids)})
+    changed(connection, TAKE, {"ids": list(ids)})
 
 
 def take_entered(connection: Connection, low: int, high: int, before: int) -> int:

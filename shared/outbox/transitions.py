@@ -75,8 +75,6 @@ _NO_LEASE = {"LeaseToken": null(), "LeaseUntil": null()}
 _TELL_ROW = {"WriteAfter": utc_now(), "WriteTries": literal_column("0"), "WriteFault": null()}
 
 Numbers = Sequence[int]
-Ended = Sequence[Row[Any]]
-"""Entries that have ended: Number, EmailId, Origin."""
 
 
 def _to(state: Flag) -> ColumnElement[str]:

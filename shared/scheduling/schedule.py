@@ -54,11 +54,6 @@ class Schedule:
         if not self.days or not self.days <= EVERY_DAY:
             raise ValueError("A schedule's days are numbers from 0 (Monday) to 6, at least one.")
 
-    @classmethod
-    def always(cls) -> Schedule:
-        """All day, every day, every minute."""
-        return cls(_MIDNIGHT, _MIDNIGHT, timedelta(minutes=1), ZoneInfo("UTC"), EVERY_DAY)
-
 
 def is_open(schedule: Schedule, at: datetime) -> bool:
     """Whether `at` is inside the window. The opening instant is, the closing one is not."""
@@ -105,6 +100,35 @@ def next_run(schedule: Schedule, last_run: datetime | None, now: datetime) -> da
     closes = closes_at(schedule, now)
     expected = last_run.astimezone(UTC) + schedule.interval
     return expected if closes is None or expected < closes else opens_at(schedule, closes)
+
+
+def goes_on(schedule: Schedule, begun: datetime, now: datetime) -> bool:
+    """Whether a run that was begun then may send still: its window has not closed since."""
+    return is_open(schedule, now) and not _closed_since(schedule, begun, now)
+
+
+def due_since(
+    schedule: Schedule, ready: datetime, last_run: datetime | None, now: datetime
+) -> datetime | None:
+    """Since when an email that has waited for a run since `ready` is due: since the run that should
+    have sent it, whether there was one or not. None: no run should have yet, or the window is
+    closed.
+    """
+    due = _run_after(schedule, ready, last_run, now)
+    return due if due <= now and is_open(schedule, now) else None
+
+
+def _run_after(
+    schedule: Schedule, ready: datetime, last_run: datetime | None, now: datetime
+) -> datetime:
+    """The first run from `ready` on; of a window that has closed since, when it had come by."""
+    if last_run is None or last_run > now + TOLERANCE:
+        return opens_at(schedule, ready)
+    if last_run < ready:
+        return next_run(schedule, last_run, ready)
+    if _closed_since(schedule, ready, last_run):
+        return next_run(schedule, ready, ready)
+    return last_run - (last_run - ready) // schedule.interval * schedule.interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, case, exists, func, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Integer,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal,
+    null,
+    select,
+    update,
+)
 
 from shared.database.changes import changed
 from shared.database.database import Database
@@ -38,6 +50,11 @@ class ServiceState:
     """Scheduled runs so far: whoever takes the next one names the number that it saw."""
     copied: bool = False
     """It was stopped because the database is in another place than before."""
+    run_since: datetime | None = None
+    """Since when a scheduled run is open: not all of its emails are gone, and its window has not
+    closed. None: none is."""
+    run_last_id: int | None = None
+    """The last row of the queue that is of that run."""
 
     def next_run(self, schedule: Schedule, now: datetime) -> datetime | None:
         """When the next scheduled run is expected; None while the service is stopped."""
@@ -48,6 +65,7 @@ _the_row = service.c.Id == 1
 _KNOWN_PLACE = select(service.c.Place).where(_the_row)
 _STATUS = select(service, relocation.c.MovedAt).where(_the_row, relocation.c.Id == service.c.Id)
 _not_moved = ~exists().where(relocation.c.Id == 1, relocation.c.MovedAt.is_not(None))
+_LAST_ID: BindParameter[int | None] = bindparam("last_id")
 _TAKE_RUN = (
     update(service)
     .where(
@@ -56,7 +74,18 @@ _TAKE_RUN = (
         _not_moved,
         service.c.Runs == bindparam("seen"),
     )
-    .values(Runs=service.c.Runs + 1, LastRun=utc_now(), LastActivity=utc_now())
+    .values(
+        Runs=service.c.Runs + 1,
+        LastRun=utc_now(),
+        LastActivity=utc_now(),
+        RunSince=utc_now(),
+        RunLastId=_LAST_ID,
+    )
+)
+_FINISH_RUN = (
+    update(service)
+    .where(_the_row, service.c.Runs == bindparam("seen"))
+    .values(RunSince=null(), RunLastId=null())
 )
 
 
@@ -72,6 +101,8 @@ def status(connection: Connection) -> ServiceState:
         moved=row.MovedAt is not None,
         copied=row.State == STOPPED and row.ChangedBy == COPIED,
         runs=row.Runs,
+        run_since=row.RunSince,
+        run_last_id=row.RunLastId,
     )
 
 
@@ -153,15 +184,29 @@ def record_activity(connection: Connection) -> None:
     connection.execute(update(service).where(_the_row).values(LastActivity=utc_now()))
 
 
-def record_run(connection: Connection) -> None:
-    """Note that a run was begun outside the schedule."""
+def record_run(connection: Connection, last_id: int | None) -> None:
+    """Note that a run was begun outside the schedule; what it leaves, up to the row `last_id`, is
+    of the scheduled one that is open."""
     connection.execute(
         update(service)
         .where(_the_row)
-        .values(Runs=service.c.Runs + 1, LastRun=utc_now(), LastActivity=utc_now())
+        .values(
+            Runs=service.c.Runs + 1,
+            LastRun=utc_now(),
+            LastActivity=utc_now(),
+            RunLastId=case((service.c.RunSince.is_not(None), literal(last_id, Integer()))),
+        )
     )
 
 
-def take_run(connection: Connection, seen: int) -> bool:
-    """Take the scheduled run that is due, unless somebody took one since `runs` was `seen`."""
-    return changed(connection, _TAKE_RUN, {"seen": seen}) == 1
+def take_run(connection: Connection, seen: int, last_id: int | None) -> bool:
+    """Take the scheduled run that is due, unless somebody took one since `runs` was `seen`.
+
+    Of it are the queue's rows up to `last_id`; it stays open until `finish_run`.
+    """
+    return changed(connection, _TAKE_RUN, {"seen": seen, "last_id": last_id}) == 1
+
+
+def finish_run(connection: Connection, seen: int) -> None:
+    """The open run is done, or its window has closed; unless there was another since `seen`."""
+    connection.execute(_FINISH_RUN, {"seen": seen})

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, insert, literal, or_, select, update
 
 from shared.database.changes import changed
-from shared.database.tables import accounts, keys
+from shared.database.tables import keys
 from shared.database.times import utc_now
 from shared.database.widths import cut
 from shared.errors import RowpostError
@@ -27,10 +27,6 @@ class KeyNotFound(RowpostError):
 
     def __init__(self) -> None:
         super().__init__("There is no such key: GET /api/keys lists them.")
-
-
-class AccountUnknown(RowpostError):
-    """There is no account that a key could be bound to, or was; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +56,6 @@ class KeptKey(NamedTuple):
     last_used_at: datetime | None
 
 
-_CODE = select(accounts.c.ParamCode).where(accounts.c.Rowpost_Id == bindparam("account_id"))
 _FIND = select(keys.c.Id, keys.c.Role, keys.c.AccountId).where(
     keys.c.KeyHash == bindparam("hash"), keys.c.RevokedAt.is_(None)
 )
@@ -132,13 +127,3 @@ def revoke(connection: Connection, key_id: int) -> None:
 def mark_used(connection: Connection, ids: Sequence[int]) -> None:
     """Write that these keys are in use, unless that was written in the last minute."""
     connection.execute(USED, {"ids": list(ids)})
-
-
-def code_of(connection: Connection, account_id: int) -> str:
-    """The code by which emails go over this account. Raises AccountUnknown."""
-    row = connection.execute(_CODE, {"account_id": account_id}).one_or_none()
-    if row is None:
-        raise AccountUnknown("There is no such account: GET /api/smtp-configs lists them.")
-    if not row.ParamCode:
-        raise AccountUnknown("The account has no code, by which emails name it: give it one.")
-    return str(row.ParamCode)

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from shared.accounts.codes import code_of
 from shared.database.database import Database
 from shared.security import kept_keys, tokens
 from shared.security.kept_keys import KeptKey, Key
@@ -79,12 +80,12 @@ class Keys:
         return key
 
     def make(self, name: str, account_id: int, role: Role, made_by: str) -> NewKey:
-        """A new key for an account, which has to have a code. Raises AccountUnknown."""
+        """A new key for an account, which has to have a code. Raises AccountNotFound."""
         text = PREFIX + secrets.token_urlsafe(_KEY_BYTES)
         hashed = self.hash_of(text)
 
         def write(connection: Connection) -> int:
-            kept_keys.code_of(connection, account_id)
+            code_of(connection, account_id, "smtp_config_id")
             return kept_keys.add(connection, hashed, name, account_id, role, made_by)
 
         return NewKey(self._database().run(write), text)

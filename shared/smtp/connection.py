@@ -12,7 +12,6 @@ delivered yet; once `write_dot` has been called the email may have been accepted
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from time import monotonic
@@ -61,14 +60,12 @@ class Envelope(NamedTuple):
     """Who an email goes from and to, and its size in octets.
 
     smtputf8: an address or a header is not ASCII (RFC 6531).
-    envid: the sender's own name for the email in delivery reports (RFC 3461), where offered.
     """
 
     sender: str
     recipients: tuple[str, ...]
     size: int
     smtputf8: bool = False
-    envid: str | None = None
 
 
 class Opened(NamedTuple):
@@ -104,7 +101,6 @@ class SmtpSession:
     def __init__(self, connection: OpenConnection, server: Server) -> None:
         self.pipelining = "pipelining" in connection.extensions
         self.smtputf8 = "smtputf8" in connection.extensions
-        self.dsn = "dsn" in connection.extensions
         self.size_limit = _size_limit(connection.extensions.get("size"))
         self.sent = 0
         self.closed = False
@@ -234,8 +230,6 @@ class SmtpSession:
             line += f" SIZE={envelope.size}"
         if envelope.smtputf8:
             line += " BODY=8BITMIME SMTPUTF8"
-        if envelope.envid and self.dsn:
-            line += f" RET=HDRS ENVID={_xtext(envelope.envid)}"
         return line + "\r\n"
 
     async def _read_replies(self) -> list[Reply]:
@@ -343,17 +337,9 @@ def _size_limit(parameter: str | None) -> int | None:
     return int(parameter) or None
 
 
-_NOT_XTEXT = re.compile(rb"[^!-*,-<>-~]")
-
-
 def _path(address: str) -> str:
     """Nothing that could end the address, the command or the line gets through here."""
     return f"<{envelope_address(address).address}>"
-
-
-def _xtext(text: str) -> str:
-    """RFC 3461 4."""
-    return _NOT_XTEXT.sub(lambda match: b"+%02X" % match[0][0], text.encode()).decode("ascii")
 
 
 def _dot_stuffed(content: bytes) -> Iterator[bytes | memoryview]:

@@ -83,6 +83,7 @@ _YAHOO = "https://senders.yahooinc.com/smtp-error-codes"
 _QQ = "https://service.mail.qq.com/detail/122"
 _NETEASE = "https://biecuoliao.com/pa/MBRrwEM.html"
 _APPLE = "https://support.apple.com/102322"
+_KONTO = "https://support.konto.pl/kb/a2164/blad-5_1_0.aspx"
 
 # fmt: off
 KNOWN_REPLIES: tuple[KnownReply, ...] = (
@@ -115,6 +116,8 @@ KNOWN_REPLIES: tuple[KnownReply, ...] = (
     KnownReply("4..", None, r"receiving mail (at a rate|too quickly)|recipient has exceeded", ANY,
                RECIPIENT_LATER, _GMAIL + "; Yandex: " + _FIELD_MANUAL + "450"),
     KnownReply("5..", None, r"receiving mail at a rate", ANY, RECIPIENT_LATER, _GMAIL),
+    KnownReply("550", "", r"failure sending mail\. try again later", RCPT, RECIPIENT_LATER,
+               "GMX: https://github.com/jstedfast/MailKit/issues/968"),
     KnownReply("5..", "5.2.12.", r"exceeded", RCPT, RECIPIENT_LATER, _EXCHANGE),
     KnownReply("432", "4.3.2", r"STOREDRV\.Deliver", ANY, RECIPIENT_LATER, _EXCHANGE),
     KnownReply("550", "", r"mailbox unavailable or access deni", RCPT, RECIPIENT_LATER,
@@ -169,6 +172,11 @@ KNOWN_REPLIES: tuple[KnownReply, ...] = (
     KnownReply("550", None, r"max defers and failures per hour|exceeded hour limit", ANY,
                ACCOUNT_RESTS, "cPanel: https://www.thiswebhost.com/clients/knowledgebase/554; "
                "https://github.com/gophish/gophish/issues/3231"),
+    KnownReply("451", "4.7.1|", r"ratelimit \W*(user|from|sender|ip|asn)\b", ANY, ACCOUNT_RESTS,
+               "Rspamd: https://github.com/mailcow/mailcow-dockerized/issues/1497"),
+    KnownReply("550", "5.7.1", r"exceeded your daily sending limit", ANY, ACCOUNT_RESTS,
+               "iCloud: https://support.apple.com/kb/HT4863"),
+    KnownReply("550", "5.1.0", r"^5\.1\.0 \w+ policy violation", ANY, ACCOUNT_RESTS, _KONTO),
     KnownReply("4..", None, r"(daily )?send(ing)? limit (exceeded|reached)", ANY, ACCOUNT_RESTS,
                "IONOS: https://www.ionos.ca/help/email/general-topics/"
                "what-are-the-mass-mailing-limits; http://wiki.polarismail.com"),
@@ -182,13 +190,22 @@ KNOWN_REPLIES: tuple[KnownReply, ...] = (
                "SendGrid: https://github.com/sendgrid/docs/issues/6473"),
     KnownReply("421", None, r"is not allowed to send", ANY, ACCOUNT_RESTS,
                "Mailgun: https://github.com/swapmyvote/swapmyvote/issues/891"),
+    KnownReply("550", "5.7.1", r"^5\.7\.1 relaying denied\.?$", RCPT, ACCOUNT_RESTS,
+               "Mailgun: https://github.com/axllent/mailpit/issues/337"),
+    KnownReply("5..", None, r"SMTP account is not yet activated|unauthorized IP address", ANY,
+               ACCOUNT_RESTS, "Brevo: https://github.com/turnkeylinux/tracker/issues/1254"),
+    KnownReply("5..", None, r"IP (address|you're using to send mail) is not (allowed|authorized)",
+               ANY, ACCOUNT_RESTS, "SMTP2GO: https://github.com/gophish/gophish/issues/1701; "
+               "Gmail: https://github.com/iredmail/iRedMail/issues/264"),
     KnownReply("554", "", r"sandbox subdomains are for test purposes only", ANY, ACCOUNT_RESTS,
                "Mailgun: https://github.com/domino14/Webolith/issues/219"),
     KnownReply("[45]..", None, r"client (host )?\S+ (rejected|blocked)|client host rejected", ANY,
                ACCOUNT_RESTS, "ZoneMTA, bounces.txt; " + _FIELD_MANUAL + "550"),
+    KnownReply("[45]..", None, r"(helo command|SASL login name) rejected", ANY, ACCOUNT_RESTS,
+               _POSTFIX_CHECK),
     KnownReply("553", "5.7.[12]", r"\[(BL|TSS)\d+\]", ANY, ACCOUNT_RESTS, _YAHOO),
-    KnownReply("550", "5.7.1", r"on our block list \(S\d+\)", ANY, ACCOUNT_RESTS,
-               _FIELD_MANUAL + "550"),
+    KnownReply("550", "5.7.1|", r"messages from \S+ weren't sent", ANY, ACCOUNT_RESTS,
+               "Outlook.com: " + _FIELD_MANUAL + "550"),
     KnownReply("5..", "5.7.1", r"unusual amount of unsolicited email originating", ANY,
                ACCOUNT_RESTS, "https://www.thiswebhost.com/clients/knowledgebase/554"),
 
@@ -197,12 +214,19 @@ KNOWN_REPLIES: tuple[KnownReply, ...] = (
                SENDER_LATER, _POSTFIX_CHECK + "; " + _FIELD_MANUAL + "450; Exim, acl.c"),
     KnownReply("4..", None, r"unresolvable RFC\.?5321 (from )?domain", ANY, SENDER_LATER, _YAHOO),
     KnownReply("5..", None, r"sender(?:'s)? (address )?(rejected|denied|verify|is rejected)", ANY,
-               SENDER_REFUSED, _POSTFIX_CHECK + "; Exim, acl.c; "
-               "https://support.konto.pl/kb/a2164/blad-5_1_0.aspx"),
+               SENDER_REFUSED, _POSTFIX_CHECK + "; Exim, acl.c; " + _KONTO),
     KnownReply("5..", None, r"(not owned by|unauthorized use of sender|sender not allowed)", ANY,
                SENDER_REFUSED, "Yandex: https://github.com/splitbrain/dokuwiki-plugin-smtp/"
                "issues/38; https://github.com/outline/outline/issues/7980; Domainfactory: "
                "https://github.com/in2code-de/femanager/issues/404"),
+    KnownReply("5..", None, r"unknown sender address|from address is not one of your", ANY,
+               SENDER_REFUSED, "Hydroxide: https://github.com/emersion/hydroxide/issues/173; "
+               "iCloud: https://github.com/TryGhost/Ghost/issues/17012"),
+    KnownReply("550", "5.7.515", r"", ANY, SENDER_REFUSED,
+               "Outlook.com: https://github.com/fm/smtp-codes/pull/7"),
+    KnownReply("5..", None, r"incorrect sender header|and sender doesn't match", ANY,
+               SENDER_REFUSED, "https://github.com/roundcube/roundcubemail/issues/6572; "
+               "https://github.com/mybb/mybb/issues/2578"),
     KnownReply("5..", None, r"(invalid sender|emetteur invalide|bad sender|from/sender name)", ANY,
                SENDER_REFUSED, "Orange: " + _FIELD_MANUAL + "501; Postal: "
                "https://github.com/postalserver/postal/issues/728"),

@@ -11,16 +11,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
+from shared.accounts.codes import code_of
+from shared.accounts.errors import AccountNotFound
 from shared.app import Application
 from shared.attachments.pending import PendingFiles, TooMuchAttached
-from shared.database.tables import accounts
 from shared.errors import RowpostError
 from shared.outbox.add import DatabaseMoved, NewEmail, add
 from shared.outbox.states import Lane
 from shared.scheduling import relocation
-from shared.submissions.submission import Submission, UnknownAccount
+from shared.submissions.submission import Submission
 from shared.submissions.validate import judge
 
 T = TypeVar("T")
@@ -44,7 +45,7 @@ def store(
 
     `wakes` False: the caller sends it at once himself.
 
-    Raises InvalidEmail, UnknownTemplate, UnknownAccount, ExpiresTooSoon, TooMuchAttached,
+    Raises InvalidEmail, UnknownTemplate, AccountNotFound, ExpiresTooSoon, TooMuchAttached,
     AttachmentStoreUnavailable, FileNotKept, DatabaseUnreachable, or CommitUncertain.
     """
     judged = judge(submission)
@@ -117,12 +118,14 @@ def _added(connection: Connection, judged: _Judged) -> Stored:
         return judged
     try:
         return _add(connection, *judged)
-    except UnknownAccount as error:
+    except AccountNotFound as error:
         return error
 
 
 def _add(connection: Connection, email: NewEmail, submission: Submission) -> int:
-    return add(connection, replace(email, account_code=_code(connection, submission.account)))
+    account = submission.account
+    code = None if account is None else code_of(connection, account, "smtp_config_id")
+    return add(connection, replace(email, account_code=code))
 
 
 def _write(application: Application, work: Callable[[Connection], T]) -> T:
@@ -137,16 +140,3 @@ def _is_due(submission: Submission) -> bool:
     if submission.lane is not Lane.IMMEDIATE:
         return False
     return submission.send_at is None or submission.send_at <= datetime.now(UTC)
-
-
-def _code(connection: Connection, account: int | str | None) -> str | None:
-    """The code of an account named by number or code. Raises UnknownAccount."""
-    if account is None:
-        return None
-    column = accounts.c.Rowpost_Id if isinstance(account, int) else accounts.c.ParamCode
-    row = connection.execute(select(accounts.c.ParamCode).where(column == account)).first()
-    if row is None:
-        raise UnknownAccount("There is no such account: give the number of one that is there.")
-    if not row.ParamCode:
-        raise UnknownAccount("This account has no code, so no email can name it: give it one.")
-    return str(row.ParamCode)

@@ -39,10 +39,6 @@ class InvalidEmail(RowpostError):
         self.faults = faults
 
 
-class UnknownAccount(RowpostError):
-    """The account that an email names is not there, or can't be named by emails."""
-
-
 class ExpiresTooSoon(RowpostError):
     """The email could never be sent: it expires before."""
 

@@ -6,12 +6,12 @@ import logging
 from collections.abc import Callable
 
 from shared.background import Soon
-from shared.delivery.tokens import DrainToken, TokenNotPut, TokenQueue
+from shared.delivery.wakeups import Wakeup, WakeupNotPut, WakeupQueue
 from shared.outbox.states import Lane
 
 log = logging.getLogger("rowpost.intake")
 
-_WAKE_UP = DrainToken((Lane.IMMEDIATE,))
+_WAKE_UP = Wakeup((Lane.IMMEDIATE,))
 
 
 class Waker:
@@ -20,8 +20,8 @@ class Waker:
     `away`: the queue is not in this process, so its answer is waited for on another thread.
     """
 
-    def __init__(self, tokens: Callable[[], TokenQueue], *, away: bool) -> None:
-        self._tokens = tokens
+    def __init__(self, wakeups: Callable[[], WakeupQueue], *, away: bool) -> None:
+        self._wakeups = wakeups
         self._soon = Soon(self._put, "waking a sender") if away else None
 
     def wake(self) -> None:
@@ -36,6 +36,6 @@ class Waker:
 
     def _put(self) -> None:
         try:
-            self._tokens().put(_WAKE_UP)
-        except TokenNotPut as error:
+            self._wakeups().put(_WAKE_UP)
+        except WakeupNotPut as error:
             log.warning("%s; the timer sends what was stored", error)

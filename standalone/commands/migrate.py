@@ -40,6 +40,8 @@ def command(as_sql: bool, start: str | None) -> int:
     with at_work("Bringing the tables up to date"):
         with unreachable():
             require_adoptable_at(engine)
-        migrations.upgrade(engine)
+        made_again = migrations.complete(engine)
+    for gone in made_again:
+        click.echo(f"made again: {gone.kind.value} {gone.name}")
     click.echo("The database is up to date.")
     return 0

@@ -14,10 +14,8 @@ from shared.app import Application, use
 from shared.security import tokens
 from shared.security.logins import Logins
 from shared.settings import Settings
-from shared.smtp import opening
 from tests.support.api import Client, Reply
 from tests.support.queue import Queue
-from tests.support.smtp import TlsFiles
 
 Ask = Callable[..., Reply]
 _ROUTE = "api/smtp-configs"
@@ -60,13 +58,3 @@ def ask(app: Application) -> Ask:
         )
 
     return asking
-
-
-@pytest.fixture
-def trusted(tls_files: TlsFiles, monkeypatch: pytest.MonkeyPatch) -> Iterator[TlsFiles]:
-    """The certificates of the test's own authority are good everywhere, for this one test."""
-    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
-        monkeypatch.setenv(name, str(tls_files.authority))
-    opening._tls_context.cache_clear()
-    yield tls_files
-    opening._tls_context.cache_clear()

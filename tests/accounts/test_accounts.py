@@ -384,6 +384,56 @@ def test_a_fallback_is_one_step_away_and_no_more(ask: Ask) -> None:
     assert ask("PUT", "/3", fallback_id=2).status == 200
 
 
+def test_several_accounts_may_take_over_and_the_fallback_is_the_first_of_them(ask: Ask) -> None:
+    for _ in range(4):
+        ask("POST", **LOCAL)
+
+    def known() -> tuple[object, object]:
+        account = ask("GET", "/1").json
+        return account["fallback_id"], account["failover_ids"]
+
+    assert known() == (None, [])
+    ask("PUT", "/1", failover_ids=[3, 2])
+    assert known() == (3, [3, 2])
+    ask("PUT", "/1", fallback_id=4)
+    assert known() == (4, [4, 2])
+    ask("PUT", "/1", fallback_id=2)
+    assert known() == (2, [2])
+    ask("PUT", "/1", failover_ids=[2, 3, 4], fallback_id=2, active=False)
+    ask("PUT", "/1", daily_limit=7)
+    assert known() == (2, [2, 3, 4])
+    ask("DELETE", "/2")
+    assert known() == (3, [3, 4])
+    ask("PUT", "/1", fallback_id=None)
+    assert known() == (None, [])
+    made = ask("POST", **LOCAL, failover_ids=[4, 3]).json["config_id"]
+    assert ask("GET", f"/{made}").json["failover_ids"] == [4, 3]
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"failover_ids": [2, 9]}, "failover_ids[1]"),
+        ({"failover_ids": [2, 2]}, "failover_ids[1]"),
+        ({"failover_ids": [1]}, "failover_ids[0]"),
+        ({"failover_ids": [3]}, "failover_ids[0]"),
+        ({"failover_ids": [2], "fallback_id": 4}, "fallback_id"),
+        ({"failover_ids": [0]}, "failover_ids[0]"),
+        ({"failover_ids": [2] * 11}, "failover_ids"),
+    ],
+    ids=["not there", "twice", "itself", "has one itself", "another first", "none", "too many"],
+)
+def test_what_can_not_take_over_is_refused(ask: Ask, given: dict[str, object], field: str) -> None:
+    for _ in range(4):
+        ask("POST", **LOCAL)
+    ask("PUT", "/3", failover_ids=[4])
+
+    refused = ask("PUT", "/1", **given)
+
+    assert (refused.status, fields(refused)) == (422, [field])
+    assert ask("GET", "/1").json["failover_ids"] == []
+
+
 def test_plain_passwords_move_into_the_store_bound_to_their_connection(
     app: Application, queue: Queue
 ) -> None:

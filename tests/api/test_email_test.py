@@ -63,9 +63,10 @@ def test_it_goes_over_the_account_that_is_named(
     queue.account(named, "BILLS")
 
     assert ask(paramCode="BILLS").status == 200
+    assert ask(paramCode="bills").status == 200, "as the queue reads a code"
     assert ask().status == 200
 
-    assert (len(default.messages), len(named.messages)) == (1, 1)
+    assert (len(default.messages), len(named.messages)) == (1, 2)
 
 
 @pytest.mark.parametrize(

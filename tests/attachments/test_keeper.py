@@ -165,31 +165,16 @@ def test_discarded_files_are_deleted_unless_an_email_has_them(application: Appli
     assert loose(application) == set()
 
 
-def test_forgotten_emails_lose_their_files_and_others_keep_theirs(application: Application) -> None:
-    mine, other = [kept(application), kept(application)], kept(application)
-    ids = [stored(application, one) for one in mine]
-    stored(application, other)
-
-    application.attachments.forget([*ids, 4711])
-
-    assert [is_there(application, one) for one in (*mine, other)] == [False, False, True]
-    with application.database().read() as connection:
-        assert attachments_of(connection, ids) == {}
-    assert loose(application) == set()
-    application.attachments.forget(ids)
-
-
 def test_files_that_cannot_be_deleted_now_are_deleted_later(application: Application) -> None:
     from shared.attachments.folder import FolderStore
 
     file = kept(application)
-    email_id = stored(application, file)
     store = application.attachments.store
     here = application.settings.data / "not-a-folder"
     here.write_bytes(b"")
     application.attachments.store = FolderStore(here)
 
-    application.attachments.forget([email_id])
+    application.attachments.discard([file.key])
     assert loose(application) == {file.key}
 
     application.attachments.store = store

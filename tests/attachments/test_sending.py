@@ -16,7 +16,7 @@ from shared.attachments.folder import FolderStore
 from shared.attachments.keeper import Upload
 from shared.delivery import tick
 from shared.outbox.add import NewEmail, add
-from shared.outbox.attachments import StoredAttachment
+from shared.outbox.attachments import StoredAttachment, release_attachments
 from tests.faults.senders import settings_for
 from tests.support.emails import let_retries_come_due
 from tests.support.queue import Queue
@@ -155,7 +155,7 @@ def test_an_email_whose_files_were_removed_is_never_sent_without_them(
     server = smtp_server()
     queue.account(server)
     email_id = stored(queue, kept(queue, "a.pdf", PDF))
-    queue.application.attachments.forget([email_id])
+    queue.database.run(lambda connection: release_attachments(connection, [email_id]))
 
     tick.force(queue.application, 20)
 

@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from shared.configuration.document import Configuration, DatabaseAddress, EmailSchedule
-from shared.scheduling.schedule import Schedule
+from shared.scheduling.schedule import EVERY_DAY, Schedule
 
 ADDRESS: dict[str, Any] = {
     "server": "db.example.net",
@@ -37,7 +37,9 @@ def test_without_a_word_emails_go_always() -> None:
 
     assert default.version == 0
     assert default.database is None
-    assert default.email.to_schedule() == Schedule.always()
+    assert default.email.to_schedule() == Schedule(
+        time(0), time(0), timedelta(minutes=1), ZoneInfo("UTC"), EVERY_DAY
+    )
     assert default.email.db_request_timeout == default.email.db_connection_timeout == 30_000
 
 

@@ -74,7 +74,8 @@ class Connection:
 
 
 class Server:
-    """One server. `problem` is what its checks find; a step is held up by a lock so many times."""
+    """One server. `problem` is what its checks find; a step is held up by a lock so many times;
+    `gone`: places of what is not there, of all that it is asked for."""
 
     paramstyle = "qmark"
     version = "5.2.0"
@@ -82,7 +83,13 @@ class Server:
     Error = DatabaseError = InterfaceError = OperationalError = ProgrammingError = ServerError
 
     def __init__(
-        self, address: str, *, problem: str | None = None, gives_way_at: str = "", times: int = 0
+        self,
+        address: str,
+        *,
+        problem: str | None = None,
+        gives_way_at: str = "",
+        times: int = 0,
+        gone: Sequence[int] = (),
     ) -> None:
         self.sent: list[str] = []
         self.timeout = 0
@@ -91,6 +98,7 @@ class Server:
         self._problem = problem
         self._gives_way_at = gives_way_at
         self._times = times
+        self._gone = gone
 
     def engine(self) -> Engine:
         return create_engine(f"{self._address}?driver=none", module=self, use_setinputsizes=False)
@@ -103,7 +111,9 @@ class Server:
         if "SELECT @gave_way" in sql and self._gives_way_at in sql and self._times:
             self._times -= 1
             return [(1222,)]
-        if stamped := re.match(r"INSERT INTO dbo.\W?Rowpost_Migrations.*VALUES \('(\w+)'\)", sql):
+        if stamped := re.match(
+            r"(?:INSERT INTO|UPDATE) dbo.\W?Rowpost_Migrations.*?(?:VALUES \(|SET .*?=)'(\w+)'", sql
+        ):
             self.version_num = stamped[1]
         for words, rows in self._answers().items():
             if re.search(words, sql):
@@ -114,6 +124,7 @@ class Server:
         versions: Rows = [(self.version_num,)] if self.version_num else []
         return {
             "sp_getapplock": [(0,)],
+            "^SELECT 0 AS step": [(place,) for place in self._gone],
             "SELECT @gave_way;": [(0,)],
             "SELECT @problem;": [(self._problem,)],
             r"schema_name\(\)": [("sales",)],

@@ -16,6 +16,7 @@ from shared.database.migrations import sqlserver
 from shared.database.migrations.revisions import revisions_after, steps_for
 from shared.database.migrations.steps import Column, Kind, Step, steps_of
 from shared.database.tables import metadata
+from tests.database.schema import SEED_TABLES
 from tests.database.server import Server
 
 ADDRESS = "mssql+pyodbc://reader:pass%40word@server/database"
@@ -24,7 +25,9 @@ SEVEN_OPTIONS = (
     "ARITHABORT ON; SET NUMERIC_ROUNDABORT OFF;"
 )
 OWNER = "HAS_PERMS_BY_NAME(QUOTENAME(DB_NAME()), N'DATABASE', N'CONTROL') = 1"
-CHANGE = re.compile(r"\b(CREATE (?:TABLE|INDEX)|ALTER TABLE|INSERT INTO|UPDATE|DELETE FROM) (\S+)")
+CHANGE = re.compile(
+    r"\b(CREATE (?:TABLE|INDEX)|DROP INDEX|ALTER TABLE|INSERT INTO|UPDATE|DELETE FROM) (\S+)"
+)
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +114,10 @@ class TestTheScript:
                 Kind.INDEX: (
                     f"WHILE NOT EXISTS (SELECT 1 FROM sys.indexes WHERE name = N'{step.name}' AND "
                     f"object_id = OBJECT_ID(N'dbo.{step.table}', N'U')) BEGIN"
+                ),
+                Kind.NO_INDEX: (
+                    f"WHILE EXISTS (SELECT 1 FROM sys.indexes WHERE name = N'{step.name}' AND "
+                    "OBJECT_SCHEMA_NAME(object_id) = N'dbo') BEGIN"
                 ),
                 Kind.ROWS: "WHERE NOT EXISTS (SELECT 1 FROM dbo.",
                 Kind.ROLE: f"WHILE {OWNER} AND DATABASE_PRINCIPAL_ID(N'rowpost_service') IS NULL",
@@ -213,7 +220,7 @@ class TestAScriptThatGoesOn:
             "ALTER TABLE dbo.Rowpost_Keys ADD Note NVARCHAR(50) NULL;\n\n"
             "CREATE INDEX IX_Rowpost_Keys_Note ON dbo.Rowpost_Keys (Note);\n"
         )
-        script = sqlserver.printed([("2027_1", steps_of(sql))], "2026_1")
+        script = sqlserver.printed([("2027_1", steps_of(sql))], migrations.HEAD)
         return in_batches("".join(f"{batch}\nGO\n" for batch in script))
 
     def test_it_makes_what_is_missing_and_no_more(self, later: list[str]) -> None:
@@ -228,11 +235,11 @@ class TestAScriptThatGoesOn:
 
     def test_it_refuses_a_database_of_another_version(self, later: list[str]) -> None:
         assert "IF OBJECT_ID(N'dbo.Rowpost_Migrations', N'U') IS NULL SET @problem" in later[1]
-        assert "WHERE version_num NOT IN ('2026_1', '2027_1');" in later[1]
+        assert "WHERE version_num NOT IN ('2026_2', '2027_1');" in later[1]
 
     def test_it_says_which_version_the_database_has_then(self, later: list[str]) -> None:
         stamp = (
-            "UPDATE dbo.Rowpost_Migrations SET version_num = '2027_1' WHERE version_num = '2026_1';"
+            "UPDATE dbo.Rowpost_Migrations SET version_num = '2027_1' WHERE version_num = '2026_2';"
         )
         assert stamp in later[-2]
 
@@ -242,7 +249,7 @@ class TestAScriptThatGoesOn:
             "WHERE NOT EXISTS (SELECT 1 FROM dbo.Rowpost_Migrations);"
         )
         assert stamp in " ".join(batches)
-        assert "WHERE version_num NOT IN ('2026_1');" in batches[1]
+        assert "WHERE version_num NOT IN ('2026_1', '2026_2');" in batches[1]
 
 
 class Made(NamedTuple):
@@ -263,6 +270,8 @@ def made_by(steps: Sequence[Step]) -> Made:
             made.constraints[step.name] = sorted(rules)
         elif step.kind is Kind.INDEX:
             made.indexes[step.name] = words(step.sql)
+        elif step.kind is Kind.NO_INDEX:
+            del made.indexes[step.name]
     return made
 
 
@@ -283,7 +292,8 @@ def test_the_t_sql_of_the_revisions_makes_what_the_live_tables_say(steps: list[S
 
 def test_a_column_that_is_added_is_as_in_a_fresh_table(steps: list[Step]) -> None:
     created = {column for step in steps if step.kind is Kind.TABLE for column in step.columns}
-    added = [step.columns[0] for step in steps if step.kind is Kind.COLUMN]
+    columns = [step.columns[0] for step in steps if step.kind is Kind.COLUMN]
+    added = [column for column in columns if column.table in SEED_TABLES]
 
     assert added
     assert set(added) <= created
@@ -295,25 +305,26 @@ def test_a_statement_of_no_known_kind_is_no_migration() -> None:
 
 
 def test_a_file_is_read_statement_by_statement() -> None:
-    (table, column, index, rows, role, rights) = steps_of(
+    (table, column, index, gone, rows, role, rights) = steps_of(
         "-- A table.\n"
         "CREATE TABLE dbo.T (\n    Id INT NOT NULL,\n    Name NVARCHAR(5) NULL DEFAULT ';',\n"
         "    PRIMARY KEY (Id)\n);\n\n"
         "ALTER TABLE dbo.T ADD Note INT NULL;\n"
         "CREATE UNIQUE INDEX I ON dbo.T (Note)\n    WHERE Note > 3;\n"
+        "DROP INDEX I ON dbo.T;\n"
         "UPDATE dbo.T SET Note = 3 WHERE Note IS NULL;\n"
         "CREATE ROLE sender;\n"
         "GRANT SELECT, INSERT ON dbo.T TO sender;\n"
     )
 
-    steps = [table, column, index, rows, role, rights]
+    steps = [table, column, index, gone, rows, role, rights]
     assert [step.kind for step in steps] == list(Kind)
     assert table.columns == (
         Column("T", "Id", "INT NOT NULL"),
         Column("T", "Name", "NVARCHAR(5) NULL DEFAULT ';'"),
     )
     assert column.columns == (Column("T", "Note", "INT NULL"),)
-    assert (index.table, index.name) == ("T", "I")
+    assert (index.table, index.name, gone.name) == ("T", "I", "I")
     assert (role.name, rights.table, rights.name) == ("sender", "T", "sender")
 
 
@@ -347,7 +358,7 @@ class TestRunningIt:
         assert locked < checked < changed
         run = [sql for sql in sent if "@gave_way" in sql]
         assert run == [" ".join(sqlserver.attempt(step).split()) for step in steps]
-        assert server.version_num == "2026_1"
+        assert server.version_num == migrations.HEAD
 
     def test_locks_are_waited_for_three_seconds_and_statements_for_an_hour_at_most(self) -> None:
         server = Server(ADDRESS)
@@ -394,7 +405,7 @@ class TestRunningIt:
         tried = [sql for sql in server.sent if "INDEX IX_Rowpost_Ready" in sql]
         assert len(tried) == 20
         assert "BEGIN CATCH IF ERROR_NUMBER() NOT IN (1205, 1222) THROW;" in tried[0]
-        assert server.version_num == "2026_1"
+        assert server.version_num == migrations.HEAD
 
     def test_who_gave_way_for_long_enough_says_so(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """What is done stays: the next start goes on from there."""

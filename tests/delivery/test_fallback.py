@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from shared.accounts.failovers import keep_further
 from shared.accounts.pauses import end_pause, pause
 from shared.database.database import Database
 from shared.delivery.drain import Order, drain
@@ -107,6 +108,40 @@ def test_an_email_of_uncertain_outcome_waits_for_its_own_account(
     queue.database.run(lambda connection: end_pause(connection, main))
     send(queue)
     assert queue.states() == {"Y": 2}
+
+
+def test_of_several_the_first_that_does_not_rest_takes_over(
+    queue: Queue, smtp_server: Servers
+) -> None:
+    servers = [smtp_server() for _ in range(3)]
+    last = queue.account(servers[2], "LAST")
+    first = queue.account(servers[1], "FIRST")
+    main = queue.account(servers[0], "MAIN", Rowpost_FallbackId=first)
+    queue.database.run(lambda connection: keep_further(connection, main, [last]))
+    rests(queue, main)
+
+    queue.add(2, dd_EmailParamCode="MAIN")
+    send(queue)
+    rests(queue, first)
+    queue.add(3, dd_EmailParamCode="MAIN")
+    send(queue)
+
+    assert queue.states() == {"Y": 5}
+    assert [len(server.messages) for server in servers] == [0, 2, 3]
+
+
+def test_an_account_that_no_email_can_name_sends_none_and_hinders_nobody(
+    queue: Queue, smtp_server: Servers
+) -> None:
+    nameless, shop = smtp_server(), smtp_server()
+    queue.account(nameless, ParamCode=None)
+    queue.account(shop, "SHOP", Rowpost_Default="Y")
+    queue.add(2)
+
+    send(queue)
+
+    assert queue.states() == {"Y": 2}
+    assert (nameless.connections, len(shop.messages)) == (0, 2)
 
 
 def test_there_is_one_step_and_a_fallback_that_rests_sends_nothing(

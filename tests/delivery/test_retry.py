@@ -2,45 +2,67 @@
 
 from __future__ import annotations
 
+from itertools import count, takewhile
+
 import pytest
 
 from shared.delivery.retry import RetryPolicy, pause_seconds
+from shared.settings import Settings
 
 MINUTE, HOUR = 60.0, 3600.0
 
 
-@pytest.mark.parametrize(
-    ("retries", "wait"), [(0, MINUTE), (1, 4 * MINUTE), (2, 16 * MINUTE), (3, None), (4, None)]
-)
-def test_an_email_is_retried_three_times_after_growing_waits(
-    retries: int, wait: float | None
-) -> None:
-    assert RetryPolicy().next_wait(retries, chance=0.0) == wait
+def waits_of(policy: RetryPolicy) -> list[float]:
+    """All waits between the tries of an email that is refused every time."""
+    waits = takewhile(
+        lambda wait: wait is not None, (policy.next_wait(retries, 0.0) for retries in count())
+    )
+    return [wait for wait in waits if wait is not None]
+
+
+def policy_of(settings: Settings) -> RetryPolicy:
+    return RetryPolicy(settings.max_retries, settings.retry_seconds)
+
+
+def test_an_email_is_retried_for_a_day_after_waits_that_grow_to_an_hour() -> None:
+    waits = waits_of(policy_of(Settings()))
+
+    assert waits[:5] == [MINUTE, 4 * MINUTE, 16 * MINUTE, HOUR, HOUR]
+    assert set(waits[5:]) == {HOUR}
+    assert 24 * HOUR <= sum(waits) < 25 * HOUR
+
+
+@pytest.mark.parametrize(("max_retries", "first_wait"), [(0, 60.0), (2, 0.5), (100, 86_400.0)])
+def test_the_settings_say_how_often_and_how_long_first(max_retries: int, first_wait: float) -> None:
+    waits = waits_of(policy_of(Settings(max_retries=max_retries, retry_seconds=first_wait)))
+
+    assert len(waits) == max_retries
+    assert waits[:1] == [first_wait][:max_retries]
 
 
 @pytest.mark.parametrize(
     ("first_wait", "retries", "wait"),
     [
-        (MINUTE, 4, 256 * MINUTE),
-        (MINUTE, 5, 6 * HOUR),
-        (MINUTE, 99, 6 * HOUR),
+        (MINUTE, 3, HOUR),
+        (MINUTE, 99, HOUR),
+        (20 * MINUTE, 1, HOUR),
         (0.01, 1, 0.04),
         (24 * HOUR, 0, 24 * HOUR),
         (24 * HOUR, 1, 24 * HOUR),
     ],
 )
-def test_no_wait_is_longer_than_six_hours_or_the_first_one(
+def test_no_wait_is_longer_than_an_hour_or_the_first_one(
     first_wait: float, retries: int, wait: float
 ) -> None:
     assert RetryPolicy(100, first_wait).next_wait(retries, chance=0.0) == pytest.approx(wait)
 
 
 def test_without_retries_the_first_refusal_is_the_last_word() -> None:
-    assert RetryPolicy(max_retries=0).next_wait(0, chance=0.0) is None
+    assert RetryPolicy(0, MINUTE).next_wait(0, chance=0.0) is None
 
 
 def test_chance_spreads_emails_that_were_refused_together_over_a_fifth_more() -> None:
-    policy = RetryPolicy()
+    policy = RetryPolicy(3, MINUTE)
 
     waits = [policy.next_wait(0, chance) for chance in (0.0, 0.5, 0.999)]
 

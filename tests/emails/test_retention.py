@@ -6,15 +6,19 @@ import re
 from pathlib import Path
 
 import pytest
+from sqlalchemy import literal, select, text, update
 
 from shared.app import Application
 from shared.attachments.store import AttachmentGone
 from shared.database.database import Database
+from shared.database.tables import held_rows
+from shared.database.times import utc_now
 from shared.delivery import tick
 from shared.maintenance.cleanup import upkeep
 from shared.maintenance.retention import empty_old, remove_old
+from shared.outbox.admit import Admitted, admit, admit_rows
 from shared.outbox.attachments import StoredAttachment, attachments_of
-from shared.outbox.entries import current_number
+from shared.outbox.entries import current_entry, current_number
 from shared.outbox.finish import Outcome
 from shared.outbox.recipients import (
     Kind,
@@ -28,16 +32,21 @@ from shared.settings import Settings
 from tests.emails.conftest import Api
 from tests.outbox.sender import number_of
 from tests.outbox.test_plans import on_emails, plan
+from tests.support.accounts import answered_by
 from tests.support.emails import (
+    all_that_is_kept,
     attempt,
     became,
     bring,
     date_its_end,
     email_in,
     foreign_row,
+    overwrite,
     states,
     waiting_email,
 )
+
+EVERYBODY = answered_by([None])
 
 
 @pytest.fixture
@@ -118,6 +127,101 @@ def test_what_somebody_else_ended_stays(app: Application, queue: Database) -> No
 
     assert upkeep(app) == 0
     assert states(queue) == "Y"
+
+
+def test_why_a_row_was_held_is_forgotten_once_the_row_is_gone(
+    app: Application, queue: Database
+) -> None:
+    held, gone = (waiting_email(queue, dd_EmailParamCode="NOBODY") for _ in range(2))
+    assert admit(queue, answered_by([None])).held == 2
+    with queue.write() as connection:
+        connection.execute(
+            text("DELETE FROM Digital_Emaildetails WHERE dd_srno = :id"), {"id": gone}
+        )
+    assert upkeep(app) == 0
+
+    with queue.write() as connection:
+        an_hour_ago = utc_now(literal(-3_601.0))
+        connection.execute(update(held_rows).values(LookAgainAt=an_hour_ago))
+
+    assert upkeep(app) == 1
+    with queue.read() as connection:
+        assert list(connection.scalars(select(held_rows.c.EmailId))) == [held]
+
+
+@pytest.mark.parametrize("letter", ["X", "A", "P"])
+def test_a_row_with_a_letter_of_its_own_stays_and_rowpost_forgets_the_email(
+    app: Application, queue: Database, letter: str
+) -> None:
+    number = ended(queue, "Y", 366)
+    overwrite(queue, number, letter)
+
+    assert upkeep(app) == 1
+
+    assert not is_known(queue, number)
+    assert states(queue, [number]) == letter
+    assert "Hi Ann" in all_that_is_kept(queue)
+    assert app.database().run(lambda c: admit_rows(c, EVERYBODY)) == Admitted()
+
+
+@pytest.mark.parametrize("letter", ["N", "n", None])
+@pytest.mark.parametrize("days", [31, 366])
+def test_a_row_that_asks_for_its_email_again_keeps_all_that_belongs_to_it(
+    app: Application, queue: Database, letter: str | None, days: int
+) -> None:
+    """Forgotten, it would be sent as a new one: though nobody confirmed, or at a NULL."""
+    number = ended(queue, "Y", days)
+    overwrite(queue, number, letter)
+
+    assert upkeep(app) == 0
+
+    assert is_known(queue, number)
+    assert became(queue, number).emptied_at is None
+    admitted = app.database().run(lambda c: admit_rows(c, EVERYBODY)).admitted
+    assert admitted == (0 if letter is None else 1)
+
+
+def test_a_row_that_cannot_be_removed_stands_in_the_way_of_no_other(
+    app: Application, queue: Database
+) -> None:
+    """As the errors of a server's triggers, which take their transaction with them."""
+    bad, other = ended(queue, "Y", 367), ended(queue, "Y", 366)
+    with queue.write() as connection:
+        connection.execute(
+            text(
+                "CREATE TRIGGER not_this BEFORE DELETE ON Digital_Emaildetails "
+                f"WHEN old.dd_srno = {bad} BEGIN SELECT abs(-9223372036854775808); END"
+            )
+        )
+
+    assert upkeep(app) == 2
+
+    assert states(queue, [bad, other]) == "Y"
+    assert not is_known(queue, bad)
+    assert upkeep(app) == 0
+
+
+def test_what_fails_in_one_kind_of_upkeep_stops_none_of_the_others(
+    app: Application, queue: Database
+) -> None:
+    ended(queue, "Y", 31)
+    old = ended(queue, "Y", 366)
+    with queue.write() as connection:
+        connection.execute(
+            text(
+                "CREATE TRIGGER not_emptied BEFORE UPDATE ON Digital_Emaildetails "
+                "BEGIN SELECT RAISE(ABORT, 'an archive'); END"
+            )
+        )
+
+    assert upkeep(app) == 1
+    assert not is_known(queue, old)
+
+
+def is_known(queue: Database, number: int) -> bool:
+    """Whether Rowpost knows an email of this row."""
+    with queue.read() as connection:
+        return current_entry(connection, number) is not None
 
 
 def test_without_a_setting_everything_stays(app: Application, queue: Database) -> None:

@@ -44,7 +44,7 @@ def start(folder: Path, step: str = "", nth: int = 1, connections: int = 4) -> B
 
 def send(folder: Path, step: str, nth: int, connections: int) -> None:
     """Send until nothing waits, is prepared or transmitted, for 20 seconds at most."""
-    _arrange_death(step, nth)
+    die_at(step, nth)
     application = Application(settings_for(folder, connections=connections))
     use(application)
     deadline = time.monotonic() + LONGEST_SECONDS
@@ -60,7 +60,7 @@ def _held(application: Application) -> int:
         return sending(reading) + waiting(reading)
 
 
-def _arrange_death(step: str, nth: int) -> None:
+def die_at(step: str, nth: int) -> None:
     """Die at the n-th email: when it is composed, or between its mark's commit and its dot.
 
     Or, as `poison N`, whenever email N is composed.

@@ -162,6 +162,43 @@ def test_only_who_has_not_had_it_gets_it_again(queue: Queue, smtp_server: Server
     assert len(server.copies()) == 1
 
 
+@pytest.mark.parametrize(
+    "others", [{}, {"ann@example.com": b"550 5.1.1 nobody"}], ids=["one had it", "nobody had it"]
+)
+def test_what_is_put_off_for_some_says_so_in_the_server_s_words(
+    queue: Queue, smtp_server: Servers, others: dict[str, bytes]
+) -> None:
+    answers = {"bob@example.com": b"451 4.3.2 busy", **others}
+    queue.account(smtp_server(reactions={"RCPT": answers}))
+    (email_id,) = queue.add(dd_toEmailid="ann@example.com; bob@example.com")
+
+    run(queue)
+
+    assert queue.became(email_id).reason == "451 4.3.2 busy"
+    (attempt,) = queue.attempts(email_id)
+    assert (attempt.outcome, attempt.code, attempt.enhanced_code, attempt.reply) == (
+        "retry",
+        451,
+        "4.3.2",
+        "4.3.2 busy",
+    )
+
+
+def test_the_last_try_of_what_some_have_had_ends_with_the_reply_that_they_got(
+    tmp_path: Path, smtp_server: Servers
+) -> None:
+    queue = make_queue(settings_for(tmp_path, max_retries=0))
+    queue.account(smtp_server(reactions={"RCPT": {"bob@example.com": b"451 4.3.2 busy"}}))
+    (email_id,) = queue.add(dd_toEmailid="ann@example.com; bob@example.com")
+
+    run(queue)
+
+    assert queue.became(email_id).reason == "bob@example.com: 451 4.3.2 busy"
+    (attempt,) = queue.attempts(email_id)
+    assert (attempt.outcome, attempt.code) == ("sent", 250)
+    queue.application.close()
+
+
 def test_retries_end(tmp_path: Path, smtp_server: Servers) -> None:
     queue = make_queue(settings_for(tmp_path, max_retries=2, retry_seconds=60))
     queue.account(smtp_server(reactions={"RCPT": b"450 4.2.1 busy"}))

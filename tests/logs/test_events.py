@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from shared.delivery import tick
-from shared.delivery.tokens import DrainToken
+from shared.delivery.wakeups import Wakeup
+from shared.outbox.states import BOTH_LANES
 from tests.faults.senders import settings_for
 from tests.support.log_lines import LogLines
 from tests.support.queue import Queue, make_queue
@@ -32,7 +33,7 @@ def test_an_email_that_is_refused_is_one_line_with_its_number_and_account(
     queue.account(server, "SHOP", Rowpost_Default="Y")
     (email_id,) = queue.add(dd_toEmailid="ann@example.com", dd_subject=BODY, dd_bodyText=BODY)
 
-    tick.drain_token(queue.application, DrainToken.everything().to_text())
+    tick.drain_woken(queue.application, Wakeup(BOTH_LANES).to_text())
 
     (failed,) = [line for line in log_lines() if line.get("email") == email_id]
     assert failed["level"] == "warning"
@@ -51,7 +52,7 @@ def test_a_run_is_summed_up_in_one_line_and_what_was_sent_makes_no_noise(
     queue.account(smtp_server())
     queue.add(20)
 
-    tick.drain_token(queue.application, DrainToken.everything().to_text())
+    tick.drain_woken(queue.application, Wakeup(BOTH_LANES).to_text())
 
     (line,) = [line for line in log_lines() if line["logger"].startswith("rowpost.")]
     assert line["message"].startswith("drained: 20 sent, 0 to be tried again, 0 failed")

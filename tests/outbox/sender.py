@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from shared.database.database import Database
 from shared.database.tables import emails, entries
 from shared.outbox import transitions
-from shared.outbox.admit import Admitted, Answered, admit_rows, answered_by
+from shared.outbox.admit import Admitted, Answered, admit_rows
 from shared.outbox.begin import Mark, mark
 from shared.outbox.claim import Wanted, claim, claim_suspects
 from shared.outbox.entries import current_number
@@ -21,6 +21,7 @@ from shared.outbox.finish import Result, finish
 from shared.outbox.lease import Lease
 from shared.outbox.recipients import KnownRecipient, known_recipients
 from shared.outbox.states import BOTH_LANES, Lane
+from tests.support.accounts import answered_by
 
 DOMAIN = "mail.example.com"
 PRINT = "0123456789abcdef0123456789abcdef"

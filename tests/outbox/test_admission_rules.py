@@ -16,8 +16,8 @@ from shared.outbox.admission_rules import (
     over,
     spares_who_had_it,
 )
-from shared.outbox.admit import answered_by
 from shared.outbox.states import Flag, Lane
+from tests.support.accounts import answered_by
 
 NEW_YEAR = datetime(2099, 1, 1, tzinfo=UTC)
 ANSWERED = answered_by([None, "", "NEWS"])

@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import delete, func, insert, select, text, update
 
+from shared.database import migrations
 from shared.database.database import Database
+from shared.database.engine import file_url, open_engine
+from shared.database.sizes import size_once_stored
 from shared.database.tables import emails, entries, held_rows, options, service
 from shared.database.times import utc_now
 from shared.outbox import loose_files, transitions
-from shared.outbox.admit import AT_ONCE, MANY_RESETS, Admitted, admit, admit_rows, answered_by
+from shared.outbox.add import NewEmail
+from shared.outbox.admit import AT_ONCE, MANY_RESETS, Admitted, admit, admit_rows
 from shared.outbox.attachments import StoredAttachment, attachments_of
+from shared.outbox.confidential import CONFIDENTIAL
+from shared.outbox.fetch import ClaimedEmail
+from shared.outbox.fingerprint import fingerprint
 from shared.outbox.finish import Outcome
 from shared.outbox.held import LOOK_AGAIN_SECONDS, HeldRow, confirm, held_row
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState, write_recipients
+from shared.outbox.rewrite import rewrite
+from shared.outbox.row_content import content_of
 from shared.outbox.states import Flag
 from shared.scheduling import service_state
 from tests.outbox.sender import Sender, admit_all, known, number_of
+from tests.outbox.test_every_order import SEED
+from tests.support.accounts import answered_by
 from tests.support.emails import (
     attempt,
     became,
@@ -489,6 +503,65 @@ def test_sqlite_a_table_that_knows_only_n_and_y_holds_its_rows_with_that_reason(
         assert "only_n_and_y" in held.reason
 
 
+def test_sqlite_a_row_that_somebody_holds_delays_only_itself_and_for_seconds(
+    sqlite_database: Database,
+) -> None:
+    """A trigger says of one row what a lock of another session would."""
+    first, locked, last = insert_rows(sqlite_database, 3)
+    body = (
+        f"BEFORE UPDATE ON Digital_Emaildetails WHEN new.dd_srno = {locked} "
+        "BEGIN SELECT RAISE(ABORT, 'database is locked'); END"
+    )
+
+    with trigger(sqlite_database, "somebody_holds_it", body):
+        began = time.monotonic()
+        assert admit(sqlite_database, EVERYBODY) == Admitted(admitted=2, held=1)
+        assert time.monotonic() - began < 5
+
+    assert letters(sqlite_database) == "PNP"
+    assert Sender(sqlite_database).claim() == [first, last]
+    held = why_held(sqlite_database, locked)
+    assert held is not None
+    assert held.reason == "another session holds its row: looked at again in a moment"
+    with sqlite_database.read() as connection:
+        row = connection.execute(select(held_rows)).one()
+    assert row.LookAgainAt - row.Since < timedelta(seconds=6)
+    let_held_rows_be_looked_at(sqlite_database)
+    assert admit(sqlite_database, EVERYBODY) == Admitted(admitted=1)
+    assert why_held(sqlite_database, locked) is None
+
+
+def test_several_who_admit_at_once_admit_each_row_once(database: Database) -> None:
+    insert_rows(database, 30)
+    insert_row(database, dd_Lane="fast")
+
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: admit(database, EVERYBODY), range(4)))
+
+    assert sum(result.admitted for result in results) == 30
+    assert number_of_entries(database) == 30
+    assert letters(database) == "P" * 30 + "N"
+
+
+def test_sqlite_several_who_admit_one_by_one_admit_each_row_once(
+    sqlite_database: Database,
+) -> None:
+    *_, bad = insert_rows(sqlite_database, 30)
+    body = (
+        f"BEFORE UPDATE ON Digital_Emaildetails WHEN new.dd_srno = {bad} "
+        "BEGIN SELECT RAISE(ABORT, 'not on a Friday'); END"
+    )
+
+    with trigger(sqlite_database, "no_fridays", body), ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: admit(sqlite_database, EVERYBODY), range(4)))
+
+    assert sum(result.admitted for result in results) == 29
+    assert number_of_entries(sqlite_database) == 29
+    with sqlite_database.read() as connection:
+        held = connection.scalars(select(held_rows.c.EmailId)).all()
+    assert held == [bad]
+
+
 # Options of an application, beside its row.
 
 
@@ -701,6 +774,166 @@ def test_a_list_of_recipients_that_is_sent_again_goes_to_all_of_them(
     sender.admit()
 
     assert known(database, email_id) == many
+
+
+# N over an email that waits, in a table that does not say when a row was made.
+
+FILE_OF_ITS_OWN = StoredAttachment("email_attachments/2026/11/21/2", "2.pdf", 1, "0" * 64)
+
+
+@pytest.fixture
+def undated(tmp_path: Path) -> Iterator[Database]:
+    """An adopted table of the seed's columns alone, running."""
+    engine = open_engine(file_url(tmp_path / "adopted.db"))
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        connection.execute(text(SEED))
+    migrations.upgrade(engine)
+    database = Database(engine)
+    with database.write() as connection:
+        connection.execute(update(service).values(State="running"))
+    yield database
+    database.close()
+
+
+def insert_undated(database: Database) -> int:
+    return insert_row(database, dd_subject="Invoice")
+
+
+def what_goes_beside(database: Database, email_id: int) -> tuple[str | None, str | None]:
+    """Blind copy and answers' address, by the options that belong to the current entry."""
+    number = number_of(database, email_id)
+    with database.read() as connection:
+        row = connection.execute(
+            select(options.c.bccEmailid, options.c.ReplyTo).where(options.c.Number == number)
+        ).one_or_none()
+    return (None, None) if row is None else (row.bccEmailid, row.ReplyTo)
+
+
+BESIDE = {"bccEmailid": "bob@example.com", "ReplyTo": "desk@example.com"}
+
+
+def reset_all(database: Database) -> None:
+    execute(database, "UPDATE Digital_Emaildetails SET dd_SendFlag = 'N'")
+
+
+def test_sqlite_a_waiting_row_that_is_reset_keeps_what_was_given_beside_it(
+    undated: Database,
+) -> None:
+    email_id, plain = insert_undated(undated), insert_undated(undated)
+    give_options(undated, email_id, **BESIDE)
+    admit(undated, EVERYBODY)
+
+    for _ in range(3):
+        reset_all(undated)
+        assert admit(undated, EVERYBODY).admitted == 2
+
+    assert what_goes_beside(undated, email_id) == ("bob@example.com", "desk@example.com")
+    assert what_goes_beside(undated, plain) == (None, None)
+
+
+def test_sqlite_what_was_ended_and_is_sent_again_keeps_it_too(undated: Database) -> None:
+    email_id = insert_undated(undated)
+    give_options(undated, email_id, **BESIDE)
+    admit(undated, EVERYBODY)
+    bring(undated, email_id, "Y")
+    seen_by_the_application(undated, email_id)
+
+    for _ in range(2):
+        reset_all(undated)
+        assert admit(undated, EVERYBODY).admitted == 1
+
+    assert what_goes_beside(undated, email_id) == ("bob@example.com", "desk@example.com")
+
+
+def test_sqlite_a_waiting_email_of_the_api_that_is_reset_keeps_options_files_and_list(
+    undated: Database,
+) -> None:
+    undated.run(lambda connection: loose_files.note(connection, FILE_OF_ITS_OWN.key))
+    many = tuple(KnownRecipient(Kind.TO, f"guest{n}@example.com") for n in range(30))
+    email_id = stored_email(
+        undated,
+        to="",
+        subject="Grüße, 𝒹er Welt",
+        body="Grüße\n",
+        document=b"%PDF",
+        filename="a.pdf",
+        bcc="bob@example.com",
+        reply_to="desk@example.com",
+        recipients=many,
+        attachments=(FILE_OF_ITS_OWN,),
+    )
+
+    for _ in range(2):
+        reset_all(undated)
+        assert admit(undated, EVERYBODY).admitted == 1
+
+    number = number_of(undated, email_id)
+    assert what_goes_beside(undated, email_id) == ("bob@example.com", "desk@example.com")
+    with undated.read() as connection:
+        assert attachments_of(connection, [number]) == {number: (FILE_OF_ITS_OWN,)}
+    assert known(undated, email_id) == many
+
+
+def test_sqlite_a_confidential_email_that_is_reset_still_says_what_it_said(
+    undated: Database,
+) -> None:
+    email_id = stored_email(undated, subject="Your code", body="123456", origin=CONFIDENTIAL)
+    reset_all(undated)
+    admit(undated, EVERYBODY)
+
+    sender = Sender(undated)
+    assert sender.claim() == [email_id]
+    (email,) = sender.collect(email_id)
+    assert isinstance(email, ClaimedEmail)
+    assert (email.subject, email.body) == ("Your code", "123456")
+
+
+def test_sqlite_an_email_that_was_rewritten_and_is_reset_keeps_its_options(
+    undated: Database,
+) -> None:
+    email_id = stored_email(undated, reply_to="desk@example.com")
+    new = NewEmail(to="", subject="Better", body="Hello Ann", reply_to="shop@example.com")
+    undated.run(lambda connection: rewrite(connection, email_id, new))
+    reset_all(undated)
+
+    admit(undated, EVERYBODY)
+
+    assert what_goes_beside(undated, email_id) == (None, "shop@example.com")
+
+
+def test_sqlite_another_row_under_the_id_of_one_that_waited_has_none_of_it(
+    undated: Database,
+) -> None:
+    email_id = insert_undated(undated)
+    give_options(undated, email_id, **BESIDE)
+    admit(undated, EVERYBODY)
+    with undated.write() as connection:
+        connection.execute(delete(emails))
+    assert insert_row(undated, dd_srno=email_id, dd_subject="Somebody else's") == email_id
+
+    assert admit(undated, EVERYBODY).admitted == 1
+
+    assert what_goes_beside(undated, email_id) == (None, None)
+
+
+@pytest.mark.parametrize("subject", ["", "Grüße", "𝒹er Welt"])
+@pytest.mark.parametrize("body", ["", "Grüße 𝒹\n"])
+@pytest.mark.parametrize("document", [None, b"", b"%PDF"])
+def test_the_print_of_an_email_that_is_stored_is_that_of_its_row(
+    database: Database, subject: str, body: str, document: bytes | None
+) -> None:
+    """But for the creation date, which a table may have or not."""
+    content = {"to": "ann@example.com", "subject": subject, "body": body, "document": document}
+    email_id = stored_email(database, **content)
+
+    with database.read() as connection:
+        found = content_of(connection, [email_id])[email_id]
+        size = size_once_stored(connection, body)
+
+    # A database that is like SQL Server may count the bytes of UTF-8.
+    assert found.body_size in {size, len(body.encode())}
+    whole = found._replace(created_at=None, body_size=size)
+    assert fingerprint(whole) == entry_of(database, email_id).Fingerprint
 
 
 # Ids that come again.

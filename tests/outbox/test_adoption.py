@@ -117,7 +117,9 @@ WARNED = {
     "no_row_locks": replace(SEED, indexes=(*SEED.indexes, IndexSeen("IX", ("x",), False, False))),
     "flag_unique": replace(SEED, indexes=(*SEED.indexes, IndexSeen("UX", ("dd_sendflag",), True))),
     "table_temporal": replace(SEED, kinds=frozenset({"temporal"})),
+    "table_ledger": replace(SEED, kinds=frozenset({"ledger"})),
     "table_cdc": replace(SEED, kinds=frozenset({"cdc"})),
+    "table_replicated": replace(SEED, kinds=frozenset({"replicated"})),
 }
 
 
@@ -153,6 +155,12 @@ def test_what_somebody_should_know_is_a_warning_and_no_refusal(code: str) -> Non
         ("row_security", Level.WARNED, DatabaseSeen(queue=SEED, row_security=True)),
         ("dates", Level.WARNED, DatabaseSeen(queue=SEED, offset_minutes=60)),
         ("flag_null", Level.WARNED, DatabaseSeen(queue=SEED, letters={None: 2})),
+        ("flag_small", Level.WARNED, DatabaseSeen(queue=SEED, letters={"n": 2})),
+        ("flag_letter_of_ours", Level.WARNED, DatabaseSeen(queue=SEED, letters={"P": 2})),
+        ("indexed_view", Level.WARNED, DatabaseSeen(queue=SEED, flag_views=("waiting",))),
+        ("collation", Level.WARNED, DatabaseSeen(other_collations=("dd_SendFlag",))),
+        ("ids_again", Level.WARNED, DatabaseSeen(queue=SEED, counts_ids_again=True)),
+        ("select_all", Level.WARNED, DatabaseSeen(accounts=TableSeen(), all_columns=("view",))),
         ("ids_came_again", Level.WARNED, DatabaseSeen(queue=SEED, last_id=1, last_known_id=9)),
     ],
 )

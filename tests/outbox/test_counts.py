@@ -7,11 +7,12 @@ from sqlalchemy import case, insert, update
 
 from shared.database.database import Database
 from shared.database.tables import entries, statistics
-from shared.outbox.admit import admit, answered_by
+from shared.outbox.admit import admit
 from shared.outbox.counts import COUNT_LIMIT, QueueCounts, counts, due, held, sending, waiting
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.statistics import Counted, Totals, count
 from tests.outbox.sender import Sender, admit_all
+from tests.support.accounts import answered_by
 from tests.support.emails import email_in, many_emails
 from tests.support.rows import change, insert_rows
 

@@ -32,12 +32,13 @@ from shared.database import migrations
 from shared.database.database import Database
 from shared.database.engine import file_url, open_engine
 from shared.database.tables import emails, entries, held_rows
+from shared.delivery.prepare import recipients_of
 from shared.errors import RowpostError
 from shared.maintenance.rescue import rescue
 from shared.maintenance.retention import empty_old, remove_old
 from shared.outbox import loose_files
 from shared.outbox.add import NewEmail, add
-from shared.outbox.admit import admit, answered_by
+from shared.outbox.admit import admit
 from shared.outbox.attachments import StoredAttachment
 from shared.outbox.begin import Mark, mark
 from shared.outbox.cancel_retry_resolve import Decision, cancel, resolve, try_again
@@ -46,11 +47,12 @@ from shared.outbox.fetch import ClaimedEmail, NoLongerOurs, collect, read_docume
 from shared.outbox.finish import Outcome, Result, finish
 from shared.outbox.give_back import give_back
 from shared.outbox.lease import Lease, renew
-from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
+from shared.outbox.recipients import KnownRecipient, RecipientState
 from shared.outbox.removal import remove
 from shared.outbox.states import BOTH_LANES
 from shared.outbox.transitions import call_up, expire
 from shared.outbox.write_back import write_back
+from tests.support.accounts import answered_by
 
 RUNS = int(os.environ.get("ROWPOST_PROPERTY_RUNS", "0"))
 SHORT = settings(max_examples=50, stateful_step_count=30, derandomize=True, database=None)
@@ -93,6 +95,7 @@ CONTENTS = (
     Content("ann@example.com", "cid@example.com", "Your bill", b"the bill", None),
 )
 BLIND = ("fay@example.com", "gus@example.com")
+COPIES = ("bob@example.com", "cid@example.com", "hal@example.com")
 
 
 @dataclass(eq=False)
@@ -105,6 +108,8 @@ class Email:
     decisions: int = 0
     got: Counter[str] = field(default_factory=Counter)
     refused: set[str] = field(default_factory=set)
+    ended_as: Content | None = None
+    """What it said when its last try was recorded."""
     letter_of_its_own: bool = False
     """The last letter is an application's, not Rowpost's."""
     removed: bool = False
@@ -319,6 +324,19 @@ class EveryOrder(RuleBasedStateMachine):
         )
         email.says.append(content)
 
+    @rule(email_id=IDS, which=st.integers(0, 2))
+    def application_names_others(self, email_id: int, which: int) -> None:
+        email = self.rows.get(email_id)
+        if email is None:
+            return
+        content = email.says[-1]._replace(cc=COPIES[which])
+        self._sql(
+            "UPDATE Digital_Emaildetails SET dd_ccEmailid = :cc WHERE dd_srno = :id",
+            cc=content.cc,
+            id=email_id,
+        )
+        email.says.append(content)
+
     @rule(email_id=IDS, letter=st.sampled_from(("N", "N", "n", *OTHERS, None)))
     def application_writes(self, email_id: int, letter: str | None) -> None:
         if email_id in self.rows:
@@ -460,11 +478,7 @@ class EveryOrder(RuleBasedStateMachine):
         content = email.says[-1]
         assert (claimed.to, claimed.cc, claimed.subject) == content[:3]
         self.said[claimed.fingerprint] = content
-        lists = ((Kind.TO, claimed.to), (Kind.CC, claimed.cc), (Kind.BCC, claimed.bcc))
-        to = claimed.recipients or tuple(
-            [KnownRecipient(kind, address) for kind, address in lists if address]
-        )
-        sender.deliveries.append(Delivery(email, content, claimed, to))
+        sender.deliveries.append(Delivery(email, content, claimed, recipients_of(claimed)))
 
     @precondition(lambda self: any(sender.deliveries for sender in self.senders))
     @rule(
@@ -600,7 +614,7 @@ class EveryOrder(RuleBasedStateMachine):
         for one in delivery.known:
             if one.state is RecipientState.ATTEMPTED:
                 email.got[one.address] += 1
-                named = email.to | self._blind_copies(email)
+                named = {delivery.content.to, delivery.content.cc} | self._blind_copies(email)
                 assert one.address in named, "nobody gets it whom neither row nor call named"
                 assert email.got[one.address] <= 1 + email.decisions, "twice, and nobody decided so"
 
@@ -617,6 +631,7 @@ class EveryOrder(RuleBasedStateMachine):
         finished = self._do(lambda connection: finish(connection, [result], sender.lease))
         if finished is not None:
             sender.deliveries.remove(delivery)
+            delivery.email.ended_as = delivery.content
             delivery.email.refused |= {
                 one.address for one in result.recipients if one.state is RecipientState.REFUSED
             }
@@ -805,10 +820,19 @@ class EveryOrder(RuleBasedStateMachine):
             assert entry.State == letter, f"{email_id} says {letter}, the ledger {entry.State}"
             assert entry.WriteAfter is None
         if letter == "Y":
-            missing = {one for one in email.to if not email.got[one]} - email.refused
-            if self.place.adopted and email.says[-1].created is None:
-                missing -= self._who_had_the_same(email)
+            missing = min((self._missing(email, said) for said in self._ended_as(email)), key=len)
             assert not missing, f"{email_id} says Y, and {missing} never got it"
+
+    def _ended_as(self, email: Email) -> list[Content]:
+        """What it said at its end; by the known limit that was told of an equal one."""
+        return [email.ended_as] if email.ended_as is not None else email.says
+
+    def _missing(self, email: Email, said: Content) -> set[str]:
+        to = {said.to, said.cc} | email.blind
+        missing = {one for one in to if not email.got[one]} - email.refused
+        if self.place.adopted and said.created is None:
+            missing -= self._who_had_the_same(email)
+        return missing
 
     def _who_had_the_same(self, email: Email) -> set[str]:
         """The known limit: without a creation date, equal rows count as the same email."""

@@ -15,17 +15,19 @@ from shared.database.prepared import PreparedUpdate
 from shared.maintenance.rescue import rescue
 from shared.outbox import counts, transitions
 from shared.outbox.add import NewEmail, add
-from shared.outbox.admit import Admitted, admit_rows, answered_by
+from shared.outbox.admit import Admitted, admit_rows
 from shared.outbox.cancel_retry_resolve import unknown_ids
 from shared.outbox.claim import claim, claim_suspects
 from shared.outbox.fetch import collect, read_body
 from shared.outbox.finish import Outcome, Result, finish
 from shared.outbox.give_back import release
 from shared.outbox.lease import Lease, renew
+from shared.outbox.scheduled_run import left_of_run
 from shared.outbox.search import Wish, page
 from shared.outbox.states import BOTH_LANES, Flag, Lane, Status
 from shared.outbox.write_back import everything_is_written, unwritten, write_back
 from tests.outbox.sender import Sender, wanted
+from tests.support.accounts import answered_by
 from tests.support.database import empty
 from tests.support.emails import many_emails
 from tests.support.rows import change_entry, insert_row, insert_rows
@@ -113,7 +115,11 @@ def cost(database: Database, work: Work) -> int:
         (lambda c: release(c, LEASE), {"IX_Rowpost_Leased"}),
         (rescue, {"IX_Rowpost_Leased"}),
         (lambda c: unknown_ids(c, 10), {"IX_Rowpost_Unknown"}),
-        (counts.oldest_waiting, {"IX_Rowpost_Due", "IX_Rowpost_New"}),
+        (counts.oldest_waiting, {"IX_Rowpost_DueByLane", "IX_Rowpost_New"}),
+        (
+            lambda c: left_of_run(c, 1, frozenset({""})),
+            {"IX_Rowpost_New", "IX_Rowpost_DueByLane", "IX_Rowpost_Later", "IX_Rowpost_Leased"},
+        ),
         (counts.waiting, {"IX_Rowpost_Ready", "IX_Rowpost_Later", "IX_Rowpost_New"}),
         (counts.due, {"IX_Rowpost_Ready", "IX_Rowpost_New"}),
         (counts.sending, {"IX_Rowpost_Leased"}),
@@ -125,7 +131,7 @@ def cost(database: Database, work: Work) -> int:
         (lambda c: counts.held(c, [None, "", "MAIN", "NEWS"]), {"IX_Rowpost_Ready"}),
         (
             counts.counts,
-            {"IX_Rowpost_Ready", "IX_Rowpost_Due", "IX_Rowpost_Later", "IX_Rowpost_Leased"}
+            {"IX_Rowpost_Ready", "IX_Rowpost_DueByLane", "IX_Rowpost_Later", "IX_Rowpost_Leased"}
             | {"IX_Rowpost_Unknown", "IX_Rowpost_New"},
         ),
         (unwritten, {"IX_Rowpost_Unwritten"}),
@@ -144,6 +150,7 @@ def cost(database: Database, work: Work) -> int:
         "rescue",
         "unknown",
         "oldest",
+        "what is left of a run",
         "waiting",
         "due",
         "sending",

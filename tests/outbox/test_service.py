@@ -33,7 +33,7 @@ def stop(database: Database) -> None:
 
 def take_run(database: Database, seen: int) -> bool:
     with database.write() as connection:
-        return service_state.take_run(connection, seen)
+        return service_state.take_run(connection, seen, last_id=7)
 
 
 def is_now(moment: datetime | None) -> bool:
@@ -103,11 +103,38 @@ def test_a_run_is_taken_by_whoever_saw_the_last_one(database: Database) -> None:
 
 def test_a_run_outside_the_schedule_counts_as_one(database: Database) -> None:
     with database.write() as connection:
-        service_state.record_run(connection)
+        service_state.record_run(connection, last_id=7)
 
     assert state(database).runs == 1
     assert is_now(state(database).last_run)
     assert not take_run(database, seen=0)
+
+
+def test_a_run_stays_open_until_it_is_done(database: Database) -> None:
+    take_run(database, seen=0)
+    assert is_now(state(database).run_since)
+    assert state(database).run_last_id == 7
+
+    with database.write() as connection:
+        service_state.finish_run(connection, seen=0)
+    assert is_now(state(database).run_since)
+
+    with database.write() as connection:
+        service_state.finish_run(connection, seen=1)
+    assert (state(database).run_since, state(database).run_last_id) == (None, None)
+
+
+def test_what_is_sent_by_hand_is_of_the_run_that_is_open_and_opens_none(
+    database: Database,
+) -> None:
+    with database.write() as connection:
+        service_state.record_run(connection, last_id=7)
+    assert (state(database).run_since, state(database).run_last_id) == (None, None)
+
+    take_run(database, seen=1)
+    with database.write() as connection:
+        service_state.record_run(connection, last_id=9)
+    assert state(database).run_last_id == 9
 
 
 def test_two_timers_do_not_take_the_same_run(database: Database) -> None:
@@ -119,7 +146,7 @@ def test_two_timers_do_not_take_the_same_run(database: Database) -> None:
         together.wait(10)
 
         def work(connection: Connection) -> bool:
-            return service_state.take_run(connection, seen)
+            return service_state.take_run(connection, seen, last_id=7)
 
         taken.append(database.run(work))
 

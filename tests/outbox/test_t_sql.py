@@ -21,10 +21,11 @@ from shared.limits.reservations import FORGET, RESERVE
 from shared.limits.reservations import RELEASE as RELEASE_QUOTA
 from shared.outbox import admit, confidential, relocation_mark, their_rows, transitions, write_back
 from shared.outbox.claim import claim_one_statement, claim_statement, suspects_statement
-from shared.outbox.counts import gaps_between, held_statement
+from shared.outbox.counts import gaps_between, held_statement, oldest_new_statement
 from shared.outbox.fetch import fetch_statement
 from shared.outbox.finish import Outcome
 from shared.outbox.lease import RENEW
+from shared.outbox.row_content import content_statement
 from shared.outbox.search import Position, Wish, look, page_statement
 from shared.outbox.statistics import ADD
 from shared.outbox.suppressions import list_statement
@@ -65,12 +66,14 @@ MADE: dict[str, ClauseElement] = {
     "list": page_statement(Wish(text="50%"), None, 50),
     "telling": their_rows.telling(None, False).statement(2),
     "telling narrow": their_rows.telling(100, True).statement(2),
+    "oldest new row, of those due": oldest_new_statement(True),
+    "oldest new row, where all are due": oldest_new_statement(False),
     "later list": look(Wish(), Position(None, 7)).offset(4_999).limit(2),
 }
 for name, there in {"an adopted table": NO_OPTIONS, "a fresh table": ALL_OPTIONS}.items():
     MADE |= {
         f"new rows of {name}": admit.rows_statement(there),
-        f"content of {name}": admit.content_statement(there),
+        f"content of {name}": content_statement(there),
         f"claimed emails of {name}": fetch_statement(there),
         f"list of {name}": page_statement(Wish(), None, 50, there),
     }
@@ -213,6 +216,13 @@ def test_new_ids_come_from_the_index_alone_and_pass_over_what_somebody_holds() -
         f"SELECT TOP {admit.AT_ONCE} dd_srno FROM Digital_Emaildetails {HINTS} "
         f"WHERE dd_SendFlag = 'N' AND ? <= dd_srno AND {NOT_HELD} ORDER BY dd_srno"
     )
+
+
+def test_letters_are_given_to_new_rows_and_those_that_somebody_holds_are_passed_over() -> None:
+    text = made(their_rows.TAKE_ENTERED)
+
+    assert text.startswith(f"UPDATE Digital_Emaildetails {HINTS} SET dd_SendFlag='P' WHERE ")
+    assert f"FROM Digital_Emaildetails {HINTS} WHERE dd_SendFlag = 'N'" in made(admit.NEW_AMONG)
 
 
 def test_rows_are_read_by_key_and_passed_over_where_somebody_holds_them() -> None:

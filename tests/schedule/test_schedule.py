@@ -18,6 +18,8 @@ from shared.scheduling.schedule import (
     TOLERANCE,
     Schedule,
     closes_at,
+    due_since,
+    goes_on,
     is_due,
     is_open,
     next_run,
@@ -266,6 +268,69 @@ def test_the_next_run_is_the_first_time_that_one_is_due(
 
 
 @pytest.mark.parametrize(
+    ("begun", "now", "expected"),
+    [
+        ("2026-05-06 09:00", "2026-05-06 09:01", True),
+        ("2026-05-06 09:00", "2026-05-06 17:59", True),
+        ("2026-05-06 09:00", "2026-05-06 18:00", False),
+        ("2026-05-06 17:59", "2026-05-07 09:00", False),
+        ("2026-05-08 09:00", "2026-05-09 10:00", False),
+    ],
+    ids=["a minute later", "the last minute", "closed", "the next window", "a day without one"],
+)
+def test_a_run_goes_on_until_its_window_closes(begun: str, now: str, expected: bool) -> None:
+    schedule = window("09:00", "18:00", minutes=24 * 60, days=range(5))
+
+    assert goes_on(schedule, utc(begun), utc(now)) is expected
+
+
+@pytest.mark.parametrize(
+    ("ready", "last_run", "now", "expected"),
+    [
+        ("06 09:00", None, "06 09:10", "06 09:00"),
+        ("06 07:00", None, "06 09:10", "06 09:00"),
+        ("06 09:10", "06 09:00", "06 09:20", None),
+        ("06 09:10", "06 09:00", "06 09:50", "06 09:30"),
+        ("06 09:10", "06 09:30", "06 09:40", "06 09:30"),
+        ("06 09:10", "06 10:30", "06 10:40", "06 09:30"),
+        ("06 09:30", "06 10:30", "06 10:40", "06 09:30"),
+        ("06 17:50", "06 17:30", "07 08:00", None),
+        ("06 17:50", "06 17:30", "07 09:10", "07 09:00"),
+        ("06 12:10", "07 09:00", "07 09:10", "06 12:40"),
+        ("06 12:10", "06 12:00", "06 20:00", None),
+        ("07 07:00", "07 09:00", "07 09:05", "07 09:00"),
+        ("07 09:10", "09 09:00", "07 09:50", "07 09:10"),
+    ],
+    ids=[
+        "the window was open, and no run came",
+        "the window had to open first",
+        "the next run is still to come",
+        "the next run did not come",
+        "a run came and left it",
+        "three runs came and left it",
+        "a run that began with it is its run",
+        "outside the window nothing is due",
+        "the next run is tomorrow's first",
+        "it should have gone yesterday",
+        "what should have gone is not due outside the window either",
+        "stored before the window opened",
+        "a run of a clock that was wrong",
+    ],
+)
+def test_an_email_is_due_since_the_run_that_should_have_sent_it(
+    ready: str, last_run: str | None, now: str, expected: str | None
+) -> None:
+    schedule = window("09:00", "18:00")
+
+    def at(text: str | None) -> datetime | None:
+        return utc(f"2026-05-{text}") if text else None
+
+    assert due_since(schedule, utc(f"2026-05-{ready}"), at(last_run), utc(f"2026-05-{now}")) == at(
+        expected
+    )
+
+
+@pytest.mark.parametrize(
     "fields",
     [{"interval": timedelta(0)}, {"days": frozenset()}, {"days": frozenset({7})}],
 )
@@ -373,7 +438,8 @@ def test_the_next_run_is_open_and_due_and_none_is_due_much_before(
 
 def test_an_interval_of_a_minute_asks_for_every_tick_however_often_it_ticks() -> None:
     last_run = datetime(2026, 1, 30, 12, 0, tzinfo=UTC)
-    minutes = replace(Schedule.always(), interval=timedelta(minutes=2))
+    every_minute = Schedule(time(0), time(0), timedelta(minutes=1), ZoneInfo("UTC"), EVERY_DAY)
+    minutes = replace(every_minute, interval=timedelta(minutes=2))
 
-    assert is_due(Schedule.always(), last_run, last_run + timedelta(seconds=10))
+    assert is_due(every_minute, last_run, last_run + timedelta(seconds=10))
     assert not is_due(minutes, last_run, last_run + timedelta(seconds=10))

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select, update
 
+from shared.accounts.errors import AccountNotFound
 from shared.accounts.numbers import insert_account
 from shared.configuration.secret_store import SecretStore
 from shared.database.database import Database
 from shared.database.errors import DatabaseUnreachable
 from shared.database.tables import accounts, keys
-from shared.security.kept_keys import AccountUnknown, KeyNotFound
+from shared.security.kept_keys import KeyNotFound
 from shared.security.keys import KNOWN_SECONDS, Keys, is_possible
 from shared.security.pseudonyms import Pseudonyms
 from shared.security.roles import Role
@@ -180,11 +181,11 @@ def test_no_more_keys_are_remembered_than_was_said(
 def test_a_key_needs_an_account_with_a_code(
     here: Keys, database: Database, account_id: int
 ) -> None:
-    with pytest.raises(AccountUnknown):
+    with pytest.raises(AccountNotFound):
         here.make("shop", account_id + 1, Role.SERVICE, "login:admin")
     with database.write() as connection:
         connection.execute(update(accounts).values(ParamCode=None))
-    with pytest.raises(AccountUnknown, match="code"):
+    with pytest.raises(AccountNotFound, match="code"):
         here.make("shop", account_id, Role.SERVICE, "login:admin")
 
 

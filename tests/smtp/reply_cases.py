@@ -70,6 +70,12 @@ SEEN = (
          POSTFIX_CHECK),
     Seen(f"504 5.5.2 <{SENDER}>: Sender address rejected: need fully-qualified address", RCPT,
          SENDER_REFUSED, POSTFIX_CHECK),
+    Seen("504 5.5.2 <vm>: Helo command rejected: need fully-qualified hostname", RCPT,
+         ACCOUNT_RESTS, POSTFIX_CHECK),
+    Seen("450 4.7.1 <vm.example.com>: Helo command rejected: Host not found", RCPT, ACCOUNT_RESTS,
+         POSTFIX_CHECK),
+    Seen("554 5.7.1 <shop>: SASL login name rejected: Access denied", RCPT, ACCOUNT_RESTS,
+         POSTFIX_CHECK),
     Seen(f"554 5.7.1 <{RECIPIENT}>: Relay access denied", RCPT, RECIPIENT_REFUSED, POSTFIX_CHECK),
     Seen(f"454 4.7.1 <{RECIPIENT}>: Relay access denied", RCPT, RECIPIENT_LATER, POSTFIX_CHECK),
     Seen(f"450 4.1.2 <{RECIPIENT}>: Recipient address rejected: Domain not found", RCPT,
@@ -196,8 +202,17 @@ SEEN = (
     Seen("550 5.7.1 Unfortunately, messages from [192.0.2.1] weren't sent. Please contact your"
          " Internet service provider since part of their network is on our block list (S3150).",
          MAIL, ACCOUNT_RESTS, MANUAL + "550"),
+    Seen("550 SC-001 (BAY004-MC1F10) Unfortunately, messages from 192.0.2.1 weren't sent. Please"
+         " contact your Internet service provider since part of their network is on our block"
+         " list.", MAIL, ACCOUNT_RESTS, "https://github.com/mailcow/mailcow/issues/374"),
+    Seen("550 5.7.515 Access denied, sending domain shop.example does not meet the required"
+         " authentication level.", BODY, SENDER_REFUSED,
+         "https://github.com/fm/smtp-codes/pull/7"),
     Seen("501 5.1.3 Invalid address [outlook.com]", RCPT, RECIPIENT_REFUSED, MANUAL + "501"),
     # Gmail, and Google's relay.
+    Seen("550 5.7.1 [192.0.2.1] The IP you're using to send mail is not authorized to send email"
+         " directly to our servers. Please use the SMTP relay at your service provider instead.",
+         BODY, ACCOUNT_RESTS, "https://github.com/iredmail/iRedMail/issues/264"),
     Seen("550 5.1.1 The email account that you tried to reach does not exist. Please try"
          " double-checking the recipient's email address for typos or unnecessary spaces.", RCPT,
          NO_SUCH_ADDRESS, MANUAL + "550"),
@@ -290,6 +305,14 @@ SEEN = (
          " account.", BODY, ACCOUNT_RESTS, "https://github.com/Monstarrrr/rebutify/issues/162"),
     Seen("535 5.7.0 Invalid login or password", Stage.LOGIN, ACCOUNT_RESTS,
          "Brevo: https://github.com/marcpope/borgbackupserver/issues/16"),
+    Seen("502 5.7.0 Your SMTP account is not yet activated. Please contact us at"
+         " contact@sendinblue.com to request activation", BODY, ACCOUNT_RESTS,
+         "Brevo: https://github.com/turnkeylinux/tracker/issues/1254"),
+    Seen("525 5.7.1 Unauthorized IP address", MAIL, ACCOUNT_RESTS,
+         "Brevo; why: https://wpmailsmtp.com/docs/brevo-unauthorized-not-verified/"),
+    Seen("550 5.7.1 Relaying denied", RCPT, ACCOUNT_RESTS,
+         "Mailgun: https://github.com/axllent/mailpit/issues/337,"
+         " https://github.com/symfony/symfony/issues/32987"),
     Seen("550 5.7.0 Requested action not taken: too many emails per second", DATA, ACCOUNT_RESTS,
          "Mailtrap: https://github.com/easy-swoole/smtp/issues/21"),
     # Yahoo.
@@ -319,6 +342,17 @@ SEEN = (
          MANUAL + "552"),
     Seen("554 5.7.1 [CS01] Message rejected due to local policy.", BODY, MESSAGE_REFUSED,
          MANUAL + "554"),
+    Seen("550 5.7.1 Message rejected due to local policy. Please visit"
+         " https://support.apple.com/en-us/HT204137", BODY, MESSAGE_REFUSED,
+         "https://github.com/MailCore/mailcore2/issues/1738"),
+    Seen("550 5.7.0 From address is not one of your addresses.", BODY, SENDER_REFUSED,
+         "https://github.com/TryGhost/Ghost/issues/17012"),
+    Seen("550 5.7.1 shop@icloud.com: You have exceeded your daily sending limit. Please try again"
+         " later.", BODY, ACCOUNT_RESTS, "https://support.apple.com/kb/HT4863"),
+    Seen("451 4.7.1 Service unavailable - try again later", BODY, MESSAGE_LATER,
+         "https://smtp.codes/icloud"),
+    Seen("421 4.7.0 me.com Error: too many errors", RCPT, NEW_SESSION,
+         "https://smtp.codes/icloud"),
     # Naver, QQ, NetEase, Sina.
     Seen("550 5.1.1 No such user. For more information, go to"
          " https://help.naver.com/alias/mail/newmail10.naver - nsmtp", RCPT, NO_SUCH_ADDRESS,
@@ -401,4 +435,27 @@ SEEN = (
          RECIPIENT_LATER, "Proofpoint: " + MANUAL + "421"),
     Seen("452 4.5.3 Service unavailable, batch limit reached", MAIL, NEW_SESSION,
          "Momentum: SparkPost's Message Responses, F.2"),
+    Seen('451 4.7.1 Ratelimit "user" exceeded', BODY, ACCOUNT_RESTS,
+         "Rspamd: https://github.com/mailcow/mailcow-dockerized/issues/1497"),
+    Seen("550 5.1.0 piWs1j0010jifNx01iWsdh policy violation", BODY, ACCOUNT_RESTS,
+         "too many emails an hour: https://support.konto.pl/kb/a2164/blad-5_1_0.aspx"),
+    Seen("550 Sender address is not allowed.", MAIL, SENDER_REFUSED,
+         "GMX: https://github.com/thunderbird/thunderbird-android/issues/1624"),
+    Seen("550 Requested action not taken: mailbox unavailable Failure sending mail. Try again"
+         " later", RCPT, RECIPIENT_LATER,
+         "GMX: https://github.com/jstedfast/MailKit/issues/968"),
+    Seen("554 5.0.0 Error: transaction failed: unknown sender address", BODY, SENDER_REFUSED,
+         "Hydroxide: https://github.com/emersion/hydroxide/issues/173"),
+    Seen("550 You are not allowed to use the domain shop.example as a sender domain.", MAIL,
+         SENDER_REFUSED, "https://github.com/PHPMailer/PHPMailer/issues/304"),
+    Seen("550 Incorrect sender header (LOCAL)", BODY, SENDER_REFUSED,
+         "https://github.com/roundcube/roundcubemail/issues/6572"),
+    Seen("554 5.7.1 Recipient address rejected: Username shop@shop.example and sender doesn't"
+         " match", RCPT, SENDER_REFUSED, "https://github.com/mybb/mybb/issues/2578"),
+    Seen("550 that IP address is not allowed to send", MAIL, ACCOUNT_RESTS,
+         "SMTP2GO: https://github.com/gophish/gophish/issues/1701"),
+    Seen("550 5.7.1 message content rejected", BODY, MESSAGE_REFUSED,
+         "Posteo: https://github.com/mandarons/icloud-docker/issues/163"),
+    Seen("550 #5.1.0 Address rejected.", RCPT, RECIPIENT_REFUSED,
+         "Cisco: https://github.com/customeros/mailsherpa/issues/19"),
 )  # fmt: skip

@@ -114,11 +114,11 @@ def any_server(request: pytest.FixtureRequest, smtp_server: Start) -> Callable[.
 
 
 def test_a_session_knows_what_its_server_offers(smtp_server: Start) -> None:
-    server = smtp_server(extensions=("PIPELINING", "SMTPUTF8", "DSN"), size_limit=1000)
+    server = smtp_server(extensions=("PIPELINING", "SMTPUTF8"), size_limit=1000)
 
     session = connected(server)
 
-    assert (session.pipelining, session.smtputf8, session.dsn) == (True, True, True)
+    assert (session.pipelining, session.smtputf8) == (True, True)
     assert session.size_limit == 1000
     assert (session.sent, session.closed) == (0, False)
     session.quit()
@@ -456,11 +456,11 @@ def test_what_came_in_clear_text_before_tls_is_forgotten(
     smtp_server: Start, tls_files: TlsFiles
 ) -> None:
     injected = b"220 go ahead\r\n250-evil.example\r\n250-PIPELINING\r\n250 AUTH PLAIN"
-    server = smtp_server(tls=tls_files, extensions=("DSN",), reactions={"STARTTLS": injected})
+    server = smtp_server(tls=tls_files, extensions=("SMTPUTF8",), reactions={"STARTTLS": injected})
 
     session = connected(server, tls=TlsMode.STARTTLS, ca_file=str(tls_files.authority))
 
-    assert (session.pipelining, session.dsn) == (False, True)
+    assert (session.pipelining, session.smtputf8) == (False, True)
     send(session)
     session.quit()
 
@@ -613,17 +613,6 @@ def test_an_international_address_is_refused_where_it_is_not(smtp_server: Start)
 
     send(session)
     session.quit()
-
-
-def test_a_delivery_report_can_name_the_email(smtp_server: Start) -> None:
-    server = smtp_server(extensions=("DSN",))
-    session = connected(server)
-
-    session.write_envelope(envelope(envid="row 7+=é"))
-    assert session.read_envelope().ready
-
-    assert (1, "MAIL FROM:<app@example.com> RET=HDRS ENVID=row+207+2B+3D+C3+A9") in server.commands
-    session.close()
 
 
 def test_a_bounce_has_no_sender(smtp_server: Start) -> None:

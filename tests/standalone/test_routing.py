@@ -49,8 +49,6 @@ def test_a_route_matches_a_path(route: str, path: str, values: dict[str, str] | 
     ("constraint", "good", "bad"),
     [
         ("int", ["0", "-7", "+7", "2147483647"], ["2147483648", "1.0", "x", "1_000", "٣"]),
-        ("long", ["9223372036854775807"], ["9223372036854775808", "1e3"]),
-        ("bool", ["true", "FALSE"], ["1", "yes"]),
         (
             "guid",
             [
@@ -61,20 +59,8 @@ def test_a_route_matches_a_path(route: str, path: str, values: dict[str, str] | 
             ],
             ["0f8fad5b", "0f8fad5b-d9cb-469f-a165-70867728950g", "17"],
         ),
-        ("alpha", ["abc", "ABC"], ["ab1", "é", "a-b"]),
-        ("length(3)", ["abc"], ["ab", "abcd"]),
-        ("length(2,3)", ["ab", "abc"], ["a", "abcd"]),
-        ("minlength(2)", ["ab"], ["a"]),
-        ("maxlength(2)", ["ab"], ["abc"]),
-        ("min(18)", ["18", "99"], ["17", "x"]),
-        ("max(18)", ["18", "-5"], ["19", "x"]),
-        ("range(1,5)", ["1", "5"], ["0", "6", "x"]),
         ("regex(^\\d{{3}}-[a-z]+$)", ["123-ab", "123-AB"], ["12-ab", "123-"]),
         ("regex(^(sent|failed)$)", ["sent", "failed"], ["resent"]),
-        ("datetime", ["2024-05-01", "2024-05-01T10:00:00", "5/1/2024"], ["2024-13-01", "x", "12"]),
-        ("decimal", ["1.5", "-3", "1,000.5"], ["1e5", "x", "NaN"]),
-        ("double", ["1.5", "1e5"], ["x", "1_0"]),
-        ("int:min(1)", ["1"], ["0", "-1", "x"]),
     ],
 )
 def test_a_constraint_lets_the_right_values_through(

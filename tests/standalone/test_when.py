@@ -13,6 +13,7 @@ from shared.scheduling.service_state import ServiceState
 from standalone.commands.when import expected
 
 NOW = datetime(2026, 1, 30, 12, 0, tzinfo=UTC)
+ALWAYS = Schedule(time(0), time(0), timedelta(minutes=1), ZoneInfo("UTC"), EVERY_DAY)
 EVENINGS = Schedule(time(18), time(20), timedelta(minutes=30), ZoneInfo("Europe/Berlin"), EVERY_DAY)
 
 
@@ -24,7 +25,7 @@ def state(*, running: bool = True, tick: timedelta | None = timedelta(seconds=30
 @pytest.mark.parametrize(
     ("found", "schedule", "lane", "at", "words"),
     [
-        (state(), Schedule.always(), Lane.SCHEDULED, timedelta(minutes=1), "within a minute"),
+        (state(), ALWAYS, Lane.SCHEDULED, timedelta(minutes=1), "within a minute"),
         (state(), EVENINGS, Lane.IMMEDIATE, timedelta(minutes=1), "within a minute"),
         (state(), EVENINGS, Lane.SCHEDULED, timedelta(hours=5), "17:00Z (18:00 Europe/Berlin)"),
         (state(running=False), EVENINGS, Lane.IMMEDIATE, None, "stopped (rowpost start)"),

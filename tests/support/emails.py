@@ -19,7 +19,7 @@ from shared.database.tables import confidential, emails, entries, options
 from shared.database.times import in_days, utc_now
 from shared.maintenance.rescue import rescue
 from shared.outbox.add import NewEmail, add
-from shared.outbox.admit import admit_one, answered_by
+from shared.outbox.admit import admit_one
 from shared.outbox.begin import Mark, mark
 from shared.outbox.cancel_retry_resolve import cancel
 from shared.outbox.claim import Wanted, claim_one
@@ -30,6 +30,7 @@ from shared.outbox.finish import Outcome, Result, finish
 from shared.outbox.lease import Lease
 from shared.outbox.states import BOTH_LANES, Flag
 from shared.outbox.write_back import write_all_back
+from tests.support.accounts import answered_by
 
 LEASE = Lease("e5e5e5e5-0000-4000-8000-000000000000", 3600)
 """Of a test's own sender."""

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.accounts.numbers import insert_account
+from shared.accounts.pauses import pauses
 from shared.app import Application
 from shared.database.database import Database
 from shared.outbox.search import KeptAttempt, attempts_at
+from shared.outbox.suppressions import list_suppressions
 from shared.settings import Settings
 from tests.support import emails
 from tests.support.emails import Became
@@ -55,6 +57,20 @@ class Queue:
     def states(self) -> Counter[str]:
         """How many emails stand in each state that one of them is in."""
         return Counter(emails.states(self.database))
+
+    def retries(self) -> set[int | None]:
+        """How many attempts were used: the counts that one of the emails has."""
+        return {email.retries for email in self.emails()}
+
+    def reasons_to_pause(self) -> list[str]:
+        """Why accounts rest."""
+        with self.database.read() as connection:
+            return [pause.reason for pause in pauses(connection).values()]
+
+    def suppressed(self) -> dict[str, str]:
+        """Who gets nothing for now, and the mail server's words about them."""
+        with self.database.read() as connection:
+            return {each.address: each.reason for each in list_suppressions(connection, "", 1000)}
 
     def attempts(self, email_id: int) -> list[KeptAttempt]:
         """The attempts at this email, the first one first."""

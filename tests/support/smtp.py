@@ -23,10 +23,13 @@ from typing import Self
 
 import pytest
 
+from shared.smtp import opening
+
 HOST = "127.0.0.1"
 ALL_EXTENSIONS = ("PIPELINING", "8BITMIME", "ENHANCEDSTATUSCODES", "SMTPUTF8")
 LONGEST_WAIT = 60.0
 HANDSHAKE_SECONDS = 3.0
+START_SECONDS = 20.0
 
 
 # What a server can do instead of its usual answer.
@@ -271,6 +274,18 @@ def logged_copies(log: Path) -> Counter[str]:
     return Counter(json.loads(line)["message_id"] for line in lines)
 
 
+def wait_for_greeting(port: int, failure: Callable[[], str]) -> None:
+    """Until a mail server greets on this port of the loopback address."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(OSError), socket.create_connection((HOST, port), timeout=5) as asked:
+            if asked.recv(3) == b"220":
+                asked.sendall(b"QUIT\r\n")
+                return
+        time.sleep(0.02)
+    raise AssertionError(failure())
+
+
 @contextmanager
 def refused_port() -> Iterator[int]:
     """A port that refuses connections for as long as the test holds it."""
@@ -293,6 +308,16 @@ def smtp_server() -> Iterator[Callable[..., SmtpServer]]:
 @pytest.fixture(scope="session")
 def tls_files(tmp_path_factory: pytest.TempPathFactory) -> TlsFiles:
     return make_tls_files(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture
+def trusted(tls_files: TlsFiles, monkeypatch: pytest.MonkeyPatch) -> Iterator[TlsFiles]:
+    """The certificates of the test's own authority are good everywhere, for this one test."""
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.setenv(name, str(tls_files.authority))
+    opening._tls_context.cache_clear()
+    yield tls_files
+    opening._tls_context.cache_clear()
 
 
 def make_tls_files(

@@ -30,6 +30,14 @@ def installed(path: Path) -> Path:
     return path
 
 
+def library(name: str) -> Path:
+    """The path of a shared library that is no program's; without it the test is skipped."""
+    found = next(Path("/usr/lib").glob(f"*/{name}"), None)
+    if found is None:
+        pytest.skip(f"{name} is not on this machine; `make test` installs it")
+    return found
+
+
 def free_port() -> int:
     """A TCP port of the loopback address that nothing listens on now."""
     with closing(socket.socket()) as probe:

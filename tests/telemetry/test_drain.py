@@ -13,8 +13,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import StatusCode
 
 from shared.delivery import tick
-from shared.delivery.tokens import DrainToken
-from shared.outbox.states import Flag
+from shared.delivery.wakeups import Wakeup
+from shared.outbox.states import BOTH_LANES, Flag
 from tests.faults.senders import settings_for
 from tests.support.emails import email_in, let_leases_run_out
 from tests.support.queue import Queue, make_queue
@@ -40,7 +40,7 @@ def queue(tmp_path: Path, captured: Captured) -> Iterator[Queue]:
 
 
 def _drain(queue: Queue) -> None:
-    tick.drain_token(queue.application, DrainToken.everything().to_text())
+    tick.drain_woken(queue.application, Wakeup(BOTH_LANES).to_text())
 
 
 def _attributes(span: ReadableSpan) -> dict[str, object]:
@@ -177,7 +177,9 @@ def test_a_tick_measures_the_queue_and_how_full_the_limits_are(
     queue.account(smtp_server(), "FREE")
     queue.add(2)
     _drain(queue)
-    queue.add(3, dd_CreatedDate=datetime.now(UTC) - timedelta(seconds=100), dd_SendAt=_tomorrow())
+    now = datetime.now(UTC)
+    queue.add(2, dd_CreatedDate=now - timedelta(days=1), dd_SendAt=_tomorrow())
+    queue.add(1, dd_CreatedDate=now - timedelta(seconds=150))
 
     tick.tick(queue.application)
 

@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from shared.app import Application
-from shared.delivery.tokens import DrainToken
+from shared.delivery.wakeups import Wakeup
+from shared.outbox.states import BOTH_LANES
 from shared.settings import Settings
 from standalone.catcher import Catcher
 from tests.infra.test_in_azure import bicep_settings
@@ -201,7 +202,7 @@ def test_the_timer_sends_what_was_inserted(app: App) -> None:
 def test_a_token_on_the_queue_sends_what_was_inserted(app: App) -> None:
     email_id = app.insert("By a token")
 
-    app.worker.deliver("drain", DrainToken.everything().to_text())
+    app.worker.deliver("drain", Wakeup(BOTH_LANES).to_text())
 
     assert (app.letter(email_id), app.caught("By a token")) == ("Y", 1)
 

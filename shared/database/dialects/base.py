@@ -52,6 +52,9 @@ class Expressions(Protocol):
     def stored_size(self, column: str) -> str:
         """How large a value is, without reading it: bytes, or characters of a text."""
 
+    def size_of_text(self, text: str) -> int:
+        """What that will be of this text, once it is stored."""
+
 
 class SqlDialect(Protocol):
     """What is done differently, each in the caller's transaction."""
@@ -86,6 +89,10 @@ class SqlDialect(Protocol):
 
     def counted(self, sql: str) -> str:
         """The text of an INSERT, UPDATE or DELETE, so that `execute` tells how many it changed."""
+
+    def briefly(self, sql: str) -> str:
+        """The text of a statement with parameters, so that it waits for others' locks for a
+        second at most, and then fails."""
 
     def execute(
         self,

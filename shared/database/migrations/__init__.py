@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 from sqlalchemy import Connection, Engine, make_url
 from sqlalchemy.exc import DBAPIError
 
 from shared.database.errors import DatabaseUnreachable, SchemaBehind, is_transient
 from shared.database.migrations import sqlite, sqlserver
+from shared.database.migrations.lost import Lost, lost, standing_steps
 from shared.database.migrations.revisions import (
     HEAD,
     alembic_configuration,
@@ -69,6 +71,21 @@ def upgrade(engine: Engine) -> None:
             _run(connection)
 
 
+def complete(engine: Engine) -> tuple[Lost, ...]:
+    """As `upgrade`; what somebody has dropped since then is made again, tables empty.
+
+    Answers what was gone. Raises as `upgrade`.
+    """
+    upgrade(engine)
+    with _alone(engine) as connection:
+        gone = lost(connection)
+        if gone:
+            steps, dialect = standing_steps(connection.dialect.name), _of(connection)
+            dialect.require_fit(connection, steps)
+            dialect.run(connection, steps)
+    return gone
+
+
 def require_current(engine: Engine) -> None:
     """Raise SchemaBehind unless the schema is current (`ROWPOST_MIGRATE=off`)."""
     with engine.connect() as connection:
@@ -91,33 +108,42 @@ def version_at(engine: Engine) -> str | None:
 def as_sql(url: str, start: str | None = None) -> str:
     """The SQL that brings a database of this kind from the version `start` to the last one.
 
-    None: from a database without Rowpost. It is for `sqlcmd -b` or `sqlite3 -bail`. Raises
-    SchemaRefused for a version that is none.
+    None: from a database without Rowpost. From the last one: what makes again all that somebody
+    has dropped. It is for `sqlcmd -b` or `sqlite3 -bail`. Raises SchemaRefused for a version that
+    is none.
     """
     dialect = make_url(url).get_backend_name()
     revisions = [(name, steps_for(name, dialect)) for name in revisions_after(start)]
-    if not revisions:
-        return "-- The database is up to date.\n"
+    again = standing_steps(dialect)
     if dialect == "mssql":
-        return "".join(f"{batch}\nGO\n\n" for batch in sqlserver.printed(revisions, start))
-    return "".join(f"{statement}\n" for statement in sqlite.printed(revisions))
+        batches = (
+            sqlserver.printed(revisions, start)
+            if revisions
+            else sqlserver.printed_again(again, HEAD)
+        )
+        return "".join(f"{batch}\nGO\n\n" for batch in batches)
+    statements = sqlite.printed(revisions) if revisions else sqlite.printed_again(again)
+    return "".join(f"{statement}\n" for statement in statements)
 
 
 def service_rights() -> list[str]:
     """T-SQL that makes the role of the service and gives it its rights, where it may; it may be
     run again. For a database that was migrated by somebody who might not do that."""
-    steps = [step for name in revisions_after(None) for step in steps_for(name, "mssql")]
-    return [sqlserver.guarded(step) for step in steps if step.kind in (Kind.ROLE, Kind.GRANT)]
+    return [
+        sqlserver.guarded(step)
+        for step in standing_steps("mssql")
+        if step.kind in (Kind.ROLE, Kind.GRANT)
+    ]
 
 
 def _require_fit(connection: Connection) -> None:
-    dialect = connection.dialect.name
     lacking = revisions_after(version_of(connection))
-    steps = [step for name in lacking for step in steps_for(name, dialect)]
-    if dialect == "mssql":
-        sqlserver.require_fit(connection, steps)
-    else:
-        sqlite.require_fit(connection, steps)
+    steps = [step for name in lacking for step in steps_for(name, connection.dialect.name)]
+    _of(connection).require_fit(connection, steps)
+
+
+def _of(connection: Connection) -> ModuleType:
+    return sqlserver if connection.dialect.name == "mssql" else sqlite
 
 
 def _run(connection: Connection) -> None:
@@ -156,8 +182,11 @@ def _alone(engine: Engine) -> Iterator[Connection]:
 __all__ = [
     "HEAD",
     "VERSION_TABLE",
+    "Lost",
     "as_sql",
+    "complete",
     "is_current",
+    "lost",
     "require_current",
     "schema_of",
     "service_rights",

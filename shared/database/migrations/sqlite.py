@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection, inspect
 
@@ -20,6 +21,21 @@ def run(connection: Connection, steps: Sequence[Step]) -> None:
         if step.kind is Kind.COLUMN and step.name in _columns(connection, step.table):
             continue
         connection.exec_driver_sql(_if_missing(step))
+
+
+def missing(connection: Connection, steps: Sequence[Step]) -> list[Step]:
+    """Those of these steps whose work is not there; a file has no roles."""
+    made = connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars()
+    names = {str(name).casefold() for name in made}
+    return [
+        step
+        for step in steps
+        if (
+            step.name not in _columns(connection, step.table)
+            if step.kind is Kind.COLUMN
+            else step.name.casefold() not in names
+        )
+    ]
 
 
 def version_of(connection: Connection) -> str | None:
@@ -53,18 +69,47 @@ def printed(revisions: Sequence[tuple[str, Sequence[Step]]]) -> Iterator[str]:
     yield "BEGIN IMMEDIATE;"
     yield f"{CREATE_VERSION_TABLE.replace('TABLE', 'TABLE IF NOT EXISTS', 1)};"
     for revision, steps in revisions:
-        # SQLite has no condition for a column: a script can't adopt tables.
-        created = {column[:2] for column, _ in expected_columns(steps)}
         yield f"-- {revision}"
-        for step in steps:
-            if step.kind is not Kind.COLUMN or (step.table, step.name) not in created:
-                yield f"{_if_missing(step)};"
+        yield from _statements(steps)
         yield f"DELETE FROM {VERSION_TABLE};"
         yield f"INSERT INTO {VERSION_TABLE} (version_num) VALUES ('{revision}');"
     yield "COMMIT;"
 
 
+def printed_again(steps: Sequence[Step]) -> Iterator[str]:
+    """The script for a database that had all of it once: a table that is gone is made whole."""
+    yield "BEGIN IMMEDIATE;"
+    yield from _statements(list(_with_later_columns(steps)))
+    yield "COMMIT;"
+
+
+def _statements(steps: Sequence[Step]) -> Iterator[str]:
+    """SQLite has no condition for a column: a script can't adopt tables."""
+    created = {column[:2] for column, _ in expected_columns(steps)}
+    for step in steps:
+        if step.kind is not Kind.COLUMN or (step.table, step.name) not in created:
+            yield f"{_if_missing(step)};"
+
+
+def _with_later_columns(steps: Sequence[Step]) -> Iterator[Step]:
+    """Each table with those columns, too, that a later revision has added to it."""
+    later = [step for step in steps if step.kind is Kind.COLUMN]
+    for step in steps:
+        if step.kind is not Kind.TABLE:
+            yield step
+            continue
+        there = {column.name for column in step.columns}
+        added = tuple(
+            each.columns[0] for each in later if each.table == step.table and each.name not in there
+        )
+        opening, columns = step.sql.split("(\n", 1)
+        lines = "".join(f"    {column.name} {column.definition},\n" for column in added)
+        yield replace(step, sql=f"{opening}(\n{lines}{columns}", columns=(*step.columns, *added))
+
+
 def _if_missing(step: Step) -> str:
+    if step.kind is Kind.NO_INDEX:
+        return step.sql.replace("DROP INDEX ", "DROP INDEX IF EXISTS ", 1)
     return re.sub(r"^CREATE (TABLE|INDEX|UNIQUE INDEX) ", r"CREATE \1 IF NOT EXISTS ", step.sql)
 
 

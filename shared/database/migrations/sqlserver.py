@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from shared.database.errors import DatabaseUnreachable, SchemaRefused
 from shared.database.migrations.steps import (
+    QUEUE_TABLE,
     Expected,
     Kind,
     Step,
@@ -109,6 +110,23 @@ def version_of(connection: Connection) -> str | None:
     return version
 
 
+def missing(connection: Connection, steps: Sequence[Step]) -> list[Step]:
+    """Those of these steps whose work is not there; of a role, where this login needs it."""
+    asked = (
+        f"SELECT {number} AS step WHERE {_not_there(step)}" for number, step in enumerate(steps)
+    )
+    return [
+        steps[number] for number in connection.exec_driver_sql(" UNION ALL ".join(asked)).scalars()
+    ]
+
+
+def _not_there(step: Step) -> str:
+    if step.kind is not Kind.ROLE:
+        return _missing(step)
+    may = f"HAS_PERMS_BY_NAME(N'{SCHEMA}.{QUEUE_TABLE}', N'OBJECT', N'UPDATE')"
+    return f"DATABASE_PRINCIPAL_ID(N'{step.name}') IS NULL AND COALESCE({may}, 0) = 0"
+
+
 def require_fit(connection: Connection, steps: Sequence[Step]) -> None:
     """Raise SchemaRefused for what is there and does not fit; nothing is changed."""
     question = f"SET NOCOUNT ON;\n{_problem(steps)}\nSELECT @problem;"
@@ -178,10 +196,23 @@ def printed(revisions: Sequence[tuple[str, Sequence[Step]]], start: str | None) 
     every_step = [step for _, steps in revisions for step in steps]
     batches = [(VERSION_TABLE, batch(_version_table()))]
     for before, (revision, steps) in zip([start, *names], revisions, strict=False):
-        batches += ((f"{step.kind.value} {step.name}", batch(step)) for step in steps)
+        batches += _titled(steps)
         batches.append((f"version {revision}", _stamp(before, revision)))
+    return _script(_opening(every_step, start, names), batches)
+
+
+def printed_again(steps: Sequence[Step], version: str) -> Iterator[str]:
+    """The script for a database of this version, in which some of these steps' work is gone."""
+    return _script(_opening(steps, version, []), list(_titled(steps)))
+
+
+def _titled(steps: Sequence[Step]) -> Iterator[tuple[str, str]]:
+    return ((f"{step.kind.value} {step.name}", batch(step)) for step in steps)
+
+
+def _script(opening: str, batches: Sequence[tuple[str, str]]) -> Iterator[str]:
     yield "\n".join((*SESSION, "SET NOCOUNT ON;", "SET XACT_ABORT ON;"))
-    yield _opening(every_step, start, names)
+    yield opening
     for number, (title, text) in enumerate(batches):
         yield "\n".join(
             (
@@ -211,6 +242,11 @@ def _missing(step: Step) -> str:
             return (
                 f"NOT EXISTS (SELECT 1 FROM sys.indexes WHERE name = N'{step.name}' "
                 f"AND object_id = OBJECT_ID(N'{SCHEMA}.{step.table}', N'U'))"
+            )
+        case Kind.NO_INDEX:
+            return (
+                f"EXISTS (SELECT 1 FROM sys.indexes WHERE name = N'{step.name}' "
+                f"AND OBJECT_SCHEMA_NAME(object_id) = N'{SCHEMA}')"
             )
         case Kind.ROWS:
             return "1 = 1"

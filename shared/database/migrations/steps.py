@@ -20,6 +20,7 @@ _END = re.compile(r";[ \t]*(?:\n|$)")
 _TABLE = re.compile(r"CREATE TABLE (?:dbo\.)?(\w+) \((.*)\)", re.DOTALL)
 _COLUMN = re.compile(r"ALTER TABLE (?:dbo\.)?(\w+) ADD (\w+) (.+)", re.DOTALL)
 _INDEX = re.compile(r"CREATE (?:UNIQUE )?INDEX (\w+) ON (?:dbo\.)?(\w+) ", re.DOTALL)
+_NO_INDEX = re.compile(r"DROP INDEX (\w+)(?: ON dbo\.\w+)?")
 _ROWS = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM) (?:dbo\.)?(\w+)\s")
 _ROLE = re.compile(r"CREATE ROLE (\w+)")
 _GRANT = re.compile(r"GRANT [A-Z, ]+ ON (?:dbo\.)?(\w+) TO (\w+)")
@@ -41,6 +42,8 @@ class Kind(Enum):
     TABLE = "table"
     COLUMN = "column"
     INDEX = "index"
+    NO_INDEX = "index that goes"
+    """One of ours that another has replaced; a former version works without it, slower."""
     ROWS = "rows"
     """Its statement may be run again: it says itself what is left to do."""
     ROLE = "role"
@@ -89,6 +92,17 @@ def steps_of(text: str) -> tuple[Step, ...]:
     return tuple(_step(statement) for statement in statements if statement)
 
 
+def standing(steps: Sequence[Step]) -> list[Step]:
+    """Those whose work is there after all of them: without an index that a later one took away."""
+    left: list[Step] = []
+    for step in steps:
+        if step.kind is Kind.NO_INDEX:
+            left = [made for made in left if (made.kind, made.name) != (Kind.INDEX, step.name)]
+        else:
+            left.append(step)
+    return left
+
+
 def expected_columns(steps: Sequence[Step]) -> Iterator[Expected]:
     """Each column of each table that the steps create, as it was created."""
     added = {step.columns[0][:2] for step in steps if step.kind is Kind.COLUMN}
@@ -112,6 +126,8 @@ def _step(sql: str) -> Step:
         return Step(Kind.COLUMN, found[1], found[2], sql, (Column(*found.groups()),))
     if found := _INDEX.match(sql):
         return Step(Kind.INDEX, found[2], found[1], sql)
+    if found := _NO_INDEX.fullmatch(sql):
+        return Step(Kind.NO_INDEX, "", found[1], sql)
     if found := _ROWS.match(sql):
         return Step(Kind.ROWS, found[1], f"of {found[1]}", sql)
     if found := _ROLE.fullmatch(sql):

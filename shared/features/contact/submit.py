@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from shared.accounts.errors import AccountNotFound
 from shared.app import Application
 from shared.features.contact import entries
 from shared.features.contact.attached import SentFile, kept, named
@@ -16,7 +17,6 @@ from shared.features.contact.errors import ContactNotSetUp
 from shared.features.contact.message import Words, message_of, support_address
 from shared.outbox.attachments import write_attachments
 from shared.submissions.store import store
-from shared.submissions.submission import UnknownAccount
 
 log = logging.getLogger("rowpost.contact")
 
@@ -68,7 +68,7 @@ def submit(
 
         try:
             store(application, message, write)
-        except UnknownAccount:
+        except AccountNotFound:
             raise ContactNotSetUp(
                 "The contact form has no account to send with: set CONTACT_ACCOUNT to the code "
                 "of one that is there, or leave it out for the default one."

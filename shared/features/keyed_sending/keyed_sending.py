@@ -38,7 +38,7 @@ def submit(
     """Store the email; answers the request's number. When this returns it is safe, and on its way.
 
     `afterwards`, of that number, is what else to write in the same transaction.
-    Raises InvalidEmail, and UnknownAccount where the key's account is no more.
+    Raises InvalidEmail, and AccountNotFound where the key's account is no more.
     """
     request_id = str(uuid.uuid4())
     submission = Submission(

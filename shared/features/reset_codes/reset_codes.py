@@ -25,9 +25,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from shared.accounts.directory import sender_of
+from shared.accounts.errors import AccountNotFound
 from shared.app import Application
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
-from shared.delivery.at_once import Fate, fate_of, send_at_once
+from shared.delivery.send_now import Fate, fate_of, send_at_once
 from shared.delivery.tick import ServiceStopped
 from shared.errors import RowpostError
 from shared.mime.addresses import BadAddress, Mailbox, parse_mailbox
@@ -42,7 +43,6 @@ from shared.submissions.submission import (
     InvalidEmail,
     Origin,
     Submission,
-    UnknownAccount,
 )
 from shared.submissions.templates import UnknownTemplate
 
@@ -245,7 +245,7 @@ def _store(
     )
     try:
         return store(application, submission, afterwards, wakes=wakes)
-    except UnknownAccount:
+    except AccountNotFound:
         raise CannotSend(
             "RESET_ACCOUNT names no account: set it to the code of one, or leave it out"
         ) from None

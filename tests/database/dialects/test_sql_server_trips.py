@@ -31,6 +31,7 @@ from shared.database.insert_if_absent import insert_if_absent
 from shared.database.prepared import PreparedInsert, PreparedStatement, PreparedUpdate
 from shared.database.tables import attempts, emails, entries, metadata, slots
 from shared.database.times import UtcDateTime
+from shared.outbox.their_rows import take, telling
 from tests.support.odbc_stand_in import ADDRESS, ROW_COUNT, OdbcModule, Server
 
 SET_FILENAME = update(emails).where(emails.c.dd_srno == 1).values(dd_filename="report.pdf")
@@ -82,6 +83,20 @@ def test_our_statement_is_the_victim_and_waits_for_a_lock_shorter_than_for_an_an
     assert "SET LOCK_TIMEOUT 6000" in settings
     assert server.timeouts == [12]
     database.close()
+
+
+def test_what_is_written_into_the_applications_table_waits_for_their_locks_for_a_second(
+    server: Server, server_database: Database
+) -> None:
+    """In its own text: with a parameter, what it sets ends with it, and nothing is set back."""
+    server_database.run(lambda connection: take(connection, [7]))
+    server_database.run(lambda connection: telling(None, False).run(connection, [7]))
+
+    (taken, told) = [text for text in server.texts() if "UPDATE dbo.[Digital_Emaildetails]" in text]
+    assert taken.startswith("SET LOCK_TIMEOUT 1000; UPDATE dbo.[Digital_Emaildetails] SET")
+    assert taken.endswith(ROW_COUNT)
+    assert told.startswith("SET LOCK_TIMEOUT 1000; UPDATE dbo.[Digital_Emaildetails] SET")
+    assert server.left_unread == []
 
 
 def test_the_first_of_all_connections_is_prepared_like_the_others(server: Server) -> None:

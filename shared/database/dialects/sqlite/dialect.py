@@ -64,6 +64,9 @@ class Sqlite:
     def counted(self, sql: str) -> str:
         return sql
 
+    def briefly(self, sql: str) -> str:
+        return sql
+
     def execute(
         self,
         connection: Connection,

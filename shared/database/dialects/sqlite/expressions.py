@@ -51,3 +51,6 @@ class SqliteExpressions:
 
     def stored_size(self, column: str) -> str:
         return f"length({column})"
+
+    def size_of_text(self, text: str) -> int:
+        return len(text)

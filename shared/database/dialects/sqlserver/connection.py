@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 
-from shared.database.dialects.sqlserver import counting, parameters
+from shared.database.dialects.sqlserver import brief_locks, counting, parameters
 from shared.database.dialects.sqlserver.entra import EntraLogin, asks_for_token
 from shared.database.dialects.sqlserver.expressions import SCHEMA
 from shared.database.dialects.sqlserver.odbc import (
@@ -112,6 +112,7 @@ def open_sql_server(
     event.listen(engine, "checkin", _note_the_time)
     event.listen(engine, "checkout", _ask_if_idle)
     counting.listen(engine)
+    brief_locks.listen(engine)
     parameters.listen(engine)
     return engine
 

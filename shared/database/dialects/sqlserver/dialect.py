@@ -25,7 +25,7 @@ from sqlalchemy.sql.expression import UpdateBase
 from sqlalchemy.types import TypeEngine
 
 from shared.database.dialects.base import Answer, Values
-from shared.database.dialects.sqlserver import counting
+from shared.database.dialects.sqlserver import brief_locks, counting
 from shared.database.dialects.sqlserver import parameters as odbc_parameters
 from shared.database.dialects.sqlserver.expressions import NAME, RANGE_LOCK, SCHEMA
 from shared.database.driver_errors import wrapped
@@ -97,6 +97,9 @@ class SqlServer:
 
     def counted(self, sql: str) -> str:
         return counting.counted(sql)
+
+    def briefly(self, sql: str) -> str:
+        return brief_locks.briefly(sql)
 
     def execute(
         self,

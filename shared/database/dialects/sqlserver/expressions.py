@@ -68,3 +68,6 @@ class SqlServerExpressions:
 
     def stored_size(self, column: str) -> str:
         return f"DATALENGTH({column})"
+
+    def size_of_text(self, text: str) -> int:
+        return len(text.encode("utf-16-le"))

@@ -1,4 +1,4 @@
-"""Tokens: wake-ups for senders. SQL holds the truth; a lost or doubled token does no harm."""
+"""Wakeups for senders. SQL holds the truth; a lost or doubled one does no harm."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from shared.errors import RowpostError
-from shared.outbox.states import BOTH_LANES, Lane
+from shared.outbox.states import Lane
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ _MOST_WAITING = 100
 _PUT_SECONDS = 5
 
 
-class BadToken(RowpostError):
-    """A message on the queue that is no token of ours."""
+class BadWakeup(RowpostError):
+    """A message on the queue that is no wakeup of ours."""
 
 
-class TokenNotPut(RowpostError):
-    """The queue does not take the token; the next tick of the timer does without."""
+class WakeupNotPut(RowpostError):
+    """The queue does not take the wakeup; the next tick of the timer does without."""
 
 
 class _Written(BaseModel):
@@ -39,7 +39,7 @@ class _Written(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class DrainToken:
+class Wakeup:
     """What a woken sender may claim: these lanes, the scheduled one until the window closes."""
 
     lanes: tuple[Lane, ...]
@@ -47,74 +47,70 @@ class DrainToken:
     """When `scheduled` ends; None: not before the queue is empty."""
 
     @classmethod
-    def everything(cls) -> DrainToken:
-        return cls(BOTH_LANES)
-
-    @classmethod
-    def parse(cls, text: str) -> DrainToken:
-        """The token that a message holds. Raises BadToken."""
+    def parse(cls, text: str) -> Wakeup:
+        """The wakeup that a message holds. Raises BadWakeup."""
         try:
             written = _Written.model_validate_json(text)
         except ValidationError as error:
-            raise BadToken("the message on drain-requests is no drain token") from error
+            raise BadWakeup("the message on drain-requests is no wakeup") from error
         return cls(written.lanes, written.until)
 
     def to_text(self) -> str:
         return _Written(lanes=self.lanes, until=self.until).model_dump_json()
 
 
-class TokenQueue(Protocol):
-    """Where tokens are put so that a sender wakes up."""
+class WakeupQueue(Protocol):
+    """Where wakeups are put so that a sender wakes up."""
 
-    def put(self, token: DrainToken) -> None:
-        """Wake a sender. Raises TokenNotPut."""
+    def put(self, wakeup: Wakeup) -> None:
+        """Wake a sender. Raises WakeupNotPut."""
         ...
 
     def check(self) -> None:
-        """Whether tokens could be put now. Raises TokenNotPut."""
+        """Whether wakeups could be put now. Raises WakeupNotPut."""
         ...
 
 
-class InProcessTokens:
-    """Tokens for a thread of this process. One like another that waits says nothing new: whoever
+class InProcessWakeups:
+    """Wakeups for a thread of this process. One like another that waits says nothing new: whoever
     takes it sees all that was stored until then."""
 
     def __init__(self) -> None:
-        self._waiting: dict[DrainToken, None] = {}
+        self._waiting: dict[Wakeup, None] = {}
         self._changed = threading.Condition()
 
-    def put(self, token: DrainToken) -> None:
+    def put(self, wakeup: Wakeup) -> None:
         with self._changed:
             if len(self._waiting) < _MOST_WAITING:
-                self._waiting[token] = None
+                self._waiting[wakeup] = None
                 self._changed.notify()
 
     def check(self) -> None:
         """This process is always there."""
 
-    def get(self, timeout: float) -> DrainToken | None:
-        """The next token, waited for so many seconds at most."""
+    def get(self, timeout: float) -> Wakeup | None:
+        """The next wakeup, waited for so many seconds at most."""
         with self._changed:
             if not self._changed.wait_for(lambda: bool(self._waiting), timeout):
                 return None
-            token = next(iter(self._waiting))
-            del self._waiting[token]
-            return token
+            wakeup = next(iter(self._waiting))
+            del self._waiting[wakeup]
+            return wakeup
 
 
-class StorageTokens:
-    """Tokens on the Azure Storage queue `drain-requests`, base64 as the Functions host wants."""
+class StorageWakeups:
+    """Wakeups on the Azure Storage queue `drain-requests`, base64 as the Functions host wants."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
 
-    def put(self, token: DrainToken) -> None:
+    def put(self, wakeup: Wakeup) -> None:
         from azure.core.exceptions import AzureError
 
         try:
-            self._client.send_message(token.to_text(), timeout=_PUT_SECONDS)
+            self._client.send_message(wakeup.to_text(), timeout=_PUT_SECONDS)
         except AzureError as error:
-            raise TokenNotPut("the storage queue did not take a token") from error
+            raise WakeupNotPut("the storage queue did not take a wakeup") from error
 
     def check(self) -> None:
         from azure.core.exceptions import AzureError
@@ -122,7 +118,7 @@ class StorageTokens:
         try:
             self._client.get_queue_properties(timeout=_PUT_SECONDS)
         except AzureError as error:
-            raise TokenNotPut(
+            raise WakeupNotPut(
                 "the storage account does not answer, or gives no access to its queues"
             ) from error
 
@@ -156,13 +152,13 @@ class StorageTokens:
         return client
 
 
-def tokens_worth_while(waiting: int, senders_at_most: int, emails_each: int = 2_000) -> int:
+def wakeups_worth_while(waiting: int, senders_at_most: int, emails_each: int = 2_000) -> int:
     """How many further senders are worth waking for so many waiting emails."""
     return min(senders_at_most, -(-waiting // emails_each)) if waiting > 0 else 0
 
 
-def token_queue(settings: Settings) -> TokenQueue:
+def wakeup_queue(settings: Settings) -> WakeupQueue:
     """Azure Storage where it is set, else this process."""
     if settings.has_storage:
-        return StorageTokens(settings)
-    return InProcessTokens()
+        return StorageWakeups(settings)
+    return InProcessWakeups()

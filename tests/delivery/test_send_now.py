@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.accounts.pauses import pause
-from shared.delivery.at_once import Fate, send_at_once
+from shared.delivery.send_now import Fate, send_at_once
 from shared.outbox.states import Flag
 from shared.scheduling import service_state
 from tests.faults.senders import settings_for
