@@ -26,9 +26,9 @@ pytest_plugins = [
     "tests.support.smtp",
     "tests.support.key_vault",
     "tests.support.standalone",
+    "tests.support.command_line",
     "tests.support.postfix",
     "tests.support.exim",
-    "tests.support.command_line",
     "tests.support.redis",
 ]
 

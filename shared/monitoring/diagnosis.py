@@ -100,6 +100,9 @@ def _of_database(application: Application) -> Adoption:
             version = migrations.version_of(connection)
             findings.extend(_of_schema(version))
             if version == migrations.HEAD:
+                findings.extend(
+                    _warned("dropped", str(gone)) for gone in migrations.lost(connection)
+                )
                 findings.extend(_of_service(connection, application.clock()))
                 findings.extend(_of_rows(connection))
                 findings.extend(_of_accounts(connection, application))

@@ -100,9 +100,9 @@ class Health:
             "trust in another service": self.trust_problem,
         }
         yield from (f"The {part}: {problem}" for part, problem in parts.items() if problem)
-        yield from self.lost
         if self.disk_problem:
             yield self.disk_problem
+        yield from self.lost
         yield from self.option_problems
         if self.timer_is_stale:
             yield "The timer has not come by for more than 3 minutes: is the app running?"
@@ -140,9 +140,9 @@ class HealthCheck:
             storage_problem=self._storage_problem(),
             accounts=self._accounts_if(overview is not None),
             trust_problem=here.foreign_tokens.problem(),
+            disk_problem=self._disk_problem(),
             option_problems=self._told_by(self._options, overview),
             lost=self._told_by(self._lost, overview),
-            disk_problem=self._disk_problem(),
         )
 
     def _look_at_database(self) -> tuple[Overview | None, str | None]:

@@ -175,6 +175,7 @@ def test_readers_that_wait_for_writers(application: Make, server: Server) -> Non
     may = ("unmask", "definitions", "user_options", "offset_minutes")
     server.answer("HAS_PERMS_BY_NAME", Rows(may, ((1, 1, 0, 0),)))
     server.answer(r"OBJECT_ID\(N'dbo.Rowpost_Emails'", Rows(("",), ((None,),)))
+    server.answer("Rowpost_Migrations", Rows(("",), ((None,),)))
     server.answer("EngineEdition", Rows(("step_name",)))
     server.answer("SYSUTCDATETIME", Rows(("",), ((datetime.now(UTC).replace(tzinfo=None),),)))
 
@@ -194,6 +195,16 @@ def test_accounts_that_cannot_send_and_a_service_that_is_stopped(
 
     Queue(here).account(smtp_server(), ParamCode="SHOP", SMTPServer="")
     assert "SHOP is unusable" in told(here)["account"].message
+
+
+def test_an_index_of_ours_that_somebody_has_dropped(application: Make) -> None:
+    here = application()
+    with here.database().write() as connection:
+        ours = "SELECT name FROM sqlite_master WHERE type = 'index' AND name LIKE 'IX_Rowpost%'"
+        name = connection.exec_driver_sql(ours).scalar()
+        connection.exec_driver_sql(f"DROP INDEX {name}")
+
+    assert str(name) in told(here)["dropped"].message
 
 
 def test_a_database_file_that_is_damaged_is_told_to_be_so(application: Make) -> None:

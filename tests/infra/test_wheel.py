@@ -154,7 +154,7 @@ def test_it_needs_what_the_requirements_name() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     named = [
         line
-        for file in ("requirements.txt", "requirements-standalone.txt")
+        for file in ("requirements.in", "requirements-standalone.txt")
         for line in (ROOT / file).read_text("utf-8").splitlines()
         if line and not line.startswith(("#", "-r "))
     ]
