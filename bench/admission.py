@@ -25,18 +25,19 @@ from sqlalchemy import text
 from bench.checkout import Checkout
 from bench.postfix import smtp_sink
 from bench.workload import Workload, fill
-from shared.accounts.directory import answered_codes
+from shared.accounts import routing
+from shared.accounts.directory import active_accounts
 from shared.accounts.numbers import number_new_accounts
 from shared.app import Application
+from shared.configuration.document import Configuration, EmailSchedule
 from shared.database.database import Database
 from shared.delivery import tick
-from shared.outbox.admit import admit, answered_by
+from shared.outbox.admit import admit
 from shared.outbox.claim import Wanted, claim
 from shared.outbox.fetch import collect
 from shared.outbox.give_back import release
 from shared.outbox.lease import Lease
 from shared.outbox.states import BOTH_LANES
-from shared.scheduling import service_state
 from shared.settings import Settings
 
 CLAIMS = 20
@@ -44,7 +45,11 @@ CLAIMED_AT_ONCE = 256
 
 _LAST_NUMBER = "SELECT max(Number) FROM Rowpost_Emails"
 _LEFT = "SELECT dd_srno FROM Digital_Emaildetails WHERE dd_SendFlag = 'N' LIMIT 1"
-_SCHEDULED_LATER = "UPDATE Rowpost_Service SET LastRun = strftime('%Y-%m-%d %H:%M:%f', 'now')"
+_ONCE_A_DAY = Configuration(email=EmailSchedule(interval=24, interval_unit="hours"))
+_SCHEDULED_LATER = """
+UPDATE Rowpost_Service SET LastRun = strftime('%Y-%m-%d %H:%M:%f', 'now'),
+    RunSince = NULL, RunLastId = NULL
+"""
 _IN_A_YEAR = "UPDATE Rowpost_Emails SET NotBefore = strftime('%Y-%m-%d %H:%M:%f', 'now', '1 year')"
 _ENDED = """
 UPDATE Rowpost_Emails SET State = 'Y', SentAt = strftime('%Y-%m-%d %H:%M:%f', 'now'),
@@ -157,7 +162,7 @@ class _Queue:
         """Admit what is left, with nothing beside it."""
         number_new_accounts(self._database)
         with self._database.read() as connection:
-            answered = answered_by(answered_codes(connection))
+            answered = routing.answered(active_accounts(connection))
         rows, after, began = 0, 0, time.perf_counter()
         while True:
             batch = admit(self._database, answered, after)
@@ -196,7 +201,7 @@ class _Queue:
         with self._database.write() as connection:
             for statement in statements:
                 connection.execute(text(statement))
-        self._database.run(service_state.record_run)
+        self._application.configuration.save(lambda _: _ONCE_A_DAY)
 
     def _last_number(self) -> int:
         with self._database.read() as connection:
