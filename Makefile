@@ -1,7 +1,9 @@
 # make run     run Rowpost on this machine                make test      set up all the tests need, run them
 # make lint    ruff and mypy                              make bench     speed against Postfix's smtp-source
+# make compare   speed against django-post_office, django-mailer and Celery
 # make bench-dashboard  what the dashboard costs as the queue grows
 # make bench-api  how many emails a second the API takes, and how soon they are sent
+# make bench-admission  how admission, claims and idle ticks stand a million waiting emails
 # make fuzz    every endpoint under schemathesis           make postman  the API as a Postman collection
 # make reference  the lists of docs/reference.md anew       make lock      the versions that are deployed anew
 # make test-sql  the queue's tests on the SQL Server of DATABASE_URL
@@ -13,7 +15,8 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test lint bench bench-api bench-dashboard fuzz postman lock reference test-sql sql-server-is-named clean
+.PHONY: run test lint bench bench-api bench-admission bench-dashboard compare fuzz postman lock reference \
+	test-sql sql-server-is-named clean
 
 PYTHON ?= $(shell for python in python3.13 python3.14 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null \
@@ -61,8 +64,16 @@ bench: $(RUN)
 bench-api: $(RUN)
 	@.venv/bin/python -m bench.api $(ARGS)
 
+bench-admission: $(RUN)
+	@tools/debian-packages smtp-sink=postfix
+	@.venv/bin/python -m bench.admission $(ARGS)
+
 bench-dashboard: $(RUN)
 	@.venv/bin/python -m bench.dashboard $(ARGS)
+
+compare: $(RUN)
+	@tools/debian-packages smtp-sink=postfix redis-server=redis-server
+	@.venv/bin/python -m bench.compare $(ARGS)
 
 fuzz: $(DEV)
 	@.venv/bin/python -m tests.fuzz --seconds $(SECONDS)
