@@ -124,7 +124,7 @@ def test_setting_it_up_works_when_pasted(standalone: Launch) -> None:
     )
     assert saved["success"]
     assert tested["recipient"] == "ann@example.com"
-    assert before["service"]["queue"]["waiting"] + sent["sent"] >= 1
+    assert before["service"]["queue"]["waiting"] <= 1  # A tick may have taken it.
     assert (sent["failed"], sent["remaining"]) == (0, 0)
     assert after["service"]["queue"]["waiting"] == 0
     assert after["service"]["emailStats"]["totalSent"] == 1
