@@ -5,6 +5,7 @@
 # make bench-api  how many emails a second the API takes, and how soon they are sent
 # make bench-admission  how admission, claims and idle ticks stand a million waiting emails
 # make fuzz    every endpoint under schemathesis           make postman  the API as a Postman collection
+# make reference  the lists of docs/reference.md anew       make lock      the versions that are deployed anew
 # make test-sql  the queue's tests on the SQL Server of DATABASE_URL
 # make clean   delete what the above have made (not .rowpost, the data of make run)
 #
@@ -14,13 +15,18 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test lint bench bench-api bench-admission bench-dashboard compare fuzz postman test-sql sql-server-is-named clean
+.PHONY: run test lint bench bench-api bench-admission bench-dashboard compare fuzz postman lock reference \
+	test-sql sql-server-is-named clean
 
-PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
-	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+PYTHON ?= $(shell for python in python3.13 python3.14 python3.12 python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null \
 	&& { command -v $$python; break; }; done)
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 WORKER_LIBRARY := azure-functions-runtime==1.3.0
+
+# For every system and version of Python that Rowpost runs on; newer ones only with ARGS=--upgrade.
+LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command 'make lock' --no-emit-index-url --no-emit-find-links $(ARGS)
 
 # How many test processes: most tests wait for sockets and processes, not for a core.
 WORKERS ?= 4
@@ -75,6 +81,13 @@ fuzz: $(DEV)
 postman: $(RUN)
 	@.venv/bin/python -m tools.postman build/rowpost.postman_collection.json
 
+lock: $(DEV)
+	$(LOCK) requirements.in -o requirements.txt
+	$(LOCK) requirements-deploy.txt -o requirements-container.txt
+
+reference: $(RUN)
+	@.venv/bin/python -m tools.reference
+
 test-sql: sql-server-is-named $(DEV)
 	@tools/debian-packages libodbc.so.2=unixodbc
 	.venv/bin/python -m pytest --timeout 300 tests/database tests/outbox tests/delivery/test_pauses.py $(ARGS)
@@ -88,15 +101,16 @@ sql-server-is-named:
 clean:
 	rm -rf .venv .worker-venv node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis build
 
-$(RUN): requirements.txt requirements-standalone.txt | .venv/bin/python
-	.venv/bin/python $(PIP_INSTALL) -r requirements-standalone.txt
+$(RUN): requirements.in requirements-standalone.txt | .venv/bin/python
+	@echo 'Installing what Rowpost needs into .venv: about a minute, this once.'
+	.venv/bin/python $(subst --quiet,,$(PIP_INSTALL)) -r requirements-standalone.txt
 	@touch $@
 
 $(DEV): requirements-dev.txt $(RUN)
 	.venv/bin/python $(PIP_INSTALL) -r requirements-dev.txt
 	@touch $@
 
-$(WORKER): requirements.txt requirements-worker.txt | .worker-venv/bin/python
+$(WORKER): requirements.in requirements-worker.txt | .worker-venv/bin/python
 	.worker-venv/bin/python $(PIP_INSTALL) -r requirements-worker.txt
 	.worker-venv/bin/python $(PIP_INSTALL) --no-deps --ignore-requires-python $(WORKER_LIBRARY)
 	@touch $@
@@ -112,6 +126,6 @@ $(EXIM):
 
 .venv/bin/python .worker-venv/bin/python:
 	@if [ -z "$(PYTHON)" ]; then \
-		echo 'Rowpost needs Python 3.11, 3.12 or 3.13. Install with: sudo apt-get install -y python3 python3-venv' >&2; exit 1; fi
+		echo 'Rowpost needs Python 3.11 to 3.14. Install with: sudo apt-get install -y python3 python3-venv' >&2; exit 1; fi
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || tools/debian-packages ensurepip=python3-venv
 	$(PYTHON) -m venv $(@D)/..

@@ -29,6 +29,7 @@ from shared.accounts import routing
 from shared.accounts.directory import active_accounts
 from shared.accounts.numbers import number_new_accounts
 from shared.app import Application
+from shared.configuration.document import Configuration, EmailSchedule
 from shared.database.database import Database
 from shared.delivery import tick
 from shared.outbox.admit import admit
@@ -37,7 +38,6 @@ from shared.outbox.fetch import collect
 from shared.outbox.give_back import release
 from shared.outbox.lease import Lease
 from shared.outbox.states import BOTH_LANES
-from shared.scheduling import service_state
 from shared.settings import Settings
 
 CLAIMS = 20
@@ -45,7 +45,11 @@ CLAIMED_AT_ONCE = 256
 
 _LAST_NUMBER = "SELECT max(Number) FROM Rowpost_Emails"
 _LEFT = "SELECT dd_srno FROM Digital_Emaildetails WHERE dd_SendFlag = 'N' LIMIT 1"
-_SCHEDULED_LATER = "UPDATE Rowpost_Service SET LastRun = strftime('%Y-%m-%d %H:%M:%f', 'now')"
+_ONCE_A_DAY = Configuration(email=EmailSchedule(interval=24, interval_unit="hours"))
+_SCHEDULED_LATER = """
+UPDATE Rowpost_Service SET LastRun = strftime('%Y-%m-%d %H:%M:%f', 'now'),
+    RunSince = NULL, RunLastId = NULL
+"""
 _IN_A_YEAR = "UPDATE Rowpost_Emails SET NotBefore = strftime('%Y-%m-%d %H:%M:%f', 'now', '1 year')"
 _ENDED = """
 UPDATE Rowpost_Emails SET State = 'Y', SentAt = strftime('%Y-%m-%d %H:%M:%f', 'now'),
@@ -197,7 +201,7 @@ class _Queue:
         with self._database.write() as connection:
             for statement in statements:
                 connection.execute(text(statement))
-        self._database.run(lambda connection: service_state.record_run(connection, None))
+        self._application.configuration.save(lambda _: _ONCE_A_DAY)
 
     def _last_number(self) -> int:
         with self._database.read() as connection:
