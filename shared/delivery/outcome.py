@@ -14,7 +14,6 @@ from shared.smtp.classify import classify
 from shared.smtp.reply import Reply, Scope, Stage, Verdict
 from shared.transports.base import Offer
 
-_BEHIND_THE_OTHERS_SECONDS = 1.0
 _THE_REST = "the rest of its recipients"
 
 
@@ -111,8 +110,7 @@ def after_loss(attempt: Attempt, reason: str) -> Result:
 
 def after_fault_of_the_account(attempt: Attempt, fault: Fault) -> Result:
     """The account rests for what was said to this email: it waits behind the others, at no cost."""
-    blamed = _result(attempt, Outcome.BLAMED, fault.reply, (), reason=_words(fault.reply))
-    return blamed._replace(wait=_BEHIND_THE_OTHERS_SECONDS)
+    return _result(attempt, Outcome.BLAMED, fault.reply, (), reason=_words(fault.reply))
 
 
 def after_fault_of_its_own(attempt: Attempt, fault: Fault) -> Result:

@@ -168,7 +168,10 @@ def blamed_statement(nulls: tuple[bool, ...], lanes: int, certain: bool = False)
             entries.c.LostLeases.is_(None),
             entries.c.NotBefore.is_(None),
             or_(*(_code_is(number, null) for number, null in enumerate(nulls))),
-            entries.c.Lane.in_([bindparam(f"lane{lane}") for lane in range(lanes)]),
+            # By the bare lane, SQLite would read all that waits in it.
+            (entries.c.Lane + literal_column("''")).in_(
+                [bindparam(f"lane{lane}") for lane in range(lanes)]
+            ),
             not_expired,
             *_certainty(certain),
         )

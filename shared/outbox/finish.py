@@ -113,7 +113,7 @@ def _end(connection: Connection, result: Result, lease: Lease) -> _Rows:
     }
     if result.outcome is Outcome.RETRY:
         values |= {"retries": int(result.uses_attempt), "wait": result.wait}
-    elif result.outcome in _NO_ATTEMPT:
+    elif result.outcome is Outcome.POSTPONED:
         values |= {"wait": result.wait}
     rows = transitions.end_attempt(connection, _ENDINGS[result.outcome], values, lease)
     if rows and result.recipients:

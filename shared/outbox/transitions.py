@@ -282,7 +282,6 @@ POSTPONED = _ending(
 BLAMED = _ending(
     Flag.WAITING,
     (Flag.PREPARING, Flag.TRANSMITTING),
-    NotBefore=utc_now(_wait),
     DueSince=entries.c.DueSince,
     Blamed=func.coalesce(entries.c.Blamed, literal_column("0")) + literal_column("1"),
 )

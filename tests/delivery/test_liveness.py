@@ -21,7 +21,7 @@ from shared.outbox.finish import Outcome
 from tests.faults.senders import settings_for
 from tests.support.emails import kill_its_sender, let_retries_come_due
 from tests.support.queue import Queue, make_queue
-from tests.support.smtp import AcceptAndHang, Command, Late, SmtpServer
+from tests.support.smtp import AcceptAndHang, Answer, Command, Late, SmtpServer
 
 Servers = Callable[..., SmtpServer]
 
@@ -33,7 +33,7 @@ def queue(tmp_path: Path) -> Iterator[Queue]:
     made.application.close()
 
 
-def to(recipient: str, answer: bytes) -> Callable[[Command], bytes | None]:
+def to(recipient: str, answer: bytes) -> Callable[[Command], Answer | None]:
     """This answer where the command names that recipient."""
     return lambda command: answer if recipient in command.argument else None
 
@@ -87,6 +87,34 @@ def test_a_database_that_is_away_while_documents_are_read_ends_no_email(
 
 
 # One email cannot stop its account.
+
+
+@pytest.mark.parametrize(
+    ("verb", "answer"),
+    [
+        ("RCPT", b"421 4.3.2 try again later"),
+        ("RCPT", b"550 5.7.1 relay limit exceeded for your account"),
+    ],
+    ids=str,
+)
+def test_an_email_that_always_gets_a_reply_about_the_account_stops_no_other(
+    queue: Queue, smtp_server: Servers, verb: str, answer: bytes
+) -> None:
+    """Six runs, five new emails before each: all but the one are sent, which uses attempts."""
+    server = smtp_server(reactions={verb: to("poison@example.com", answer)})
+    queue.account(server)
+    (poison,) = queue.add(dd_toEmailid="poison@example.com")
+
+    for _ in range(6):
+        queue.add(5)
+        drain(queue.application, Order(seconds=5, forced=True))
+        let_retries_come_due(queue.database)
+
+    assert queue.states() == {"Y": 30, "N": 1}
+    blamed = queue.became(poison)
+    assert (blamed.retries or 0) >= 2
+    assert blamed.reason is not None
+    assert answer.decode()[4:] in blamed.reason
 
 
 def test_an_error_of_our_own_holds_the_email_that_it_comes_up_with(
@@ -223,7 +251,7 @@ def test_nothing_blocks_the_loop(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """asyncio's own debugging names each callback that takes longer than 50 ms. On a machine that
-    does other things, too, one quiet run of three is enough."""
+    does other things, too, one quiet run of several is enough."""
     queue.account(smtp_server())
     usual = dispatcher.loop_factory() or asyncio.new_event_loop
 
@@ -234,11 +262,11 @@ def test_nothing_blocks_the_loop(
         return loop
 
     monkeypatch.setattr(dispatcher, "loop_factory", lambda: watchful)
-    for _ in range(3):
+    for _ in range(8):
         caplog.clear()
-        queue.add(50)
-        queue.add(5, dd_document=b"x" * 3_000_000, dd_filename="large.bin")
-        assert drain(queue.application, Order(seconds=20)).sent == 55
+        queue.add(20)
+        queue.add(2, dd_document=b"x" * 3_000_000, dd_filename="large.bin")
+        assert drain(queue.application, Order(seconds=20)).sent == 22
         slow = [record.getMessage() for record in caplog.records if record.name == "asyncio"]
         if not slow:
             return

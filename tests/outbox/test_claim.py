@@ -11,12 +11,15 @@ from itertools import chain
 import pytest
 from sqlalchemy import insert, update
 
+from shared.accounts.numbers import insert_account
 from shared.database.database import Database
 from shared.database.tables import emails, relocation
 from shared.database.times import utc_now
 from shared.outbox.claim import Wanted, claim
+from shared.outbox.due import what_is_due
+from shared.outbox.finish import Outcome, Result
 from shared.outbox.lease import Lease
-from shared.outbox.states import Lane
+from shared.outbox.states import BOTH_LANES, Lane
 from shared.scheduling import service_state
 from tests.outbox.sender import DOMAIN, Sender, admit_all, wanted
 from tests.support.database import address_of
@@ -207,6 +210,46 @@ def test_suspects_obey_code_lane_time_and_the_service(database: Database, sender
     assert sender.claim_suspects("NEWS") == []
     change_entry(database, email_id, NotBefore=None)
     assert sender.claim_suspects("NEWS") == [email_id]
+
+
+def test_who_was_blamed_for_a_pause_is_claimed_behind_the_others(
+    database: Database, sender: Sender
+) -> None:
+    first, second, third = insert_rows(database, 3)
+    assert sender.claim() == [first, second, third]
+    sender.mark(second)
+
+    refused = [Result(number, Outcome.BLAMED, "MAIN") for number in (first, second)]
+    assert sender.finish(*refused) == {first, second}
+
+    assert sender.claim() == []
+    assert sender.claim_blamed("NEWS") == []
+    assert sender.claim_blamed() == [first]
+    assert sender.claim_blamed() == [second]
+    assert sender.claim_blamed() == []
+    row = entry_of(database, first)
+    assert (row.State, row.Retries, row.Blamed) == ("P", 0, 1)
+
+
+def test_which_accounts_have_something_due(database: Database, sender: Sender) -> None:
+    with database.write() as connection:
+        for code in ("MAIN", "NEWS", "IDLE", "BAD"):
+            insert_account(connection, {"ParamCode": code, "IsActive": "Y"})
+    insert_row(database, dd_EmailParamCode="MAIN")
+    insert_row(database, dd_EmailParamCode="NEWS", dd_Lane="immediate")
+    insert_row(database, dd_EmailParamCode=None)
+    suspect = insert_row(database, dd_EmailParamCode="BAD")
+    change_entry(database, suspect, LostLeases=1)
+    with database.read() as connection:
+        due, immediate = (
+            what_is_due(connection, BOTH_LANES),
+            what_is_due(connection, [Lane.IMMEDIATE]),
+        )
+
+    assert due.codes >= {"MAIN", "NEWS", None}
+    assert "IDLE" not in due.codes
+    assert (due.suspects, due.blamed) == (frozenset({"BAD"}), frozenset())
+    assert immediate.codes == {"NEWS"}
 
 
 def test_claimers_in_threads_share_no_row_and_leave_none(database: Database) -> None:
