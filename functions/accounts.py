@@ -75,6 +75,7 @@ class AccountChange(Input):
     client_id: Annotated[str, Field(max_length=100, pattern=r"^[0-9A-Za-z-]+$")] | None = None
     client_secret: Secret | None = None
     allow_plain_login: bool | None = None
+    ehlo_name: Line | None = None
 
     @model_validator(mode="after")
     def _one_secret(self) -> Self:
@@ -149,6 +150,7 @@ class Account(_Answer):
     tenant_id: str | None
     client_id: str | None
     allow_plain_login: bool
+    ehlo_name: str | None
     state: Literal["ready", "paused", "out_of_quota", "unusable", "inactive"]
     reason: str | None
     until: Timestamp | None
@@ -270,6 +272,7 @@ def account_of(shown: ShownAccount) -> Account:
         tenant_id=settings.tenant_id,
         client_id=settings.client_id,
         allow_plain_login=settings.allow_plain_login,
+        ehlo_name=settings.ehlo_name,
         state=state.state if state else "inactive",
         reason=state.reason if state else None,
         until=state.until if state else None,

@@ -314,6 +314,7 @@ def server_of(row: Row[Any], secrets: SecretStore, settings: Settings) -> Server
         password=None if tokens else secret,
         allow_plain_login=is_yes(row.Rowpost_PlainLogin),
         reply_timeout=float(settings.smtp_timeout),
+        ehlo_name=(row.Rowpost_EhloName or "").strip() or settings.ehlo_name,
         tokens=tokens,
     )
 

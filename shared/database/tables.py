@@ -290,6 +290,7 @@ accounts = Table(
     Column("Rowpost_TenantId", Unicode(255)),
     Column("Rowpost_ClientId", Unicode(100)),
     Column("Rowpost_CreatedDate", UtcDateTime(), server_default=utc_now()),
+    Column("Rowpost_EhloName", Unicode(255)),
 )
 read_tolerantly(accounts)
 

@@ -41,6 +41,8 @@ class AccountQueue:
         """The account was paused; a single worker tries it."""
         self.workers = 0
         self.open_transports = 0
+        self.opening = 0
+        """Transports that workers are opening now."""
         self.sent = 0
         """Emails of this queue that the account's server has accepted."""
         self.slots = 0

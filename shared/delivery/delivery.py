@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.delivery.outcome import Attempt
-from shared.delivery.prepare import without_smtputf8
+from shared.delivery.prepare import Prepared, addressed_to, part_of, without_smtputf8
 from shared.delivery.recorder import PendingMark
 from shared.outbox.fetch import ClaimedEmail
 from shared.outbox.finish import Result
@@ -52,8 +53,20 @@ class Delivery:
     def leave_out_wide_addresses(self) -> None:
         """Prepare it for a server without SMTPUTF8, if that can be."""
         if (fitting := without_smtputf8(self.attempt.prepared)) is not None:
-            self.attempt = self.attempt._replace(prepared=fitting)
-            self.message = Message(fitting.envelope, fitting.content)
+            self._become(fitting)
+
+    def ask_at_most(self, most: int) -> None:
+        """Address so many of its recipients, if they are more; the others get theirs after."""
+        if len(self.message.envelope.recipients) > most:
+            self._become(part_of(self.attempt.prepared, most))
+
+    def ask_only(self, places: Sequence[int]) -> None:
+        """Address the envelope's recipients in these places alone."""
+        self._become(addressed_to(self.attempt.prepared, places))
+
+    def _become(self, prepared: Prepared) -> None:
+        self.attempt = self.attempt._replace(prepared=prepared)
+        self.message = Message(prepared.envelope, prepared.content)
 
     def step(self, name: str) -> None:
         """The next step of its way begins."""

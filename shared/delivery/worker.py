@@ -22,12 +22,14 @@ from shared.delivery.composer import Composer, Fetching
 from shared.delivery.delivery import Delivery
 from shared.delivery.outcome import (
     Fault,
+    Fewer,
     after_envelope,
     after_fault_of_its_own,
     after_fault_of_the_account,
     after_loss,
     after_message,
     after_own_error,
+    limit_met,
     recipients_in_transit,
     unknown,
 )
@@ -142,6 +144,8 @@ class Worker:
                 return
             reply = await self._commit(delivery, transport)
             self._settle(delivery, after_message(delivery.attempt, offer, reply))
+            if reply.positive and (limit := limit_met(delivery.attempt, offer)) is not None:
+                self._heed(limit)
         except OutcomeUnknown as error:
             self._cut()
             self._record(delivery, unknown(delivery.attempt, str(error)))
@@ -162,21 +166,27 @@ class Worker:
         """Have the server take the envelope; None when the email can't go on.
 
         A kept connection that the server has closed meanwhile is no failure of the email: it goes
-        out on a new one.
+        out on a new one. A list that is too long for the server is offered in part.
         """
-        if (transport := await self._ready_for(delivery)) is None:
-            return None
-        try:
-            return await self._offered(delivery, transport)
-        except OutcomeUnknown:
-            raise
-        except ConnectionLost:
-            if transport.carried == 0 or self._aborted:
-                raise
-            self._cut()
-        if (transport := await self._ready_for(delivery)) is None:
-            return None
-        return await self._offered(delivery, transport)
+        while (transport := await self._ready_for(delivery)) is not None:
+            delivery.step("smtp envelope")
+            try:
+                offer = await transport.offer(delivery.message)
+            except ConnectionLost:
+                if transport.carried == 0 or self._aborted:
+                    raise
+                self._cut()
+                continue
+            verdict = after_envelope(delivery.attempt, offer)
+            if verdict is None:
+                return offer
+            if offer.ready:  # The server waits for a message that it is not to have.
+                self._cut()
+            if not isinstance(verdict, Fewer):
+                self._settle(delivery, verdict)
+                return None
+            delivery.ask_only(verdict.places)
+        return None
 
     async def _ready_for(self, delivery: Delivery) -> Transport | None:
         """The transport, opened where it is not; None when it can't be, or can't take this."""
@@ -187,6 +197,8 @@ class Worker:
             return None
         if delivery.message.envelope.smtputf8 and not transport.takes_smtputf8:
             delivery.leave_out_wide_addresses()
+        if transport.most_recipients is not None:
+            delivery.ask_at_most(transport.most_recipients)
         if (unfit := transport.unfit(delivery.message)) is not None:
             self._record(delivery, _ruled_out(delivery, unfit))
             return None
@@ -198,26 +210,21 @@ class Worker:
             self._transport = self._parts.transport_of(self.queue.account)
         else:
             self.queue.open_transports -= 1
+        self.queue.opening += 1
         try:
             await self._transport.open()
         except AccountFault as error:
             self._transport = None
+            self.queue.opening -= 1
             self._account_fault(delivery, Trouble(str(error), error.login_refused))
             return None
         except BaseException:
             self._transport = None
+            self.queue.opening -= 1
             raise
+        self.queue.opening -= 1
         self.queue.open_transports += 1
         return self._transport
-
-    async def _offered(self, delivery: Delivery, transport: Transport) -> Offer | None:
-        delivery.step("smtp envelope")
-        offer = await transport.offer(delivery.message)
-        verdict = after_envelope(delivery.attempt, offer)
-        if verdict is None:
-            return offer
-        self._settle(delivery, verdict)
-        return None
 
     async def _send(self, delivery: Delivery, transport: Transport) -> None:
         """The content, short of the point of no return."""
@@ -339,14 +346,23 @@ class Worker:
             self._reports.give_back(delivery.email)
             self._parts.on_trouble(self.queue, trouble)
 
+    def _heed(self, limit: Fault) -> None:
+        """The email is through as far as the limit goes; what comes after goes over a new
+        connection, or the account rests."""
+        if limit.session_alone:
+            self._cut()
+        elif not self._is_one_too_many():
+            self._parts.on_trouble(self.queue, Trouble(str(limit.reply)))
+
     def _is_one_too_many(self) -> bool:
-        """This worker is through; whether other transports of the account work, and it was one too
-        many."""
+        """This worker is through; whether the account may work over other transports, and it was
+        one too many: of those that are being opened only the last one's failure tells."""
         self._retired = True
         self._cut()
-        if self.queue.open_transports > 0:
-            self.queue.most_workers = self.queue.open_transports
-        return self.queue.open_transports > 0
+        others = self.queue.open_transports + self.queue.opening
+        if others > 0:
+            self.queue.most_workers = others
+        return others > 0
 
     def _blame(self, delivery: Delivery, fault: Fault) -> None:
         """Its account rests for what was said to it: it goes behind the others."""

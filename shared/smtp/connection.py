@@ -16,6 +16,7 @@ from contextlib import suppress
 
 from shared.mime.address_form import envelope_address
 from shared.mime.bad_email import BadAddress, BadEmail
+from shared.smtp.limits import read_limits
 from shared.smtp.opening import OpenConnection, Server, open_connection
 from shared.smtp.reply import ProtocolError, Reply, Stage
 from shared.transports.base import ConnectionLost, Envelope, Offer
@@ -40,12 +41,14 @@ class SmtpSession:
 
     size_limit: octets an email may have; None where the server does not say.
     sent: emails that got a final reply, whatever it was.
+    limits: what the server names as its own (RFC 9422); its caller keeps to them.
     """
 
     def __init__(self, connection: OpenConnection, server: Server) -> None:
         self.pipelining = "pipelining" in connection.extensions
         self.smtputf8 = "smtputf8" in connection.extensions
         self.size_limit = _size_limit(connection.extensions.get("size"))
+        self.limits = read_limits(connection.extensions.get("limits"))
         self.sent = 0
         self.closed = False
         self._declares_size = "size" in connection.extensions
@@ -53,6 +56,8 @@ class SmtpSession:
         self._command_timeout = server.command_timeout
         self._reply_timeout = server.reply_timeout
         self._group = _GROUP if self.pipelining else 1
+        self._begun = 0
+        """Transactions: MAIL commands, whatever was answered."""
         self._commands: Sequence[bytes] = ()
         self._held = b""
         self._kept_body = b""
@@ -64,6 +69,11 @@ class SmtpSession:
         Raises AccountFault.
         """
         return cls(await open_connection(server), server)
+
+    @property
+    def takes_another(self) -> bool:
+        """Whether one more transaction is within the server's limits."""
+        return self.limits.most_emails is None or self._begun < self.limits.most_emails
 
     async def write_envelope(self, envelope: Envelope) -> None:
         """Write MAIL, RCPT and DATA: together where PIPELINING is offered.
@@ -77,12 +87,21 @@ class SmtpSession:
         """The replies to the envelope last written.
 
         When they do not allow a body, the session has ended that transaction by itself (or is
-        closed) and is free for the next envelope.
+        closed) and is free for the next envelope. Where the connection is lost after some have
+        come, these count if they tell anything: that somebody was refused, or not everybody asked.
         """
         if self._held:
             held, self._held = self._held, b""
             await self._write(held)
-        offer = self._offer_of(await self._read_replies())
+        replies: list[Reply] = []
+        lost = None
+        try:
+            await self._read_replies(replies)
+        except ConnectionLost as error:
+            if not self._tell_anything(replies):
+                raise
+            lost = str(error)
+        offer = self._offer_of(replies)._replace(lost=lost)
         if not offer.ready and not self.closed:
             await self._end_transaction(offer)
         return offer
@@ -151,6 +170,7 @@ class SmtpSession:
 
     def _first_group(self, envelope: Envelope) -> bytes:
         self._commands = self._commands_for(envelope)
+        self._begun += 1
         return b"".join(self._commands[: self._group])
 
     def _commands_for(self, envelope: Envelope) -> list[bytes]:
@@ -174,10 +194,9 @@ class SmtpSession:
             line += " BODY=8BITMIME SMTPUTF8"
         return line + "\r\n"
 
-    async def _read_replies(self) -> list[Reply]:
-        """The replies to all commands, the first group of which has been written already."""
+    async def _read_replies(self, replies: list[Reply]) -> None:
+        """Put there the replies to all commands, of which the first group was written already."""
         commands, group = self._commands, self._group
-        replies: list[Reply] = []
         for index in range(len(commands)):
             if index and index % group == 0:
                 if not self._worth_going_on(replies):
@@ -186,7 +205,12 @@ class SmtpSession:
             replies.append(await self._read(self._stage(index), self._command_timeout))
             if self.closed:
                 break
-        return replies
+
+    def _tell_anything(self, replies: Sequence[Reply]) -> bool:
+        everybody_was_asked = len(replies) == len(self._commands) - 1
+        return any(reply.code >= 400 for reply in replies) or (
+            len(replies) > 1 and not everybody_was_asked
+        )
 
     def _worth_going_on(self, replies: Sequence[Reply]) -> bool:
         only_data_is_left = len(replies) == len(self._commands) - 1

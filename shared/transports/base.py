@@ -61,7 +61,8 @@ class Message:
 class Offer(NamedTuple):
     """What was answered to an envelope, in SMTP's words, whatever the transport.
 
-    Recipients and DATA may lack their reply where something ended the exchange.
+    Recipients and DATA may lack their reply where something ended the exchange; `lost` says why,
+    where that was the end of the connection.
     """
 
     sender: Reply
@@ -69,6 +70,7 @@ class Offer(NamedTuple):
     data: Reply | None
     accepted: tuple[int, ...]
     """Which of the envelope's recipients the message is taken for."""
+    lost: str | None = None
 
     @property
     def ready(self) -> bool:
@@ -89,6 +91,7 @@ class Transport(Protocol):
     usable: it is open, and the next message may go over it.
     carried: messages that got a final reply since it was opened, whatever it was.
     takes_smtputf8: international addresses (RFC 6531) go this way; known once it is open.
+    most_recipients: so many an envelope may have; None: any number; known once it is open.
     """
 
     @property
@@ -99,6 +102,9 @@ class Transport(Protocol):
 
     @property
     def takes_smtputf8(self) -> bool: ...
+
+    @property
+    def most_recipients(self) -> int | None: ...
 
     async def open(self) -> None:
         """Open it. Raises AccountFault."""
@@ -111,7 +117,8 @@ class Transport(Protocol):
     async def offer(self, message: Message) -> Offer:
         """Everything that can be refused before the point of no return.
 
-        Raises ConnectionLost, and BadEmail where the message can't be said this way.
+        Raises ConnectionLost where nothing was said that counts, and BadEmail where the message
+        can't be said this way.
         """
         ...
 

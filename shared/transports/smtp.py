@@ -25,7 +25,9 @@ class SmtpTransport:
         session = self._session
         if session is None or session.closed:
             return False
-        return session.sent < _MOST_ON_ONE_CONNECTION or self._announced is not None
+        return self._announced is not None or (
+            session.sent < _MOST_ON_ONE_CONNECTION and session.takes_another
+        )
 
     @property
     def carried(self) -> int:
@@ -34,6 +36,11 @@ class SmtpTransport:
     @property
     def takes_smtputf8(self) -> bool:
         return self._open_session.smtputf8
+
+    @property
+    def most_recipients(self) -> int | None:
+        """What the server names as its limit (RFC 9422)."""
+        return self._open_session.limits.most_recipients
 
     async def open(self) -> None:
         """A new session; the one before says goodbye."""
@@ -89,9 +96,12 @@ class SmtpTransport:
             raise OutcomeUnknown(str(error)) from error
 
     def _may_take_along(self, session: SmtpSession, following: Message) -> bool:
+        most = self.most_recipients
         return (
             session.pipelining
             and session.sent + 1 < _MOST_ON_ONE_CONNECTION
+            and session.takes_another
+            and (most is None or len(following.envelope.recipients) <= most)
             and self.unfit(following) is None
         )
 

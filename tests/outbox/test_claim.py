@@ -38,7 +38,8 @@ CROWD = 5_000
 
 def crowd(database: Database, number: int = CROWD) -> None:
     with database.write() as connection:
-        connection.execute(insert(emails), [{"dd_toEmailid": "ann@example.com"}] * number)
+        row = {"dd_toEmailid": "ann@example.com", "dd_subject": "Hello"}
+        connection.execute(insert(emails), [row] * number)
     while admit_all(database).after is not None:
         pass
 

@@ -22,3 +22,6 @@ CREATE TABLE Rowpost_Failovers (
     FailoverId INTEGER NOT NULL,
     PRIMARY KEY (AccountId, Position)
 );
+
+-- The name by which EHLO introduces this machine to the account's server.
+ALTER TABLE tbl_EMailParameters ADD Rowpost_EhloName VARCHAR(255);

@@ -24,3 +24,6 @@ CREATE TABLE dbo.Rowpost_Failovers (
 );
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON dbo.Rowpost_Failovers TO rowpost_service;
+
+-- The name by which EHLO introduces this machine to the account's server.
+ALTER TABLE dbo.tbl_EMailParameters ADD Rowpost_EhloName NVARCHAR(255) NULL;
