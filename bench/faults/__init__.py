@@ -1,4 +1,4 @@
-"""The fault campaign: emails are sent through kills, freezes and lies, and every one is accounted for.
+"""The fault campaign: emails go through kills, freezes and lies, and each is accounted for.
 
 `python -m bench.faults` (make faults). See docs/faults.md.
 """

@@ -134,9 +134,7 @@ def _settle(
 
 
 def _copies(record: Record, serials: Sequence[int], place: int) -> int:
-    return sum(
-        record.kept[serial, place] + record.dropped[serial, place] for serial in serials
-    )
+    return sum(record.kept[serial, place] + record.dropped[serial, place] for serial in serials)
 
 
 def _require_each_once(wishes: Sequence[Asked], record: Record, find: _Find) -> None:
@@ -185,4 +183,3 @@ def _count(
 
 def _without_numbers(reason: str) -> str:
     return " ".join(word for word in reason.split() if not any(map(str.isdigit, word)))[:80]
-

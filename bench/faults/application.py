@@ -15,6 +15,8 @@ from pathlib import Path
 
 # Whoever holds the database may wait for the driver to thaw it.
 _BUSY_SECONDS = 0.1
+_RECENT = 2_000
+_Row = tuple[str, str, str, str, str]
 _INSERT = (
     "INSERT INTO Digital_Emaildetails "
     "(dd_toEmailid, dd_subject, dd_bodyText, dd_EmailParamCode, dd_Lane) VALUES (?, ?, ?, ?, ?)"
@@ -52,7 +54,7 @@ class Applications:
         self._codes = codes
         self._chance = random.Random(seed)
         self.asked: list[Asked] = []
-        self.calls: Counter[str] = Counter()
+        self.changed: Counter[str] = Counter()
 
     def insert(self, number: int, code: str | None = None) -> None:
         """Store so many emails; one in ten has three recipients, one in twenty a long body.
@@ -75,13 +77,15 @@ class Applications:
         with self._writing() as connection:
             for asked in self._some(connection):
                 if deed(connection, asked):
-                    self.calls[name] += 1
+                    self.changed[name] += 1
         return name
 
     def _some(self, connection: sqlite3.Connection) -> list[Asked]:
         """Rows with one recipient that are there and theirs: half of them wait or are on their
         way, as far as that is known."""
-        alive = [each for each in self.asked[-2_000:] if each.recipients == 1 and not each.withdrawn]
+        alive = [
+            each for each in self.asked[-2_000:] if each.recipients == 1 and not each.withdrawn
+        ]
         waiting = {
             row[0]
             for row in connection.execute(
@@ -157,7 +161,9 @@ class Applications:
         ).fetchone()
         return found[0] if found else None
 
-    def _row(self, serial: int, recipients: int, code: str | None) -> tuple[str, str, str, str, str]:
+    def _row(
+        self, serial: int, recipients: int, code: str | None
+    ) -> tuple[str, str, str, str, str]:
         long = "a line of a long email\n" * 2_000 if self._chance.random() < 0.05 else ""
         return (
             "; ".join(f"c{serial}-{place}@example.com" for place in range(recipients)),

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -28,19 +28,20 @@ from shared.app import Application
 CALM = "CALM"
 """The account whose mail server does as it should."""
 STRUCK = ("AIR", "FIRE", "WATER")
-_LATENCIES = {CALM: (0.04, 0.04), **{code: (0.005, 0.03) for code in STRUCK}}
+_LATENCY = (0.005, 0.03)
+"""Seconds from a message's end to its reply, in a storm."""
+_DRAIN_SECONDS = 3.0
 _DISK_MB = 768
 _SETTLE_SECONDS = 240.0
 _STEP_SECONDS = 0.02
-_MOST_WAITING = 3_000
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How large a campaign is. `seconds`: how long it takes until all faults are done.
+    """How large a campaign is.
 
-    before: a revision whose senders run beside these; None: none do. meddle: applications change
-    their rows. senders: of this revision, at once.
+    seconds: how long its faults are spread over. before: a revision whose senders run beside
+    these; None: none do. senders: of this revision, at once.
     """
 
     seed: int = 1
@@ -50,20 +51,6 @@ class Plan:
     seconds: float = 1_200.0
     before: str | None = None
     senders: int = 3
-
-
-@dataclass
-class Outcome:
-    """What a campaign came to."""
-
-    account: Account
-    done: Counter[str]
-    """Faults, by kind."""
-    seconds: float
-    senders: int
-    died_by_themselves: list[str] = field(default_factory=list)
-    calls: Counter[str] = field(default_factory=Counter)
-    """What applications did to their rows."""
 
 
 class Campaign:
@@ -83,7 +70,9 @@ class Campaign:
     def __enter__(self) -> Campaign:
         with ExitStack() as stack:
             self.data = stack.enter_context(_disk(self.notes / "data"))
-            self.servers = stack.enter_context(MailServers(_LATENCIES, self.plan.seed))
+            self.servers = stack.enter_context(
+                MailServers((CALM, *STRUCK), _LATENCY, self.plan.seed)
+            )
             self._fill_accounts()
             self.file = self.data / "rowpost.db"
             codes = (CALM, *STRUCK)
@@ -125,7 +114,9 @@ class Campaign:
     def storm(self) -> None:
         """All faults of the plan, at moments drawn at random over its time."""
         plan, chance = self.plan, self.chance
-        began = time.monotonic()
+        self.servers.pace(_LATENCY)
+        self.senders.drain_seconds = _DRAIN_SECONDS
+        began, before = time.monotonic(), len(self.applications.asked)
         faults = [(chance.uniform(0, plan.seconds), self.kill) for _ in range(plan.kills)]
         for _ in range(plan.faults):
             (fault,) = chance.choices(*self._choices())
@@ -133,17 +124,20 @@ class Campaign:
         faults.sort(key=lambda fault: fault[0])
         for moment, fault in faults:
             while time.monotonic() < began + moment:
-                self._turn((time.monotonic() - began) / plan.seconds)
-            self._turn(moment / plan.seconds)
+                self._turn(before, (time.monotonic() - began) / plan.seconds)
+            self._turn(before, moment / plan.seconds)
             fault()
-        while self._later or len(self.applications.asked) < plan.emails:
-            self._turn(1.0)
+        while self._later or len(self.applications.asked) < before + plan.emails:
+            self._turn(before, 1.0)
 
-    def _turn(self, share: float) -> None:
-        """A moment passes: what is due is done, emails are stored, who died is replaced."""
+    def _turn(self, before: int, share: float) -> None:
+        """A moment passes: what is due is done, emails are stored, who died is replaced.
+
+        before: how many emails were stored when it began, share: how much of its time is over.
+        """
         self.do_what_is_due(time.monotonic())
         self.staff()
-        wanted = int(self.plan.emails * share) - len(self.applications.asked)
+        wanted = before + int(self.plan.emails * share) - len(self.applications.asked)
         if wanted > 0 and self.may_write:
             with suppress(Busy):
                 self.applications.insert(min(wanted, 200))
@@ -172,16 +166,11 @@ class Campaign:
             weights[self.begin_the_one_before] = 0.5
         return list(weights), list(weights.values())
 
-    def victim(self) -> Sender | None:
-        """Somebody who sends now, and is not in trouble already."""
-        self.senders.bury()
-        free = [each for each in self.senders.alive if not (each.frozen or each.starved)]
-        return self.chance.choice(free) if free else None
-
     def _until_there_is_a_victim(self) -> Sender:
-        while (found := self.victim()) is None:
-            self._turn(0.0)
-        return found
+        """Somebody who sends now, and is not in trouble already."""
+        while not (free := self.senders.at_work):
+            self._turn(0, 0.0)
+        return self.chance.choice(free)
 
     def kill(self) -> None:
         """SIGKILL, whatever it is doing."""
@@ -197,7 +186,11 @@ class Campaign:
         self.later(seconds, lambda: self.senders.thaw(victim))
 
     def misbehave(
-        self, stage: Stage | None = None, deed: Deed | None = None, seconds: float | None = None
+        self,
+        stage: Stage | None = None,
+        deed: Deed | None = None,
+        seconds: float | None = None,
+        code: str | None = None,
     ) -> None:
         """A mail server cuts, stalls, refuses or lies for a while."""
         stage = stage or self.chance.choice(list(DEEDS))
@@ -205,14 +198,14 @@ class Campaign:
         seconds = seconds or self.chance.uniform(0.1, 1.0)
         share = self.chance.choice((1.0, 0.3)) if deed is not Deed.REFUSE else 0.3
         self.done[f"mail server: {deed.value} at {stage.value}"] += 1
-        code = self.chance.choice(STRUCK)
+        code = code or self.chance.choice(STRUCK)
         self.servers.by_code[code].misbehave(
             Misbehaviour(stage, deed, time.monotonic() + seconds, share)
         )
 
-    def outage(self) -> None:
+    def outage(self, code: str | None = None) -> None:
         """A mail server is gone, with all its connections, and comes back."""
-        code = self.chance.choice(STRUCK)
+        code = code or self.chance.choice(STRUCK)
         if not self.servers.is_open(code):
             return self.misbehave()
         self.servers.close(code)
@@ -279,12 +272,8 @@ class Campaign:
 
     def let_clock_jump(self) -> None:
         """The clock of one sender's application jumps by up to two days, forth or back."""
-        victim = self._until_there_is_a_victim()
-        if victim.pid not in self.senders.processes_of_leases().values():
-            return self.later(0.2, self.let_clock_jump)  # It has just begun.
-        self.senders.let_clock_jump(victim)
+        self.senders.let_clock_jump(self._until_there_is_a_victim())
         self.done["clock jumps"] += 1
-        return None
 
     def begin_the_one_before(self) -> None:
         """A sender of the revision before works beside the others for a while."""
@@ -376,23 +365,6 @@ class Campaign:
             for code, server in self.servers.by_code.items():
                 insert_account(connection, _account(code, server.port))
         application.close()
-
-
-def run(plan: Plan, notes: Path) -> Outcome:
-    """A whole campaign. `notes` keeps journal, logs and, at its end, nothing of the data."""
-    with Campaign(plan, notes) as campaign:
-        began = time.monotonic()
-        campaign.storm()
-        account = campaign.settle()
-        died = campaign.senders.died_by_themselves
-        return Outcome(
-            account,
-            campaign.done,
-            time.monotonic() - began,
-            len(campaign.senders.harmed),
-            [f"{pid}: {code}" for pid, code in died],
-            campaign.applications.calls,
-        )
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
@@ -108,7 +108,7 @@ class MailServer:
         self.code = code
         self.port = 0
         self._record = record
-        self._latency = latency
+        self.latency = latency
         self._chance = random.Random(seed)
         self._misbehaviour: Misbehaviour | None = None
         self._server: asyncio.Server | None = None
@@ -158,7 +158,7 @@ class MailServer:
         self._record.uncertain.update(serial for serial, _ in recipients)
 
     async def linger(self) -> None:
-        await asyncio.sleep(self._chance.uniform(*self._latency))
+        await asyncio.sleep(self._chance.uniform(*self.latency))
 
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         talk = _Conversation(self, reader, writer)
@@ -299,11 +299,11 @@ class _Conversation:
 class MailServers:
     """The servers of all accounts, on a loop of their own between `with` and its end."""
 
-    def __init__(self, latencies: dict[str, tuple[float, float]], seed: int) -> None:
+    def __init__(self, codes: Sequence[str], latency: tuple[float, float], seed: int) -> None:
         self.record = Record()
         self.by_code = {
             code: MailServer(code, self.record, latency, seed + place)
-            for place, (code, latency) in enumerate(latencies.items())
+            for place, code in enumerate(codes)
         }
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -319,6 +319,11 @@ class MailServers:
             self._run(server.close)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(5)
+
+    def pace(self, latency: tuple[float, float]) -> None:
+        """From now on replies to messages take so many seconds, from and to."""
+        for server in self.by_code.values():
+            server.latency = latency
 
     def is_open(self, code: str) -> bool:
         return self.by_code[code].is_open

@@ -1,6 +1,8 @@
 """A sending process of the campaign. Also run with the code of an earlier revision.
 
-python -P bench/faults/sender.py FOLDER JOURNAL    (with that revision's tree as PYTHONPATH)
+python -P bench/faults/sender.py FOLDER JOURNAL LOG SECONDS
+
+It is run so with that revision's tree as PYTHONPATH. SECONDS is how long a drain goes on.
 
 It sends what is due, again and again, until SIGTERM. The journal gets a line for each lease it
 takes: its process id, the lease's token, and the time. SIGUSR1 makes its clock jump.
@@ -13,6 +15,7 @@ import random
 import signal
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +30,6 @@ from shared.settings import Settings
 
 LEASE_SECONDS = 2
 CONNECTIONS = 4
-_DRAIN_SECONDS = 3.0
 _FARTHEST_JUMP_HOURS = 48.0
 
 
@@ -59,7 +61,7 @@ def settings_for(folder: Path) -> Settings:
     return Settings(**values)
 
 
-def run(folder: Path, journal: Path, log: Path) -> None:
+def run(folder: Path, journal: Path, log: Path, drain_seconds: float) -> None:
     """Send until SIGTERM."""
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(descriptor, 2)
@@ -71,9 +73,10 @@ def run(folder: Path, journal: Path, log: Path) -> None:
     signal.signal(signal.SIGUSR1, lambda *_: clock.jump())
     while not application.stop.is_set():
         try:
-            tick.force(application, _DRAIN_SECONDS)
-        except (RowpostError, SQLAlchemyError) as error:
-            print(f"{os.getpid()}: {type(error).__name__}: {error}", file=sys.stderr)
+            tick.force(application, drain_seconds)
+        except (RowpostError, SQLAlchemyError, OSError) as error:
+            with suppress(OSError):  # Its log may not grow either.
+                print(f"{os.getpid()}: {type(error).__name__}: {error}", file=sys.stderr)
         time.sleep(0.02)
     application.close()
 
@@ -91,4 +94,4 @@ def _note_leases(journal: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]))
+    run(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), float(sys.argv[4]))

@@ -36,7 +36,7 @@ class _Process(Protocol):
 
 @dataclass
 class Sender:
-    """One sending process. `spent`: it is to be let alone, or has ended."""
+    """One sending process, with the code of this revision or of the one before."""
 
     process: _Process
     revision: str
@@ -66,9 +66,14 @@ class Senders:
     folder: Path
     notes: Path
     alive: list[Sender] = field(default_factory=list)
+    drain_seconds: float = 45.0
     harmed: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     """What was done to a process, by its id."""
     died_by_themselves: list[tuple[int, int | None]] = field(default_factory=list)
+
+    _leases: dict[str, int] = field(default_factory=dict)
+    _read: int = 0
+    """Of the journal, in octets."""
 
     def __post_init__(self) -> None:
         _FORKS.set_forkserver_preload(["bench.faults.sender"])
@@ -81,18 +86,25 @@ class Senders:
     def log(self) -> Path:
         return self.notes / "senders.log"
 
+    @property
+    def _arguments(self) -> tuple[Path, Path, Path, float]:
+        return self.folder, self.journal, self.log, self.drain_seconds
+
     def begin(self) -> Sender:
         """One more, with the code of this revision."""
         process = _FORKS.Process(
-            target=sender.run, args=(self.folder, self.journal, self.log), daemon=True
+            target=sender.run,
+            args=(self.folder, self.journal, self.log, self.drain_seconds),
+            daemon=True,
         )
         process.start()
         return self._add(Sender(process, "this"))
 
     def begin_with(self, tree: Path) -> Sender:
         """One more, with the code in that folder."""
+        arguments = map(str, self._arguments)
         process = subprocess.Popen(
-            [sys.executable, "-P", sender.__file__, self.folder, self.journal, self.log],
+            [sys.executable, "-P", sender.__file__, *arguments],
             cwd=tree,
             env={**os.environ, "PYTHONPATH": str(tree)},
         )
@@ -158,10 +170,24 @@ class Senders:
 
     def processes_of_leases(self) -> dict[str, int]:
         """Which process took which lease."""
-        if not self.journal.exists():
-            return {}
-        lines = [line.split() for line in self.journal.read_text().splitlines()]
-        return {token: int(pid) for pid, token, _ in lines}
+        if self.journal.exists():
+            with self.journal.open() as journal:
+                journal.seek(self._read)
+                news = journal.read().rpartition("\n")[0]
+            self._read += len(news) + bool(news)
+            for line in news.splitlines():
+                pid, token, _ = line.split()
+                self._leases[token] = int(pid)
+        return self._leases
+
+    @property
+    def at_work(self) -> list[Sender]:
+        """Those that have taken a lease, and are in no trouble."""
+        self.bury()
+        known = set(self.processes_of_leases().values())
+        return [
+            each for each in self.alive if each.pid in known and not (each.frozen or each.starved)
+        ]
 
     def _harm(self, victim: Sender, how: str) -> None:
         self.harmed[victim.pid].append(how)
