@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from bench.faults.accounting import Account, Entry, settle
+from bench.faults.accounting import Account, Entry, Evidence, settle
 from bench.faults.application import Applications, Busy
 from bench.faults.mail_servers import DEEDS, Deed, MailServers, Misbehaviour, Stage
 from bench.faults.sender import LEASE_SECONDS, settings_for
@@ -315,9 +315,11 @@ class Campaign:
         return settle(
             self.applications.asked,
             self._entries(),
-            self.servers.record,
-            self.senders.processes_of_leases(),
-            {pid for pid, how in self.senders.harmed.items() if set(how) != {"stopped"}},
+            Evidence(
+                self.servers.record,
+                self.senders.processes_of_leases(),
+                {pid for pid, how in self.senders.harmed.items() if set(how) != {"stopped"}},
+            ),
         )
 
     def _is_something_left(self) -> bool:
@@ -346,10 +348,11 @@ class Campaign:
     def _entries(self) -> list[Entry]:
         with self._reading() as connection:
             rows = connection.execute(
-                "SELECT EmailId, IsCurrent, State, Reason, LeaseToken FROM Rowpost_Emails "
+                "SELECT EmailId, IsCurrent, State, COALESCE(Reason, ''), LeaseToken, dd_SendFlag "
+                "FROM Rowpost_Emails LEFT JOIN Digital_Emaildetails ON dd_srno = EmailId "
                 "ORDER BY Number"
             ).fetchall()
-        return [Entry(row[0], bool(row[1]), row[2], row[3] or "", row[4]) for row in rows]
+        return [Entry(*row) for row in rows]
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

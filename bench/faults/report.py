@@ -97,23 +97,19 @@ def as_page(outcome: Outcome) -> Iterator[str]:
 
 
 def _figures(outcome: Outcome, account: Account) -> Iterator[tuple[str, object]]:
-    yield "emails stored", f"{account.stored:,}"
     yield "kills, other faults", f"{outcome.kills:,}, {outcome.other_faults:,}"
-    yield "sent exactly once", f"{account.sent_once:,}"
-    yield "sent again, as asked for", account.sent_again_as_asked
-    yield "withdrawn by the application (deleted, taken back, replaced)", account.withdrawn
+    yield "emails stored", f"{account.stored:,}"
+    yield "= sent", f"{account.sent:,}"
     for reason, number in account.failed.most_common():
-        yield f"failed: {reason}", number
-    yield "unknown (U), of which arrived", f"{account.unknown}, {account.unknown_that_arrived}"
-    yield "dropped by a server that had said 250", account.dropped_by_a_lie
-    for what in (
-        accounting.LOST,
-        accounting.DOUBLED,
-        accounting.UNJUSTIFIED,
-        accounting.NO_REASON,
-        accounting.LEFT,
-    ):
+        yield f"+ failed: {reason}", number
+    yield "+ unknown (U)", account.unknown
+    yield "+ withdrawn by their application: deleted, taken back, replaced", account.withdrawn
+    yield "+ not ended", account.left
+    for what in accounting.FINDINGS:
         yield f"**{what}**", f"**{account.count(what)}**"
+    yield "unknown ones that had arrived", account.unknown_that_arrived
+    yield "sent again because their application asked for it", account.sent_again_as_asked
+    yield "thrown away by a server that had said 250", account.dropped_by_a_lie
     yield "senders that ended by themselves", len(outcome.died_by_themselves)
 
 

@@ -2,64 +2,36 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import threading
+import resource
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from shared.delivery import tick
-from tests.faults.senders import settings_for
-from tests.support.queue import Queue, make_queue
+from tests.faults import senders
+from tests.support.queue import make_queue
 from tests.support.smtp import Late, SmtpServer
 
-DISK = "size=24m,mode=700"
+
+def let_files_grow(pid: int, *, grow: bool) -> None:
+    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard if grow else 0, hard))
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", str(folder)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("mounting a small disk needs rights that these tests don't have here")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-@pytest.fixture
-def queue(small_disk: Path) -> Iterator[Queue]:
-    made = make_queue(settings_for(small_disk, lease_seconds=60))
-    yield made
-    made.application.close()
-
-
-def fill(ballast: Path) -> None:
-    with ballast.open("wb", buffering=0) as file:
-        for size in (1 << 20, 4096, 1):
-            with suppress(OSError):
-                while file.write(b"\0" * size) == size:
-                    pass
-
-
-def test_a_disk_that_is_full_for_a_while_loses_and_doubles_nothing(
-    queue: Queue, small_disk: Path, smtp_server: Callable[..., SmtpServer]
+def test_a_sender_that_cannot_write_for_a_while_loses_and_doubles_nothing(
+    tmp_path: Path, smtp_server: Callable[..., SmtpServer]
 ) -> None:
-    server = smtp_server(reactions={"DATA_END": Late(0.05)})
+    queue = make_queue(senders.settings_for(tmp_path))
+    server = smtp_server(reactions={"DATA_END": Late(0.02)})
     queue.account(server)
     queue.add(300)
-    drain = threading.Thread(target=lambda: tick.force(queue.application, 30))
-    drain.start()
+    sender = senders.start(tmp_path)
     assert server.wait_for_messages(40)
 
-    fill(small_disk / "ballast")
+    let_files_grow(sender.pid or 0, grow=False)
     time.sleep(2)
-    (small_disk / "ballast").unlink()
-    drain.join(60)
+    let_files_grow(sender.pid or 0, grow=True)
+    sender.join(senders.LONGEST_SECONDS + 10)
 
-    assert queue.states() == {"Y": 300}
+    assert (sender.exitcode, queue.states()) == (0, {"Y": 300})
     assert set(server.copies().values()) == {1}
+    queue.application.close()
