@@ -2,6 +2,7 @@
 # make lint    ruff and mypy                              make bench     speed against Postfix's smtp-source
 # make bench-dashboard  what the dashboard costs as the queue grows
 # make bench-api  how many emails a second the API takes, and how soon they are sent
+# make faults  emails through 1,000 kills and 1,000 other faults, each accounted for (25 minutes)
 # make fuzz    every endpoint under schemathesis           make postman  the API as a Postman collection
 # make test-sql  the queue's tests on the SQL Server of DATABASE_URL
 # make clean   delete what the above have made (not .rowpost, the data of make run)
@@ -12,7 +13,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test lint bench bench-api bench-dashboard fuzz postman test-sql sql-server-is-named clean
+.PHONY: run test lint bench bench-api bench-dashboard faults fuzz postman test-sql sql-server-is-named clean
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
@@ -58,6 +59,9 @@ bench-api: $(RUN)
 
 bench-dashboard: $(RUN)
 	@.venv/bin/python -m bench.dashboard $(ARGS)
+
+faults: $(RUN)
+	@.venv/bin/python -m bench.faults $(ARGS)
 
 fuzz: $(DEV)
 	@.venv/bin/python -m tests.fuzz --seconds $(SECONDS)

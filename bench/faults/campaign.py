@@ -32,7 +32,8 @@ _LATENCY = (0.005, 0.03)
 """Seconds from a message's end to its reply, in a storm."""
 _DRAIN_SECONDS = 3.0
 _DISK_MB = 768
-_SETTLE_SECONDS = 240.0
+_SETTLE_SECONDS = 60.0
+"""So long without any progress, and what is left stays."""
 _STEP_SECONDS = 0.02
 
 
@@ -306,11 +307,14 @@ class Campaign:
 
     def settle(self) -> Account:
         """Unharmed senders send what is left; then the account of every email."""
-        deadline = time.monotonic() + _SETTLE_SECONDS
-        while time.monotonic() < deadline and self._is_something_left():
+        left, deadline = self._left(), time.monotonic() + _SETTLE_SECONDS
+        while left and time.monotonic() < deadline:
             self.staff()
             self.do_what_is_due(time.monotonic())
             time.sleep(0.2)
+            before, left = left, self._left()
+            if left < before:
+                deadline = time.monotonic() + _SETTLE_SECONDS
         self.senders.stop_all()
         return settle(
             self.applications.asked,
@@ -322,7 +326,8 @@ class Campaign:
             ),
         )
 
-    def _is_something_left(self) -> bool:
+    def _left(self) -> int:
+        """How many emails have not ended; those that wait for their next try may go at once."""
         with self._reading() as connection:
             connection.execute(
                 "UPDATE Rowpost_Emails SET NotBefore = strftime('%Y-%m-%d %H:%M:%f', 'now') "
@@ -333,7 +338,7 @@ class Campaign:
                 "OR WriteAfter IS NOT NULL) + (SELECT COUNT(*) FROM Digital_Emaildetails "
                 "WHERE dd_SendFlag = 'N')"
             ).fetchone()
-        return bool(left)
+        return int(left)
 
     def waiting(self, code: str) -> int:
         """How many emails of an account wait."""
