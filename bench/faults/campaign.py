@@ -31,6 +31,7 @@ STRUCK = ("AIR", "FIRE", "WATER")
 _LATENCY = (0.005, 0.03)
 """Seconds from a message's end to its reply, in a storm."""
 _DRAIN_SECONDS = 3.0
+_LAST_DRAIN_SECONDS = 20.0
 _DISK_MB = 768
 _SETTLE_SECONDS = 60.0
 """So long without any progress, and what is left stays."""
@@ -307,6 +308,8 @@ class Campaign:
 
     def settle(self) -> Account:
         """Unharmed senders send what is left; then the account of every email."""
+        self.senders.stop_all()
+        self.senders.drain_seconds = _LAST_DRAIN_SECONDS
         left, deadline = self._left(), time.monotonic() + _SETTLE_SECONDS
         while left and time.monotonic() < deadline:
             self.staff()
