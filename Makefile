@@ -4,6 +4,7 @@
 # make bench-dashboard  what the dashboard costs as the queue grows
 # make bench-api  how many emails a second the API takes, and how soon they are sent
 # make bench-admission  how admission, claims and idle ticks stand a million waiting emails
+# make faults  emails through 1,000 kills and 1,000 other faults, each accounted for (25 minutes)
 # make fuzz    every endpoint under schemathesis           make postman  the API as a Postman collection
 # make reference  the lists of docs/reference.md anew       make lock      the versions that are deployed anew
 # make test-sql  the queue's tests on the SQL Server of DATABASE_URL
@@ -15,7 +16,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test lint bench bench-api bench-admission bench-dashboard compare fuzz postman lock reference \
+.PHONY: run test lint bench bench-api bench-admission bench-dashboard compare faults fuzz postman lock reference \
 	test-sql sql-server-is-named clean
 
 PYTHON ?= $(shell for python in python3.13 python3.14 python3.12 python3.11 python3; do \
@@ -74,6 +75,9 @@ bench-dashboard: $(RUN)
 compare: $(RUN)
 	@tools/debian-packages smtp-sink=postfix redis-server=redis-server
 	@.venv/bin/python -m bench.compare $(ARGS)
+
+faults: $(RUN)
+	@.venv/bin/python -m bench.faults $(ARGS)
 
 fuzz: $(DEV)
 	@.venv/bin/python -m tests.fuzz --seconds $(SECONDS)

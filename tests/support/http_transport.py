@@ -29,6 +29,7 @@ class HttpTransport:
     """See `shared.transports.base.Transport`: nothing is asked before the POST, which commits."""
 
     takes_smtputf8 = True
+    most_recipients = None
 
     def __init__(self, account: Account) -> None:
         self._address = (account.server.host, account.server.port)
