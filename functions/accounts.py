@@ -229,13 +229,13 @@ def create_account(request: Request[NewAccount]) -> Created:
 @routes.get("api/smtp-configs", who=Role.VIEWER)
 def list_accounts(request: Request) -> AccountList:
     """List the accounts, how they are and what they have sent."""
-    return AccountList(tuple(_account(one) for one in shown_accounts(application())))
+    return AccountList(tuple(account_of(one) for one in shown_accounts(application())))
 
 
 @routes.get("api/smtp-configs/{id:int}", who=Role.VIEWER, errors={404})
 def get_account(request: Request) -> Account:
     """Show one account."""
-    return _account(shown_account(application(), _id_in(request.path)))
+    return account_of(shown_account(application(), _id_in(request.path)))
 
 
 @routes.put("api/smtp-configs/{id:int}", who=Role.ADMIN, errors={404, 409})
@@ -260,8 +260,12 @@ def delete_account(request: Request) -> Deleted:
     "api/smtp-configs/{id:int}/test", who=Role.ADMIN, errors={404}, room=Room.OTHER_SERVERS
 )
 def try_account(request: Request) -> Tried:
-    """Connect and log in without sending: what was said, and what the account may do there."""
-    found = connection_test.try_account(application(), _id_in(request.path))
+    """Connect and log in without sending, and say what was said and what the account may do."""
+    return tried_of(connection_test.try_account(application(), _id_in(request.path)))
+
+
+def tried_of(found: connection_test.Tryout) -> Tried:
+    """How it went, as it is answered."""
     return Tried(
         success=found.success,
         message=found.message,
@@ -315,7 +319,8 @@ def _id_in(path: Mapping[str, str]) -> int:
     return int(text)
 
 
-def _account(shown: ShownAccount) -> Account:
+def account_of(shown: ShownAccount) -> Account:
+    """The account as it is answered."""
     settings, state = shown.settings, shown.state
     return Account(
         id=shown.id,

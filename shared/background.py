@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from shared.errors import RowpostError
 from shared.monitoring.logs import in_this_context
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 3.0
 
@@ -82,6 +85,41 @@ async def on_own_thread(do: Callable[[], T], name: str) -> T:
 
     Work(do, name, daemon=True).then(when_done)
     return await ended
+
+
+class Soon:
+    """Does something soon after somebody has asked for it; nobody who asks waits.
+
+    It is done at least once after each question, and by one thread at a time: however many ask
+    while it is being done, it is done once more. What it raises is logged.
+    """
+
+    def __init__(self, do: Callable[[], object], name: str) -> None:
+        self._do = do
+        self._name = name
+        self._turn = threading.Lock()
+        self._asked = False
+        self._at_work = False
+
+    def ask(self) -> None:
+        with self._turn:
+            self._asked = True
+            if self._at_work:
+                return
+            self._at_work = True
+        Work(self._repeat, self._name, daemon=True)
+
+    def _repeat(self) -> None:
+        while self._is_wanted():
+            try:
+                self._do()
+            except Exception:
+                log.exception("%s: an unexpected error", self._name)
+
+    def _is_wanted(self) -> bool:
+        with self._turn:
+            self._at_work, self._asked = self._asked, False
+            return self._at_work
 
 
 class Watch(Generic[T]):

@@ -27,6 +27,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from shared.database.dialects.sqlserver import expressions as sqlserver
 from shared.database.times import UtcDateTime, utc_now
+from shared.database.tolerant import read_tolerantly
 
 metadata = MetaData()
 
@@ -291,6 +292,7 @@ accounts = Table(
     Column("Rowpost_CreatedDate", UtcDateTime(), server_default=utc_now()),
     Column("Rowpost_EhloName", Unicode(255)),
 )
+read_tolerantly(accounts)
 
 service = Table(
     "Rowpost_Service",

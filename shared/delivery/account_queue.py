@@ -56,6 +56,8 @@ class AccountQueue:
         self.blamed = False
         """Some wait for whose sake the account had to rest."""
         self.claiming = False
+        self.nothing_at = -math.inf
+        """When a claim last found nothing."""
         self.batch = FEWEST_AT_ONCE
         """How many emails to claim at once: about what goes out in two seconds."""
         self._changed = changed

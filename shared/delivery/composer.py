@@ -20,7 +20,7 @@ from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.account_queue import AccountQueue
 from shared.delivery.attached_files import AWAY_SECONDS, AttachedFiles, octets_of
-from shared.delivery.compose_apart import ComposingProcess
+from shared.delivery.compose_apart import ComposingProcess, ComposingUnavailable
 from shared.delivery.delivery import Delivery
 from shared.delivery.outcome import Attempt, held_back
 from shared.delivery.prepare import NobodyLeft, Prepared, prepare
@@ -35,7 +35,14 @@ from shared.outbox.lease import Lease
 log = logging.getLogger("rowpost.delivery")
 
 _SECONDS_UNTIL_THE_DATABASE_IS_BACK = 2.0
-_PASSING = (DatabaseUnreachable, CommitUncertain, DBAPIError, PoolTimeout, MemoryError)
+_PASSING = (
+    DatabaseUnreachable,
+    CommitUncertain,
+    DBAPIError,
+    PoolTimeout,
+    MemoryError,
+    ComposingUnavailable,
+)
 """What may go wrong while an email is prepared without being the email's."""
 
 
@@ -100,7 +107,7 @@ class Composer:
         except AttachmentStoreUnavailable as error:
             self._reports.postpone(email, str(error), AWAY_SECONDS)
         except _PASSING as error:
-            reason = f"it could not be read ({type(error).__name__})"
+            reason = f"it could not be prepared ({type(error).__name__})"
             self._reports.postpone(email, reason, _SECONDS_UNTIL_THE_DATABASE_IS_BACK)
         except NobodyLeft as error:
             self._reports.nobody_left(email, str(error))

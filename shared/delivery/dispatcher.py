@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.accounts.directory import Account, load_accounts, stand_ins
+from shared.accounts.directory import Account, AccountBook, load_accounts, stand_ins
 from shared.accounts.numbers import number_new_accounts
 from shared.accounts.pauses import Pause, end_pause, pause, pauses, return_probe, take_probe
 from shared.accounts.routing import fold
@@ -56,7 +56,7 @@ from shared.delivery.slot_keeper import SlotKeeper
 from shared.delivery.sql_thread import SqlThread
 from shared.delivery.worker import Parts, Trouble, Worker
 from shared.outbox import transitions
-from shared.outbox.admit import Admitted, Answered, admit, admit_one
+from shared.outbox.admit import Admitted, admit, admit_one
 from shared.outbox.claim import claim_blamed, claim_one, claim_suspects
 from shared.outbox.confidential import forget_ended
 from shared.outbox.due import Due, what_is_due
@@ -79,6 +79,8 @@ T = TypeVar("T")
 _LOOK_AGAIN_SECONDS = 1.0
 _LOAD_SHARE = 0.02
 """Of the time, so much goes into reading the accounts anew."""
+_VAULT_SECONDS = 2.0
+_NO_ACCOUNTS = AccountBook((), (), {}, (), {})
 _READING_THREADS = 8
 _LONGEST_NAP_SECONDS = 0.25
 _SECONDS_TO_STOP = 5.0
@@ -185,14 +187,6 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Book:
-    """The accounts as they stood a moment ago: those that can be used, by which codes."""
-
-    accounts: tuple[Account, ...] = ()
-    answered: Answered | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class _Look:
     """What the queue looked like a moment ago."""
 
@@ -250,7 +244,7 @@ class Dispatcher:
         """What is being asked of the database: one of each name at a time."""
         self._queues: dict[_Key, AccountQueue] = {}
         self._workers: set[Worker] = set()
-        self._book: _Book | None = None
+        self._book: AccountBook | None = None
         self._look: _Look | None = None
         self._load_at = _LONG_AGO
         self._look_at = _LONG_AGO
@@ -258,6 +252,7 @@ class Dispatcher:
         self._look_began = _LONG_AGO
         self._admission_began = _LONG_AGO
         self._admission_ended = _LONG_AGO
+        self._admitted_at = _LONG_AGO
         self._busy_at = time.monotonic()
         self._admit_after: int | None = None
         """The id up to which new rows were admitted; None: all of them were."""
@@ -272,6 +267,7 @@ class Dispatcher:
             self._quotas,
             self._written,
             self._turn,
+            lambda: len(self._workers),
             self._changed.set,
             self._witness,
         )
@@ -338,7 +334,7 @@ class Dispatcher:
         """Send one email over the account that answers for its code."""
         book = await self._loading.run(self._loaded)
         look = await self._claims.run(self._looked)
-        if book is None or look is None or book.answered is None:
+        if book is None or look is None:
             return
         self._take_in(book, look)
         admit_it = partial(admit_one, answered=book.answered, email_id=email_id)
@@ -426,43 +422,54 @@ class Dispatcher:
             self._admission_began = began
         self._admission_ended = time.monotonic()
         if admitted is not None and admitted.admitted:
+            self._admitted_at = time.monotonic()
             self._look_at = _LONG_AGO
 
     def _admitted(self, *, first: bool) -> Admitted | None:
         if first:
             self._claimer.write(transitions.call_up)
             self._claimer.write(_expire)
-        answered = self._book.answered if self._book is not None else None
-        if answered is None:
+        book = self._book
+        if book is None or book is _NO_ACCOUNTS:
             return None
-        after = self._admit_after or 0
+        answered, after = book.answered, self._admit_after or 0
         return self._claimer.attempt(lambda: admit(self._database, answered, after))
 
     # Accounts and their queues.
 
     async def _load(self) -> None:
-        """Read the accounts; slow ones of secrets less often."""
+        """Read the accounts; slow ones of secrets less often. A vault that does not answer is not
+        waited for where this process has read them before."""
         began = time.monotonic()
-        book = await self._loading.run(self._loaded)
+        reading = asyncio.ensure_future(self._loading.run(self._loaded))
+        former = self._application.account_book
+        if self._book is None and former is not None:
+            await asyncio.wait([reading], timeout=_VAULT_SECONDS)
+            if not reading.done():
+                self._take_book(former)
+        book = await reading
         took = time.monotonic() - began
         self._load_at = time.monotonic() + max(_LOOK_AGAIN_SECONDS, took / _LOAD_SHARE)
         if book is not None:
-            self._book = book
-        elif self._book is None:
-            self._book = _Book()
-        if self._look is not None:
-            self._take_in(self._book, self._look)
+            self._application.account_book = book
+        if book is not None or self._book is None:
+            self._take_book(book or _NO_ACCOUNTS)
 
-    def _loaded(self) -> _Book | None:
+    def _take_book(self, book: AccountBook) -> None:
+        self._book = book
+        if self._look is not None:
+            self._take_in(book, self._look)
+        self._changed.set()
+
+    def _loaded(self) -> AccountBook | None:
         application = self._application
         try:
             number_new_accounts(self._database)
             with self._database.read() as connection:
-                book = load_accounts(connection, application.secrets, application.settings)
+                return load_accounts(connection, application.secrets, application.settings)
         except (SQLAlchemyError, DatabaseUnreachable):
             log.warning("the accounts could not be read; going on with those that are known")
             return None
-        return _Book(book.usable, book.answered)
 
     async def _look_at_queue(self) -> None:
         """What is due, who rests, and whether the service still runs."""
@@ -486,13 +493,13 @@ class Dispatcher:
 
         return self._claimer.attempt(look)
 
-    def _take_in(self, book: _Book, look: _Look) -> None:
+    def _take_in(self, book: AccountBook, look: _Look) -> None:
         """Queues for the accounts that have something due, as they stand now."""
         if not look.running:
             self._service_stopped = True
         accounts = {
             _key(account): account
-            for account in (*book.accounts, *stand_ins(book.accounts, look.resting))
+            for account in (*book.usable, *stand_ins(book.usable, look.resting))
             if account.codes
         }
         for key, queue in list(self._queues.items()):
@@ -514,7 +521,14 @@ class Dispatcher:
                 continue
             if account.id in look.resting and not known.probing and not known.closed:
                 self._close(known)
-            known.is_due, known.suspects, known.blamed = due, suspects, blamed
+            if not self._was_in_vain(known):
+                known.is_due, known.suspects, known.blamed = due, suspects, blamed
+
+    def _was_in_vain(self, queue: AccountQueue) -> bool:
+        """Whether a claim found nothing a moment ago, and nothing was admitted since: what a look
+        sees then is locked, held by a limit, or in a lane that is not open for this account."""
+        just_now = time.monotonic() - _LOOK_AGAIN_SECONDS
+        return queue.nothing_at > max(just_now, self._admitted_at)
 
     def _open_queue(
         self, key: _Key, account: Account, resting: Pause | None
@@ -565,6 +579,9 @@ class Dispatcher:
         self._staff(queue)
 
     def _may_fill(self, queue: AccountQueue) -> bool:
+        limits = queue.account.limits
+        if limits and not self._quotas.spare_share(limits):
+            return False
         return queue.wants_emails and (
             queue.workers > 0 or self._slots.has_room(queue) or queue.may_ask_for_slot
         )
@@ -591,7 +608,11 @@ class Dispatcher:
             elif take is claim_blamed:
                 queue.blamed = bool(catch.emails)
             else:
-                queue.is_due = bool(lanes) and len(catch.emails) >= batch
+                # What an account's limits allow is less than what waits.
+                enough = 1 if queue.account.limits else batch
+                queue.is_due = bool(lanes) and len(catch.emails) >= enough
+            if not catch.emails:
+                queue.nothing_at = time.monotonic()
         finally:
             queue.claiming = False
 

@@ -34,6 +34,8 @@ log = logging.getLogger("rowpost.delivery")
 
 _WAIT_AFTER_FAILURE = 0.25
 _RESULTS_ALONE_WAIT = 0.005
+_MARKS_WAIT = 0.001
+"""So long a mark waits for those of other workers: they share a commit."""
 _LEASE_SHARE_TO_MARK = 0.5
 _LEASE_SHARE_TO_SEND = 0.75
 
@@ -67,9 +69,10 @@ class PendingMark:
         The lease ran anew from the mark's commit, which came after it was asked for.
         """
         if not self._answered.done():
-            await asyncio.wait([self._answered], timeout=self._lease_seconds)
-            if not self._answered.done():
-                return False
+            loop = asyncio.get_running_loop()
+            alarm = loop.call_later(self._lease_seconds, self.answer, False)
+            await self._answered
+            alarm.cancel()
         return self._answered.result() and self._age() < self._lease_seconds * _LEASE_SHARE_TO_SEND
 
     def _age(self) -> float:
@@ -125,22 +128,26 @@ class Recorder:
         quotas: Quotas,
         written: Counter[Outcome],
         turn: threading.Lock,
+        workers: Callable[[], int],
         idle: Callable[[], None],
         witness: Witness | None = None,
     ) -> None:
-        """`turn`: nobody else writes to the emails of the lease while we hold it. `idle` is called
-        when all that was reported is committed."""
+        """`turn`: nobody else writes to the emails of the lease while we hold it. `workers`: how
+        many may ask for a mark. `idle` is called when all that was reported is committed."""
         self._database = database
         self._writer = database.writer()
         self._lease = lease
         self._quotas = quotas
         self.written = written
         self._turn = turn
+        self._workers = workers
         self._idle = idle
         self._witness = witness
         self._thread = thread
         self._pending = _Batch()
         self._something = asyncio.Event()
+        self._everybody = asyncio.Event()
+        """As many marks are asked for as there are workers: nothing more will come."""
         self._writing = False
         self._give_up_at = float("inf")
         self._task = asyncio.create_task(self._run())
@@ -150,6 +157,8 @@ class Recorder:
         pending = PendingMark(mark, self._lease)
         self._pending.marks.append(pending)
         self._something.set()
+        if len(self._pending.marks) >= self._workers():
+            self._everybody.set()
         return pending
 
     def finish(self, result: Result) -> None:
@@ -179,12 +188,18 @@ class Recorder:
         self._writer.close()
 
     async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             await self._something.wait()
             if not self._pending.marks:
                 # Nobody waits for a result: some marks may come along.
                 await asyncio.sleep(_RESULTS_ALONE_WAIT)
+            elif not self._everybody.is_set():
+                alarm = loop.call_later(_MARKS_WAIT, self._everybody.set)
+                await self._everybody.wait()
+                alarm.cancel()
             self._something.clear()
+            self._everybody.clear()
             batch, self._pending = self._pending, _Batch()
             if batch:
                 self._writing = True

@@ -127,7 +127,7 @@ def admit_rows(connection: Connection, answered: Answered, after: int = 0) -> Ad
     if after == 0:
         codes_are_answered(connection, answered)
     first = max(first, after + 1)
-    usual = list(connection.scalars(NEW_IDS, {"first": first}))
+    usual = connection.scalars(NEW_IDS, {"first": first}).all()
     odd = _odd_ids(connection, first) if after == 0 else []
     admitted = _admit_plain(connection, answered, usual) if usual else 0
     batch = _Batch(connection, answered)
@@ -166,8 +166,8 @@ def _one_by_one(database: Database, answered: Answered, after: int) -> Admitted:
         if first is None:
             return Admitted()
         first = max(first, after + 1)
-        usual = list(connection.scalars(NEW_IDS, {"first": first}))
-        ids = usual + (_odd_ids(connection, first) if after == 0 else [])
+        usual = connection.scalars(NEW_IDS, {"first": first}).all()
+        ids = [*usual, *(_odd_ids(connection, first) if after == 0 else [])]
     admitted, held = 0, 0
     deadline = time.monotonic() + _ONE_BY_ONE_SECONDS
     for email_id in ids:

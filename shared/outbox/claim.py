@@ -44,7 +44,7 @@ def claim(connection: Connection, wanted: Wanted, lease: Lease) -> list[int]:
     locked by somebody else's claim.
     """
     statement, values = claiming_for(wanted, lease)
-    return list(connection.execute(statement, values).scalars())
+    return list(connection.execute(statement, values).scalars().all())
 
 
 def claiming_for(wanted: Wanted, lease: Lease) -> tuple[Update, dict[str, Any]]:
@@ -88,7 +88,7 @@ _ORDER = (entries.c.Lane, entries.c.Priority, entries.c.Number)
 def _execute(
     connection: Connection, statement: Update, wanted: Wanted, lease: Lease, **more: int
 ) -> list[int]:
-    return list(connection.execute(statement, _values(wanted, lease) | more).scalars())
+    return list(connection.execute(statement, _values(wanted, lease) | more).scalars().all())
 
 
 def _values(wanted: Wanted, lease: Lease) -> dict[str, Any]:

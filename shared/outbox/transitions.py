@@ -553,13 +553,15 @@ def cancel_too_late(connection: Connection, numbers: Numbers) -> None:
 
 # What their row has been told, or told us.
 
-WRITTEN = (
-    update(entries)
-    .where(
-        entries.c.Number.in_(NUMBERS),
-        entries.c.WriteAfter <= bindparam("seen", type_=entries.c.WriteAfter.type),
+WRITTEN = PreparedUpdate(
+    lambda numbers: (
+        update(entries)
+        .where(
+            entries.c.Number.in_(numbers),
+            entries.c.WriteAfter <= bindparam("seen", type_=entries.c.WriteAfter.type),
+        )
+        .values(WriteAfter=null(), WriteTries=literal_column("0"), WriteFault=null())
     )
-    .values(WriteAfter=null(), WriteTries=literal_column("0"), WriteFault=null())
 )
 NOT_WRITTEN = (
     update(entries)
@@ -576,7 +578,7 @@ def written(connection: Connection, numbers: Numbers, *, seen: datetime) -> None
     """The rows of these entries have been told what was known up to this moment; what came since
     then is still to be told."""
     if numbers:
-        connection.execute(WRITTEN, {"numbers": list(numbers), "seen": seen})
+        WRITTEN.run(connection, numbers, seen=seen)
 
 
 def not_written(connection: Connection, number: int, seconds: float, fault: str | None) -> None:

@@ -15,8 +15,8 @@ from shared.database import migrations
 from shared.database.database import Database
 from shared.database.engine import file_url
 from shared.database.migrations import sqlserver
-from shared.database.migrations.lost import every_step
-from shared.database.migrations.steps import Kind
+from shared.database.migrations.lost import standing_steps
+from shared.database.migrations.steps import Kind, standing, steps_of
 from shared.outbox.admit import admit
 from shared.settings import Settings
 from tests.database.schema import tables_of
@@ -78,6 +78,10 @@ def test_without_the_index_emails_are_admitted_all_the_same_and_it_can_be_made_a
             "ALTER TABLE tbl_EMailParameters DROP COLUMN Rowpost_Preset",
             (Kind.COLUMN, "Rowpost_Preset"),
         ),
+        (
+            "ALTER TABLE Rowpost_Service DROP COLUMN RunSince",
+            (Kind.COLUMN, "RunSince"),
+        ),
     ],
     ids=lambda given: given if isinstance(given, str) else "",
 )
@@ -109,6 +113,37 @@ def test_sqlite_the_printed_script_makes_it_again_though_the_version_is_the_last
     assert gone(sqlite_database) == []
 
 
+def test_sqlite_the_printed_script_makes_a_table_with_the_columns_that_came_later(
+    sqlite_database: Database,
+) -> None:
+    engine = sqlite_database.engine
+    before = tables_of(engine)
+    execute(sqlite_database, "DROP TABLE Rowpost_Service")
+
+    script = migrations.as_sql(file_url(Path(str(engine.url.database))), migrations.HEAD)
+    with closing(sqlite3.connect(str(engine.url.database))) as connection:
+        connection.executescript(script)
+
+    assert tables_of(engine) == before
+
+
+def test_an_index_that_another_one_replaced_is_not_gone() -> None:
+    steps = steps_of(
+        "CREATE INDEX A ON T (x);\nCREATE INDEX B ON T (x);\nDROP INDEX A;\nDROP INDEX B;\n"
+        "CREATE INDEX B ON T (y);\n"
+    )
+
+    assert [step.sql for step in standing(steps)] == ["CREATE INDEX B ON T (y)"]
+
+
+def test_a_column_that_is_gone_stops_work() -> None:
+    ours = migrations.Lost(Kind.COLUMN, "RunSince", "Rowpost_Service")
+    of_accounts = migrations.Lost(Kind.COLUMN, "Rowpost_Preset", "tbl_EMailParameters")
+
+    assert str(ours).startswith("The column Rowpost_Service.RunSince is gone: work stops. Make")
+    assert "accounts can't be read" in str(of_accounts)
+
+
 def test_a_database_of_another_version_has_lost_nothing(sqlite_database: Database) -> None:
     execute(
         sqlite_database,
@@ -128,7 +163,7 @@ def test_health_names_the_index_that_is_gone_and_what_makes_it_again(app: Applic
     assert found.status == "degraded"
     (problem,) = found.lost
     assert problem.startswith("The index IX_Rowpost_New of Digital_Emaildetails is gone: work goes")
-    assert "python -m standalone migrate" in problem
+    assert "rowpost migrate" in problem
     assert problem in found.problems
 
 
@@ -145,7 +180,7 @@ def test_health_names_the_table_that_is_gone_also_where_nothing_works_without_it
 
 
 def test_a_server_is_asked_once_for_all_that_was_made() -> None:
-    made = [step for step in every_step("mssql") if step.kind not in (Kind.ROWS, Kind.GRANT)]
+    made = [step for step in standing_steps("mssql") if step.kind not in (Kind.ROWS, Kind.GRANT)]
     places = [place for place, step in enumerate(made) if step.name in (INDEX, "Rowpost_Held")]
     server = Server(ADDRESS, gone=places)
     server.version_num = migrations.HEAD
@@ -165,7 +200,7 @@ def test_a_server_is_asked_once_for_all_that_was_made() -> None:
 
 def test_a_login_that_lost_its_role_is_told_of_the_role_alone() -> None:
     """It sees none of the tables then, and they are there."""
-    made = [step for step in every_step("mssql") if step.kind not in (Kind.ROWS, Kind.GRANT)]
+    made = [step for step in standing_steps("mssql") if step.kind not in (Kind.ROWS, Kind.GRANT)]
     server = Server(ADDRESS, gone=range(len(made)))
     server.version_num = migrations.HEAD
 
@@ -182,7 +217,7 @@ def test_the_printed_t_sql_makes_each_thing_again_that_is_gone_and_keeps_the_ver
     assert script.count("sp_getapplock") == 1
     assert "INSERT INTO dbo.Rowpost_Migrations" not in script
     assert "UPDATE dbo.Rowpost_Migrations" not in script
-    for step in every_step("mssql"):
+    for step in standing_steps("mssql"):
         assert sqlserver.batch(step) in script, step.name
 
 
@@ -197,4 +232,4 @@ def test_a_server_gets_again_what_is_gone_under_the_migrations_lock() -> None:
     locked = next(number for number, sql in enumerate(sent) if "sp_getapplock" in sql)
     checked = next(number for number, sql in enumerate(sent) if sql.endswith("SELECT @problem;"))
     assert locked < checked < run[0]
-    assert len(run) == len(every_step("mssql"))
+    assert len(run) == len(standing_steps("mssql"))

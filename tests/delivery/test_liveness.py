@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from shared.accounts import directory
 from shared.delivery import composer, dispatcher, prepare, tick
 from shared.delivery.dispatcher import Drained, Order, drain
 from shared.outbox import fetch
@@ -221,6 +222,28 @@ def test_a_server_that_is_silent_after_the_dot_keeps_nobody_waiting(
     queue.add(5, dd_EmailParamCode="OTHER")
     assert drain(queue.application, Order(seconds=5)).sent == 5
     assert running.wait(20).unknown + running.wait(20).sent >= 4
+
+
+def test_a_vault_that_does_not_answer_keeps_no_drain_from_what_it_has_read_before(
+    queue: Queue, smtp_server: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = smtp_server(login=("shop", "secret"))
+    queue.account(server, SMTPAccountName="shop", SMTPPassword="secret")
+    queue.add(1)
+    assert drain(queue.application, Order(seconds=5)).sent == 1
+    usual, answers = directory.load_accounts, threading.Event()
+
+    def slowly(*given: Any) -> Any:
+        answers.wait(10)
+        return usual(*given)
+
+    monkeypatch.setattr(dispatcher, "load_accounts", slowly)
+    queue.add(5)
+    running = Running(queue, 8)
+
+    assert arrived(server, 6, 6)
+    answers.set()
+    assert running.wait(10).sent == 5
 
 
 def test_a_tick_ends_though_a_server_is_silent(

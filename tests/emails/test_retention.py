@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, literal, select, text, update
+from sqlalchemy import literal, select, text, update
 
 from shared.app import Application
 from shared.attachments.store import AttachmentGone
 from shared.database.database import Database
-from shared.database.tables import emails, held_rows
+from shared.database.tables import held_rows
 from shared.database.times import utc_now
 from shared.delivery import tick
 from shared.maintenance.cleanup import upkeep
@@ -45,7 +45,6 @@ from tests.support.emails import (
     states,
     waiting_email,
 )
-from tests.support.rows import insert_rows
 
 EVERYBODY = answered_by([None])
 
@@ -133,10 +132,12 @@ def test_what_somebody_else_ended_stays(app: Application, queue: Database) -> No
 def test_why_a_row_was_held_is_forgotten_once_the_row_is_gone(
     app: Application, queue: Database
 ) -> None:
-    held, gone = insert_rows(queue, 2, dd_EmailParamCode="NOBODY")
+    held, gone = (waiting_email(queue, dd_EmailParamCode="NOBODY") for _ in range(2))
     assert admit(queue, answered_by([None])).held == 2
     with queue.write() as connection:
-        connection.execute(delete(emails).where(emails.c.dd_srno == gone))
+        connection.execute(
+            text("DELETE FROM Digital_Emaildetails WHERE dd_srno = :id"), {"id": gone}
+        )
     assert upkeep(app) == 0
 
     with queue.write() as connection:

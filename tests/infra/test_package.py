@@ -14,7 +14,7 @@ import pytest
 from tests.support.tools import ROOT
 
 NEEDED = {"function_app.py", "functions", "host.json", "requirements.txt", "shared"}
-NOT_DEPLOYED = {"bench", "docs", "infra", "standalone", "tests", "tools", "compose.yaml"}
+NOT_DEPLOYED = {"bench", "docs", "infra", "rowpost", "standalone", "tests", "tools", "compose.yaml"}
 
 
 # Packages that a build on this machine has put beside the app, to upload without a remote build.

@@ -240,12 +240,11 @@ def test_which_accounts_have_something_due(database: Database, sender: Sender) -
     insert_row(database, dd_EmailParamCode="NEWS", dd_Lane="immediate")
     insert_row(database, dd_EmailParamCode=None)
     suspect = insert_row(database, dd_EmailParamCode="BAD")
+    sender.admit()
     change_entry(database, suspect, LostLeases=1)
     with database.read() as connection:
-        due, immediate = (
-            what_is_due(connection, BOTH_LANES),
-            what_is_due(connection, [Lane.IMMEDIATE]),
-        )
+        due = what_is_due(connection, BOTH_LANES)
+        immediate = what_is_due(connection, [Lane.IMMEDIATE])
 
     assert due.codes >= {"MAIN", "NEWS", None}
     assert "IDLE" not in due.codes

@@ -536,9 +536,9 @@ def test_what_has_come_due_and_what_has_expired_are_read_from_their_small_indexe
 
 
 def test_what_came_after_a_row_was_told_is_still_to_be_told() -> None:
-    assert made(transitions.WRITTEN) == (
+    assert made(transitions.WRITTEN.statement(2)) == (
         "UPDATE Rowpost_Emails SET WriteAfter=NULL, WriteTries=0, WriteFault=NULL "
-        "WHERE Number IN (?) AND WriteAfter <= ?"
+        "WHERE Number IN (?, ?) AND WriteAfter <= ?"
     )
     assert (
         "FROM Rowpost_Emails WHERE WriteAfter IS NOT NULL "

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 
 from shared.database.errors import DatabaseUnreachable, SchemaBehind, is_transient
 from shared.database.migrations import sqlite, sqlserver
-from shared.database.migrations.lost import Lost, every_step, lost
+from shared.database.migrations.lost import Lost, lost, standing_steps
 from shared.database.migrations.revisions import (
     HEAD,
     alembic_configuration,
@@ -80,7 +80,7 @@ def complete(engine: Engine) -> tuple[Lost, ...]:
     with _alone(engine) as connection:
         gone = lost(connection)
         if gone:
-            steps, dialect = every_step(connection.dialect.name), _of(connection)
+            steps, dialect = standing_steps(connection.dialect.name), _of(connection)
             dialect.require_fit(connection, steps)
             dialect.run(connection, steps)
     return gone
@@ -92,7 +92,7 @@ def require_current(engine: Engine) -> None:
         if not is_current(connection):
             raise SchemaBehind(
                 "the database's schema is not up to date and ROWPOST_MIGRATE is off: "
-                "run `python -m standalone migrate` with an account that may change the schema"
+                "run `rowpost migrate` with an account that may change the schema"
             )
 
 
@@ -114,7 +114,7 @@ def as_sql(url: str, start: str | None = None) -> str:
     """
     dialect = make_url(url).get_backend_name()
     revisions = [(name, steps_for(name, dialect)) for name in revisions_after(start)]
-    again = every_step(dialect)
+    again = standing_steps(dialect)
     if dialect == "mssql":
         batches = (
             sqlserver.printed(revisions, start)
@@ -131,7 +131,7 @@ def service_rights() -> list[str]:
     run again. For a database that was migrated by somebody who might not do that."""
     return [
         sqlserver.guarded(step)
-        for step in every_step("mssql")
+        for step in standing_steps("mssql")
         if step.kind in (Kind.ROLE, Kind.GRANT)
     ]
 

@@ -13,11 +13,12 @@ from sqlalchemy import Connection
 
 from shared.database.migrations import sqlite, sqlserver
 from shared.database.migrations.revisions import HEAD, revisions_after, steps_for
-from shared.database.migrations.steps import Kind, Step
+from shared.database.migrations.steps import OWN_PREFIX, Kind, Step, standing
 
+_NO_ACCOUNTS = "accounts can't be read"
 _MADE_ONCE = (Kind.TABLE, Kind.COLUMN, Kind.INDEX, Kind.ROLE)
 _MAKE_IT_AGAIN = (
-    "have somebody who may change the schema run `python -m standalone migrate`, or what "
+    "have somebody who may change the schema run `rowpost migrate`, or what "
     "`migrate --sql` prints (docs/adopt.md, section A deployment that drops what is ours)"
 )
 
@@ -39,7 +40,8 @@ class Lost(NamedTuple):
             case Kind.INDEX:
                 what = f"The index {self.name} of {self.table} is gone: work goes on, slower"
             case Kind.COLUMN:
-                what = f"The column {self.table}.{self.name} is gone: accounts can't be read"
+                needs_it = "work stops" if self.table.startswith(OWN_PREFIX) else _NO_ACCOUNTS
+                what = f"The column {self.table}.{self.name} is gone: {needs_it}"
             case Kind.ROLE:
                 what = f"The role {self.name} is gone, and with it the rights of this login"
             case _:
@@ -53,16 +55,16 @@ def lost(connection: Connection) -> tuple[Lost, ...]:
     of_dialect = sqlserver if is_server else sqlite
     if of_dialect.version_of(connection) != HEAD:
         return ()
-    steps = every_step(connection.dialect.name)
+    steps = standing_steps(connection.dialect.name)
     gone = of_dialect.missing(connection, [step for step in steps if step.kind in _MADE_ONCE])
     roles = [step for step in gone if step.kind is Kind.ROLE]
     # Whoever lost all rights sees none of the tables: they may be there.
     return tuple(Lost(step.kind, step.name, step.table) for step in roles or _by_themselves(gone))
 
 
-def every_step(dialect: str) -> list[Step]:
-    """The steps of all revisions, in their order."""
-    return [step for name in revisions_after(None) for step in steps_for(name, dialect)]
+def standing_steps(dialect: str) -> list[Step]:
+    """The steps of all revisions in their order, but those that a later one undid."""
+    return standing([step for name in revisions_after(None) for step in steps_for(name, dialect)])
 
 
 def _by_themselves(gone: Sequence[Step]) -> list[Step]:

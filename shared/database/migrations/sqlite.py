@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from sqlalchemy import Connection, inspect
 
@@ -76,9 +77,9 @@ def printed(revisions: Sequence[tuple[str, Sequence[Step]]]) -> Iterator[str]:
 
 
 def printed_again(steps: Sequence[Step]) -> Iterator[str]:
-    """The script for a database that had all of it once."""
+    """The script for a database that had all of it once: a table that is gone is made whole."""
     yield "BEGIN IMMEDIATE;"
-    yield from _statements(steps)
+    yield from _statements(list(_with_later_columns(steps)))
     yield "COMMIT;"
 
 
@@ -88,6 +89,22 @@ def _statements(steps: Sequence[Step]) -> Iterator[str]:
     for step in steps:
         if step.kind is not Kind.COLUMN or (step.table, step.name) not in created:
             yield f"{_if_missing(step)};"
+
+
+def _with_later_columns(steps: Sequence[Step]) -> Iterator[Step]:
+    """Each table with those columns, too, that a later revision has added to it."""
+    later = [step for step in steps if step.kind is Kind.COLUMN]
+    for step in steps:
+        if step.kind is not Kind.TABLE:
+            yield step
+            continue
+        there = {column.name for column in step.columns}
+        added = tuple(
+            each.columns[0] for each in later if each.table == step.table and each.name not in there
+        )
+        opening, columns = step.sql.split("(\n", 1)
+        lines = "".join(f"    {column.name} {column.definition},\n" for column in added)
+        yield replace(step, sql=f"{opening}(\n{lines}{columns}", columns=(*step.columns, *added))
 
 
 def _if_missing(step: Step) -> str:

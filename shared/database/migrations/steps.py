@@ -92,6 +92,17 @@ def steps_of(text: str) -> tuple[Step, ...]:
     return tuple(_step(statement) for statement in statements if statement)
 
 
+def standing(steps: Sequence[Step]) -> list[Step]:
+    """Those whose work is there after all of them: without an index that a later one took away."""
+    left: list[Step] = []
+    for step in steps:
+        if step.kind is Kind.NO_INDEX:
+            left = [made for made in left if (made.kind, made.name) != (Kind.INDEX, step.name)]
+        else:
+            left.append(step)
+    return left
+
+
 def expected_columns(steps: Sequence[Step]) -> Iterator[Expected]:
     """Each column of each table that the steps create, as it was created."""
     added = {step.columns[0][:2] for step in steps if step.kind is Kind.COLUMN}
