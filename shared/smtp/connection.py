@@ -16,7 +16,7 @@ from contextlib import suppress
 
 from shared.mime.address_form import envelope_address
 from shared.mime.bad_email import BadAddress, BadEmail
-from shared.smtp.limits import read_limits
+from shared.smtp.limits import read_limits, read_size_limit
 from shared.smtp.opening import OpenConnection, Server, open_connection
 from shared.smtp.reply import ProtocolError, Reply, Stage
 from shared.transports.base import ConnectionLost, Envelope, Offer
@@ -47,7 +47,7 @@ class SmtpSession:
     def __init__(self, connection: OpenConnection, server: Server) -> None:
         self.pipelining = "pipelining" in connection.extensions
         self.smtputf8 = "smtputf8" in connection.extensions
-        self.size_limit = _size_limit(connection.extensions.get("size"))
+        self.size_limit = read_size_limit(connection.extensions.get("size"))
         self.limits = read_limits(connection.extensions.get("limits"))
         self.sent = 0
         self.closed = False
@@ -281,13 +281,6 @@ class SmtpSession:
         if isinstance(error, TimeoutError):
             return ConnectionLost("the mail server did not answer in time")
         return ConnectionLost("the mail server closed the connection")
-
-
-def _size_limit(parameter: str | None) -> int | None:
-    """RFC 1870 3: without a number, or with 0, there is no fixed maximum."""
-    if parameter is None or not parameter.isdecimal() or not parameter.isascii():
-        return None
-    return int(parameter) or None
 
 
 def _path(address: str) -> str:

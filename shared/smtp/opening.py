@@ -7,18 +7,18 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from shared.background import on_own_thread
 from shared.mime.addresses import BadAddress, ascii_domain
 from shared.smtp.ehlo import extensions
 from shared.smtp.ehlo_name import ehlo_names
 from shared.smtp.oauth import AccessTokens, TokenUnavailable
-from shared.smtp.reply import ProtocolError, Reply, Stage
-from shared.smtp.wire import Wire
+from shared.smtp.reply import LONGEST_TEXT, ProtocolError, Reply, Stage
+from shared.smtp.wire import Tls, Wire
 from shared.transports.base import AccountFault
 
 T = TypeVar("T")
@@ -72,8 +72,25 @@ class OpenConnection:
     extensions: Mapping[str, str]
 
 
-Hear = Callable[[Stage, str], None]
-"""Is told what each step that went well was answered."""
+class Said(NamedTuple):
+    """A line of a conversation, without what is secret."""
+
+    by_us: bool
+    line: str
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """What was heard while a connection was tried, as far as that went.
+
+    steps: those that went well, and what each was answered. extensions: as of the last EHLO; None:
+    it did not come to that.
+    """
+
+    steps: list[tuple[Stage, str]] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
+    tls: Tls | None = None
+    extensions: Mapping[str, str] | None = None
 
 
 async def open_connection(server: Server) -> OpenConnection:
@@ -81,15 +98,20 @@ async def open_connection(server: Server) -> OpenConnection:
     return await _opened(server, _Opening.run)
 
 
-async def try_connection(server: Server, hear: Hear) -> None:
-    """The same step by step, and then goodbye: nothing is sent. Raises AccountFault."""
-    await _opened(server, _Opening.rehearse, hear)
+async def try_connection(server: Server, rehearsal: Rehearsal) -> None:
+    """The same step by step, and then goodbye: nothing is sent. Raises AccountFault.
+
+    `rehearsal` is updated live: it tells what went before a failure, too.
+    """
+    await _opened(server, _Opening.rehearse, rehearsal)
 
 
 async def _opened(
-    server: Server, steps: Callable[[_Opening], Awaitable[T]], hear: Hear | None = None
+    server: Server,
+    steps: Callable[[_Opening], Awaitable[T]],
+    rehearsal: Rehearsal | None = None,
 ) -> T:
-    opening = _Opening(server, hear)
+    opening = _Opening(server, rehearsal)
     try:
         return await steps(opening)
     except (OSError, ProtocolError, BadAddress, ValueError, OverflowError) as error:
@@ -101,9 +123,11 @@ async def _opened(
 
 
 class _Opening:
-    def __init__(self, server: Server, hear: Hear | None = None) -> None:
+    def __init__(self, server: Server, rehearsal: Rehearsal | None = None) -> None:
         self._server = server
-        self._hear = hear
+        self._rehearsal = rehearsal
+        self._secrets: tuple[str, ...] = ()
+        """Some servers repeat in their reply the command that they did not understand."""
         self._wire: Wire | None = None
         self._reply = Reply(0)
         self._lines: list[bytes] = []
@@ -139,12 +163,30 @@ class _Opening:
             self._wire.abort()
 
     async def _say(self, wire: Wire, line: str) -> None:
+        self._note(line, by_us=True)
         await wire.send(f"{line}\r\n".encode("ascii"), self._server.command_timeout)
         await self._hear_reply(wire, self._server.command_timeout)
 
     async def _hear_reply(self, wire: Wire, seconds: float) -> None:
-        self._lines = await wire.reply(seconds)
+        self._lines = [self._without_secrets(line) for line in await wire.reply(seconds)]
+        for line in self._lines:
+            self._note(line.decode("utf-8", "replace"), by_us=False)
         self._reply = Reply.parse(self._lines)
+
+    def _without_secrets(self, line: bytes) -> bytes:
+        text = line[4:]
+        for secret in filter(None, self._secrets):
+            text = text.replace(secret.encode(), b"***")
+        return line[:4] + text
+
+    def _note(self, line: str, *, by_us: bool) -> None:
+        if self._rehearsal is None:
+            return
+        if by_us:
+            for secret in filter(None, self._secrets):
+                line = line.replace(secret, "***")
+        shown = "".join(char if char.isprintable() else " " for char in line[:LONGEST_TEXT])
+        self._rehearsal.said.append(Said(by_us, shown))
 
     def _require_whole_login(self) -> None:
         secret = self._server.password or self._server.tokens
@@ -171,6 +213,8 @@ class _Opening:
             if self._reply.code not in _NAME_REFUSED:
                 break
         self._extensions = extensions(self._lines) if self._reply.positive else {}
+        if self._rehearsal is not None:
+            self._rehearsal.extensions = self._extensions
         if self._reply.permanent:
             await self._say(wire, f"HELO {name}")
         self._require_positive("greeting refused")
@@ -193,6 +237,8 @@ class _Opening:
             _host(self._server.host),
             self._server.connect_timeout,
         )
+        if self._rehearsal is not None:
+            self._rehearsal.tls = wire.tls
         self._tell(f"{version}, and the certificate is good")
 
     async def _log_in(self, wire: Wire, username: str, password: str) -> None:
@@ -200,6 +246,7 @@ class _Opening:
         self._require_privacy(wire)
         plain = _base64(f"\0{username}\0{password}")
         name, word = _base64(username), _base64(password)
+        self._secrets = (plain, word, password, name)
         offered = self._extensions.get("auth", "").upper().split()
         if "PLAIN" in offered:
             await self._say(wire, f"AUTH PLAIN {plain}")
@@ -209,8 +256,6 @@ class _Opening:
             raise AccountFault(
                 "cannot log in: the server offers neither PLAIN nor LOGIN", self.stage
             )
-        # Some servers repeat in their reply the command that they did not understand.
-        self._reply = _without(self._reply, plain, word, password)
         self._require_positive("login refused", login_refused=self._reply.permanent)
 
     async def _log_in_by_steps(self, wire: Wire, *lines: str) -> None:
@@ -239,10 +284,10 @@ class _Opening:
 
     async def _present(self, wire: Wire, username: str, token: str) -> None:
         initial = _base64(f"user={username}\x01auth=Bearer {token}\x01\x01")
+        self._secrets = (initial, token)
         await self._say(wire, f"AUTH XOAUTH2 {initial}")
         if self._reply.intermediate:  # The reasons; the refusal follows an empty line.
             await self._say(wire, "")
-        self._reply = _without(self._reply, initial, token)
 
     def _require_privacy(self, wire: Wire) -> None:
         if self._server.tls is not TlsMode.NONE or self._server.allow_plain_login:
@@ -263,8 +308,8 @@ class _Opening:
         )
 
     def _tell(self, answer: str) -> None:
-        if self._hear is not None:
-            self._hear(self.stage, answer)
+        if self._rehearsal is not None:
+            self._rehearsal.steps.append((self.stage, answer))
 
 
 @lru_cache(maxsize=8)
@@ -279,13 +324,6 @@ def _host(name: str) -> str:
 
 def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode("ascii")
-
-
-def _without(reply: Reply, *secrets: str) -> Reply:
-    text = reply.text
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return replace(reply, text=text)
 
 
 _FAILURE = {

@@ -6,13 +6,26 @@ import asyncio
 import math
 import socket
 import ssl
-from typing import cast
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple, cast
 
 from shared.background import on_own_thread
 from shared.smtp.reply_parser import ReplyReader
 
 _MOST_UNREAD = 64 * 1024
 _SHORTEST_SHARE = 1.0
+
+
+class Tls(NamedTuple):
+    """How a connection is secured, and what the server's certificate says: whom it is for (a
+    subject may be empty, then the names are all), who signed it, and until when it is good."""
+
+    version: str
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    valid_until: datetime
 
 
 class Wire(asyncio.Protocol):
@@ -73,6 +86,21 @@ class Wire(asyncio.Protocol):
             raise self._lost or ConnectionAbortedError()
         self._transport = transport
         return str(transport.get_extra_info("ssl_object").version())
+
+    @property
+    def tls(self) -> Tls | None:
+        """How it is secured, once it is."""
+        session = self._transport.get_extra_info("ssl_object")
+        if session is None:
+            return None
+        certificate = session.getpeercert()
+        return Tls(
+            str(session.version()),
+            _distinguished_name(certificate["subject"]),
+            _distinguished_name(certificate["issuer"]),
+            tuple(name for _, name in certificate.get("subjectAltName", ())),
+            datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC),
+        )
 
     async def send(self, octets: bytes | memoryview, seconds: float) -> None:
         """Write all of it. Answers as soon as little enough of it still waits to be taken."""
@@ -185,3 +213,8 @@ class Wire(asyncio.Protocol):
             self._timer = self._loop.call_at(self._until, self._ring)
         else:
             self._waiting.set_exception(TimeoutError())
+
+
+def _distinguished_name(parts: Iterable[Iterable[tuple[str, str]]]) -> str:
+    """As `ssl` gives it, on one line."""
+    return ", ".join(f"{name}={value}" for part in parts for name, value in part)
