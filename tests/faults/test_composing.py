@@ -82,7 +82,7 @@ def test_a_composing_process_that_was_killed_between_two_emails_is_begun_anew(
     server = smtp_server(reactions={"RCPT": kill_it})
     queue.account(server, Rowpost_MaxConnections=1)
     first, second = suspect(queue), suspect(queue)
-    change_entry(queue.database, second, LostLeases=2)
+    kill_its_sender(queue.database, second)
 
     tick.force(queue.application, 8)
 
