@@ -1,9 +1,10 @@
 # Rowpost for those who host it themselves: the app of Azure, run by standalone/. See docs/install.md.
 FROM python:3.12-slim-bookworm AS packages
 WORKDIR /packages
-COPY requirements.txt requirements-standalone.txt requirements-deploy.txt ./
+COPY requirements-container.txt ./
 RUN python -m venv /venv \
-    && /venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check -r requirements-deploy.txt
+    && /venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes \
+        -r requirements-container.txt
 
 FROM python:3.12-slim-bookworm
 # The driver manager; Microsoft's ODBC Driver 18 itself came with the Python packages.

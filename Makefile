@@ -1,8 +1,12 @@
 # make run     run Rowpost on this machine                make test      set up all the tests need, run them
 # make lint    ruff and mypy                              make bench     speed against Postfix's smtp-source
+# make compare   speed against django-post_office, django-mailer and Celery
 # make bench-dashboard  what the dashboard costs as the queue grows
 # make bench-api  how many emails a second the API takes, and how soon they are sent
+# make bench-admission  how admission, claims and idle ticks stand a million waiting emails
+# make faults  emails through 1,000 kills and 1,000 other faults, each accounted for (25 minutes)
 # make fuzz    every endpoint under schemathesis           make postman  the API as a Postman collection
+# make reference  the lists of docs/reference.md anew       make lock      the versions that are deployed anew
 # make test-sql  the queue's tests on the SQL Server of DATABASE_URL
 # make clean   delete what the above have made (not .rowpost, the data of make run)
 #
@@ -12,13 +16,18 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test lint bench bench-api bench-dashboard fuzz postman test-sql sql-server-is-named clean
+.PHONY: run test lint bench bench-api bench-admission bench-dashboard compare faults fuzz postman lock reference \
+	test-sql sql-server-is-named clean
 
-PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
-	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+PYTHON ?= $(shell for python in python3.13 python3.14 python3.12 python3.11 python3; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null \
 	&& { command -v $$python; break; }; done)
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 WORKER_LIBRARY := azure-functions-runtime==1.3.0
+
+# For every system and version of Python that Rowpost runs on; newer ones only with ARGS=--upgrade.
+LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command 'make lock' --no-emit-index-url --no-emit-find-links $(ARGS)
 
 # How many test processes: most tests wait for sockets and processes, not for a core.
 WORKERS ?= 4
@@ -56,14 +65,32 @@ bench: $(RUN)
 bench-api: $(RUN)
 	@.venv/bin/python -m bench.api $(ARGS)
 
+bench-admission: $(RUN)
+	@tools/debian-packages smtp-sink=postfix
+	@.venv/bin/python -m bench.admission $(ARGS)
+
 bench-dashboard: $(RUN)
 	@.venv/bin/python -m bench.dashboard $(ARGS)
+
+compare: $(RUN)
+	@tools/debian-packages smtp-sink=postfix redis-server=redis-server
+	@.venv/bin/python -m bench.compare $(ARGS)
+
+faults: $(RUN)
+	@.venv/bin/python -m bench.faults $(ARGS)
 
 fuzz: $(DEV)
 	@.venv/bin/python -m tests.fuzz --seconds $(SECONDS)
 
 postman: $(RUN)
 	@.venv/bin/python -m tools.postman build/rowpost.postman_collection.json
+
+lock: $(DEV)
+	$(LOCK) requirements.in -o requirements.txt
+	$(LOCK) requirements-deploy.txt -o requirements-container.txt
+
+reference: $(RUN)
+	@.venv/bin/python -m tools.reference
 
 test-sql: sql-server-is-named $(DEV)
 	@tools/debian-packages libodbc.so.2=unixodbc
@@ -78,15 +105,16 @@ sql-server-is-named:
 clean:
 	rm -rf .venv .worker-venv node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis build
 
-$(RUN): requirements.txt requirements-standalone.txt | .venv/bin/python
-	.venv/bin/python $(PIP_INSTALL) -r requirements-standalone.txt
+$(RUN): requirements.in requirements-standalone.txt | .venv/bin/python
+	@echo 'Installing what Rowpost needs into .venv: about a minute, this once.'
+	.venv/bin/python $(subst --quiet,,$(PIP_INSTALL)) -r requirements-standalone.txt
 	@touch $@
 
 $(DEV): requirements-dev.txt $(RUN)
 	.venv/bin/python $(PIP_INSTALL) -r requirements-dev.txt
 	@touch $@
 
-$(WORKER): requirements.txt requirements-worker.txt | .worker-venv/bin/python
+$(WORKER): requirements.in requirements-worker.txt | .worker-venv/bin/python
 	.worker-venv/bin/python $(PIP_INSTALL) -r requirements-worker.txt
 	.worker-venv/bin/python $(PIP_INSTALL) --no-deps --ignore-requires-python $(WORKER_LIBRARY)
 	@touch $@
@@ -102,6 +130,6 @@ $(EXIM):
 
 .venv/bin/python .worker-venv/bin/python:
 	@if [ -z "$(PYTHON)" ]; then \
-		echo 'Rowpost needs Python 3.11, 3.12 or 3.13. Install with: sudo apt-get install -y python3 python3-venv' >&2; exit 1; fi
+		echo 'Rowpost needs Python 3.11 to 3.14. Install with: sudo apt-get install -y python3 python3-venv' >&2; exit 1; fi
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || tools/debian-packages ensurepip=python3-venv
 	$(PYTHON) -m venv $(@D)/..

@@ -6,7 +6,9 @@ import re
 import resource
 import subprocess
 import time
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
@@ -17,25 +19,59 @@ KB_IN_A_MB = 1024
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One run: emails that went out, and the time, processor time and memory they took."""
+    """One run: emails that went out, and the time, processor time and memory they took.
+
+    `journeys` to a database far away, by what they were for, took so many round `trips`.
+    """
 
     emails: int
     seconds: float
     cpu_seconds: float
     peak_rss_mb: float
+    journeys: dict[str, int] = field(default_factory=dict)
+    trips: dict[str, int] = field(default_factory=dict)
 
     @property
     def emails_per_second(self) -> float:
         return self.emails / self.seconds
 
 
-def summary(runs: list[Measurement]) -> dict[str, float]:
+def together(runs: Sequence[Measurement]) -> Measurement:
+    """What processes did that began at the same moment; the memory is that of the largest one."""
+    journeys, trips = Counter[str](), Counter[str]()
+    for run in runs:
+        journeys.update(run.journeys)
+        trips.update(run.trips)
+    return Measurement(
+        sum(run.emails for run in runs),
+        max(run.seconds for run in runs),
+        sum(run.cpu_seconds for run in runs),
+        max(run.peak_rss_mb for run in runs),
+        journeys,
+        trips,
+    )
+
+
+def summary(runs: Sequence[Measurement]) -> dict[str, float]:
     """The medians of several runs, rounded for reading."""
-    return {
+    figures = {
         "emails_per_second": round(median(run.emails_per_second for run in runs)),
         "cpu_seconds": round(median(run.cpu_seconds for run in runs), 2),
         "peak_rss_mb": round(median(run.peak_rss_mb for run in runs), 1),
     }
+    if all(run.trips for run in runs):
+        figures |= {
+            "round_trips_an_email": _median(sum(run.trips.values()) / run.emails for run in runs),
+            "round_trips_a_commit": _median(
+                run.trips["commit"] / run.journeys["commit"] for run in runs
+            ),
+            "emails_a_commit": _median(run.emails / run.journeys["commit"] for run in runs),
+        }
+    return figures
+
+
+def _median(ratios: Iterable[float]) -> float:
+    return round(median(ratios), 2)
 
 
 def peak_rss_mb(pid: int | str) -> float:

@@ -21,11 +21,11 @@ BACKLOG = "256"
 @contextmanager
 def smtp_sink() -> Iterator[int]:
     """Run smtp-sink on a free port and answer the port."""
-    port = _free_port()
+    port = free_port()
     user = ["-u", "nobody"] if os.geteuid() == 0 else []
     with subprocess.Popen([_program("smtp-sink"), *user, f"127.0.0.1:{port}", BACKLOG]) as sink:
         try:
-            _wait_for(port)
+            wait_for(port, "smtp-sink")
             yield port
         finally:
             sink.terminate()
@@ -45,17 +45,19 @@ def _program(name: str) -> str:
     return found
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
 
 
-def _wait_for(port: int) -> None:
+def wait_for(port: int, program: str) -> None:
+    """Until the program listens there. Raises SystemExit if it does not in time."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         with suppress(OSError), closing(socket.create_connection(("127.0.0.1", port), timeout=1)):
             return
         time.sleep(0.02)
-    raise SystemExit("smtp-sink does not listen")
+    raise SystemExit(f"{program} does not listen")

@@ -65,13 +65,22 @@ class Workload:
             }
 
 
-def fill(folder: Path, workload: Workload, smtp_port: int) -> None:
-    """Make a database in `folder` with the workload waiting and the mail server as its account."""
+def fill(folder: Path, workload: Workload, smtp_port: int, idle_accounts: int = 0) -> None:
+    """Make a database in `folder` with the workload waiting and the mail server as its account,
+    beside so many accounts that have nothing to send."""
     application = Application(Settings(data=folder))
     database = application.database()
     rows = workload.rows()
     with database.write() as connection:
-        connection.execute(insert(accounts), _account(smtp_port))
+        connection.execute(insert(accounts), [_account(smtp_port) | {"Rowpost_Default": "Y"}])
+        if idle_accounts:
+            connection.execute(
+                insert(accounts),
+                [
+                    _account(smtp_port) | {"ParamCode": f"IDLE{number}"}
+                    for number in range(idle_accounts)
+                ],
+            )
         while batch := list(islice(rows, ROWS_AN_INSERT)):
             connection.execute(insert(emails), batch)
     application.close()

@@ -17,6 +17,7 @@ from shared.app import application
 from shared.limits.sending_limits import Window
 from shared.security.roles import Role
 from shared.smtp.opening import TlsMode
+from shared.smtp.wire import Tls
 
 routes = Routes()
 
@@ -75,6 +76,7 @@ class AccountChange(Input):
     client_id: Annotated[str, Field(max_length=100, pattern=r"^[0-9A-Za-z-]+$")] | None = None
     client_secret: Secret | None = None
     allow_plain_login: bool | None = None
+    ehlo_name: Line | None = None
 
     @model_validator(mode="after")
     def _one_secret(self) -> Self:
@@ -149,6 +151,7 @@ class Account(_Answer):
     tenant_id: str | None
     client_id: str | None
     allow_plain_login: bool
+    ehlo_name: str | None
     state: Literal["ready", "paused", "out_of_quota", "unusable", "inactive"]
     reason: str | None
     until: Timestamp | None
@@ -164,14 +167,53 @@ class AccountList(RootModel[tuple[Account, ...]], _Answer):
 
 class TriedStep(_Answer):
     step: connection_test.StepName
-    success: bool
-    answer: str | None
+    ok: bool
+    detail: str
+
+
+class ServerLimits(_Answer):
+    """What the server names itself; null where it names none."""
+
+    message_bytes: int | None = None
+    emails_per_connection: int | None = None
+    recipients_per_email: int | None = None
+
+
+class Spoken(_Answer):
+    by: Literal["client", "server"]
+    line: str
+
+
+class Certificate(_Answer):
+    subject: str
+    issuer: str
+    names: tuple[str, ...]
+    valid_until: Timestamp
+
+
+class TriedTls(_Answer):
+    version: str
+    certificate: Certificate
+
+
+class Offered(_Answer):
+    login_methods: tuple[str, ...]
+    smtputf8: bool
+    pipelining: bool
+    extensions: tuple[str, ...]
 
 
 class Tried(_Answer):
+    """How each step went. `conversation` is without what is secret; `tls` and `offered` are null
+    where it did not come to that."""
+
     success: bool
     message: str
     steps: tuple[TriedStep, ...]
+    limits: ServerLimits
+    conversation: tuple[Spoken, ...]
+    tls: TriedTls | None
+    offered: Offered | None
 
 
 _SECRETS = frozenset({"password", "client_secret"})
@@ -187,13 +229,13 @@ def create_account(request: Request[NewAccount]) -> Created:
 @routes.get("api/smtp-configs", who=Role.VIEWER)
 def list_accounts(request: Request) -> AccountList:
     """List the accounts, how they are and what they have sent."""
-    return AccountList(tuple(_account(one) for one in shown_accounts(application())))
+    return AccountList(tuple(account_of(one) for one in shown_accounts(application())))
 
 
 @routes.get("api/smtp-configs/{id:int}", who=Role.VIEWER, errors={404})
 def get_account(request: Request) -> Account:
     """Show one account."""
-    return _account(shown_account(application(), _id_in(request.path)))
+    return account_of(shown_account(application(), _id_in(request.path)))
 
 
 @routes.put("api/smtp-configs/{id:int}", who=Role.ADMIN, errors={404, 409})
@@ -218,15 +260,56 @@ def delete_account(request: Request) -> Deleted:
     "api/smtp-configs/{id:int}/test", who=Role.ADMIN, errors={404}, room=Room.OTHER_SERVERS
 )
 def try_account(request: Request) -> Tried:
-    """Connect and log in without sending, and say what the server answered at each step."""
-    found = connection_test.try_account(application(), _id_in(request.path))
+    """Connect and log in without sending, and say what was said and what the account may do."""
+    return tried_of(connection_test.try_account(application(), _id_in(request.path)))
+
+
+def tried_of(found: connection_test.Tryout) -> Tried:
+    """How it went, as it is answered."""
     return Tried(
         success=found.success,
         message=found.message,
         steps=tuple(
-            TriedStep(step=one.name, success=one.success, answer=one.answer) for one in found.steps
+            TriedStep(step=step.name, ok=step.success, detail=step.answer) for step in found.steps
         ),
+        limits=_limits(found.offered),
+        conversation=tuple(
+            Spoken(by="client" if by_us else "server", line=line)
+            for by_us, line in found.conversation
+        ),
+        tls=_tls(found.tls),
+        offered=_offered(found.offered),
     )
+
+
+def _limits(offered: connection_test.Offered | None) -> ServerLimits:
+    if offered is None:
+        return ServerLimits()
+    return ServerLimits(
+        message_bytes=offered.message_octets,
+        emails_per_connection=offered.emails_per_connection,
+        recipients_per_email=offered.recipients_per_email,
+    )
+
+
+def _offered(offered: connection_test.Offered | None) -> Offered | None:
+    if offered is None:
+        return None
+    return Offered(
+        login_methods=offered.login_methods,
+        smtputf8=offered.smtputf8,
+        pipelining=offered.pipelining,
+        extensions=offered.extensions,
+    )
+
+
+def _tls(tls: Tls | None) -> TriedTls | None:
+    if tls is None:
+        return None
+    certificate = Certificate(
+        subject=tls.subject, issuer=tls.issuer, names=tls.names, valid_until=tls.valid_until
+    )
+    return TriedTls(version=tls.version, certificate=certificate)
 
 
 def _id_in(path: Mapping[str, str]) -> int:
@@ -236,7 +319,8 @@ def _id_in(path: Mapping[str, str]) -> int:
     return int(text)
 
 
-def _account(shown: ShownAccount) -> Account:
+def account_of(shown: ShownAccount) -> Account:
+    """The account as it is answered."""
     settings, state = shown.settings, shown.state
     return Account(
         id=shown.id,
@@ -265,6 +349,7 @@ def _account(shown: ShownAccount) -> Account:
         tenant_id=settings.tenant_id,
         client_id=settings.client_id,
         allow_plain_login=settings.allow_plain_login,
+        ehlo_name=settings.ehlo_name,
         state=state.state if state else "inactive",
         reason=state.reason if state else None,
         until=state.until if state else None,

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from shared.api.admission import Who
 from shared.api.endpoint import Request, Room, Routes
 from shared.api.models import Answer, Input, Timestamp, example
-from shared.app import Application, application
+from shared.app import Application, Source, application
 from shared.configuration.document import (
     DatabaseAddress,
     EmailSchedule,
@@ -96,6 +96,24 @@ class DatabaseSaved(Answer):
     left_behind: Left
 
 
+class Forget(Input):
+    force: bool = False
+
+
+class DatabaseForgotten(Answer):
+    model_config = example(
+        success=True,
+        message="Database configuration forgotten",
+        source="local file",
+        leftBehind={"waiting": 3, "unknown": 0},
+    )
+
+    success: Literal[True] = True
+    message: str = "Database configuration forgotten"
+    source: Source
+    left_behind: Left
+
+
 class ScheduleSaved(Answer):
     success: Literal[True] = True
     message: str = _SAVED
@@ -106,7 +124,7 @@ class CurrentDatabase(Answer):
     port: int | None
     user: str | None
     database: str | None
-    source: Literal["configuration", "DATABASE_URL", "local file"]
+    source: Source
 
 
 class CurrentSchedule(Answer):
@@ -190,6 +208,17 @@ def save_config(request: Request[NewDatabase]) -> DatabaseSaved:
     address = request.body.to_address()
     left = relocation.move(application(), address, force=request.body.force)
     return DatabaseSaved(left_behind=Left(waiting=left.waiting, unknown=left.unknown))
+
+
+@routes.post("api/forget-config", who=Role.ADMIN, errors={409}, room=Room.OTHER_SERVERS)
+def forget_config(request: Request[Forget]) -> DatabaseForgotten:
+    """Go back to `DATABASE_URL`, or to the local file. The service has to be stopped."""
+    here = application()
+    left = relocation.forget(here, force=request.body.force)
+    return DatabaseForgotten(
+        source=here.database_source(),
+        left_behind=Left(waiting=left.waiting, unknown=left.unknown),
+    )
 
 
 @routes.get("api/get-current-config", who=Role.VIEWER)

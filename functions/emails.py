@@ -27,7 +27,7 @@ from shared.outbox.cancel_retry_resolve import Decision, cancel, resolve, try_ag
 from shared.outbox.search import StoredEmail, Wish
 from shared.outbox.states import Lane, Status
 from shared.security.roles import Role
-from shared.submissions.store import Stored, store, store_each, wake
+from shared.submissions.store import Stored, store, store_each
 from shared.submissions.submission import MOST_HEADERS, MOST_RECIPIENTS, Origin, Submission
 
 routes = Routes()
@@ -319,7 +319,7 @@ def list_emails(request: Request[None, EmailQuery]) -> EmailPage:
     with application().database().read() as connection:
         page = search.page(connection, wish, after, query.limit)
     return EmailPage(
-        items=[_summary(one) for one in page.emails], next_cursor=write_cursor(page.after)
+        items=[summary(one) for one in page.emails], next_cursor=write_cursor(page.after)
     )
 
 
@@ -329,7 +329,7 @@ def emails_by_status(request: Request[None, Limit]) -> EmailSummaries:
     wish = Wish(Status(request.path["status"].lower()), stored_by=_only_of(request.caller))
     with application().database().read() as connection:
         page = search.page(connection, wish, None, request.query.limit)
-    return EmailSummaries(tuple(_summary(one) for one in page.emails))
+    return EmailSummaries(tuple(summary(one) for one in page.emails))
 
 
 @routes.get("api/emails/{id:int}", who=Who.ANY_LOGIN, errors={404})
@@ -338,7 +338,7 @@ def email_details(request: Request) -> EmailDetails:
     with application().database().read() as connection:
         email = search.find(connection, _number(request.path), _only_of(request.caller))
         sender = sender_of(connection, email.account_code)
-    return _details(email, sender)
+    return details(email, sender)
 
 
 @routes.get("api/emails/{id:int}/attempts", who=Who.ANY_LOGIN, errors={404})
@@ -363,7 +363,7 @@ def retry_email(request: Request) -> EmailDecided:
     """Try an email again that failed or was cancelled."""
     number, here = _number(request.path), application()
     here.database().run(lambda connection: try_again(connection, number))
-    wake(here)
+    here.waker.wake()
     return EmailDecided(message="Email queued again", email_id=number, status=Status.QUEUED)
 
 
@@ -373,7 +373,7 @@ def resolve_email(request: Request[Resolution]) -> EmailDecided:
     number, here = _number(request.path), application()
     decision = Decision(request.body.decision)
     here.database().run(lambda connection: resolve(connection, number, decision))
-    wake(here)
+    here.waker.wake()
     with here.database().read() as connection:
         status = search.find(connection, number).status
     return EmailDecided(message="Email resolved", email_id=number, status=status)
@@ -454,7 +454,8 @@ def _number(path: Mapping[str, str]) -> int:
     return int(path["id"])
 
 
-def _summary(email: StoredEmail) -> EmailSummary:
+def summary(email: StoredEmail) -> EmailSummary:
+    """The email as a line of a list."""
     return EmailSummary(
         id=email.id,
         subject=email.subject,
@@ -465,7 +466,8 @@ def _summary(email: StoredEmail) -> EmailSummary:
     )
 
 
-def _details(email: StoredEmail, sender: Sender | None) -> EmailDetails:
+def details(email: StoredEmail, sender: Sender | None) -> EmailDetails:
+    """All that is known of the email."""
     to, cc, bcc = email.mailboxes()
     times = (email.created_at, email.last_retry_at, email.sent_at, email.ended_at)
     return EmailDetails(

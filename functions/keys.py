@@ -102,7 +102,7 @@ def list_keys(request: Request[None, KeyQuery]) -> KeyPage:
     limit = request.query.limit
     found = application().keys.page(int(request.query.cursor), limit + 1)
     return KeyPage(
-        items=[_details(one) for one in found[:limit]],
+        items=[details(one) for one in found[:limit]],
         next_cursor=str(found[limit - 1].id) if len(found) > limit else None,
     )
 
@@ -115,7 +115,8 @@ def revoke_key(request: Request) -> KeyRevoked:
     return KeyRevoked(id=key_id)
 
 
-def _details(kept: KeptKey) -> KeyDetails:
+def details(kept: KeptKey) -> KeyDetails:
+    """The key without what would let anybody use it."""
     return KeyDetails(
         id=kept.id,
         name=kept.name,

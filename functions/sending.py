@@ -10,7 +10,7 @@ from pydantic import Field
 from shared.api.endpoint import Request, Room, Routes
 from shared.api.models import Answer, EmailAddress, Input, Timestamp, example
 from shared.app import application
-from shared.delivery import tick, trial
+from shared.delivery import test_email, tick
 from shared.security.roles import Role
 
 routes = Routes()
@@ -72,7 +72,7 @@ class Processed(Answer):
 @routes.post("api/email-test", who=Role.OPERATOR, errors={409, 502}, room=Room.OTHER_SERVERS)
 def send_test_email(request: Request[EmailTest]) -> EmailTested:
     """Send a test email at once over one account, whether the service runs or not."""
-    sent = trial.send_test_email(application(), request.body.email, request.body.param_code)
+    sent = test_email.send_test_email(application(), request.body.email, request.body.param_code)
     account = AccountUsed(
         id=sent.account.id,
         param_code=sent.account.code or None,

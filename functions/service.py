@@ -118,9 +118,9 @@ def control_service(request: Request[ServiceControl]) -> Started | Stopped | Cho
         first_id = request.body.from_id
         with database.read() as connection:
             if first_id is None and service_state.needs_first_id(connection):
-                return _choose(connection, request.id)
-        return database.run(partial(_start, by=by, first_id=first_id))
-    return database.run(partial(_stop, by=by))
+                return choose_first_id(connection, request.id)
+        return database.run(partial(started, by=by, first_id=first_id))
+    return database.run(partial(stopped, by=by))
 
 
 @routes.get("api/service-status", who=Role.VIEWER, room=Room.CONTROL)
@@ -130,7 +130,8 @@ def service_status(request: Request) -> ServiceStatus:
         return _status(connection)
 
 
-def _choose(connection: Connection, request_id: str) -> ChooseFirstId:
+def choose_first_id(connection: Connection, request_id: str) -> ChooseFirstId:
+    """What somebody has to know who starts an adopted queue for the first time."""
     found = counts.new_by_age(connection)
     return ChooseFirstId(
         code="choose_first_id",
@@ -143,7 +144,8 @@ def _choose(connection: Connection, request_id: str) -> ChooseFirstId:
     )
 
 
-def _start(connection: Connection, by: str, first_id: int | None) -> Started:
+def started(connection: Connection, by: str, first_id: int | None) -> Started:
+    """Start sending; an adopted queue from `first_id` on."""
     if first_id is not None:
         service_state.start_from(connection, first_id)
     service_state.start(connection, by)
@@ -154,7 +156,8 @@ def _start(connection: Connection, by: str, first_id: int | None) -> Started:
     )
 
 
-def _stop(connection: Connection, by: str) -> Stopped:
+def stopped(connection: Connection, by: str) -> Stopped:
+    """Stop sending."""
     service_state.stop(connection, by)
     return Stopped(
         status=_status(connection),

@@ -94,7 +94,7 @@ param alertEmail string = ''
 @minValue(60)
 param oldestWaitingSeconds int = 900
 
-@description('Further app settings of Rowpost, by name: see the README.')
+@description('Further app settings of Rowpost, by name: see docs/reference.md.')
 param furtherSettings { *: string } = {}
 
 var suffix = toLower(uniqueString(subscription().id, environmentName, location))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -17,6 +18,7 @@ from shared.database.circuit_breaker import CircuitBreaker
 from shared.database.database import Database, open_database
 from shared.database.engine import file_url, server_url
 from shared.database.errors import unreachable
+from shared.database.place import is_file
 from shared.scheduling import service_state
 from shared.security.foreign_tokens import ForeignTokens
 from shared.security.keys import Keys
@@ -28,6 +30,7 @@ from shared.security.tokens import SigningKeys
 from shared.settings import Settings, settings
 
 if TYPE_CHECKING:
+    from shared.accounts.directory import AccountBook
     from shared.attachments.keeper import AttachmentKeeper
     from shared.configuration.secret_store import SecretStore
     from shared.delivery.wakeups import WakeupQueue
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from shared.monitoring.queue_snapshot import Overview
     from shared.monitoring.telemetry.telemetry import Telemetry
     from shared.outbox.loose_options import Sweep
+    from shared.submissions.waking import Waker
 
 
 Source = Literal["configuration", "DATABASE_URL", "local file"]
@@ -54,6 +58,8 @@ class Application:
         """What the time is, for all that a schedule decides."""
         self.stop = threading.Event()
         """Set when the process is to end: drains finish what is being sent, no more."""
+        self.account_book: AccountBook | None = None
+        """The accounts as a drain last read them, for one whose vault does not answer."""
         self._choosing_store = threading.Lock()
         self._secrets: SecretStore | None = None
         self._opening = threading.Lock()
@@ -113,6 +119,12 @@ class Application:
         from shared.delivery.wakeups import wakeup_queue
 
         return wakeup_queue(self.settings)
+
+    @cached_property
+    def waker(self) -> Waker:
+        from shared.submissions.waking import Waker
+
+        return Waker(lambda: self.wakeups, away=self.settings.has_storage)
 
     @cached_property
     def attachments(self) -> AttachmentKeeper:
@@ -179,11 +191,18 @@ class Application:
 
         Raises DatabaseUnreachable.
         """
-        wanted = self._wanted()
-        database = self._unopened(wanted)
+        with self.looking() as database, unreachable():
+            return adoption.examine_at(database, writes_utc=self.settings.legacy_dates == "utc")
+
+    @contextmanager
+    def looking(self) -> Iterator[Database]:
+        """The same database as it is: nothing is migrated or noted in it.
+
+        Raises DatabaseUnreachable where its address or its driver is at fault.
+        """
+        database = self._unopened(self._wanted())
         try:
-            with unreachable():
-                return adoption.examine_at(database, writes_utc=self.settings.legacy_dates == "utc")
+            yield database
         finally:
             database.close()
 
@@ -202,11 +221,20 @@ class Application:
             return "configuration"
         return "DATABASE_URL" if self.settings.database_url else "local file"
 
+    @property
+    def is_on_server(self) -> bool:
+        """Whether the database is a server's, and no file of this machine."""
+        return not is_file(self.database_url())
+
     def database_url(self) -> str:
         """The address in force, with its password: for opening, never for showing."""
         saved = self.configuration.current().database
         if saved is not None:
             return self.url_of(saved)
+        return self.unsaved_database_url()
+
+    def unsaved_database_url(self) -> str:
+        """The address that counts where none is saved."""
         return self.settings.database_url or file_url(self.settings.data / "rowpost.db")
 
     def url_of(self, address: DatabaseAddress) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 from shared.errors import RowpostError
 from shared.monitoring.logs import in_this_context
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS = 3.0
 
@@ -36,6 +41,10 @@ class Work(Generic[T]):
     def ended(self) -> bool:
         return self._ended.done()
 
+    def then(self, act: Callable[[Future[T]], None]) -> None:
+        """Have `act` called at its end, on the thread of the work."""
+        self._ended.add_done_callback(act)
+
     def wait(self, seconds: float | None = None) -> None:
         """Wait for its end. Raises NoAnswerYet after so many seconds."""
         if not wait([self._ended], None if seconds is None else max(0.0, seconds)).done:
@@ -51,6 +60,66 @@ class Work(Generic[T]):
             self._ended.set_result(self._do())
         except Exception as error:  # noqa: BLE001 - it is for whoever asks for the result
             self._ended.set_exception(error)
+
+
+async def on_own_thread(do: Callable[[], T], name: str) -> T:
+    """What `do` answers, for a loop that goes on meanwhile; raises what it raises.
+
+    For what may hang longer than anybody waits for it, and so must not take a thread of a pool:
+    when the waiting is cancelled, nobody learns what becomes of it.
+    """
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[T] = loop.create_future()
+
+    def tell(work: Future[T]) -> None:
+        if ended.done():
+            return
+        if (error := work.exception()) is not None:
+            ended.set_exception(error)
+        else:
+            ended.set_result(work.result())
+
+    def when_done(work: Future[T]) -> None:
+        with suppress(RuntimeError):  # The loop was closed meanwhile.
+            loop.call_soon_threadsafe(tell, work)
+
+    Work(do, name, daemon=True).then(when_done)
+    return await ended
+
+
+class Soon:
+    """Does something soon after somebody has asked for it; nobody who asks waits.
+
+    It is done at least once after each question, and by one thread at a time: however many ask
+    while it is being done, it is done once more. What it raises is logged.
+    """
+
+    def __init__(self, do: Callable[[], object], name: str) -> None:
+        self._do = do
+        self._name = name
+        self._turn = threading.Lock()
+        self._asked = False
+        self._at_work = False
+
+    def ask(self) -> None:
+        with self._turn:
+            self._asked = True
+            if self._at_work:
+                return
+            self._at_work = True
+        Work(self._repeat, self._name, daemon=True)
+
+    def _repeat(self) -> None:
+        while self._is_wanted():
+            try:
+                self._do()
+            except Exception:
+                log.exception("%s: an unexpected error", self._name)
+
+    def _is_wanted(self) -> bool:
+        with self._turn:
+            self._at_work, self._asked = self._asked, False
+            return self._at_work
 
 
 class Watch(Generic[T]):

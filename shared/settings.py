@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.database.database_url import sqlalchemy_url
 from shared.errors import RowpostError
+from shared.smtp.ehlo_name import is_ehlo_name
 
 OFF = "off"
 _PREFIX = "ROWPOST_"
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     storage_account: str | None = Field(None, alias="AzureWebJobsStorage__accountName")
     lease_seconds: int = Field(60, alias="ROWPOST_LEASE_SECONDS", ge=1, le=3600)
     smtp_timeout: int = Field(300, alias="ROWPOST_SMTP_TIMEOUT", ge=1, le=600)
+    ehlo_name: str | None = Field(None, alias="ROWPOST_EHLO_NAME", max_length=255)
     max_retries: int = Field(27, alias="ROWPOST_MAX_RETRIES", ge=0, le=100)
     retry_seconds: float = Field(60.0, alias="ROWPOST_RETRY_SECONDS", gt=0, le=86400)
     connections: int = Field(8, alias="ROWPOST_CONNECTIONS", ge=1, le=64)
@@ -141,6 +143,13 @@ class Settings(BaseSettings):
             return tuple(ip_network(part, strict=False) for part in written)
         except ValueError:
             raise ValueError("give IP addresses or networks with commas between them") from None
+
+    @field_validator("ehlo_name")
+    @classmethod
+    def _is_a_name(cls, value: str | None) -> str | None:
+        if value is not None and not is_ehlo_name(value):
+            raise ValueError("give a host's name, or an address in brackets")
+        return value
 
     @field_validator("database_url")
     @classmethod

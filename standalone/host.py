@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ from standalone.host_json import Cors, HostJson
 from standalone.http import BodyRules, Doors, HttpFunctions, no_doors
 from standalone.index import FunctionIndex, QueueFunction
 from standalone.invocation import Invocations
-from standalone.port import listen
+from standalone.port import listen, web_address
 from standalone.protocol import patient_protocol
 from standalone.queues import InProcessQueue, NextBody
 from standalone.routing import Router
@@ -86,7 +85,7 @@ class Host:
         ]
         app = _web_app(functions, options, self._invocations)
         self._socket = listen(options.address, options.port, variable="ROWPOST_PORT")
-        self.url = _url(self._socket)
+        self.url = web_address(*self._socket.getsockname()[:2])
         self._server = uvicorn.Server(_server_config(app, options))
         self._http = threading.Thread(
             target=self._server.run, args=([self._socket],), name="http", daemon=True
@@ -145,11 +144,6 @@ def _web_app(functions: FunctionIndex, options: HostOptions, invocations: Invoca
     app.router.default = answers
     app.router.redirect_slashes = False
     return app
-
-
-def _url(listening: socket.socket) -> str:
-    address, port = listening.getsockname()[:2]
-    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
 
 def _cors(cors: Cors) -> list[Middleware]:

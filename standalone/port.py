@@ -29,3 +29,8 @@ def listen(host: str, port: int, *, variable: str) -> socket.socket:
         off = ", or to off" if variable == "ROWPOST_CATCHER_PORT" else ""
         raise PortTaken(f"Port {port} {reason}: set {variable} to another one{off}.") from error
     return listening
+
+
+def web_address(host: str, port: int) -> str:
+    """Where a browser finds what listens there."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +29,7 @@ from shared.security.roles import Role
 from shared.settings import Settings, settings
 from standalone.admin import Gate
 from standalone.catcher import LOOPBACK, Catcher
+from standalone.claimed_folder import claimed
 from standalone.connections import room_for_connections
 from standalone.host import Host, HostOptions
 from standalone.host_json import Cors, HostJson
@@ -33,8 +37,10 @@ from standalone.http import Door, Doors
 from standalone.index import FunctionIndex, index
 from standalone.invocation import COMMON_ROOM
 from standalone.log_place import open_log
+from standalone.port import web_address
 from standalone.queues import NextBody
 from standalone.redis_events import RedisEvents
+from standalone.sent_so_far import SentSoFar
 from standalone.shutdown import GRACE_SECONDS, StopSignal, exit_after
 
 if TYPE_CHECKING:
@@ -42,6 +48,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_LOCAL_TICKS = "*/10 * * * * *"
 CAUGHT_SUPPORT_ADDRESS = "support@example.com"
 
 
@@ -53,6 +60,13 @@ def run(root: Path) -> int:
     """
     signal = StopSignal()
     chosen = _with_support_address(settings())
+    address = web_address(chosen.host, chosen.port)
+    # Without a catcher several may serve one folder, as several instances serve one database.
+    with claimed(chosen.data, address) if chosen.catcher_port else nullcontext():
+        return _serve(root, chosen, signal)
+
+
+def _serve(root: Path, chosen: Settings, signal: StopSignal) -> int:
     log_file = open_log(chosen)
     catcher = _catcher(chosen)
     joined = Application(chosen)
@@ -61,7 +75,7 @@ def run(root: Path) -> int:
     joined.telemetry = metrics.telemetry if metrics else None
     events = _redis_events(joined)
     addresses.tell_peers()
-    host = Host(_functions(), _options(root, chosen, joined, metrics), joined.stop)
+    host = Host(_functions(joined), _options(root, chosen, joined, metrics), joined.stop)
     if catcher:
         catcher.start()
     password = joined.logins.ensure_first_admin(chosen.admin_username, None)
@@ -72,6 +86,8 @@ def run(root: Path) -> int:
     _greet(host, chosen, joined, catcher, password)
     if log_file:
         print(f"Log: {log_file}", flush=True)
+    if sys.stdout.isatty():
+        SentSoFar(joined).start()
 
     told = signal.wait(host.is_alive)
     exit_after(GRACE_SECONDS, host.running)
@@ -91,10 +107,18 @@ def _with_support_address(chosen: Settings) -> Settings:
     return chosen.model_copy(update={"contact_email": CAUGHT_SUPPORT_ADDRESS})
 
 
-def _functions() -> FunctionIndex:
+def _functions(joined: Application) -> FunctionIndex:
+    """The app's functions; on a file of this machine a tick costs next to nothing."""
     from function_app import app
 
-    return index(app)
+    functions = index(app)
+    if joined.is_on_server:
+        return functions
+    ticking = tuple(
+        replace(timer, schedule=_LOCAL_TICKS) if timer.name == "queue_timer" else timer
+        for timer in functions.timers
+    )
+    return replace(functions, timers=ticking)
 
 
 def _catcher(chosen: Settings) -> Catcher | None:
@@ -204,7 +228,7 @@ def _greet(
     catcher: Catcher | None,
     password: str | None,
 ) -> None:
-    print(f"Rowpost answers at {host.url}")
+    print(f"Rowpost answers at {host.url} (to read and try: {host.url}/api/docs)")
     if password:
         name = chosen.admin_username or FIRST_ADMIN
         print(f"First login: {name} / {password} (made just now and shown this once)")

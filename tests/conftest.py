@@ -26,6 +26,7 @@ pytest_plugins = [
     "tests.support.smtp",
     "tests.support.key_vault",
     "tests.support.standalone",
+    "tests.support.command_line",
     "tests.support.postfix",
     "tests.support.exim",
     "tests.support.redis",

@@ -23,6 +23,7 @@ from shared.accounts.presets import PresetName
 from shared.database.widths import width
 from shared.limits.sending_limits import Window, letters_of, windows_of
 from shared.mime.addresses import BadAddress, parse_mailbox
+from shared.smtp.ehlo_name import is_ehlo_name
 from shared.smtp.opening import TlsMode
 
 _LINES = ("name", "email_address", "display_name", "smtp_host", "username")
@@ -54,6 +55,7 @@ class AccountSettings:
     tenant_id: str | None = None
     client_id: str | None = None
     allow_plain_login: bool = False
+    ehlo_name: str | None = None
 
     def with_values(self, values: Mapping[str, Any]) -> AccountSettings:
         """The same with some values changed."""
@@ -86,6 +88,8 @@ class AccountSettings:
                 raise BadAccountValue(name, f"It is longer than {_LINE_WIDTH} characters.")
         if not _HOST.fullmatch(self.smtp_host):
             raise BadAccountValue("smtp_host", "Give a host's name or address, and only that.")
+        if self.ehlo_name is not None and not is_ehlo_name(self.ehlo_name):
+            raise BadAccountValue("ehlo_name", "Give a host's name, or an address in brackets.")
         if (self.tenant_id is None) != (self.client_id is None):
             missing = "tenant_id" if self.tenant_id is None else "client_id"
             raise BadAccountValue(missing, "XOAUTH2 needs both tenant_id and client_id.")
@@ -118,6 +122,7 @@ class AccountSettings:
             "Rowpost_FallbackId": self.fallback_id,
             "Rowpost_TenantId": self.tenant_id,
             "Rowpost_ClientId": self.client_id,
+            "Rowpost_EhloName": self.ehlo_name,
         }
 
     @property
@@ -152,6 +157,7 @@ def settings_of(row: Row[Any], further: Further = NONE_FURTHER) -> AccountSettin
         tenant_id=row.Rowpost_TenantId,
         client_id=row.Rowpost_ClientId,
         allow_plain_login=is_yes(row.Rowpost_PlainLogin),
+        ehlo_name=row.Rowpost_EhloName,
     )
 
 

@@ -1,10 +1,14 @@
-"""Trying an account's server: connect, TLS, EHLO, login and goodbye; no email is sent."""
+"""Trying an account's server: connect, TLS, EHLO, login and goodbye; no email is sent.
+
+What was said is told, without what is secret, and what the server lets the account do.
+"""
 
 from __future__ import annotations
 
-from contextlib import closing
-from dataclasses import dataclass, field, replace
-from typing import Literal
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 from sqlalchemy import select
 
@@ -13,9 +17,11 @@ from shared.accounts.errors import AccountNotFound
 from shared.accounts.passwords import PasswordUnavailable
 from shared.app import Application
 from shared.database.tables import accounts
-from shared.smtp.opening import AccountFault, Server, try_connection
-from shared.smtp.pump import Pump
+from shared.smtp.limits import read_limits, read_size_limit
+from shared.smtp.opening import Rehearsal, Said, Server, try_connection
 from shared.smtp.reply import Stage
+from shared.smtp.wire import Tls
+from shared.transports.base import AccountFault
 
 LONGEST_SECONDS = 30.0
 
@@ -31,11 +37,45 @@ class Step:
     answer: str
 
 
+class Offered(NamedTuple):
+    """What the server says that it takes: octets of an email, emails over one connection and
+    recipients of one email (None: it names no limit), ways to log in, international addresses,
+    several commands at once, and all extensions by their keywords."""
+
+    message_octets: int | None
+    emails_per_connection: int | None
+    recipients_per_email: int | None
+    login_methods: tuple[str, ...]
+    smtputf8: bool
+    pipelining: bool
+    extensions: tuple[str, ...]
+
+    @classmethod
+    def of(cls, extensions: Mapping[str, str]) -> Offered:
+        """What these lines of EHLO's answer say."""
+        limits = read_limits(extensions.get("limits"))
+        return cls(
+            read_size_limit(extensions.get("size")),
+            limits.most_emails,
+            limits.most_recipients,
+            tuple(dict.fromkeys(extensions.get("auth", "").upper().split())),
+            "smtputf8" in extensions,
+            "pipelining" in extensions,
+            tuple(keyword.upper() for keyword in extensions),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Tryout:
-    """How it went: the steps in their order, the last one failed unless it is a success."""
+    """How it went: the steps in their order, the last one failed unless it is a success.
 
-    steps: tuple[Step, ...] = field(default=())
+    conversation: what both sides said. tls, offered: None where it did not come to that.
+    """
+
+    steps: tuple[Step, ...] = ()
+    conversation: tuple[Said, ...] = ()
+    tls: Tls | None = None
+    offered: Offered | None = None
 
     @property
     def success(self) -> bool:
@@ -66,27 +106,39 @@ def try_account(application: Application, account_id: int) -> Tryout:
 
 
 def _tried(server: Server) -> Tryout:
-    steps: list[Step] = []
+    rehearsal = Rehearsal()
+    failed = _failure(server, rehearsal)
+    steps = [Step(_name(stage), True, answer) for stage, answer in rehearsal.steps]
+    offers = rehearsal.extensions
+    return Tryout(
+        (*steps, *([failed] if failed else [])),
+        tuple(rehearsal.said),
+        rehearsal.tls,
+        None if offers is None else Offered.of(offers),
+    )
+
+
+def _failure(server: Server, rehearsal: Rehearsal) -> Step | None:
+    """Try it; the step that failed, if one did."""
     hasty = replace(
         server,
         connect_timeout=min(server.connect_timeout, LONGEST_SECONDS),
         command_timeout=min(server.command_timeout, LONGEST_SECONDS),
     )
 
-    def hear(stage: Stage, answer: str) -> None:
-        steps.append(Step(_name(stage), True, answer))
+    async def in_time() -> None:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            await try_connection(hasty, rehearsal)
 
-    with closing(Pump()) as pump:
-        try:
-            work = pump.in_thread(lambda: try_connection(hasty, hear))
-            pump.carry_out(work, LONGEST_SECONDS)
-        except AccountFault as fault:
-            return Tryout((*steps, Step(_name(fault.stage), False, str(fault))))
-        except TimeoutError:
-            late = f"the server did not answer within {LONGEST_SECONDS:.0f} seconds"
-            name = steps[-1].name if steps else "connect"
-            return Tryout((*steps, Step(name, False, late)))
-    return Tryout(tuple(steps))
+    try:
+        asyncio.run(in_time())
+    except AccountFault as fault:
+        return Step(_name(fault.stage), False, str(fault))
+    except TimeoutError:
+        late = f"the server did not answer within {LONGEST_SECONDS:.0f} seconds"
+        stage = rehearsal.steps[-1][0] if rehearsal.steps else Stage.CONNECT
+        return Step(_name(stage), False, late)
+    return None
 
 
 def _name(stage: Stage) -> StepName:

@@ -16,19 +16,21 @@ from shared.accounts.passwords import Binding, PasswordUnavailable
 from shared.accounts.routing import ActiveAccount, answered, default_of, failovers, fold, route
 from shared.configuration.secret_store import SecretStore, SecretStoreUnavailable
 from shared.database.tables import accounts
+from shared.database.tolerant import unreadable
 from shared.errors import RowpostError
 from shared.limits.sending_limits import Limits, windows_of
 from shared.mime.addresses import BadAddress, Mailbox, envelope_address, parse_recipients
 from shared.mime.bad_email import BadEmail
 from shared.mime.validate import require_line
 from shared.settings import Settings
-from shared.smtp.connection import Server, TlsMode
 from shared.smtp.oauth import AccessTokens, access_tokens
+from shared.smtp.opening import Server, TlsMode
 
 CATCHER = "CATCHER"
 NO_CODE: tuple[str | None, ...] = (None, "")
 IMPLICIT_TLS_PORT = 465
 _DEFAULT_PORT = 25
+_LAST_PORT = 65535
 # One without a number was inserted a moment ago: see number_new_accounts.
 _ALL = select(accounts).where(accounts.c.Rowpost_Id.is_not(None)).order_by(accounts.c.Rowpost_Id)
 _YES = frozenset({"y", "yes", "true", "1"})
@@ -274,6 +276,8 @@ def _account(
     secrets: SecretStore,
     settings: Settings,
 ) -> Account:
+    if reason := unreadable(row._mapping):
+        raise BadAccount(reason)
     return Account(
         id=row.Rowpost_Id,
         code=row.ParamCode or "",
@@ -295,6 +299,8 @@ def server_of(row: Row[Any], secrets: SecretStore, settings: Settings) -> Server
     host = (row.SMTPServer or "").strip()
     if not host:
         raise BadAccount("SMTPServer is empty")
+    if not 0 <= (row.SMTPPort or 0) <= _LAST_PORT:
+        raise BadAccount(f"SMTPPort is {row.SMTPPort}: give a port from 1 to {_LAST_PORT}")
     if not is_yes(row.SMTPSSLFlag) and not is_no(row.SMTPSSLFlag):
         raise BadAccount("SMTPSSLFlag is neither Y (TLS) nor N (none)")
     binding = binding_of(columns)
@@ -308,6 +314,7 @@ def server_of(row: Row[Any], secrets: SecretStore, settings: Settings) -> Server
         password=None if tokens else secret,
         allow_plain_login=is_yes(row.Rowpost_PlainLogin),
         reply_timeout=float(settings.smtp_timeout),
+        ehlo_name=(row.Rowpost_EhloName or "").strip() or settings.ehlo_name,
         tokens=tokens,
     )
 

@@ -24,8 +24,8 @@ from shared.database.errors import (
     is_transient,
 )
 from shared.database.server_options import DelayedDurabilityForced
+from shared.delivery.test_email import AccountUnusable, TrialFailed
 from shared.delivery.tick import ServiceStopped
-from shared.delivery.trial import AccountUnusable, TrialFailed
 from shared.errors import RowpostError
 from shared.features.contact.errors import ContactNotFound, ContactNotSetUp
 from shared.mime.bad_email import BadAddress

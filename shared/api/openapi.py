@@ -26,8 +26,7 @@ from shared.api.errors import Failure
 from shared.api.idempotency import HEADER, LONGEST_KEY
 from shared.api.models import Answer, File, Input
 from shared.security.roles import Role
-
-API_VERSION = "0.1.0"
+from shared.version import VERSION
 
 _JSON = "application/json"
 _FORM = "multipart/form-data"
@@ -92,7 +91,7 @@ def describe(sections: Sequence[Section]) -> bytes:
         openapi="3.1.1",
         info=spec.Info(
             title="Rowpost",
-            version=API_VERSION,
+            version=VERSION,
             summary="Insert a row, an email is sent.",
             description=(
                 "Log in at `POST /api/authenticate` and send the token as "

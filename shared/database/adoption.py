@@ -79,7 +79,7 @@ def require_adoptable(connection: Connection) -> None:
         said = " ".join(finding.message for finding in found)
         raise AdoptionRefused(
             f"The queue can't be adopted as it is, and nothing was changed: {said} "
-            "`python -m standalone doctor` says what helps (docs/adopt.md)."
+            "`rowpost doctor` says what helps (docs/adopt.md)."
         )
 
 

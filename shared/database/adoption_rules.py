@@ -223,7 +223,7 @@ def _findings(seen: DatabaseSeen) -> Iterator[Finding]:
         yield from _of_columns(QUEUE, seen.queue, _SEED, is_server=seen.is_server)
         yield from _of_the_id(seen.queue, seen)
         yield from _of_the_flag(seen.queue, seen)
-        yield from _of_results(seen.queue)
+        yield from _of_results(seen.queue, is_server=seen.is_server)
         yield from _of_options(seen.queue)
         yield from _of_triggers(QUEUE, seen.queue)
         yield from _of_keys(seen.queue)
@@ -386,7 +386,7 @@ def _of_check(check: CheckSeen, *, is_server: bool) -> Iterator[Finding]:
         )
 
 
-def _of_results(table: TableSeen) -> Iterator[Finding]:
+def _of_results(table: TableSeen, *, is_server: bool) -> Iterator[Finding]:
     reason = table.column("dd_BounceReason")
     width = reason.characters if reason is not None else None
     if width is not None and width < _REASON_CHARACTERS:
@@ -400,7 +400,8 @@ def _of_results(table: TableSeen) -> Iterator[Finding]:
             "reason_required",
             "dd_BounceReason takes no NULL: an empty text stands there for no reason.",
         )
-    for name in _TEXTS:
+    # SQLite's texts hold all letters, whatever their type is called.
+    for name in _TEXTS if is_server else ():
         column = table.column(name)
         if column is not None and column.type.lower() in _ONE_BYTE_TYPES and column.characters:
             yield _warned(

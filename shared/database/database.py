@@ -99,6 +99,10 @@ class Database:
         """
         return self._group.run(work) if self._dialect.has_one_writer else self.run(work)
 
+    def sweep(self) -> None:
+        """Let what was deleted leave no trace in this machine's files, as far as that is free."""
+        self._dialect.sweep(self.engine)
+
     def close(self) -> None:
         """Close the pooled connections."""
         if self._only_writer is not None:

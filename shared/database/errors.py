@@ -67,6 +67,29 @@ def is_held_by_others(error: BaseException) -> bool:
     return not _OTHERS.isdisjoint(int(number) for number in _NUMBER.findall(words))
 
 
+_OF_FILES = {
+    "malformed": (
+        "The database's file is damaged: stop the service, keep a copy of the file, and bring back "
+        "a backup (or what `sqlite3 rowpost.db .recover` saves of it)."
+    ),
+    "file is not a database": (
+        "The database's file is damaged, or is none of SQLite: bring back a backup, or correct its "
+        "address."
+    ),
+    "disk is full": "The disk of the database's file is full: make room.",
+    "readonly database": "The database's file may not be written: let this user write it.",
+    "unable to open database file": (
+        "The database's file can't be opened: let this user read and write it and its folder."
+    ),
+}
+
+
+def trouble_with_file(error: BaseException) -> str | None:
+    """What SQLite says of its file, in words for a person; None where it says nothing of it."""
+    words = str(error).lower()
+    return next((said for word, said in _OF_FILES.items() if word in words), None)
+
+
 @contextmanager
 def unreachable() -> Iterator[None]:
     """Turn the driver's word that a database can't be reached or entered into our own."""
@@ -74,5 +97,6 @@ def unreachable() -> Iterator[None]:
         yield
     except (DBAPIError, PoolTimeout) as error:
         raise DatabaseUnreachable(
-            "the database does not answer: check its address, its login and the firewall"
+            trouble_with_file(error)
+            or "the database does not answer: check its address, its login and the firewall"
         ) from error

@@ -21,6 +21,11 @@ class Place:
     user: str | None
 
 
+def is_file(url: str) -> bool:
+    """Whether the address is a file of this machine, and no server's."""
+    return url.startswith("sqlite")
+
+
 def place_of(url: str) -> Place:
     """What an SQLAlchemy address says of the place; nothing of one that it does not understand."""
     try:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Dialect, Table, bindparam, insert
+from sqlalchemy import BindParameter, Connection, Dialect, Select, Table, bindparam, insert
 from sqlalchemy.sql.expression import UpdateBase
 
 from shared.database.changes import execute_text
@@ -23,17 +23,20 @@ _ID = re.compile("id[0-9]+")
 
 
 class PreparedUpdate:
-    """An update of rows named by their ids, which answers the ids of those it changed.
+    """An update of rows named by their ids, which answers the ids of those it changed; or a query
+    about such rows.
 
     `build` makes it for as many id parameters. Lists are padded with their last id to a power of
     two, so that there are few texts, for the driver's own cache too.
     """
 
-    def __init__(self, build: Callable[[list[BindParameter[int]]], UpdateBase]) -> None:
+    def __init__(
+        self, build: Callable[[list[BindParameter[int]]], UpdateBase | Select[Any]]
+    ) -> None:
         self._build = build
         self._texts: dict[tuple[str, int], _Text] = {}
 
-    def statement(self, ids: int) -> UpdateBase:
+    def statement(self, ids: int) -> UpdateBase | Select[Any]:
         """The statement for so many ids."""
         return self._build([bindparam(f"id{number}") for number in range(ids)])
 
@@ -63,7 +66,7 @@ class PreparedUpdate:
 
 
 class PreparedStatement:
-    """Any other statement; its parameters are numbers and texts."""
+    """Any other statement."""
 
     def __init__(self, statement: UpdateBase) -> None:
         self.statement = statement
@@ -111,7 +114,7 @@ class PreparedInsert:
 class _Text:
     """SQL text and the order in which the driver wants its parameters."""
 
-    def __init__(self, statement: UpdateBase, dialect: Dialect) -> None:
+    def __init__(self, statement: UpdateBase | Select[Any], dialect: Dialect) -> None:
         text = compiled(statement, dialect)
         self.sql = str(text)
         order = list(getattr(text, "positiontup", None) or ())
@@ -119,8 +122,16 @@ class _Text:
         self.types = tuple(binds[name].type for name in order)
         self._order = [int(name[2:]) if _ID.fullmatch(name) else name for name in order]
         self._constants = {name: binds[name].value for name in order if not binds[name].required}
+        processors = {
+            name: binds[name].type.dialect_impl(dialect).bind_processor(dialect)
+            for name in order
+            if not _ID.fullmatch(name)
+        }
+        self._processors = {name: process for name, process in processors.items() if process}
 
     def parameters(self, ids: Sequence[int], values: dict[str, Any]) -> tuple[Any, ...]:
         if self._constants:
             values = self._constants | values
+        for name, process in self._processors.items():
+            values = values | {name: process(values[name])}
         return tuple([ids[key] if isinstance(key, int) else values[key] for key in self._order])

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from shared.database import migrations
 from shared.database.engine import open_engine
-from shared.database.errors import DatabaseUnreachable, SchemaBehind
+from shared.database.errors import DatabaseUnreachable, SchemaBehind, trouble_with_file
 
 LONGEST_SECONDS = 30.0
 
@@ -76,6 +76,8 @@ _BY_STATE = {"28000": _LOGIN, "42000": _DATABASE, "IM002": _DRIVER, "IM003": _DR
 
 
 def _reason(error: DBAPIError) -> str:
+    if (of_file := trouble_with_file(error)) is not None:
+        return of_file
     words = str(error.orig).lower()
     by_words = next((reason for word, reason in _BY_WORDS.items() if word in words), None)
     state = str(next(iter(getattr(error.orig, "args", ())), ""))

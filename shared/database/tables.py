@@ -27,6 +27,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from shared.database.dialects.sqlserver import expressions as sqlserver
 from shared.database.times import UtcDateTime, utc_now
+from shared.database.tolerant import read_tolerantly
 
 metadata = MetaData()
 
@@ -99,6 +100,8 @@ entries = Table(
     Column("LeaseUntil", UtcDateTime()),
     # How often its sender died while it prepared it.
     Column("LostLeases", Integer),
+    # How often its account had to rest for a reply to this email.
+    Column("Blamed", Integer),
     # Somebody had it sent again though it may have arrived.
     Column("Uncertain", Bit),
     Column("MessageId", Unicode(255)),
@@ -161,6 +164,11 @@ _filtered(
     entries.c.LostLeases,
     entries.c.Number,
     where=and_(_waiting, entries.c.LostLeases.is_not(None)),
+)
+_filtered(
+    "IX_Rowpost_Blamed",
+    entries.c.Number,
+    where=and_(_waiting, entries.c.Blamed.is_not(None)),
 )
 _filtered("IX_Rowpost_Waiting", entries.c.Number, where=_waiting)
 _filtered(
@@ -282,7 +290,9 @@ accounts = Table(
     Column("Rowpost_TenantId", Unicode(255)),
     Column("Rowpost_ClientId", Unicode(100)),
     Column("Rowpost_CreatedDate", UtcDateTime(), server_default=utc_now()),
+    Column("Rowpost_EhloName", Unicode(255)),
 )
+read_tolerantly(accounts)
 
 service = Table(
     "Rowpost_Service",

@@ -43,14 +43,19 @@ class UtcDateTime(TypeDecorator[datetime]):
         return expressions_of(dialect.name).stored_time(value.astimezone(UTC).replace(tzinfo=None))
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if isinstance(value, str):
-            try:
-                value = datetime.fromisoformat(value)
-            except ValueError:
-                return None
-        if not isinstance(value, datetime):
+        return instant_of(value)
+
+
+def instant_of(value: Any) -> datetime | None:
+    """The instant that a driver gives for such a column; None where it is none."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
             return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    if not isinstance(value, datetime):
+        return None
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class utc_now(FunctionElement[datetime]):

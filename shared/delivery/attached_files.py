@@ -1,38 +1,38 @@
 """An email's files, fetched from the attachment store when it is its turn.
 
-Reading is done in threads of their own, so that other conversations go on. All emails under way
-together have so many bytes of files in memory and no more; who finds no room waits.
+Reading is done in threads of their own. All emails under way together have so many bytes of files
+in memory and no more; who finds no room waits.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import math
 import time
 from collections import deque
 
 from shared.attachments.store import AttachmentGone, AttachmentStore, AttachmentStoreUnavailable
+from shared.background import on_own_thread
 from shared.mime.bad_email import BadEmail
 from shared.mime.message import Attachment
 from shared.outbox.attachments import StoredAttachment
 from shared.outbox.fetch import ClaimedEmail
-from shared.smtp.pump import Pump, Signal
 
 AWAY_SECONDS = 15.0
 """How long a store that did not answer is left alone, and the emails that need it wait."""
 
 _MEGABYTE = 1024 * 1024
-_ROOM = 32 * _MEGABYTE
+_BUDGET = 32 * _MEGABYTE
 
 
 class AttachedFiles:
-    """The files of one drain's emails; used on the thread of its pump."""
+    """The files of one drain's emails."""
 
-    def __init__(self, store: AttachmentStore, pump: Pump, most_mb: int) -> None:
+    def __init__(self, store: AttachmentStore, most_mb: int) -> None:
         """`most_mb`: how much all files of one email may have together."""
-        self.room = Room(_ROOM)
+        self.budget = MemoryBudget(_BUDGET)
         self._store = store
-        self._pump = pump
         self._most_mb = most_mb
         self._away_until = -math.inf
         self._why_away = ""
@@ -43,12 +43,14 @@ class AttachedFiles:
         Raises BadEmail where one of them is gone, has changed, or they are too large together;
         AttachmentStoreUnavailable, at once while the store is known to be away.
         """
+        if not email.attachment_count:
+            return ()
         self._require_whole(email)
         if time.monotonic() < self._away_until:
             raise AttachmentStoreUnavailable(self._why_away)
         try:
-            return await self._pump.in_thread(
-                lambda: tuple([_read(self._store, one) for one in email.attachments])
+            return await on_own_thread(
+                lambda: tuple([_read(self._store, file) for file in email.attachments]), "files"
             )
         except AttachmentStoreUnavailable as error:
             self._away_until, self._why_away = time.monotonic() + AWAY_SECONDS, str(error)
@@ -65,24 +67,24 @@ class AttachedFiles:
             )
 
 
-class Room:
+class MemoryBudget:
     """So many bytes, for whoever comes first; one who wants them all gets them in the end."""
 
     def __init__(self, octets: int) -> None:
         self._most = octets
         self._free = octets
-        self._waiting: deque[tuple[int, Signal[None]]] = deque()
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
     async def enter(self, octets: int) -> int:
         """Wait for room; answers how much was taken, which is to be left again."""
         wanted = min(octets, self._most)
-        granted: Signal[None] = Signal()
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         place = (wanted, granted)
         self._waiting.append(place)
         self._let_in()
         try:
-            await granted.wait()
-        except BaseException:
+            await granted
+        except asyncio.CancelledError:
             if place in self._waiting:
                 self._waiting.remove(place)
                 self._let_in()
@@ -100,7 +102,8 @@ class Room:
         while self._waiting and self._waiting[0][0] <= self._free:
             wanted, granted = self._waiting.popleft()
             self._free -= wanted
-            granted.set(None)
+            if not granted.done():
+                granted.set_result(None)
 
 
 def octets_of(email: ClaimedEmail) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ from shared.mime.looks_like_html import looks_like_html
 from shared.mime.message import Attachment, Draft
 from shared.outbox.fetch import ClaimedEmail
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
-from shared.smtp.connection import Envelope
+from shared.transports.base import Envelope
 
 NO_SMTPUTF8 = "5.6.7 the address is not ASCII, and the mail server does not offer SMTPUTF8"
 
@@ -87,7 +87,8 @@ def without_smtputf8(prepared: Prepared) -> Prepared | None:
     where nobody is left, or where the sender has such an address.
     """
     recipients = tuple([_refused_if_wide(recipient) for recipient in prepared.recipients])
-    addressed = _pending(recipients)
+    asked = set(prepared.addressed)
+    addressed = tuple([number for number in _pending(recipients) if number in asked])
     if not addressed or prepared.draft is None:
         return None
     try:
@@ -109,6 +110,30 @@ def without_smtputf8(prepared: Prepared) -> Prepared | None:
         addressed=addressed,
         draft=None,
     )
+
+
+def addressed_to(prepared: Prepared, places: Sequence[int]) -> Prepared:
+    """The same email to some of its envelope's recipients alone: those in these places."""
+    recipients = prepared.envelope.recipients
+    return replace(
+        prepared,
+        envelope=prepared.envelope._replace(recipients=tuple([recipients[n] for n in places])),
+        addressed=tuple([prepared.addressed[n] for n in places]),
+    )
+
+
+def part_of(prepared: Prepared, most: int) -> Prepared:
+    """The email as it fits into a transaction of so many recipients: first to those who were never
+    asked, then to those who were put off, and with each try to others of them."""
+    every = range(len(prepared.addressed))
+    if len(every) <= most:
+        return prepared
+    known = [prepared.recipients[number] for number in prepared.addressed]
+    places = [place for place in every if known[place].reply is None]
+    if not places:
+        begin = prepared.email.retries * most % len(every)
+        places = [*every[begin:], *every[:begin]]
+    return addressed_to(prepared, sorted(places[:most]))
 
 
 def _pending(recipients: tuple[KnownRecipient, ...]) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from shared.delivery.prepare import recipients_of
-from shared.delivery.screen import screened
+from shared.delivery.suppression import screened
 from shared.errors import RowpostError
 from shared.limits import reservations
 from shared.limits.reservations import Reservation

@@ -1,16 +1,17 @@
-"""Recording: the marks and results of all connections of a drain, committed together.
+"""Recording: the marks and results of all workers of a drain, committed together.
 
-A commit waits for the disk. It is made when no connection can go on without it, so that as many
-marks and results as there are share it.
+A commit waits for the disk or the network, on a thread of its own. What is reported meanwhile goes
+with the next one.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,12 +20,12 @@ from sqlalchemy import Connection
 from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable, is_transient
 from shared.delivery.quotas import Quotas
+from shared.delivery.sql_thread import SqlThread
 from shared.outbox import one_trip
 from shared.outbox.begin import Mark, mark
 from shared.outbox.finish import Outcome, Result, finish, is_plain
 from shared.outbox.give_back import give_back
 from shared.outbox.lease import Lease
-from shared.smtp.pump import Signal
 
 if TYPE_CHECKING:
     from shared.monitoring.telemetry.witness import Witness
@@ -32,15 +33,16 @@ if TYPE_CHECKING:
 log = logging.getLogger("rowpost.delivery")
 
 _WAIT_AFTER_FAILURE = 0.25
-_LONGEST_WITHOUT_COMMIT = 0.02
-_RESULTS_ALONE_WAIT = 0.01
+_RESULTS_ALONE_WAIT = 0.005
+_MARKS_WAIT = 0.001
+"""So long a mark waits for those of other workers: they share a commit."""
 _LEASE_SHARE_TO_MARK = 0.5
 _LEASE_SHARE_TO_SEND = 0.75
 
 _NO_END = (Outcome.RETRY, Outcome.POSTPONED)
 
 
-class Ticket:
+class PendingMark:
     """One mark on its way. It is good only while enough of the lease is left."""
 
     __slots__ = ("_answered", "_lease_seconds", "_since", "mark")
@@ -49,10 +51,12 @@ class Ticket:
         self.mark = mark
         self._lease_seconds = lease.seconds
         self._since = _lease_clock()
-        self._answered: Signal[bool] = Signal()
+        self._answered: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
 
     def answer(self, marked: bool) -> None:
-        self._answered.set(marked)
+        """On the loop's thread."""
+        if not self._answered.done():
+            self._answered.set_result(marked)
 
     @property
     def is_late(self) -> bool:
@@ -60,15 +64,16 @@ class Ticket:
         return self._age() > self._lease_seconds * _LEASE_SHARE_TO_MARK
 
     async def wait(self) -> bool:
-        """Whether the final dot may be written now: marked, committed, and the lease far from over.
+        """Whether the email may be committed now: marked, and the lease far from over.
 
-        The lease ran anew from the commit, which came after this ticket was made.
+        The lease ran anew from the mark's commit, which came after it was asked for.
         """
-        try:
-            marked = await self._answered.wait(self._lease_seconds)
-        except TimeoutError:
-            return False
-        return marked and self._age() < self._lease_seconds * _LEASE_SHARE_TO_SEND
+        if not self._answered.done():
+            loop = asyncio.get_running_loop()
+            alarm = loop.call_later(self._lease_seconds, self.answer, False)
+            await self._answered
+            alarm.cancel()
+        return self._answered.result() and self._age() < self._lease_seconds * _LEASE_SHARE_TO_SEND
 
     def _age(self) -> float:
         return _lease_clock() - self._since
@@ -78,29 +83,38 @@ class Ticket:
 class _Batch:
     """What one commit carries."""
 
-    tickets: list[Ticket] = field(default_factory=list)
+    marks: list[PendingMark] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     returned: list[int] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.tickets or self.results or self.returned)
+        return bool(self.marks or self.results or self.returned)
 
     @property
     def ended(self) -> list[int]:
         """The emails that are ours no longer."""
-        return [*(one.number for one in self.results), *self.returned]
+        return [*(result.number for result in self.results), *self.returned]
 
     def parts(self) -> list[_Batch]:
         """The same work, one email a batch."""
         return [
-            *(_Batch(tickets=[one]) for one in self.tickets),
-            *(_Batch(results=[one]) for one in self.results),
-            *(_Batch(returned=[one]) for one in self.returned),
+            *(_Batch(marks=[pending]) for pending in self.marks),
+            *(_Batch(results=[result]) for result in self.results),
+            *(_Batch(returned=[number]) for number in self.returned),
         ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What a commit came to."""
+
+    batch: _Batch
+    marked: set[int]
+    finished: set[int]
+
+
 class Recorder:
-    """Writes what the connections of one drain report, in order, none lost.
+    """Writes what the workers of one drain report, in order, none lost.
 
     While the database is away marks are answered "no" once half of their lease is over; results
     are kept and tried again until `close` gives up. `written` counts the outcomes committed.
@@ -109,102 +123,117 @@ class Recorder:
     def __init__(
         self,
         database: Database,
+        thread: SqlThread,
         lease: Lease,
         quotas: Quotas,
         written: Counter[Outcome],
         turn: threading.Lock,
+        workers: Callable[[], int],
+        idle: Callable[[], None],
         witness: Witness | None = None,
     ) -> None:
-        """`turn`: nobody else writes to the emails of the lease while we hold it."""
+        """`turn`: nobody else writes to the emails of the lease while we hold it. `workers`: how
+        many may ask for a mark. `idle` is called when all that was reported is committed."""
         self._database = database
         self._writer = database.writer()
         self._lease = lease
         self._quotas = quotas
-        self._pending = _Batch()
-        self._pending_since = 0.0
-        self._not_before = 0.0
-        self._give_up_at = float("inf")
         self.written = written
         self._turn = turn
+        self._workers = workers
+        self._idle = idle
         self._witness = witness
+        self._thread = thread
+        self._pending = _Batch()
+        self._something = asyncio.Event()
+        self._everybody = asyncio.Event()
+        """As many marks are asked for as there are workers: nothing more will come."""
+        self._writing = False
+        self._give_up_at = float("inf")
+        self._task = asyncio.create_task(self._run())
 
-    def mark(self, mark: Mark) -> Ticket:
-        """Ask for an email to be marked; its ticket says when, and whether."""
-        ticket = Ticket(mark, self._lease)
-        self._note_begin()
-        self._pending.tickets.append(ticket)
-        return ticket
+    def mark(self, mark: Mark) -> PendingMark:
+        """Ask for an email to be marked; what is answered says when, and whether."""
+        pending = PendingMark(mark, self._lease)
+        self._pending.marks.append(pending)
+        self._something.set()
+        if len(self._pending.marks) >= self._workers():
+            self._everybody.set()
+        return pending
 
     def finish(self, result: Result) -> None:
         """Have the outcome of an attempt written; anything but "sent" is in the log too."""
-        self._note_begin()
         self._pending.results.append(result)
+        self._something.set()
         if result.outcome is not Outcome.SENT:
             _log(result)
 
     def give_back(self, number: int) -> None:
-        """Have an email whose final dot was not written wait again."""
-        self._note_begin()
+        """Have an email that was not committed wait again."""
         self._pending.returned.append(number)
-
-    def due_in(self) -> float | None:
-        """In how many seconds a commit is due if nobody has anything to do; None: nothing waits.
-
-        Nobody waits for a result, so results alone wait a little for the marks that follow them.
-        """
-        if not self._pending:
-            return None
-        patience = 0.0 if self._pending.tickets else _RESULTS_ALONE_WAIT
-        return max(0.0, max(self._pending_since + patience, self._not_before) - time.monotonic())
+        self._something.set()
 
     @property
-    def is_overdue(self) -> bool:
-        """Whether it is time for a commit although connections could go on without it."""
-        now = time.monotonic()
-        return bool(self._pending) and now > max(
-            self._not_before, self._pending_since + _LONGEST_WITHOUT_COMMIT
-        )
+    def is_idle(self) -> bool:
+        """Whether all that was reported is committed."""
+        return not self._pending and not self._writing
 
-    def commit(self) -> None:
-        """Write what there is."""
-        batch, self._pending = self._pending, _Batch()
-        if batch:
-            self._write(batch)
-
-    def close(self, seconds: float) -> None:
+    async def close(self, seconds: float) -> None:
         """Write what is left; after so many seconds of failures it is given up, and logged."""
         self._give_up_at = time.monotonic() + seconds
-        while self._pending:
-            time.sleep(max(0.0, self._not_before - time.monotonic()))
-            self.commit()
+        while not self.is_idle:
+            await asyncio.sleep(_RESULTS_ALONE_WAIT)
+        self._task.cancel()
+        await asyncio.wait([self._task])
         self._writer.close()
 
-    def _note_begin(self) -> None:
-        if not self._pending:
-            self._pending_since = time.monotonic()
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._something.wait()
+            if not self._pending.marks:
+                # Nobody waits for a result: some marks may come along.
+                await asyncio.sleep(_RESULTS_ALONE_WAIT)
+            elif not self._everybody.is_set():
+                alarm = loop.call_later(_MARKS_WAIT, self._everybody.set)
+                await self._everybody.wait()
+                alarm.cancel()
+            self._something.clear()
+            self._everybody.clear()
+            batch, self._pending = self._pending, _Batch()
+            if batch:
+                self._writing = True
+                await self._write(batch)
+                self._writing = False
+                if self.is_idle:
+                    self._idle()
 
-    def _write(self, batch: _Batch) -> None:
+    async def _write(self, batch: _Batch) -> None:
         try:
-            with self._turn:
-                marked, finished = self._committed(batch)
+            written = await self._thread.run(lambda: self._committed(batch))
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody is to wait for ever
-            self._after_failure(batch, error)
+            await self._after_failure(batch, error)
             return
-        self._quotas.forget(marked, batch.ended)
-        for ticket in batch.tickets:
-            ticket.answer(ticket.mark.number in marked)
-        ended = [one for one in batch.results if one.number in finished]
-        self.written.update([one.outcome for one in ended])
+        self._quotas.forget(written.marked, batch.ended)
+        for pending in batch.marks:
+            pending.answer(pending.mark.number in written.marked)
+        ended = [result for result in batch.results if result.number in written.finished]
+        self.written.update([result.outcome for result in ended])
         if self._witness is not None:
             self._witness.recorded(ended, batch.returned)
 
-    def _committed(self, batch: _Batch) -> tuple[set[int], set[int]]:
+    def _committed(self, batch: _Batch) -> _Written:
         """In one round trip where those cost something, and nothing in the batch asks for more."""
-        marks = [ticket.mark for ticket in batch.tickets]
-        if not self._database.has_one_writer and self._is_plain(batch, marks):
-            return one_trip.commit(self._database, batch.results, marks, self._lease)
-        with self._writer.write() as connection:
-            return self._apply(connection, batch)
+        marks = [pending.mark for pending in batch.marks]
+        with self._turn:
+            if not self._database.has_one_writer and self._is_plain(batch, marks):
+                marked, finished = one_trip.commit(
+                    self._database, batch.results, marks, self._lease
+                )
+            else:
+                with self._writer.write() as connection:
+                    marked, finished = self._apply(connection, batch, marks)
+        return _Written(batch, marked, finished)
 
     def _is_plain(self, batch: _Batch, marks: Sequence[Mark]) -> bool:
         return (
@@ -216,29 +245,30 @@ class Recorder:
             )
         )
 
-    def _apply(self, connection: Connection, batch: _Batch) -> tuple[set[int], set[int]]:
+    def _apply(
+        self, connection: Connection, batch: _Batch, marks: Sequence[Mark]
+    ) -> tuple[set[int], set[int]]:
         finished = finish(connection, batch.results, self._lease) if batch.results else set()
         if batch.returned:
             give_back(connection, batch.returned, self._lease)
         self._quotas.release(connection, batch.ended)
-        allowed = self._quotas.allowed(connection, [one.mark for one in batch.tickets])
-        marked = mark(connection, allowed, self._lease)
+        marked = mark(connection, self._quotas.allowed(connection, marks), self._lease)
         self._quotas.spend(connection, marked)
         return marked, finished
 
-    def _after_failure(self, batch: _Batch, error: Exception) -> None:
+    async def _after_failure(self, batch: _Batch, error: Exception) -> None:
         """A passing fault: keep the work and wait. Else: find the one email that it is about."""
         if not _passes(error):
             parts = batch.parts()
             if len(parts) > 1:
                 for part in parts:
-                    self._write(part)
+                    await self._write(part)
                 return
             log.error("an email could not be recorded: %s", type(error).__name__, exc_info=error)
             batch.results.clear()
             batch.returned.clear()
         self._keep(batch, give_up_on_marks=isinstance(error, CommitUncertain) or not _passes(error))
-        self._not_before = time.monotonic() + _WAIT_AFTER_FAILURE
+        await asyncio.sleep(_WAIT_AFTER_FAILURE)
 
     def _keep(self, batch: _Batch, *, give_up_on_marks: bool) -> None:
         """Try again later, except the marks that are no use any more.
@@ -247,17 +277,20 @@ class Recorder:
         gives back, whether it stands in P or in T.
         """
         over = time.monotonic() > self._give_up_at
-        late = [one for one in batch.tickets if give_up_on_marks or over or one.is_late]
-        for ticket in late:
-            ticket.answer(False)
+        late = [pending for pending in batch.marks if give_up_on_marks or over or pending.is_late]
+        for pending in late:
+            pending.answer(False)
         if over:
-            ids = [one.number for one in batch.results] + batch.returned
-            log.error("the outcome of %d emails could not be recorded: %s", len(ids), ids[:50])
+            numbers = [result.number for result in batch.results] + batch.returned
+            log.error(
+                "the outcome of %d emails could not be recorded: %s", len(numbers), numbers[:50]
+            )
             return
-        self._note_begin()
-        self._pending.tickets[:0] = [one for one in batch.tickets if one not in late]
+        self._pending.marks[:0] = [pending for pending in batch.marks if pending not in late]
         self._pending.results[:0] = batch.results
         self._pending.returned[:0] = batch.returned
+        if self._pending:
+            self._something.set()
 
 
 def _passes(error: Exception) -> bool:

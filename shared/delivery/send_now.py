@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, select
 from shared.app import Application
 from shared.background import NoAnswerYet, Work
 from shared.database.tables import emails
-from shared.delivery.drain import Order, drain
+from shared.delivery.dispatcher import Order, drain
 from shared.outbox.entries import current_entry
 from shared.outbox.states import Flag
 from shared.outbox.their_rows import says_new

@@ -11,46 +11,48 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
-from shared.delivery.line import Line
+from shared.delivery.account_queue import AccountQueue
 from shared.limits.connection_slots import renew_slots, return_all_slots, return_slot, take_slot
 from shared.outbox.lease import Lease
 
 
 class Write(Protocol):
-    """A write transaction; None when it came to nothing."""
+    """A write transaction, away from the loop; None when it came to nothing."""
 
-    def __call__(self, work: Callable[[Connection], Any]) -> Any: ...
+    async def __call__(self, work: Callable[[Connection], Any]) -> Any: ...
 
 
 class SlotKeeper:
-    """Takes a slot before a connection opens, and returns those that nobody needs."""
+    """Takes a slot before a worker begins, and returns those that nobody needs."""
 
     def __init__(self, lease: Lease, write: Write) -> None:
         self._lease = lease
         self._write = write
         self._holds_some = False
 
-    def allows(self, line: Line, connected: int) -> bool:
-        """Whether one connection more may open beside those that are `connected`."""
-        account = line.account
-        if account.max_connections is None or line.slots > connected:
-            return True
-        if not line.may_ask_for_slot:
-            return False
-        take = partial(take_slot, account_id=account.id, most=account.max_connections)
-        if not self._write(partial(take, lease=self._lease)):
-            line.refuse_slot()
-            return False
-        self._holds_some = True
-        line.slots += 1
-        return True
+    @staticmethod
+    def has_room(queue: AccountQueue) -> bool:
+        """Whether one worker more may begin with the slots that are ours."""
+        return queue.account.max_connections is None or queue.slots > queue.workers
 
-    def return_spare(self, lines: Iterable[Line], connected: Callable[[Line], int]) -> None:
-        """Return the slots of lines with nothing to send: somebody else may want them."""
-        for line in lines:
-            while line.slots and line.idle and line.slots > connected(line):
-                line.slots -= 1
-                self._write(partial(return_slot, account_id=line.account.id, lease=self._lease))
+    async def ask(self, queue: AccountQueue) -> None:
+        """Ask for one slot more; its queue notes whether it was granted."""
+        account = queue.account
+        take = partial(take_slot, account_id=account.id, most=account.max_connections or 0)
+        self._holds_some = True
+        if await self._write(partial(take, lease=self._lease)):
+            queue.slots += 1
+        else:
+            queue.refuse_slot()
+
+    async def return_spare(self, queues: Iterable[AccountQueue]) -> None:
+        """Return the slots of queues with nothing to send: somebody else may want them."""
+        for queue in list(queues):
+            while queue.slots > queue.workers and queue.idle:
+                queue.slots -= 1
+                await self._write(
+                    partial(return_slot, account_id=queue.account.id, lease=self._lease)
+                )
 
     def renew(self, connection: Connection) -> None:
         """Keep what we hold."""

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,7 +17,7 @@ from shared.app import Application
 from shared.background import NoAnswerYet, Work
 from shared.database.database import Database
 from shared.database.errors import DatabaseUnreachable
-from shared.delivery.drain import Drained, Order, drain
+from shared.delivery.dispatcher import Drained, Order, drain
 from shared.delivery.wakeups import Wakeup, WakeupNotPut, wakeups_worth_while
 from shared.errors import RowpostError
 from shared.maintenance.cleanup import upkeep
@@ -34,6 +35,8 @@ from shared.scheduling.schedule import closes_at, goes_on, is_due
 log = logging.getLogger("rowpost.delivery")
 
 DRAIN_SECONDS = 45.0
+SECONDS_FOR_REPLIES = 10.0
+"""So much longer a run waits for replies that are on their way."""
 _MOST_SENDERS = 4
 _SECONDS_TO_WRITE = 10.0
 _MOST_RESENT = 500
@@ -82,7 +85,7 @@ def tick(application: Application) -> TickResult:
         return TickResult(rescued, None, False)
     begun = _begun_run(application, state, now)
     order = begun or _order(application, state, now)
-    drained = _drain(application, order)
+    drained = _drained_within(application, order, DRAIN_SECONDS + SECONDS_FOR_REPLIES)
     upkeep(application)
     application.attachments.sweep()
     return TickResult(rescued, drained, begun is not None)
@@ -107,12 +110,7 @@ def force(
     database.run(lambda connection: service_state.record_run(connection, last_id))
     written: Counter[Outcome] = Counter()
     order = Order(seconds=seconds, forced=True)
-    # No daemon: a process that ends lets it finish what is being sent.
-    work = Work(lambda: _drain(application, order, written), "forced run", daemon=False)
-    try:
-        return _result(application, work.result(answer_within))
-    except NoAnswerYet:
-        return _result(application, Drained.of(written, finished=False))
+    return _result(application, _drained_within(application, order, answer_within, written))
 
 
 @logs.run("drain")
@@ -122,7 +120,8 @@ def drain_woken(application: Application, body: str) -> RunResult:
     order = Order(wakeup.lanes, DRAIN_SECONDS, wakeup.until)
     if Lane.SCHEDULED in wakeup.lanes:
         order = replace(order, scheduled_codes=_left_of_open_run(application))
-    return _result(application, _drain(application, order))
+    drained = _drained_within(application, order, DRAIN_SECONDS + SECONDS_FOR_REPLIES)
+    return _result(application, drained)
 
 
 def _write_back(database: Database) -> None:
@@ -206,11 +205,29 @@ def _left(application: Application, state: service_state.ServiceState) -> Left:
         return left_of_run(connection, state.run_last_id or 0, codes)
 
 
+def _drained_within(
+    application: Application,
+    order: Order,
+    seconds: float | None,
+    written: Counter[Outcome] | None = None,
+) -> Drained:
+    """Drain; a mail server that keeps its reply is waited for no longer than `seconds` in all: the
+    drain then ends by itself, and the answer is what was done until then."""
+    written = Counter() if written is None else written
+    # No daemon: a process that ends lets it finish what is being sent.
+    work = Work(lambda: _drain(application, order, written), "drain", daemon=False)
+    try:
+        return work.result(seconds)
+    except NoAnswerYet:
+        return Drained.of(written, finished=False)
+
+
 def _drain(
     application: Application, order: Order, written: Counter[Outcome] | None = None
 ) -> Drained:
     """Drain; where more is left than the time allowed, wake others to go on."""
-    drained = drain(application, order, written)
+    hand_over = partial(_wake_others, application, order)
+    drained = drain(application, order, written, hand_over=hand_over)
     if drained.processed:
         log.info(
             "drained: %d sent, %d to be tried again, %d failed, %d with unknown outcome",
@@ -220,8 +237,6 @@ def _drain(
             drained.unknown,
         )
         application.database().run(service_state.record_activity)
-    if not drained.finished and not application.stop.is_set():
-        _wake_others(application, order)
     return drained
 
 

@@ -38,6 +38,7 @@ def upkeep(application: Application, seconds: float = LONGEST_SECONDS) -> int:
             removed += number
             if not number:
                 break
+    database.sweep()
     return removed
 
 

@@ -61,6 +61,11 @@ def parse_recipients(text: str | None) -> tuple[Mailbox, ...]:
     return tuple([_mailbox(entry) for entry in entries if not _is_blank(entry)])
 
 
+def entries_of(text: str) -> list[str]:
+    """The entries of a list, as they are written; blank ones are left out."""
+    return [entry for part in _split(text) if not _is_blank(entry := part.strip(_BLANK))]
+
+
 def parse_mailbox(text: str | None) -> Mailbox:
     """The one mailbox that stands there. Raises BadAddress if it is none, or several."""
     mailboxes = parse_recipients(text)
@@ -102,12 +107,13 @@ def _is_blank(entry: str) -> bool:
 
 
 class _Token(NamedTuple):
-    """A special character, the place after it, and what encloses it: `"`, `<`, a `(` per level of
-    comment, or nothing."""
+    """A special character, the place after it, what encloses it (`"`, `<`, `(`, or nothing), and
+    how many comments do."""
 
     character: str
     end: int
     inside: str
+    level: int
 
 
 def _split(text: str) -> Iterator[str]:
@@ -142,21 +148,20 @@ def _ends_group(text: str, end: int) -> bool:
 
 
 def _tokens(text: str) -> Iterator[_Token]:
-    inside = ""
+    inside, level = "", 0
     for match in _TOKEN.finditer(text):
         character = match.group()
         if inside.endswith('"'):
             inside = inside[:-1] if character == '"' else inside
-        elif inside.endswith("("):
-            if character in "()":
-                inside = inside + "(" if character == "(" else inside[:-1]
-        elif character in '("':
+        elif level or character == "(":
+            level += {"(": 1, ")": -1}.get(character, 0)
+        elif character == '"':
             inside += character
         elif inside == "<":
             inside = "" if character == ">" else inside
         elif character == "<":
             inside = character
-        yield _Token(character, match.end(), inside)
+        yield _Token(character, match.end(), inside + "(" if level else inside, level)
 
 
 def _mailbox(entry: str) -> Mailbox:
@@ -186,7 +191,7 @@ def _without_comments(entry: str) -> tuple[str, str]:
         return entry, ""
     kept, comment, start, level = "", "", 0, 0
     for token in _tokens(entry):
-        deeper = token.inside.count("(")
+        deeper = token.level
         if deeper and not level:
             kept, start = kept + entry[start : token.end - 1] + " ", token.end
         elif level and not deeper:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,6 +18,7 @@ from shared.database.engine import driver_of
 from shared.database.errors import DatabaseUnreachable, SchemaBehind
 from shared.database.server_options import DelayedDurabilityForced, read_server_options
 from shared.errors import RowpostError
+from shared.monitoring.disk import disk_problem
 from shared.monitoring.queue_snapshot import Overview
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ class Health:
     accounts: Accounts | None
     trust_problem: str | None = None
     """What keeps tokens of another service, which the settings trust, from being accepted."""
+    disk_problem: str | None = None
+    """What is wrong with the disk of the data folder."""
     option_problems: tuple[str, ...] = ()
     """Options of the database that an administrator should change, and how."""
     lost: tuple[str, ...] = ()
@@ -96,6 +100,8 @@ class Health:
             "trust in another service": self.trust_problem,
         }
         yield from (f"The {part}: {problem}" for part, problem in parts.items() if problem)
+        if self.disk_problem:
+            yield self.disk_problem
         yield from self.lost
         yield from self.option_problems
         if self.timer_is_stale:
@@ -117,6 +123,7 @@ class HealthCheck:
         self._lost = Watch(self._look_for_what_is_gone, "what is gone")
         self._why_closed = Watch(self._probe, "database probe")
         self._storage = Watch(self._look_at_storage, "storage")
+        self._disk = Watch(partial(disk_problem, application.settings.data), "disk")
 
     def check(self) -> Health:
         """All parts, within about 10 seconds at the worst."""
@@ -133,6 +140,7 @@ class HealthCheck:
             storage_problem=self._storage_problem(),
             accounts=self._accounts_if(overview is not None),
             trust_problem=here.foreign_tokens.problem(),
+            disk_problem=self._disk_problem(),
             option_problems=self._told_by(self._options, overview),
             lost=self._told_by(self._lost, overview),
         )
@@ -159,6 +167,16 @@ class HealthCheck:
         except RowpostError as error:
             return str(error)
         return None
+
+    def _disk_problem(self) -> str | None:
+        """Of the data folder, where anything is kept in it."""
+        here = self._application
+        if here.settings.key_vault_uri and here.settings.has_storage and here.is_on_server:
+            return None
+        try:
+            return self._disk.ask()
+        except NoAnswerYet:
+            return f"The disk of {here.settings.data} does not answer."
 
     def _accounts_if(self, answers: bool) -> Accounts | None:
         if not answers:

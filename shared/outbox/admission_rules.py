@@ -38,7 +38,8 @@ class Held:
 
 def judge(row: Mapping[str, Any], answered: Mapping[str, str | None]) -> Wanted | Held:
     """What the row asks for. `answered`: the account codes that an active account answers for,
-    by themselves in small letters; "" for emails without a code.
+    by themselves in small letters; "" for emails without a code. Of its subject, body and document
+    the row says how large they are.
 
     What was surely meant is taken so: letter case, spaces around a word, a number written as text.
     """
@@ -60,6 +61,8 @@ def judge(row: Mapping[str, Any], answered: Mapping[str, str | None]) -> Wanted 
     request_id = _text(row.get("RequestId"))
     if len(request_id) > _REQUEST_ID_WIDTH:
         return Held(f"its request id is longer than {_REQUEST_ID_WIDTH} characters")
+    if lack := _lack(row):
+        return Held(lack)
     return Wanted(
         answered[code.lower()],
         lane,
@@ -110,6 +113,19 @@ def instant(value: Any) -> datetime | None:
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("beyond all calendars") from error
+
+
+def _lack(row: Mapping[str, Any]) -> str | None:
+    """What an email can't be sent without: the document of a file that it names, or anything."""
+    if row.get("DocumentSize"):
+        return None
+    if filename := _text(row.get("Filename")):
+        return (
+            f"it names the file {_shown(filename)} and has no document: add it, or clear the name"
+        )
+    if any(row.get(what) for what in ("SubjectSize", "BodySize", "AttachmentCount")):
+        return None
+    return "it has no subject, no body and no document: give it one of them"
 
 
 def _lane(value: Any) -> Lane | None:

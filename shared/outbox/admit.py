@@ -42,6 +42,7 @@ from shared.database.database import Database
 from shared.database.dialects.dialect_of import dialect_of
 from shared.database.errors import is_held_by_others, is_transient
 from shared.database.locks import skipping_locked
+from shared.database.sizes import stored_size
 from shared.database.tables import emails, entries, held_rows, options, service
 from shared.database.times import as_stored, utc_now
 from shared.outbox import transitions
@@ -126,7 +127,7 @@ def admit_rows(connection: Connection, answered: Answered, after: int = 0) -> Ad
     if after == 0:
         codes_are_answered(connection, answered)
     first = max(first, after + 1)
-    usual = list(connection.scalars(NEW_IDS, {"first": first}))
+    usual = connection.scalars(NEW_IDS, {"first": first}).all()
     odd = _odd_ids(connection, first) if after == 0 else []
     admitted = _admit_plain(connection, answered, usual) if usual else 0
     batch = _Batch(connection, answered)
@@ -165,8 +166,8 @@ def _one_by_one(database: Database, answered: Answered, after: int) -> Admitted:
         if first is None:
             return Admitted()
         first = max(first, after + 1)
-        usual = list(connection.scalars(NEW_IDS, {"first": first}))
-        ids = usual + (_odd_ids(connection, first) if after == 0 else [])
+        usual = connection.scalars(NEW_IDS, {"first": first}).all()
+        ids = [*usual, *(_odd_ids(connection, first) if after == 0 else [])]
     admitted, held = 0, 0
     deadline = time.monotonic() + _ONE_BY_ONE_SECONDS
     for email_id in ids:
@@ -296,6 +297,21 @@ NEW_AMONG = skipping_locked(
 )
 
 
+def _is_there(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    return stored_size(column) > literal_column("0")
+
+
+# A name of nothing but spaces is left to the rules.
+_has_its_document = or_(
+    emails.c.dd_filename.is_(None),
+    ~_is_there(emails.c.dd_filename),
+    _is_there(emails.c.dd_document),
+)
+_says_something = or_(
+    *map(_is_there, (emails.c.dd_subject, emails.c.dd_bodyText, emails.c.dd_document))
+)
+
+
 @lru_cache(maxsize=16)
 def plain_statement(there: frozenset[str], default: bool) -> Insert:
     """What makes entries of plain rows, of a table that has these option columns; `default`: an
@@ -314,6 +330,7 @@ def plain_statement(there: frozenset[str], default: bool) -> Insert:
         ~exists().where(options.c.EmailId == emails.c.dd_srno, options.c.Number.is_(None)),
         or_(code.in_(bindparam("codes", expanding=True)), *((named.is_(None),) if default else ())),
     ]
+    conditions += [_has_its_document, _says_something]
     if "dd_Lane" in there:
         conditions.append(or_(lane.is_(None), lane.in_(lanes)))
     if "dd_Priority" in there:
@@ -374,6 +391,11 @@ def rows_statement(there: frozenset[str]) -> Select[Any]:
             option("SendAt"),
             option("ExpiresAt"),
             option("RequestId"),
+            stored_size(emails.c.dd_subject).label("SubjectSize"),
+            _raw(emails.c.dd_filename).label("Filename"),
+            stored_size(emails.c.dd_bodyText).label("BodySize"),
+            stored_size(emails.c.dd_document).label("DocumentSize"),
+            entries.c.AttachmentCount,
             created.label("Created"),
             options.c.Id.label("OptionsId"),
             entries.c.Number,

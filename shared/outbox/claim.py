@@ -44,7 +44,7 @@ def claim(connection: Connection, wanted: Wanted, lease: Lease) -> list[int]:
     locked by somebody else's claim.
     """
     statement, values = claiming_for(wanted, lease)
-    return list(connection.execute(statement, values).scalars())
+    return list(connection.execute(statement, values).scalars().all())
 
 
 def claiming_for(wanted: Wanted, lease: Lease) -> tuple[Update, dict[str, Any]]:
@@ -68,6 +68,13 @@ def claim_suspects(connection: Connection, wanted: Wanted, lease: Lease) -> list
     return []
 
 
+def claim_blamed(connection: Connection, wanted: Wanted, lease: Lease) -> list[int]:
+    """Claim one email for whose sake the account had to rest: such a one goes behind the others."""
+    nulls = tuple(code is None for code in wanted.codes)
+    statement = blamed_statement(nulls, len(wanted.lanes), wanted.certain)
+    return _execute(connection, statement, wanted, lease)
+
+
 def claim_one(connection: Connection, wanted: Wanted, lease: Lease, email_id: int) -> list[int]:
     """Claim this email, if it waits and is one of those wanted; answers its number or nothing."""
     nulls = tuple(code is None for code in wanted.codes)
@@ -81,7 +88,7 @@ _ORDER = (entries.c.Lane, entries.c.Priority, entries.c.Number)
 def _execute(
     connection: Connection, statement: Update, wanted: Wanted, lease: Lease, **more: int
 ) -> list[int]:
-    return list(connection.execute(statement, _values(wanted, lease) | more).scalars())
+    return list(connection.execute(statement, _values(wanted, lease) | more).scalars().all())
 
 
 def _values(wanted: Wanted, lease: Lease) -> dict[str, Any]:
@@ -108,6 +115,7 @@ def claim_statement(
             _code_is(number, null),
             entries.c.Lane == bindparam(f"lane{lane}"),
             entries.c.LostLeases.is_(None),
+            entries.c.Blamed.is_(None),
             not_expired,
             *_certainty(certain),
         )
@@ -147,6 +155,29 @@ def suspects_statement(
         # Ordered by the bare number, SQLite would walk through the whole table in that order.
         .order_by(entries.c.Number + literal_column("0"))
         .limit(most)
+    )
+
+
+@lru_cache(maxsize=64)
+def blamed_statement(nulls: tuple[bool, ...], lanes: int, certain: bool = False) -> Update:
+    return claiming(
+        skipping_locked(select(entries.c.Number), entries)
+        .where(
+            state_is(Flag.WAITING),
+            entries.c.Blamed.is_not(None),
+            entries.c.LostLeases.is_(None),
+            entries.c.NotBefore.is_(None),
+            or_(*(_code_is(number, null) for number, null in enumerate(nulls))),
+            # By the bare lane, SQLite would read all that waits in it.
+            (entries.c.Lane + literal_column("''")).in_(
+                [bindparam(f"lane{lane}") for lane in range(lanes)]
+            ),
+            not_expired,
+            *_certainty(certain),
+        )
+        # Ordered by the bare number, SQLite would walk through the whole table in that order.
+        .order_by(entries.c.Number + literal_column("0"))
+        .limit(1)
     )
 
 

@@ -258,7 +258,7 @@ def _rows(connection: Connection, numbers: Sequence[int]) -> list[Row[Any] | Unr
     """All rows at once; if one of them cannot be decoded, each by itself."""
     statement = fetch_statement(their_table(connection).options)
     try:
-        return list(connection.execute(statement, {"numbers": list(numbers)}))
+        return list(connection.execute(statement, {"numbers": list(numbers)}).all())
     except (UnicodeError, DBAPIError) as error:
         if isinstance(error, DBAPIError) and (len(numbers) == 1 or is_transient(error)):
             raise

@@ -33,6 +33,8 @@ class Outcome(StrEnum):
     """The connection was lost after the final dot, before its reply."""
     POSTPONED = "postponed"
     """Nothing was tried, since something that it needs is away: it waits, and it costs nothing."""
+    BLAMED = "blamed"
+    """Its account has to rest for what was said to it: it waits behind the others, at no cost."""
 
 
 class Result(NamedTuple):
@@ -63,9 +65,11 @@ _ENDINGS = {
     Outcome.SENT: transitions.SENT_TO_SOME,
     Outcome.RETRY: transitions.RETRY,
     Outcome.POSTPONED: transitions.POSTPONED,
+    Outcome.BLAMED: transitions.BLAMED,
     Outcome.FAILED: transitions.FAILED,
     Outcome.UNKNOWN: transitions.UNKNOWN,
 }
+_NO_ATTEMPT = frozenset({Outcome.POSTPONED, Outcome.BLAMED})
 _ATTEMPTS = PreparedInsert(
     attempts, "Number", "Account", "Outcome", "Code", "EnhancedCode", "Reply", "DurationMs"
 )
@@ -87,7 +91,7 @@ def finish(connection: Connection, results: Sequence[Result], lease: Lease) -> s
     finished = {number for number, _ in rows}
     _keep_attempts(
         connection,
-        [one for one in results if one.number in finished and one.outcome is not Outcome.POSTPONED],
+        [one for one in results if one.number in finished and one.outcome not in _NO_ATTEMPT],
     )
     return finished
 

@@ -279,6 +279,12 @@ POSTPONED = _ending(
     DueSince=entries.c.DueSince,
     LastTriedAt=entries.c.LastTriedAt,
 )
+BLAMED = _ending(
+    Flag.WAITING,
+    (Flag.PREPARING, Flag.TRANSMITTING),
+    DueSince=entries.c.DueSince,
+    Blamed=func.coalesce(entries.c.Blamed, literal_column("0")) + literal_column("1"),
+)
 FAILED = _ending(Flag.FAILED, EndedAt=utc_now())
 UNKNOWN = _ending(Flag.UNKNOWN, LeaseToken=entries.c.LeaseToken)
 
@@ -292,7 +298,8 @@ def sent(connection: Connection, numbers: Numbers, lease: Lease) -> Sequence[Seq
 def end_attempt(
     connection: Connection, statement: Update, values: Mapping[str, Any], lease: Lease
 ) -> Sequence[Row[Any]]:
-    """What one attempt came to: SENT_TO_SOME, RETRY, POSTPONED, FAILED or UNKNOWN; answers number
+    """What one attempt came to: SENT_TO_SOME, RETRY, POSTPONED, BLAMED, FAILED or UNKNOWN;
+    answers number
     and origin if it was still ours to write."""
     return connection.execute(statement, {**values, "token": lease.token}).all()
 
@@ -546,13 +553,15 @@ def cancel_too_late(connection: Connection, numbers: Numbers) -> None:
 
 # What their row has been told, or told us.
 
-WRITTEN = (
-    update(entries)
-    .where(
-        entries.c.Number.in_(NUMBERS),
-        entries.c.WriteAfter <= bindparam("seen", type_=entries.c.WriteAfter.type),
+WRITTEN = PreparedUpdate(
+    lambda numbers: (
+        update(entries)
+        .where(
+            entries.c.Number.in_(numbers),
+            entries.c.WriteAfter <= bindparam("seen", type_=entries.c.WriteAfter.type),
+        )
+        .values(WriteAfter=null(), WriteTries=literal_column("0"), WriteFault=null())
     )
-    .values(WriteAfter=null(), WriteTries=literal_column("0"), WriteFault=null())
 )
 NOT_WRITTEN = (
     update(entries)
@@ -569,7 +578,7 @@ def written(connection: Connection, numbers: Numbers, *, seen: datetime) -> None
     """The rows of these entries have been told what was known up to this moment; what came since
     then is still to be told."""
     if numbers:
-        connection.execute(WRITTEN, {"numbers": list(numbers), "seen": seen})
+        WRITTEN.run(connection, numbers, seen=seen)
 
 
 def not_written(connection: Connection, number: int, seconds: float, fault: str | None) -> None:

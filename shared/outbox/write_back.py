@@ -12,18 +12,21 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import Connection, bindparam, func, select, type_coerce
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.types import NullType
 
 from shared.database.database import Database
 from shared.database.errors import is_transient
+from shared.database.prepared import PreparedUpdate
 from shared.database.tables import emails, entries
-from shared.database.times import utc_now
+from shared.database.times import instant_of, utc_now
 from shared.outbox import transitions
-from shared.outbox.conditions import NUMBERS, state_is
+from shared.outbox.conditions import state_is
 from shared.outbox.states import ENDED
 from shared.outbox.their_rows import says_new, tell
 
@@ -36,8 +39,9 @@ _LONGEST_WAIT_SECONDS = 900.0
 _A_MOMENT_SECONDS = 0.05
 """Where several write at once: longer than two changes that carry the same time may be apart."""
 
+# The index alone answers this.
 UNWRITTEN = (
-    select(entries.c.Number, entries.c.EmailId, entries.c.WriteAfter, entries.c.WriteTries)
+    select(entries.c.Number, type_coerce(entries.c.WriteAfter, NullType()))
     .where(
         entries.c.WriteAfter.is_not(None),
         entries.c.WriteAfter <= utc_now(bindparam("moment")),
@@ -45,10 +49,15 @@ UNWRITTEN = (
     .order_by(entries.c.WriteAfter)
     .limit(bindparam("most"))
 )
-NEW_AGAIN = (
-    select(entries.c.Number)
-    .join_from(entries, emails, emails.c.dd_srno == entries.c.EmailId)
-    .where(entries.c.Number.in_(NUMBERS), state_is(*ENDED), says_new)
+NEW_AGAIN = PreparedUpdate(
+    lambda numbers: (
+        select(entries.c.Number)
+        .join_from(entries, emails, emails.c.dd_srno == entries.c.EmailId)
+        .where(entries.c.Number.in_(numbers), state_is(*ENDED), says_new)
+    )
+)
+TRIED = select(entries.c.EmailId, entries.c.WriteTries).where(
+    entries.c.Number == bindparam("number")
 )
 BEHIND = select(func.count(), func.min(entries.c.EndedAt), func.min(entries.c.WriteFault)).where(
     entries.c.WriteAfter.is_not(None), entries.c.WriteFault.is_not(None)
@@ -71,16 +80,20 @@ def write_back(database: Database, most: int = AT_ONCE) -> int:
     """
     moment = 0.0 if database.has_one_writer else -_A_MOMENT_SECONDS
     with database.read() as connection:
-        rows: Sequence[Any] = connection.execute(UNWRITTEN, {"most": most, "moment": moment}).all()
-    if rows:
-        try:
-            database.run(lambda connection: _write(connection, rows), seconds=5)
-        except DBAPIError as error:
-            if is_transient(error) and len(rows) == 1:
-                _put_off(database, rows[0], "another session holds the row")
-            else:
-                _one_by_one(database, rows)
-    return len(rows)
+        rows = connection.execute(UNWRITTEN, {"most": most, "moment": moment}).all()
+    if not rows:
+        return 0
+    numbers = [number for number, _ in rows]
+    seen = instant_of(rows[-1][1])
+    assert seen is not None, "a time that the ledger's own statements wrote"
+    try:
+        database.run(partial(_write, numbers=numbers, seen=seen), seconds=5)
+    except DBAPIError as error:
+        if is_transient(error) and len(numbers) == 1:
+            _put_off(database, numbers[0], "another session holds the row")
+        else:
+            _one_by_one(database, numbers, seen)
+    return len(numbers)
 
 
 def write_all_back(database: Database, seconds: float) -> None:
@@ -104,39 +117,45 @@ def everything_is_written(connection: Connection) -> bool:
     return connection.scalar(left) is None
 
 
-def _write(connection: Connection, rows: Sequence[Row[Any]]) -> None:
+def _write(connection: Connection, numbers: Sequence[int], seen: datetime) -> None:
     """As far as the letters allow: another letter than ours stays, and is the last word.
 
     An N stays, too: admission decides what it means, and writes the end itself if nothing new was
     asked. So the letters are read afterwards: what says N has not been told. What is known only
     since we looked is told the next time.
     """
-    numbers = [row.Number for row in rows]
     tell(connection, numbers)
-    new_again = set(connection.scalars(NEW_AGAIN, {"numbers": numbers}))
-    told = [number for number in numbers if number not in new_again]
-    transitions.written(connection, told, seen=max(row.WriteAfter for row in rows))
+    new_again = NEW_AGAIN.run(connection, numbers)
+    told = [number for number in numbers if number not in new_again] if new_again else numbers
+    transitions.written(connection, told, seen=seen)
     for number in new_again:
         transitions.not_written(connection, number, _NEW_AGAIN_SECONDS, None)
 
 
-def _one_by_one(database: Database, rows: Sequence[Row[Any]]) -> None:
-    for row in rows:
+def _one_by_one(database: Database, numbers: Sequence[int], seen: datetime) -> None:
+    for number in numbers:
         try:
-            database.run(partial(_write, rows=[row]), seconds=1)
+            database.run(partial(_write, numbers=[number], seen=seen), seconds=1)
         except SQLAlchemyError as error:
+            email_id = _put_off(database, number, _words(error))
             log.warning(
                 "the row of email %d could not be told its end: %s",
-                row.EmailId,
+                email_id,
                 type(error).__name__,
-                extra={"email": row.EmailId},
+                extra={"email": email_id},
             )
-            _put_off(database, row, _words(error))
 
 
-def _put_off(database: Database, row: Row[Any], fault: str) -> None:
-    wait = min(_FIRST_WAIT_SECONDS * 2 ** min(row.WriteTries, 10), _LONGEST_WAIT_SECONDS)
-    database.run(lambda connection: transitions.not_written(connection, row.Number, wait, fault))
+def _put_off(database: Database, number: int, fault: str) -> int:
+    """Leave it for a while, longer each time; answers its row's id."""
+
+    def put_off(connection: Connection) -> int:
+        email_id, tries = connection.execute(TRIED, {"number": number}).one()
+        wait = min(_FIRST_WAIT_SECONDS * 2 ** min(tries, 10), _LONGEST_WAIT_SECONDS)
+        transitions.not_written(connection, number, wait, fault)
+        return int(email_id)
+
+    return database.run(put_off)
 
 
 def _words(error: SQLAlchemyError) -> str:

@@ -96,13 +96,37 @@ def move(application: Application, address: DatabaseAddress, *, force: bool = Fa
     return leave(application, old, address)
 
 
-def leave(application: Application, old: Database | None, address: DatabaseAddress) -> LeftBehind:
+def forget(application: Application, *, force: bool = False) -> LeftBehind:
+    """Forget the saved address: DATABASE_URL counts again, or else the file in the data folder.
+
+    Nothing else that is saved is touched, passwords of accounts and logins least of all. `force`:
+    though the database to go back to does not let us in. Raises ServiceRuns and TargetUnreachable.
+    """
+    application.configuration.reload()
+    if application.configuration.current().database is None:
+        return LeftBehind()
+    old = _opened(application)
+    _require_rest(old)
+    if not force and (reason := _why_no_way_back(application)) is not None:
+        raise TargetUnreachable(f'{reason} To forget the address all the same, add "force": true.')
+    return leave(application, old, None)
+
+
+def _why_no_way_back(application: Application) -> str | None:
+    seconds = application.configuration.current().email.db_connection_timeout / 1000
+    url, trusted = application.unsaved_database_url(), application.settings.trusted_servers
+    return probe.why_closed(url, seconds, trusted)
+
+
+def leave(
+    application: Application, old: Database | None, address: DatabaseAddress | None
+) -> LeftBehind:
     """Mark the old database, store the new address, and clear a mark that the new one has.
 
-    The same place with another login is not left.
+    None: no address is saved any more. The same place with another login is not left.
     """
     before = application.configuration.current().database
-    if before is not None and _place_of(before) == _place_of(address):
+    if before is not None and address is not None and _place_of(before) == _place_of(address):
         _save(application, address)
         return LeftBehind()
     left = _mark(old)
@@ -183,7 +207,7 @@ def _mark(old: Database | None) -> LeftBehind:
     return old.run(mark)
 
 
-def _save(application: Application, address: DatabaseAddress) -> None:
+def _save(application: Application, address: DatabaseAddress | None) -> None:
     def with_address(configuration: Configuration) -> Configuration:
         return configuration.model_copy(update={"database": address})
 

@@ -23,6 +23,9 @@ Ticks come once a minute, a few seconds early or late. Without it the tick after
 a 30-minute run to the next one, and the interval would drift to 31 minutes.
 """
 
+EVERY_TICK = timedelta(minutes=1)
+"""An interval that is no longer asks for every tick, of a timer that ticks more often, too."""
+
 EVERY_DAY = frozenset(range(7))
 
 _MIDNIGHT = time(0)
@@ -77,19 +80,22 @@ def closes_at(schedule: Schedule, at: datetime) -> datetime | None:
 def is_due(schedule: Schedule, last_run: datetime | None, now: datetime) -> bool:
     """Whether a run should start now, `last_run` being the start of the one before.
 
-    The first run is due as soon as the window opens, then one every interval. A last run in the
-    future comes from a clock that was wrong, and counts as none.
+    The first run is due as soon as the window opens, then one every interval, and at an interval of
+    a minute, the least, one every tick. A last run in the future comes from a clock that was wrong,
+    and counts as none.
     """
     if not is_open(schedule, now):
         return False
-    if last_run is None or last_run > now + TOLERANCE:
+    if last_run is None or last_run > now + TOLERANCE or schedule.interval <= EVERY_TICK:
         return True
-    return now - last_run >= schedule.interval - TOLERANCE or _closed_since(schedule, last_run, now)
+    return _is_over(schedule, last_run, now)
 
 
 def next_run(schedule: Schedule, last_run: datetime | None, now: datetime) -> datetime:
     """When the next run is expected: `now` if one is due, else the first time that one will be."""
-    if last_run is None or not is_open(schedule, now) or is_due(schedule, last_run, now):
+    if last_run is None or last_run > now + TOLERANCE or not is_open(schedule, now):
+        return opens_at(schedule, now)
+    if _is_over(schedule, last_run, now):
         return opens_at(schedule, now)
     closes = closes_at(schedule, now)
     expected = last_run.astimezone(UTC) + schedule.interval
@@ -158,6 +164,11 @@ def _window_of(schedule: Schedule, day: date) -> _Window:
 
 def _is_whole_day(schedule: Schedule) -> bool:
     return schedule.start == schedule.end
+
+
+def _is_over(schedule: Schedule, last_run: datetime, now: datetime) -> bool:
+    """Whether the interval since the last run is over, or its window has closed since."""
+    return now - last_run >= schedule.interval - TOLERANCE or _closed_since(schedule, last_run, now)
 
 
 def _closed_since(schedule: Schedule, last_run: datetime, now: datetime) -> bool:

@@ -81,6 +81,11 @@ class Logins:
         )
         return known.get(username)
 
+    def everybody(self) -> list[Login]:
+        """All logins, by name."""
+        known = self._document.current()
+        return [known[name] for name in sorted(known)]
+
     def operator(self) -> Login | None:
         """The operator's login, if there is one."""
         known = self._document.current().values()

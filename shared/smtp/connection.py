@@ -1,7 +1,6 @@
 """One SMTP session: emails sent one after another over a connection that is kept.
 
-Its verbs never block: they are awaited, by a conversation on a pump or through `carry_out`. They
-are meant to be called in this order, for each email:
+Its verbs are awaited. They are meant to be called in this order, for each email:
 
     write_envelope → read_envelope → write_body → write_dot → read_final_reply
 
@@ -14,73 +13,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from time import monotonic
-from typing import NamedTuple
 
-from shared.errors import RowpostError
 from shared.mime.address_form import envelope_address
 from shared.mime.bad_email import BadAddress, BadEmail
-from shared.smtp.opening import (
-    AccountFault,
-    OpenConnection,
-    Server,
-    TlsMode,
-    open_connection,
-)
+from shared.smtp.limits import read_limits, read_size_limit
+from shared.smtp.opening import OpenConnection, Server, open_connection
 from shared.smtp.reply import ProtocolError, Reply, Stage
-from shared.smtp.stream import Stream
-
-__all__ = [
-    "AccountFault",
-    "ConnectionLost",
-    "Envelope",
-    "Opened",
-    "Server",
-    "SmtpSession",
-    "TlsMode",
-    "too_big",
-]
+from shared.transports.base import ConnectionLost, Envelope, Offer
 
 _CHUNK = 64 * 1024
 _SMALL = 16 * 1024
 # Commands in one write. More could fill both directions of the connection (RFC 2920 3.1).
 _GROUP = 100
 _QUIT_TIMEOUT = 2.0
-
-
-class ConnectionLost(RowpostError):
-    """The connection ended, or what came made no sense; the session is closed.
-
-    What it means depends on the verb: before `write_dot` the email was not delivered, in and after
-    it the outcome is unknown until the final reply has been read.
-    """
-
-
-class Envelope(NamedTuple):
-    """Who an email goes from and to, and its size in octets.
-
-    smtputf8: an address or a header is not ASCII (RFC 6531).
-    """
-
-    sender: str
-    recipients: tuple[str, ...]
-    size: int
-    smtputf8: bool = False
-
-
-class Opened(NamedTuple):
-    """The replies to an envelope. Recipients and DATA may lack theirs when something ended it."""
-
-    sender: Reply
-    recipients: tuple[Reply, ...]
-    data: Reply | None
-    accepted: tuple[int, ...]
-    """Which of the envelope's recipients the server takes the email for."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether the body may be written now."""
-        return self.data is not None and self.data.code == 354 and self.accepted != ()
 
 
 def too_big(size: int, size_limit: int | None) -> bool:
@@ -96,31 +41,39 @@ class SmtpSession:
 
     size_limit: octets an email may have; None where the server does not say.
     sent: emails that got a final reply, whatever it was.
+    limits: what the server names as its own (RFC 9422); its caller keeps to them.
     """
 
     def __init__(self, connection: OpenConnection, server: Server) -> None:
         self.pipelining = "pipelining" in connection.extensions
         self.smtputf8 = "smtputf8" in connection.extensions
-        self.size_limit = _size_limit(connection.extensions.get("size"))
+        self.size_limit = read_size_limit(connection.extensions.get("size"))
+        self.limits = read_limits(connection.extensions.get("limits"))
         self.sent = 0
         self.closed = False
         self._declares_size = "size" in connection.extensions
-        self._stream = Stream(connection.socket)
-        self._reader = connection.reader
+        self._wire = connection.wire
         self._command_timeout = server.command_timeout
         self._reply_timeout = server.reply_timeout
         self._group = _GROUP if self.pipelining else 1
+        self._begun = 0
+        """Transactions: MAIL commands, whatever was answered."""
         self._commands: Sequence[bytes] = ()
         self._held = b""
         self._kept_body = b""
 
     @classmethod
-    def connect(cls, server: Server) -> SmtpSession:
+    async def connect(cls, server: Server) -> SmtpSession:
         """A new session, secured and logged in as the server's account says.
 
-        This verb blocks, since smtplib does. Raises AccountFault.
+        Raises AccountFault.
         """
-        return cls(open_connection(server), server)
+        return cls(await open_connection(server), server)
+
+    @property
+    def takes_another(self) -> bool:
+        """Whether one more transaction is within the server's limits."""
+        return self.limits.most_emails is None or self._begun < self.limits.most_emails
 
     async def write_envelope(self, envelope: Envelope) -> None:
         """Write MAIL, RCPT and DATA: together where PIPELINING is offered.
@@ -130,19 +83,28 @@ class SmtpSession:
         """
         await self._write(self._first_group(envelope))
 
-    async def read_envelope(self) -> Opened:
+    async def read_envelope(self) -> Offer:
         """The replies to the envelope last written.
 
         When they do not allow a body, the session has ended that transaction by itself (or is
-        closed) and is free for the next envelope.
+        closed) and is free for the next envelope. Where the connection is lost after some have
+        come, these count if they tell anything: that somebody was refused, or not everybody asked.
         """
         if self._held:
             held, self._held = self._held, b""
             await self._write(held)
-        opened = self._opened(await self._read_replies())
-        if not opened.ready and not self.closed:
-            await self._end_transaction(opened)
-        return opened
+        replies: list[Reply] = []
+        lost = None
+        try:
+            await self._read_replies(replies)
+        except ConnectionLost as error:
+            if not self._tell_anything(replies):
+                raise
+            lost = str(error)
+        offer = self._offer_of(replies)._replace(lost=lost)
+        if not offer.ready and not self.closed:
+            await self._end_transaction(offer)
+        return offer
 
     async def write_body(self, content: bytes) -> None:
         """Write the email, of which each line must end with CRLF, without the final dot.
@@ -190,25 +152,25 @@ class SmtpSession:
     async def quit(self) -> None:
         """Say goodbye, for two seconds at most, and close. Never raises."""
         with suppress(OSError, ConnectionLost, ProtocolError):
-            until = monotonic() + _QUIT_TIMEOUT
-            await self._stream.send(b"QUIT\r\n", until)
-            await self._reply(until)
+            await self._wire.send(b"QUIT\r\n", _QUIT_TIMEOUT)
+            await self._wire.reply(_QUIT_TIMEOUT)
         self.close()
 
     def require_quiet(self) -> None:
         """Raise ConnectionLost, and close, when the server has gone or said goodbye unasked."""
         self._require_open()
-        if not self._stream.is_quiet():
+        if not self._wire.is_quiet:
             self.close()
             raise ConnectionLost("the mail server closed the connection")
 
     def close(self) -> None:
         """Drop the connection. Never raises."""
         self.closed = True
-        self._stream.close()
+        self._wire.abort()
 
     def _first_group(self, envelope: Envelope) -> bytes:
         self._commands = self._commands_for(envelope)
+        self._begun += 1
         return b"".join(self._commands[: self._group])
 
     def _commands_for(self, envelope: Envelope) -> list[bytes]:
@@ -232,10 +194,9 @@ class SmtpSession:
             line += " BODY=8BITMIME SMTPUTF8"
         return line + "\r\n"
 
-    async def _read_replies(self) -> list[Reply]:
-        """The replies to all commands, the first group of which has been written already."""
+    async def _read_replies(self, replies: list[Reply]) -> None:
+        """Put there the replies to all commands, of which the first group was written already."""
         commands, group = self._commands, self._group
-        replies: list[Reply] = []
         for index in range(len(commands)):
             if index and index % group == 0:
                 if not self._worth_going_on(replies):
@@ -244,7 +205,12 @@ class SmtpSession:
             replies.append(await self._read(self._stage(index), self._command_timeout))
             if self.closed:
                 break
-        return replies
+
+    def _tell_anything(self, replies: Sequence[Reply]) -> bool:
+        everybody_was_asked = len(replies) == len(self._commands) - 1
+        return any(reply.code >= 400 for reply in replies) or (
+            len(replies) > 1 and not everybody_was_asked
+        )
 
     def _worth_going_on(self, replies: Sequence[Reply]) -> bool:
         only_data_is_left = len(replies) == len(self._commands) - 1
@@ -257,20 +223,20 @@ class SmtpSession:
             return Stage.MAIL
         return Stage.DATA if index == len(self._commands) - 1 else Stage.RCPT
 
-    def _opened(self, replies: Sequence[Reply]) -> Opened:
+    def _offer_of(self, replies: Sequence[Reply]) -> Offer:
         data = len(self._commands) - 1
         sender, recipients = replies[0], tuple(replies[1:data])
         accepted = [index for index, reply in enumerate(recipients) if reply.positive]
-        return Opened(
+        return Offer(
             sender=sender,
             recipients=recipients,
             data=replies[data] if len(replies) > data else None,
             accepted=tuple(accepted) if sender.positive else (),
         )
 
-    async def _end_transaction(self, opened: Opened) -> None:
+    async def _end_transaction(self, offer: Offer) -> None:
         """Make the session usable again; if that fails it is closed, but the replies are known."""
-        wants_body = opened.data is not None and opened.data.intermediate
+        wants_body = offer.data is not None and offer.data.intermediate
         with suppress(ConnectionLost):
             if wants_body:  # though there is nobody to send it to: RFC 2920 3.1
                 await self._write(b".\r\n")
@@ -281,14 +247,14 @@ class SmtpSession:
     async def _write(self, octets: bytes | memoryview) -> None:
         self._require_open()
         try:
-            await self._stream.send(octets, monotonic() + self._command_timeout)
+            await self._wire.send(octets, self._command_timeout)
         except OSError as error:
             raise self._lost(error) from error
 
     async def _read(self, stage: Stage, timeout: float) -> Reply:
         self._require_open()  # Replies may have been received after the one that said goodbye.
         try:
-            reply = await self._reply(monotonic() + timeout)
+            reply = Reply.parse(await self._wire.reply(timeout))
         except (OSError, ProtocolError) as error:
             raise self._lost(error) from error
         if reply.code < 400:
@@ -296,19 +262,6 @@ class SmtpSession:
         elif reply.closing:
             self.close()
         return reply
-
-    async def _reply(self, until: float) -> Reply:
-        lines = self._reader.reply()
-        while lines is None:
-            received = await self._stream.receive(until)
-            if not received:
-                raise ConnectionAbortedError
-            self._reader.feed(received)
-            lines = self._reader.reply()
-            # A whole reply counts even if it is late: it may have waited for us, and not we for it.
-            if lines is None and monotonic() > until:
-                raise TimeoutError
-        return Reply.parse(lines)
 
     def _require_answer(self, reply: Reply, stage: Stage) -> None:
         """354 is an answer to DATA and to nothing else, a positive reply to all the others."""
@@ -328,13 +281,6 @@ class SmtpSession:
         if isinstance(error, TimeoutError):
             return ConnectionLost("the mail server did not answer in time")
         return ConnectionLost("the mail server closed the connection")
-
-
-def _size_limit(parameter: str | None) -> int | None:
-    """RFC 1870 3: without a number, or with 0, there is no fixed maximum."""
-    if parameter is None or not parameter.isdecimal() or not parameter.isascii():
-        return None
-    return int(parameter) or None
 
 
 def _path(address: str) -> str:

@@ -25,6 +25,14 @@ def ehlo_names(given: str | None, host_name: str, address: str) -> tuple[str, ..
     return (name, literal) if _is_a_name(name) else (literal,)
 
 
+def is_ehlo_name(given: str) -> bool:
+    """Whether `ehlo_names` takes this name as an account's own."""
+    try:
+        return bool(ascii_domain(given))
+    except BadAddress:
+        return False
+
+
 def _is_a_name(host_name: str) -> bool:
     if host_name.lower() in _NOBODYS or _NUMERIC.fullmatch(host_name):
         return False

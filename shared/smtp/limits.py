@@ -1,4 +1,4 @@
-"""What a server says that it takes over one connection (RFC 9422, the LIMITS extension)."""
+"""What a server says that it takes (RFC 9422, the LIMITS extension; RFC 1870, SIZE)."""
 
 from __future__ import annotations
 
@@ -30,6 +30,16 @@ def read_limits(parameters: str | None) -> Limits:
     return Limits(
         most_emails=_number(said.get("MAILMAX")), most_recipients=_number(said.get("RCPTMAX"))
     )
+
+
+def read_size_limit(parameter: str | None) -> int | None:
+    """How many octets an email may have, from what EHLO's answer has after SIZE.
+
+    RFC 1870 3: without a number, or with 0, there is no fixed maximum.
+    """
+    if parameter is None or not parameter.isdecimal() or not parameter.isascii():
+        return None
+    return int(parameter) or None
 
 
 def _name_and_value(parameter: str) -> tuple[str, str]:

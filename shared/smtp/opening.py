@@ -1,34 +1,32 @@
-"""Opening a connection to a mail server: connect, TLS, EHLO, login; by Python's smtplib."""
+"""Opening a connection to a mail server: connect, TLS, EHLO, login."""
 
 from __future__ import annotations
 
 import base64
 import ipaddress
-import smtplib
 import socket
 import ssl
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from time import monotonic
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from shared.errors import RowpostError
+from shared.background import on_own_thread
 from shared.mime.addresses import BadAddress, ascii_domain
+from shared.smtp.ehlo import extensions
 from shared.smtp.ehlo_name import ehlo_names
 from shared.smtp.oauth import AccessTokens, TokenUnavailable
-from shared.smtp.reply import ProtocolError, Reply, Stage
-from shared.smtp.reply_parser import ReplyReader
+from shared.smtp.reply import LONGEST_TEXT, ProtocolError, Reply, Stage
+from shared.smtp.wire import Tls, Wire
+from shared.transports.base import AccountFault
 
 T = TypeVar("T")
 
-_CHUNK = 64 * 1024
 # The name was refused, not the command: 550 and 554 by policy, the others as syntax.
 _NAME_REFUSED = frozenset({501, 504, 550, 553, 554})
 # Servers that offer PLAIN and then do not know it; 504 is RFC 4954's word for that.
 _OFFERED_IN_VAIN = frozenset({502, 504, 553})
-_SHORTEST_WAIT = 0.001
 
 
 class TlsMode(StrEnum):
@@ -66,49 +64,56 @@ class Server:
     tokens: AccessTokens | None = field(default=None, repr=False)
 
 
-class AccountFault(RowpostError):
-    """The server can't be used as the account says: its text says why, `stage` at what.
-
-    reply: the server's words, if it had any.
-    login_refused: user name or password were refused; trying again will not help.
-    """
-
-    def __init__(
-        self, reason: str, stage: Stage, reply: Reply | None = None, *, login_refused: bool = False
-    ) -> None:
-        super().__init__(reason)
-        self.stage = stage
-        self.reply = reply
-        self.login_refused = login_refused
-
-
 @dataclass(frozen=True, slots=True)
 class OpenConnection:
     """A connection that is ready for MAIL. Extensions: keyword in small letters → parameters."""
 
-    socket: socket.socket
-    reader: ReplyReader
+    wire: Wire
     extensions: Mapping[str, str]
 
 
-Hear = Callable[[Stage, str], None]
-"""Is told what each step that went well was answered."""
+class Said(NamedTuple):
+    """A line of a conversation, without what is secret."""
+
+    by_us: bool
+    line: str
 
 
-def open_connection(server: Server) -> OpenConnection:
+@dataclass(slots=True)
+class Rehearsal:
+    """What was heard while a connection was tried, as far as that went.
+
+    steps: those that went well, and what each was answered. extensions: as of the last EHLO; None:
+    it did not come to that.
+    """
+
+    steps: list[tuple[Stage, str]] = field(default_factory=list)
+    said: list[Said] = field(default_factory=list)
+    tls: Tls | None = None
+    extensions: Mapping[str, str] | None = None
+
+
+async def open_connection(server: Server) -> OpenConnection:
     """Connect, secure the connection, introduce ourselves and log in. Raises AccountFault."""
-    return _opened(server, _Opening.run)
+    return await _opened(server, _Opening.run)
 
 
-def try_connection(server: Server, hear: Hear) -> None:
-    """The same step by step, and then goodbye: nothing is sent. Raises AccountFault."""
-    _opened(server, _Opening.rehearse, hear)
+async def try_connection(server: Server, rehearsal: Rehearsal) -> None:
+    """The same step by step, and then goodbye: nothing is sent. Raises AccountFault.
+
+    `rehearsal` is updated live: it tells what went before a failure, too.
+    """
+    await _opened(server, _Opening.rehearse, rehearsal)
 
 
-def _opened(server: Server, steps: Callable[[_Opening], T], hear: Hear | None = None) -> T:
-    opening = _Opening(server, hear)
+async def _opened(
+    server: Server,
+    steps: Callable[[_Opening], Awaitable[T]],
+    rehearsal: Rehearsal | None = None,
+) -> T:
+    opening = _Opening(server, rehearsal)
     try:
-        return steps(opening)
+        return await steps(opening)
     except (OSError, ProtocolError, BadAddress, ValueError, OverflowError) as error:
         opening.close()
         raise AccountFault(_reason(error, opening.stage), opening.stage) from error
@@ -117,57 +122,71 @@ def _opened(server: Server, steps: Callable[[_Opening], T], hear: Hear | None = 
         raise
 
 
-class _Opening(smtplib.SMTP):
-    """smtplib's dialogue, but read through a reader that has bounds."""
-
-    def __init__(self, server: Server, hear: Hear | None = None) -> None:
-        # A name that is given, though not the right one yet, keeps smtplib from asking the DNS.
-        super().__init__(local_hostname="")
+class _Opening:
+    def __init__(self, server: Server, rehearsal: Rehearsal | None = None) -> None:
         self._server = server
-        self._hear = hear
-        self._reply_timeout = server.connect_timeout
+        self._rehearsal = rehearsal
+        self._secrets: tuple[str, ...] = ()
+        """Some servers repeat in their reply the command that they did not understand."""
+        self._wire: Wire | None = None
+        self._reply = Reply(0)
+        self._lines: list[bytes] = []
+        self._extensions: dict[str, str] = {}
         self.stage = Stage.CONNECT
 
-    def run(self) -> OpenConnection:
+    async def run(self) -> OpenConnection:
         self._require_whole_login()
-        self._connect()
-        self._introduce()
+        wire = await self._connect()
+        await self._introduce(wire)
         if self._server.tls is TlsMode.STARTTLS:
-            self._start_tls()
-            self._introduce()
+            await self._start_tls(wire)
+            await self._introduce(wire)
         if self._server.username and self._server.tokens:
-            self._log_in_by_token(self._server.username, self._server.tokens)
+            await self._log_in_by_token(wire, self._server.username, self._server.tokens)
         elif self._server.username:
-            self._log_in(self._server.username, self._server.password or "")
-        return OpenConnection(self._socket, self._reader, self.esmtp_features)
+            await self._log_in(wire, self._server.username, self._server.password or "")
+        return OpenConnection(wire, self._extensions)
 
-    def rehearse(self) -> None:
+    async def rehearse(self) -> None:
         """All that `run` does, a word without consequences, and goodbye."""
-        self.run()
+        wire = (await self.run()).wire
         self.stage = Stage.NOOP
-        self.docmd("NOOP")
+        await self._say(wire, "NOOP")
         self._require_positive("NOOP refused")
         self.stage = Stage.QUIT
-        self.docmd("QUIT")
+        await self._say(wire, "QUIT")
         self._require_positive("QUIT refused")
         self.close()
 
-    def getreply(self) -> tuple[int, bytes]:
-        lines = self._read_lines()
-        self._reply = Reply.parse(lines)
-        return self._reply.code, b"\n".join(line[4:].strip() for line in lines)
+    def close(self) -> None:
+        if self._wire is not None:
+            self._wire.abort()
 
-    def _read_lines(self) -> list[bytes]:
-        deadline = monotonic() + self._reply_timeout
-        while (lines := self._reader.reply()) is None:
-            self._socket.settimeout(max(deadline - monotonic(), _SHORTEST_WAIT))
-            received = self._socket.recv(_CHUNK)
-            if not received:
-                raise ConnectionAbortedError
-            if monotonic() > deadline:
-                raise TimeoutError
-            self._reader.feed(received)
-        return lines
+    async def _say(self, wire: Wire, line: str) -> None:
+        self._note(line, by_us=True)
+        await wire.send(f"{line}\r\n".encode("ascii"), self._server.command_timeout)
+        await self._hear_reply(wire, self._server.command_timeout)
+
+    async def _hear_reply(self, wire: Wire, seconds: float) -> None:
+        self._lines = [self._without_secrets(line) for line in await wire.reply(seconds)]
+        for line in self._lines:
+            self._note(line.decode("utf-8", "replace"), by_us=False)
+        self._reply = Reply.parse(self._lines)
+
+    def _without_secrets(self, line: bytes) -> bytes:
+        text = line[4:]
+        for secret in filter(None, self._secrets):
+            text = text.replace(secret.encode(), b"***")
+        return line[:4] + text
+
+    def _note(self, line: str, *, by_us: bool) -> None:
+        if self._rehearsal is None:
+            return
+        if by_us:
+            for secret in filter(None, self._secrets):
+                line = line.replace(secret, "***")
+        shown = "".join(char if char.isprintable() else " " for char in line[:LONGEST_TEXT])
+        self._rehearsal.said.append(Said(by_us, shown))
 
     def _require_whole_login(self) -> None:
         secret = self._server.password or self._server.tokens
@@ -175,105 +194,105 @@ class _Opening(smtplib.SMTP):
             missing = "password" if self._server.username else "user name"
             raise AccountFault(f"cannot log in: the account has no {missing}", Stage.LOGIN)
 
-    def _connect(self) -> None:
-        address = (_host(self._server.host), self._server.port)
-        plain = socket.create_connection(address, self._server.connect_timeout)
-        self._use(plain)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    async def _connect(self) -> Wire:
+        host, seconds = _host(self._server.host), self._server.connect_timeout
+        wire = self._wire = await Wire.connect(host, self._server.port, seconds)
         if self._server.tls is TlsMode.IMPLICIT:
-            self._secure()
+            await self._secure(wire)
             self.stage = Stage.CONNECT
-        self.getreply()
+        await self._hear_reply(wire, seconds)
         self._require_positive("connection refused")
-        self._reply_timeout = self._server.command_timeout
-        self._socket.settimeout(self._server.command_timeout)
+        return wire
 
-    def _introduce(self) -> None:
+    async def _introduce(self, wire: Wire) -> None:
         self.stage = Stage.EHLO
-        own_address = self._socket.getsockname()[0].partition("%")[0]
+        own_address = wire.own_address.partition("%")[0]
+        name = ""
         for name in ehlo_names(self._server.ehlo_name, socket.gethostname(), own_address):
-            self.local_hostname = name
-            self.ehlo()
+            await self._say(wire, f"EHLO {name}")
             if self._reply.code not in _NAME_REFUSED:
                 break
+        self._extensions = extensions(self._lines) if self._reply.positive else {}
+        if self._rehearsal is not None:
+            self._rehearsal.extensions = self._extensions
         if self._reply.permanent:
-            self.helo()
+            await self._say(wire, f"HELO {name}")
         self._require_positive("greeting refused")
 
-    def _start_tls(self) -> None:
+    async def _start_tls(self, wire: Wire) -> None:
         self.stage = Stage.STARTTLS
-        if "starttls" not in self.esmtp_features:
+        if "starttls" not in self._extensions:
             raise AccountFault(
                 "TLS failed: the server does not offer STARTTLS, which the account requires",
                 self.stage,
             )
-        self.docmd("STARTTLS")
+        await self._say(wire, "STARTTLS")
         self._require_positive("TLS refused")
-        self._secure()
+        await self._secure(wire)
 
-    def _secure(self) -> None:
-        """Go on in TLS. The new reader knows nothing of what came in clear text (RFC 3207 4.2)."""
+    async def _secure(self, wire: Wire) -> None:
         self.stage = Stage.STARTTLS
-        context = _tls_context(self._server.ca_file)
-        secured = context.wrap_socket(self._socket, server_hostname=_host(self._server.host))
-        self._use(secured)
-        self._tell(f"{secured.version()}, and the certificate is good")
+        version = await wire.secure(
+            _tls_context(self._server.ca_file),
+            _host(self._server.host),
+            self._server.connect_timeout,
+        )
+        if self._rehearsal is not None:
+            self._rehearsal.tls = wire.tls
+        self._tell(f"{version}, and the certificate is good")
 
-    def _use(self, sock: socket.socket) -> None:
-        self.sock = self._socket = sock
-        self._reader = ReplyReader()
-
-    def _log_in(self, username: str, password: str) -> None:
+    async def _log_in(self, wire: Wire, username: str, password: str) -> None:
         self.stage = Stage.LOGIN
-        self._require_privacy()
+        self._require_privacy(wire)
         plain = _base64(f"\0{username}\0{password}")
         name, word = _base64(username), _base64(password)
-        offered = self.esmtp_features.get("auth", "").upper().split()
+        self._secrets = (plain, word, password, name)
+        offered = self._extensions.get("auth", "").upper().split()
         if "PLAIN" in offered:
-            self.docmd("AUTH", f"PLAIN {plain}")
+            await self._say(wire, f"AUTH PLAIN {plain}")
         if "LOGIN" in offered and ("PLAIN" not in offered or self._reply.code in _OFFERED_IN_VAIN):
-            self._log_in_by_steps("AUTH LOGIN", name, word)
+            await self._log_in_by_steps(wire, "AUTH LOGIN", name, word)
         elif "PLAIN" not in offered:
             raise AccountFault(
                 "cannot log in: the server offers neither PLAIN nor LOGIN", self.stage
             )
-        # Some servers repeat in their reply the command that they did not understand.
-        self._reply = _without(self._reply, plain, word, password)
         self._require_positive("login refused", login_refused=self._reply.permanent)
 
-    def _log_in_by_steps(self, *lines: str) -> None:
+    async def _log_in_by_steps(self, wire: Wire, *lines: str) -> None:
         for line in lines:
-            self.docmd(line)
+            await self._say(wire, line)
             if not self._reply.intermediate:
                 return
 
-    def _log_in_by_token(self, username: str, tokens: AccessTokens) -> None:
+    async def _log_in_by_token(self, wire: Wire, username: str, tokens: AccessTokens) -> None:
         """XOAUTH2; a token that the server refuses is replaced by a new one, once."""
         self.stage = Stage.LOGIN
-        self._require_privacy()
-        if "XOAUTH2" not in self.esmtp_features.get("auth", "").upper().split():
+        self._require_privacy(wire)
+        if "XOAUTH2" not in self._extensions.get("auth", "").upper().split():
             raise AccountFault("cannot log in: the server does not offer XOAUTH2", self.stage)
         try:
-            self._present(username, token := tokens.get())
+            token = await on_own_thread(tokens.get, "access token")
+            await self._present(wire, username, token)
             if self._reply.permanent:
-                self._present(username, tokens.renew(token))
+                token = await on_own_thread(lambda: tokens.renew(token), "access token")
+                await self._present(wire, username, token)
         except TokenUnavailable as error:
             raise AccountFault(
                 f"cannot log in: {error}", self.stage, login_refused=error.refused
             ) from error
         self._require_positive("login refused", login_refused=self._reply.permanent)
 
-    def _present(self, username: str, token: str) -> None:
+    async def _present(self, wire: Wire, username: str, token: str) -> None:
         initial = _base64(f"user={username}\x01auth=Bearer {token}\x01\x01")
-        self.docmd("AUTH", f"XOAUTH2 {initial}")
+        self._secrets = (initial, token)
+        await self._say(wire, f"AUTH XOAUTH2 {initial}")
         if self._reply.intermediate:  # The reasons; the refusal follows an empty line.
-            self.docmd("")
-        self._reply = _without(self._reply, initial, token)
+            await self._say(wire, "")
 
-    def _require_privacy(self) -> None:
+    def _require_privacy(self, wire: Wire) -> None:
         if self._server.tls is not TlsMode.NONE or self._server.allow_plain_login:
             return
-        if not ipaddress.ip_address(self._socket.getpeername()[0].partition("%")[0]).is_loopback:
+        if not ipaddress.ip_address(wire.peer_address.partition("%")[0]).is_loopback:
             raise AccountFault(
                 "cannot log in: without TLS the password would be readable on the way;"
                 " switch TLS on, or allow a plain login for this account",
@@ -289,8 +308,8 @@ class _Opening(smtplib.SMTP):
         )
 
     def _tell(self, answer: str) -> None:
-        if self._hear is not None:
-            self._hear(self.stage, answer)
+        if self._rehearsal is not None:
+            self._rehearsal.steps.append((self.stage, answer))
 
 
 @lru_cache(maxsize=8)
@@ -305,13 +324,6 @@ def _host(name: str) -> str:
 
 def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode("ascii")
-
-
-def _without(reply: Reply, *secrets: str) -> Reply:
-    text = reply.text
-    for secret in secrets:
-        text = text.replace(secret, "***")
-    return replace(reply, text=text)
 
 
 _FAILURE = {

@@ -21,6 +21,16 @@ class ReplyReader:
         self._buffer = self._buffer[self._start :] + received
         self._start = 0
 
+    @property
+    def unread(self) -> int:
+        """How many bytes wait to be taken apart."""
+        return len(self._buffer) - self._start
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether something of a reply is here that nobody has taken."""
+        return bool(self._lines) or self.unread > 0
+
     def reply(self) -> list[bytes] | None:
         """The lines of the next reply without their ends; None while it is not complete.
 

@@ -6,7 +6,6 @@ transaction), and wakes a sender. A plain INSERT by an application needs none of
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,7 +17,6 @@ from shared.accounts.codes import code_of
 from shared.accounts.errors import AccountNotFound
 from shared.app import Application
 from shared.attachments.pending import PendingFiles, TooMuchAttached
-from shared.delivery.wakeups import Wakeup, WakeupNotPut
 from shared.errors import RowpostError
 from shared.outbox.add import DatabaseMoved, NewEmail, add
 from shared.outbox.states import Lane
@@ -26,12 +24,7 @@ from shared.scheduling import relocation
 from shared.submissions.submission import Submission
 from shared.submissions.validate import judge
 
-log = logging.getLogger("rowpost.intake")
-
 T = TypeVar("T")
-
-_WAKE_UP = Wakeup((Lane.IMMEDIATE,))
-
 
 Stored = int | RowpostError
 """What became of one of several emails: its number, or why it was not stored."""
@@ -68,7 +61,7 @@ def store(
         email_id = _write(application, write)
         files.taken(email.attachments)
     if wakes and _is_due(submission):
-        wake(application)
+        application.waker.wake()
     return email_id
 
 
@@ -96,7 +89,7 @@ def store_each(
             if isinstance(one, tuple) and isinstance(number, int):
                 files.taken(one[0].attachments)
     if any(isinstance(one, Submission) and _is_due(one) for one in submissions):
-        wake(application)
+        application.waker.wake()
     return stored
 
 
@@ -133,14 +126,6 @@ def _add(connection: Connection, email: NewEmail, submission: Submission) -> int
     account = submission.account
     code = None if account is None else code_of(connection, account, "smtp_config_id")
     return add(connection, replace(email, account_code=code))
-
-
-def wake(application: Application) -> None:
-    """Let a sender look for immediate emails now. Should that fail, the next tick does."""
-    try:
-        application.wakeups.put(_WAKE_UP)
-    except WakeupNotPut as error:
-        log.warning("%s; the timer sends what was stored", error)
 
 
 def _write(application: Application, work: Callable[[Connection], T]) -> T:

@@ -25,6 +25,7 @@ class Origin(StrEnum):
     """The way an email came in."""
 
     API = "api"
+    COMMAND = "command"
     CONTACT = "contact"
     KEY = "key"
     RESET = "reset"

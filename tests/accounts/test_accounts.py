@@ -98,6 +98,24 @@ def test_the_row_refers_to_the_password_and_the_account_logs_in_with_it(
     assert (account.limits.hour, account.limits.day) == (50, 500)
 
 
+def test_the_name_that_ehlo_says_is_the_accounts_and_else_a_setting(
+    app: Application, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask("POST", **LOCAL)
+    without = book(app).usable[0].server.ehlo_name
+    monkeypatch.setattr(app, "settings", app.settings.model_copy(update={"ehlo_name": "a.example"}))
+    by_setting = book(app).usable[0].server.ehlo_name
+    ask("PUT", "/1", ehlo_name="b.example")
+    own = book(app).usable[0].server.ehlo_name
+
+    assert (without, by_setting, own) == (None, "a.example", "b.example")
+    assert ask("GET", "/1").json["ehlo_name"] == "b.example"
+    refused = ask("PUT", "/1", ehlo_name="no name")
+    assert (refused.status, fields(refused)) == (422, ["ehlo_name"])
+    assert ask("PUT", "/1", ehlo_name=None).status == 200
+    assert ask("GET", "/1").json["ehlo_name"] is None
+
+
 def test_an_operator_reads_and_changes_nothing(ask: Ask) -> None:
     ask("POST", **LOCAL)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from shared.accounts import connection_test
 from tests.accounts.conftest import Ask
 from tests.support.queue import Queue
-from tests.support.smtp import Hang, SmtpServer, TlsFiles, refused_port
+from tests.support.smtp import Command, Hang, SmtpServer, TlsFiles, refused_port
 
 Servers = Callable[..., SmtpServer]
 LOGIN = ("shop", "hush")
@@ -34,14 +36,14 @@ def test_each_step_is_told_and_nothing_is_sent(ask: Ask, smtp_server: Servers) -
     told = tried(ask, server, "hush")
 
     assert told["success"]
-    assert [(step["step"], step["success"]) for step in told["steps"]] == [
+    assert [(step["step"], step["ok"]) for step in told["steps"]] == [
         ("connect", True),
         ("ehlo", True),
         ("login", True),
         ("noop", True),
         ("quit", True),
     ]
-    assert told["steps"][2]["answer"] == "235 2.7.0 welcome"
+    assert told["steps"][2]["detail"] == "235 2.7.0 welcome"
     assert server.messages == []
     assert not any(line.startswith("MAIL") for _, line in server.commands)
 
@@ -53,7 +55,7 @@ def test_tls_is_a_step_of_its_own(ask: Ask, smtp_server: Servers, trusted: TlsFi
 
     steps = [step["step"] for step in told["steps"]]
     assert steps == ["connect", "ehlo", "tls", "tls", "ehlo", "login", "noop", "quit"]
-    assert told["steps"][3]["answer"].startswith("TLSv1.")
+    assert told["steps"][3]["detail"].startswith("TLSv1.")
 
 
 def test_the_step_that_fails_comes_last_with_the_servers_words(
@@ -63,7 +65,7 @@ def test_the_step_that_fails_comes_last_with_the_servers_words(
 
     assert not told["success"]
     assert told["steps"][-1]["step"] == "login"
-    assert "535 5.7.8" in told["steps"][-1]["answer"]
+    assert "535 5.7.8" in told["steps"][-1]["detail"]
     assert "535 5.7.8" in told["message"]
     assert "wrong password" not in str(told)
 
@@ -79,7 +81,7 @@ def test_a_server_that_is_not_there_and_one_that_says_nothing_are_told(
         absent = tried(ask, port)
     hung = tried(ask, silent)
 
-    assert absent["steps"][-1]["answer"] == "cannot connect: connection refused"
+    assert absent["steps"][-1]["detail"] == "cannot connect: connection refused"
     assert not hung["success"]
     assert time.monotonic() - began < 5
 
@@ -91,3 +93,71 @@ def test_a_row_that_cannot_be_used_is_told(ask: Ask, queue: Queue) -> None:
 
     assert (told["success"], told["steps"][-1]["step"]) == (False, "account")
     assert "enter it again" in told["message"]
+
+
+def test_what_was_said_is_told_without_what_is_secret(ask: Ask, smtp_server: Servers) -> None:
+    def repeat(command: Command) -> bytes | None:
+        return None if command.verb != "AUTH" else b"535 5.7.8 I don't know " + secret
+
+    password = "correct horse"
+    secret = base64.b64encode(f"\0shop\0{password}".encode())
+    told = tried(ask, smtp_server(login=("shop", password), reactions={"AUTH": repeat}), password)
+
+    said = [(line["by"], line["line"]) for line in told["conversation"]]
+    assert said[0] == ("server", "220 test.example ESMTP")
+    assert said[1][1].startswith("EHLO ")
+    assert said[-2:] == [
+        ("client", "AUTH PLAIN ***"),
+        ("server", "535 5.7.8 I don't know ***"),
+    ]
+    assert password not in str(told)
+    assert secret.decode() not in str(told)
+
+
+def test_a_login_in_steps_is_told_without_its_words(ask: Ask, smtp_server: Servers) -> None:
+    told = tried(ask, smtp_server(login=LOGIN, login_methods="LOGIN"), "hush")
+
+    said = [line["line"] for line in told["conversation"] if line["by"] == "client"]
+    assert said[1:] == ["AUTH LOGIN", "***", "***", "NOOP", "QUIT"]
+
+
+def test_the_server_s_limits_and_what_the_account_may_do_are_told(
+    ask: Ask, smtp_server: Servers
+) -> None:
+    extensions = ("PIPELINING", "SMTPUTF8", "LIMITS MAILMAX=10 RCPTMAX=7")
+    told = tried(ask, smtp_server(login=LOGIN, extensions=extensions, size_limit=9_999), "hush")
+
+    assert told["limits"] == {
+        "message_bytes": 9_999,
+        "emails_per_connection": 10,
+        "recipients_per_email": 7,
+    }
+    assert told["offered"] == {
+        "login_methods": ["PLAIN", "LOGIN"],
+        "smtputf8": True,
+        "pipelining": True,
+        "extensions": ["PIPELINING", "SMTPUTF8", "LIMITS", "SIZE", "AUTH"],
+    }
+    assert told["tls"] is None
+
+
+def test_the_certificate_says_for_whom_and_until_when_it_is_good(
+    ask: Ask, smtp_server: Servers, trusted: TlsFiles
+) -> None:
+    told = tried(ask, smtp_server(tls=trusted), use_tls=True)
+
+    assert told["tls"]["version"].startswith("TLSv1.")
+    certificate = told["tls"]["certificate"]
+    assert certificate["subject"] == "commonName=localhost"
+    assert certificate["issuer"] == "commonName=Test authority"
+    assert certificate["names"] == ["localhost", "127.0.0.1"]
+    left = datetime.fromisoformat(certificate["valid_until"]) - datetime.now(UTC)
+    assert timedelta(days=29) < left <= timedelta(days=30)
+
+
+def test_of_a_server_that_is_not_there_nothing_else_is_told(ask: Ask) -> None:
+    with refused_port() as port:
+        told = tried(ask, port)
+
+    assert (told["conversation"], told["tls"], told["offered"]) == ([], None, None)
+    assert set(told["limits"].values()) == {None}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from shared.app import Application
-from shared.delivery import trial
+from shared.delivery import test_email
 from shared.scheduling import service_state
 from tests.support.api import Client, Reply
 from tests.support.queue import Queue
@@ -100,7 +100,7 @@ def test_a_server_that_is_not_there_or_says_nothing_takes_its_bounded_time(
     smtp_server: Servers,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(trial, "LONGEST_SECONDS", 0.5)
+    monkeypatch.setattr(test_email, "LONGEST_SECONDS", 0.5)
     queue.account(smtp_server(reactions={"RCPT": Hang()}), "SILENT")
     queue.account(free_port(), "ABSENT")
 

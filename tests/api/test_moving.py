@@ -166,6 +166,59 @@ def test_a_database_that_is_come_back_to_is_in_use_again(here: Instance) -> None
     here.database().run(lambda connection: add(connection, EMAIL))
 
 
+def test_a_saved_address_can_be_forgotten_and_passwords_stay(
+    here: Instance, tmp_path: Path
+) -> None:
+    here.secrets.set("smtp-shop", "a password")
+    (tmp_path / "server").write_text("a file where a folder should be")
+    relocation.move(here, address("new"), force=True)
+
+    assert relocation.forget(here) == LeftBehind()
+
+    assert here.database_source() == "local file"
+    kept = here.secrets.get("smtp-shop")
+    assert kept is not None
+    assert kept.value == "a password"
+    here.database().run(lambda connection: add(connection, EMAIL))
+    assert relocation.forget(here) == LeftBehind()
+
+
+def test_the_database_whose_address_is_forgotten_is_left_like_any_other(here: Instance) -> None:
+    relocation.move(here, address("new"))
+    new = here.database()
+    with pytest.raises(ServiceRuns, match="Stop the service first"):
+        relocation.forget(here)
+    new.run(lambda connection: service_state.stop(connection, "test"))
+    Queue(here).add(2)
+
+    assert relocation.forget(here) == LeftBehind(waiting=2)
+
+    with pytest.raises(DatabaseMoved), new.write() as connection:
+        add(connection, EMAIL)
+    with here.database().read() as connection:
+        assert not service_state.status(connection).moved
+
+
+def test_a_database_to_go_back_to_that_is_away_is_gone_back_to_only_by_force(
+    instance: Callable[[], Instance], tmp_path: Path
+) -> None:
+    here = instance()
+    here.database().run(lambda connection: service_state.stop(connection, "test"))
+    relocation.move(here, address("new"))
+    here.database().run(lambda connection: service_state.stop(connection, "test"))
+    file = tmp_path / "rowpost.db"
+    for old in tmp_path.glob("rowpost.db*"):
+        old.unlink()
+    file.mkdir()
+
+    with pytest.raises(TargetUnreachable, match="force"):
+        relocation.forget(here)
+    assert here.database_source() == "configuration"
+
+    relocation.forget(here, force=True)
+    assert here.database_source() == "local file"
+
+
 def test_an_address_that_could_not_be_stored_leaves_all_as_it_was(
     here: Instance, tmp_path: Path
 ) -> None:

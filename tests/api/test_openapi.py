@@ -18,11 +18,13 @@ from shared.api.admission import Who
 from shared.api.endpoint import Operation, Request, Routes
 from shared.api.form import FileField
 from shared.api.models import Answer, Input, example
-from shared.api.openapi import API_VERSION, Section, describe
+from shared.api.openapi import Section, describe
 from shared.security.roles import Role
+from shared.version import VERSION
 from tests.support.api import Client
 from tests.support.tools import ROOT
 
+PATTERN = r'^VERSION = "(?P<version>[^"]+)"$'
 OPERATIONS = [operation for group in GROUPS for operation in group.routes.operations]
 
 
@@ -71,9 +73,11 @@ def test_bodies_hold_what_is_described_and_nothing_else(document: Any) -> None:
 
 
 def test_its_version_is_that_of_the_project(document: Any) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
-    assert document["info"]["version"] == API_VERSION == project["version"]
+    assert document["info"]["version"] == VERSION
+    assert project["project"]["dynamic"] == ["version"]
+    assert project["tool"]["hatch"]["version"] == {"path": "shared/version.py", "pattern": PATTERN}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)

@@ -38,6 +38,7 @@ def lines_of(monkeypatch: pytest.MonkeyPatch, **variables: str) -> list[str]:
         ("ROWPOST_RETRY_SECONDS", "soon", "give a number above 0 to 86400"),
         ("ROWPOST_KEEP_DAYS", "0", "give a number above 0 to 36500"),
         ("ROWPOST_MIGRATE", "perhaps", "give on or off"),
+        ("ROWPOST_EHLO_NAME", "my machine", "give a host's name, or an address in brackets"),
         ("ROWPOST_METRICS", "all", "give token or open or off"),
         ("ROWPOST_TRUSTED_PROXIES", "10.0.0.1, proxy", "give IP addresses or networks"),
         ("PYTHON_THREADPOOL_THREAD_COUNT", "many", "give a whole number from 1 to 1000"),

@@ -163,7 +163,7 @@ def test_health_names_the_index_that_is_gone_and_what_makes_it_again(app: Applic
     assert found.status == "degraded"
     (problem,) = found.lost
     assert problem.startswith("The index IX_Rowpost_New of Digital_Emaildetails is gone: work goes")
-    assert "python -m standalone migrate" in problem
+    assert "rowpost migrate" in problem
     assert problem in found.problems
 
 

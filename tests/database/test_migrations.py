@@ -195,7 +195,7 @@ def service_runs(engine: Engine) -> bool:
 
 
 def test_a_schema_that_is_behind_is_told_when_it_may_not_be_changed(fresh: Engine) -> None:
-    with pytest.raises(SchemaBehind, match="standalone migrate"):
+    with pytest.raises(SchemaBehind, match="rowpost migrate"):
         migrations.require_current(fresh)
 
     migrations.upgrade(fresh)

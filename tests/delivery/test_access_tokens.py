@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from shared.smtp.connection import SmtpSession
 from shared.smtp.oauth import SCOPE, AccessTokens, TokenUnavailable
-from shared.smtp.opening import AccountFault, Server, TlsMode
-from shared.smtp.pump import carry_out
+from shared.smtp.opening import Server, TlsMode
+from shared.transports.base import AccountFault
 from tests.support.smtp import SmtpServer, TlsFiles, refused_port
 from tests.support.token_endpoint import CLIENT, SECRET, TENANT, TokenEndpoint, token_endpoint
 
@@ -40,6 +41,11 @@ def server_for(server: SmtpServer, tokens: AccessTokens) -> Server:
 
 def mail_server(smtp_server: Servers, *good: str, methods: str = "PLAIN XOAUTH2") -> SmtpServer:
     return smtp_server(login=(MAILBOX, "x"), login_methods=methods, access_tokens=set(good))
+
+
+async def greeted(server: Server) -> None:
+    """Log in, and say goodbye."""
+    await (await SmtpSession.connect(server)).quit()
 
 
 def test_a_token_is_asked_for_once(tokens: AccessTokens, endpoint: TokenEndpoint) -> None:
@@ -82,8 +88,7 @@ def test_a_login_service_that_is_away_is_no_refusal(tls_files: TlsFiles) -> None
 def test_a_token_lets_us_in(tokens: AccessTokens, smtp_server: Servers) -> None:
     server = mail_server(smtp_server, "token-1")
 
-    session = SmtpSession.connect(server_for(server, tokens))
-    carry_out(session.quit())
+    asyncio.run(greeted(server_for(server, tokens)))
 
     said = [line for _, line in server.commands if line.startswith("AUTH")]
     assert said[0].startswith("AUTH XOAUTH2 ")
@@ -96,8 +101,7 @@ def test_a_refused_token_is_renewed_on_the_spot(
     tokens.get()
     server.access_tokens.discard("token-1")
 
-    session = SmtpSession.connect(server_for(server, tokens))
-    carry_out(session.quit())
+    asyncio.run(greeted(server_for(server, tokens)))
 
     assert endpoint.given == ["token-1", "token-2"]
     assert server.connections == 1
@@ -109,7 +113,7 @@ def test_when_the_new_token_is_refused_too_the_login_is(
     server = mail_server(smtp_server)
 
     with pytest.raises(AccountFault, match=r"login refused: 535 5\.7\.3") as fault:
-        SmtpSession.connect(server_for(server, tokens))
+        asyncio.run(greeted(server_for(server, tokens)))
 
     assert fault.value.login_refused
     assert len(endpoint.given) == 2
@@ -120,6 +124,6 @@ def test_a_server_that_does_not_offer_it_is_told(
     tokens: AccessTokens, smtp_server: Servers, endpoint: TokenEndpoint
 ) -> None:
     with pytest.raises(AccountFault, match="does not offer XOAUTH2"):
-        SmtpSession.connect(server_for(mail_server(smtp_server, methods="PLAIN"), tokens))
+        asyncio.run(greeted(server_for(mail_server(smtp_server, methods="PLAIN"), tokens)))
 
     assert endpoint.given == []

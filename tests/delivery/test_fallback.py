@@ -13,7 +13,7 @@ import pytest
 from shared.accounts.failovers import keep_further
 from shared.accounts.pauses import end_pause, pause
 from shared.database.database import Database
-from shared.delivery.drain import Order, drain
+from shared.delivery.dispatcher import Order, drain
 from shared.limits.connection_slots import renew_slots, return_all_slots, return_slot, take_slot
 from shared.outbox.cancel_retry_resolve import Decision, resolve
 from shared.outbox.lease import Lease

@@ -14,7 +14,7 @@ from sqlalchemy import event, select, update
 
 from shared.app import Application
 from shared.database.tables import quotas, reservations
-from shared.delivery.drain import Drained, Order, drain
+from shared.delivery.dispatcher import Drained, Order, drain
 from tests.faults import senders
 from tests.faults.senders import settings_for
 from tests.support.emails import states

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -446,3 +448,24 @@ class TestBatches:
         nothing = {"recipients": ["ann@example.com"], "text_content": "Hi"}
 
         assert api.post("/api/emails", nothing).json["errors"][0]["field"] == "subject"
+
+
+def test_a_storage_account_that_is_away_keeps_nobody_waiting_for_the_answer(
+    app: Application, api: Api
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}/devstoreaccount1"
+        storage = f"AccountName=devstoreaccount1;AccountKey=a2V5;QueueEndpoint={endpoint}"
+        app.settings = app.settings.model_copy(update={"storage": storage})
+        began = time.monotonic()
+
+        stored = [api.send() for _ in range(3)]
+        answered = time.monotonic() - began
+        api.post(f"/api/emails/{stored[0]}/cancel")
+        api.post(f"/api/emails/{stored[0]}/retry")
+
+        assert stored == [1, 2, 3]
+        assert answered < 2
+        silent.settimeout(5)
+        with silent.accept()[0] as asked:
+            assert b"drain-requests" in asked.recv(1000)

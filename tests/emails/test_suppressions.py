@@ -14,7 +14,7 @@ from shared.database.database import Database
 from shared.database.tables import suppressions
 from shared.database.times import utc_now
 from shared.delivery import tick
-from shared.delivery.screen import screened
+from shared.delivery.suppression import screened
 from shared.outbox.fetch import ClaimedEmail
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState

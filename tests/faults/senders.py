@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -13,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from shared.app import Application, use
-from shared.delivery import connection, tick
-from shared.delivery.recorder import Ticket
+from shared.delivery import compose_apart, composer, tick
+from shared.delivery.recorder import PendingMark
 from shared.settings import Settings
 
 LONGEST_SECONDS = 20.0
@@ -72,16 +73,16 @@ def die_at(step: str, nth: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     if step == "claim":
-        _before(connection, "prepare", lambda *_: die_if_it_is_time())
+        _before(composer, "prepare", lambda *_: die_if_it_is_time())
     if step == "mark":
-        wait = Ticket.wait
+        wait = PendingMark.wait
 
-        async def wait_and_die(ticket: Ticket) -> bool:
-            marked = await wait(ticket)
+        async def wait_and_die(pending: PendingMark) -> bool:
+            marked = await wait(pending)
             die_if_it_is_time()
             return marked
 
-        setattr(Ticket, "wait", wait_and_die)  # noqa: B010
+        setattr(PendingMark, "wait", wait_and_die)  # noqa: B010
     if step.startswith("poison "):
         poison = int(step.split()[1])
 
@@ -89,7 +90,9 @@ def die_at(step: str, nth: int) -> None:
             if email.id == poison:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        _before(connection, "prepare", die_of)
+        _before(composer, "prepare", die_of)
+        apart = (sys.executable, "-m", "tests.faults.poisoned_composer", str(poison))
+        setattr(compose_apart, "COMMAND", apart)  # noqa: B010
 
 
 def _before(owner: Any, name: str, act: Callable[..., None]) -> None:

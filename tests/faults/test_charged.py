@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from shared.delivery import tick
 from shared.outbox.suppressions import any_suppressed
 from tests.faults.senders import settings_for
 from tests.support.queue import Queue, make_queue
-from tests.support.smtp import Answer, Command, SmtpServer
+from tests.support.smtp import Answer, Command, Drop, SmtpServer
 
 Servers = Callable[..., SmtpServer]
 
@@ -25,7 +25,7 @@ def queue(tmp_path: Path) -> Iterator[Queue]:
     made.application.close()
 
 
-def after_so_many(number: int, reply: bytes) -> Callable[[Command], Answer | None]:
+def after_so_many(number: int, reply: Answer) -> Callable[[Command], Answer | None]:
     """This answer once the connection has had so many of these commands."""
     had: defaultdict[int, int] = defaultdict(int)
 
@@ -59,6 +59,103 @@ def test_the_limit_of_a_session_costs_no_attempt(
     assert queue.states() == {"Y": 100}
     assert {email.retries for email in queue.emails()} == {0}
     assert all(copies == 1 for copies in server.copies().values())
+
+
+@pytest.mark.parametrize(
+    "extensions",
+    [("LIMITS MAILMAX=10 RCPTMAX=7", "PIPELINING"), ("LIMITS MAILMAX=10 RCPTMAX=7",)],
+    ids=["pipelining", "in turn"],
+)
+def test_the_limits_that_a_server_names_are_kept_to(
+    queue: Queue, smtp_server: Servers, extensions: tuple[str, ...]
+) -> None:
+    """RFC 9422; a MAIL counts though its recipients are refused."""
+    server = smtp_server(
+        extensions=extensions, reactions={"RCPT": {"dead@example.com": b"550 no such user"}}
+    )
+    queue.account(server)
+    queue.add(100)
+    queue.add(20, dd_toEmailid="dead@example.com")
+    queue.add(dd_toEmailid=", ".join(f"ann{n}@example.com" for n in range(30)))
+
+    tick.force(queue.application, 20)
+
+    assert queue.states() == {"Y": 101, "F": 20}
+    assert queue.retries() == {0}
+    mails = Counter(number for number, line in server.commands if line.startswith("MAIL"))
+    assert max(mails.values()) == 10
+    assert max(len(message.recipients) for message in server.messages) == 7
+    assert sum(len(message.recipients) for message in server.messages) == 130
+
+
+@pytest.mark.parametrize("answer", [b"550 no such user", b"450 not now"], ids=str)
+def test_those_who_are_refused_keep_nobody_from_being_asked(
+    queue: Queue, smtp_server: Servers, answer: bytes
+) -> None:
+    refused = {f"dead{n}@example.com": answer for n in range(20)}
+    server = smtp_server(extensions=("LIMITS RCPTMAX=7",), reactions={"RCPT": refused})
+    queue.account(server)
+    everybody = [f"dead{n}@example.com" for n in range(20)] + ["ann@example.com"]
+    queue.add(dd_toEmailid=", ".join(everybody))
+
+    tick.force(queue.application, 5)
+
+    assert [message.recipients for message in server.messages] == [("ann@example.com",)]
+
+
+@pytest.mark.parametrize("extensions", [("PIPELINING",), ()], ids=["pipelining", "in turn"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"421 4.3.0 too many messages per session",
+        b"451 4.3.0 too many messages per session",
+        Drop(),
+    ],
+    ids=str,
+)
+def test_a_list_that_is_too_long_for_a_session_goes_in_parts(
+    queue: Queue, smtp_server: Servers, answer: Answer, extensions: tuple[str, ...]
+) -> None:
+    server = smtp_server(extensions=extensions, reactions={"RCPT": after_so_many(10, answer)})
+    queue.account(server)
+    everybody = [f"ann{n}@example.com" for n in range(35)]
+    (email_id,) = queue.add(dd_toEmailid=", ".join(everybody))
+
+    tick.force(queue.application, 20)
+
+    became = queue.became(email_id)
+    assert (became.state, became.retries) == ("Y", 0)
+    had = [address for message in server.messages for address in message.recipients]
+    assert sorted(had) == sorted(everybody)
+
+
+def test_whom_a_server_took_before_it_hung_up_on_the_account_gets_the_email(
+    queue: Queue, smtp_server: Servers
+) -> None:
+    server = smtp_server(reactions={"RCPT": after_so_many(10, b"421 4.7.0 too many recipients")})
+    queue.account(server)
+    (email_id,) = queue.add(dd_toEmailid=", ".join(f"ann{n}@example.com" for n in range(35)))
+
+    tick.force(queue.application, 5)
+
+    became = queue.became(email_id)
+    assert (became.state, became.retries) == ("N", 0)
+    assert [len(message.recipients) for message in server.messages] == [10]
+    assert len(queue.reasons_to_pause()) == 1
+
+
+def test_a_message_that_one_recipient_rules_out_leaves_the_connection_in_order(
+    queue: Queue, smtp_server: Servers
+) -> None:
+    """The server waits for the message meanwhile: it had accepted the other one."""
+    too_big = {"bob@example.com": b"552 5.3.4 message too big"}
+    queue.account(smtp_server(reactions={"RCPT": too_big}), Rowpost_MaxConnections=1)
+    (refused,) = queue.add(dd_toEmailid="ann@example.com, bob@example.com")
+    (good,) = queue.add()
+
+    tick.force(queue.application, 5)
+
+    assert (queue.became(refused).state, queue.became(good).state) == ("F", "Y")
 
 
 def test_a_session_that_takes_nothing_at_all_is_the_accounts_trouble(

@@ -132,11 +132,12 @@ def test_emails_on_several_connections_survive_the_death_of_their_sender(
 
         require_promise(queue, server.copies())
         assert len(queue.emails()) == 12 * KILLS_A_CASE
-        assert queue.states()["U"] <= 4 * KILLS_A_CASE
+        # Of each connection: the email on its way, and the one behind it.
+        assert queue.states()["U"] <= 2 * 4 * KILLS_A_CASE
         queue.application.close()
 
 
-def test_an_email_that_kills_its_sender_three_times_fails_alone(tmp_path: Path) -> None:
+def test_an_email_that_kills_its_sender_fails_alone(tmp_path: Path) -> None:
     with SmtpServer() as server:
         queue = make_queue(senders.settings_for(tmp_path))
         queue.account(server)
@@ -152,7 +153,7 @@ def test_an_email_that_kills_its_sender_three_times_fails_alone(tmp_path: Path) 
         sent_to_the_end(tmp_path)
 
         became = queue.became(poison)
-        assert (became.state, deaths) == ("F", 3)
+        assert (became.state, deaths) == ("F", 1)
         assert became.reason == "sender died while preparing this email"
         assert queue.states()["F"] == 1
         copies = server.copies()

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from shared.background import NoAnswerYet, Watch, Work
+from shared.background import NoAnswerYet, Soon, Watch, Work
+from tests.support.standalone import wait_until
 
 
 class Slow:
@@ -111,3 +112,33 @@ def test_work_that_takes_longer_goes_on(slow: Slow) -> None:
 
     assert work.result(5) == 1
     assert work.ended
+
+
+def test_what_is_asked_for_while_it_is_done_is_done_once_more_however_often_asked() -> None:
+    slow = Slow()
+    soon = Soon(slow, "slow")
+
+    soon.ask()
+    assert slow.looking.wait(5)
+    for _ in range(100):
+        soon.ask()
+    slow.let_go.set()
+    wait_until(lambda: slow.looks == 2, 5, "the second time")
+    time.sleep(0.05)
+    assert slow.looks == 2
+
+    soon.ask()
+    wait_until(lambda: slow.looks == 3, 5, "a question after all was done")
+
+
+def test_what_fails_is_done_again_when_it_is_asked_for_again() -> None:
+    failed: list[int] = []
+
+    def fail() -> None:
+        failed.append(1)
+        raise RuntimeError("no")
+
+    soon = Soon(fail, "fails")
+    for times in (1, 2):
+        soon.ask()
+        wait_until(lambda times=times: len(failed) == times, 5, "the failure")  # type: ignore[misc]

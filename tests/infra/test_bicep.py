@@ -276,7 +276,7 @@ def test_an_alert_asks_for_what_is_reported(name: str) -> None:
 
 def test_the_alert_about_paused_accounts_looks_for_the_words_of_the_log() -> None:
     """One is in Kusto, the other in Python: nothing else holds them together."""
-    drain = (ROOT / "shared" / "delivery" / "drain.py").read_text("utf-8")
+    drain = (ROOT / "shared" / "delivery" / "dispatcher.py").read_text("utf-8")
 
     assert "account %s rests: %s" in drain
     assert all(f'has "{word}"' in _alerts()["account-paused"] for word in ("account", "rests"))

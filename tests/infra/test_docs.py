@@ -27,7 +27,7 @@ PAGES = [ROOT / "README.md", *DOCS]
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _NAME = re.compile(r"\b(?:ROWPOST|AZURE|MSSQL)_[A-Z_]*[A-Z]\b")
-_PATH = re.compile(r"(GET|POST|PUT|DELETE) `?(/[\w/{}-]+)|\$ROWPOST_URL(/[\w/-]+)")
+_PATH = re.compile(r"(GET|POST|PUT|DELETE) `?(/[\w/{}-]+(?:\.json)?)|\$ROWPOST_URL(/[\w/-]+)")
 
 
 def page(file: Path) -> str:

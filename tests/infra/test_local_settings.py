@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
 
+import pytest
 from azure.storage.queue import QueueClient
 
-from shared.settings import Settings
+from shared.settings import Settings, read_local_settings
+from standalone import storage_emulator
 from tests.infra.image import Image
 from tests.support.standalone import wait_until
 from tests.support.tools import ROOT, free_port
@@ -59,6 +62,30 @@ def test_the_service_runs_with_a_copy_and_the_first_login_is_the_one_in_it(
         process.wait(15)
 
     assert (work / ".rowpost" / "rowpost.db").exists()
+
+
+def test_as_it_comes_it_breaks_nothing_where_no_emulator_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "local.settings.json").write_text(json.dumps(SAMPLE))
+    with monkeypatch.context() as patched, socket.socket() as nobody:
+        # Bound, and not listening: whoever connects is refused.
+        nobody.bind(("127.0.0.1", 0))
+        patched.setattr(storage_emulator, "_QUEUES", nobody.getsockname())
+        patched.delenv("AzureWebJobsStorage", raising=False)
+        for name in SAMPLE["Values"]:
+            patched.setenv(name, "")
+            patched.delenv(name)
+        read_local_settings(tmp_path)
+        assert Settings().has_storage
+
+        assert storage_emulator.forget_absent_emulator(os.environ)
+
+        assert not Settings().has_storage
+        nobody.listen()
+        patched.setenv("AzureWebJobsStorage", SAMPLE["Values"]["AzureWebJobsStorage"])
+        assert not storage_emulator.forget_absent_emulator(os.environ)
+        assert Settings().has_storage
 
 
 def _logs_in(port: str, password: str) -> bool:

@@ -14,7 +14,7 @@ import pytest
 from tests.support.tools import ROOT
 
 NEEDED = {"function_app.py", "functions", "host.json", "requirements.txt", "shared"}
-NOT_DEPLOYED = {"bench", "docs", "infra", "standalone", "tests", "tools", "compose.yaml"}
+NOT_DEPLOYED = {"bench", "docs", "infra", "rowpost", "standalone", "tests", "tools", "compose.yaml"}
 
 
 # Packages that a build on this machine has put beside the app, to upload without a remote build.
@@ -82,7 +82,7 @@ def test_what_is_uploaded_is_enough_to_import_the_app(tmp_path: Path) -> None:
             shutil.copy(ROOT / name, tmp_path / name)
 
     done = subprocess.run(
-        [sys.executable, "-c", "import function_app, shared.app, shared.delivery.drain"],
+        [sys.executable, "-c", "import function_app, shared.app, shared.delivery.dispatcher"],
         cwd=tmp_path,
         env={"PATH": os.environ["PATH"]},
         capture_output=True,

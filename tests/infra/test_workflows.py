@@ -142,5 +142,5 @@ def test_a_pipeline_passes_on_every_choice_of_a_deployment() -> None:
 def test_the_tests_run_on_every_python_that_the_project_names() -> None:
     text = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
 
-    assert 'python: ["3.11", "3.12", "3.13"]' in text
-    assert 'requires-python = ">=3.11,<3.14"' in (ROOT / "pyproject.toml").read_text("utf-8")
+    assert 'python: ["3.11", "3.12", "3.13", "3.14"]' in text
+    assert 'requires-python = ">=3.11,<3.15"' in (ROOT / "pyproject.toml").read_text("utf-8")

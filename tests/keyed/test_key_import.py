@@ -15,7 +15,7 @@ from shared.database.tables import accounts, keys
 from shared.features.keyed_sending.key_file import BadKeyFile, KeyLine
 from shared.features.keyed_sending.key_import import Imported, import_keys
 from shared.security.roles import Role
-from shared.smtp.connection import TlsMode
+from shared.smtp.opening import TlsMode
 
 FIRST = KeyLine(2, "user1_key", "example1@gmail.com", "your_app_password")
 SECOND = KeyLine(3, "user2_key", "example2@gmail.com", "another_app_password")

@@ -14,7 +14,7 @@ from shared.database.tables import emails, entries
 from shared.outbox import transitions
 from shared.outbox.admit import Admitted, Answered, admit_rows
 from shared.outbox.begin import Mark, mark
-from shared.outbox.claim import Wanted, claim, claim_suspects
+from shared.outbox.claim import Wanted, claim, claim_blamed, claim_suspects
 from shared.outbox.entries import current_number
 from shared.outbox.fetch import Fetched, collect
 from shared.outbox.finish import Result, finish
@@ -72,6 +72,11 @@ class Sender:
     def claim_suspects(self, *codes: str | None) -> list[int]:
         with self.database.write() as connection:
             claimed = claim_suspects(connection, wanted(*codes), self.lease)
+            return ids_of(connection, claimed)
+
+    def claim_blamed(self, *codes: str | None) -> list[int]:
+        with self.database.write() as connection:
+            claimed = claim_blamed(connection, wanted(*codes), self.lease)
             return ids_of(connection, claimed)
 
     def collect(self, *ids: int) -> list[Fetched]:

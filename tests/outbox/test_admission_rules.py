@@ -21,11 +21,12 @@ from tests.support.accounts import answered_by
 
 NEW_YEAR = datetime(2099, 1, 1, tzinfo=UTC)
 ANSWERED = answered_by([None, "", "NEWS"])
+HELLO = {"SubjectSize": 5}
 PLAIN = Wanted(None, Lane.SCHEDULED, 3, None, None, None)
 
 
 def test_a_row_that_says_nothing_is_scheduled_with_priority_3_and_at_once() -> None:
-    assert judge({}, ANSWERED) == PLAIN
+    assert judge(HELLO, ANSWERED) == PLAIN
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_a_row_that_says_nothing_is_scheduled_with_priority_3_and_at_once() -> N
 def test_what_was_surely_meant_is_taken_so(
     column: str, said: Any, field: str, meant: object
 ) -> None:
-    wanted = judge({column: said}, ANSWERED)
+    wanted = judge(HELLO | {column: said}, ANSWERED)
 
     assert isinstance(wanted, Wanted), wanted
     assert getattr(wanted, field) == meant
@@ -98,7 +99,7 @@ def test_what_was_surely_meant_is_taken_so(
     ],
 )
 def test_what_cannot_be_read_is_held_with_its_reason(column: str, said: Any, reason: str) -> None:
-    held = judge({column: said}, ANSWERED)
+    held = judge(HELLO | {column: said}, ANSWERED)
 
     assert isinstance(held, Held), held
     assert held.reason.startswith(reason)
@@ -107,7 +108,7 @@ def test_what_cannot_be_read_is_held_with_its_reason(column: str, said: Any, rea
 
 @pytest.mark.parametrize("code", [None, "", " "])
 def test_without_a_default_account_a_row_without_a_code_is_held(code: str | None) -> None:
-    held = judge({"AccountCode": code}, answered_by(["NEWS"]))
+    held = judge(HELLO | {"AccountCode": code}, answered_by(["NEWS"]))
 
     assert isinstance(held, Held)
     assert held.account_code == ""
@@ -115,7 +116,7 @@ def test_without_a_default_account_a_row_without_a_code_is_held(code: str | None
 
 
 def test_a_reason_shows_no_more_than_the_beginning_of_what_was_said() -> None:
-    held = judge({"Lane": "x" * 9_000}, ANSWERED)
+    held = judge(HELLO | {"Lane": "x" * 9_000}, ANSWERED)
 
     assert isinstance(held, Held)
     assert len(held.reason) < 150
@@ -165,3 +166,31 @@ def test_an_instant_keeps_its_zone_in_mind() -> None:
 
     assert instant(datetime(2099, 1, 1, 5, 30, tzinfo=india)) == NEW_YEAR
     assert instant(None) is None
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"SubjectSize": 5}, None),
+        ({"BodySize": 1}, None),
+        ({"DocumentSize": 1}, None),
+        ({"AttachmentCount": 1}, None),
+        ({"SubjectSize": 5, "Filename": " "}, None),
+        ({"Filename": "invoice.pdf", "DocumentSize": 1}, None),
+        ({"SubjectSize": 5, "Filename": "invoice.pdf"}, "it names the file 'invoice.pdf'"),
+        ({"BodySize": 9, "Filename": "a.pdf", "DocumentSize": 0}, "it names the file 'a.pdf'"),
+        ({}, "it has no subject, no body and no document"),
+        ({"SubjectSize": 0, "BodySize": 0, "DocumentSize": 0}, "it has no subject, no body"),
+    ],
+    ids=str,
+)
+def test_an_email_that_lacks_what_it_names_or_everything_is_held(
+    row: dict[str, Any], reason: str | None
+) -> None:
+    judged = judge(row, ANSWERED)
+
+    if reason is None:
+        assert isinstance(judged, Wanted)
+    else:
+        assert isinstance(judged, Held)
+        assert judged.reason.startswith(reason)

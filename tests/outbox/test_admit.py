@@ -388,6 +388,33 @@ def test_sqlite_a_creation_date_that_is_no_date_holds_nothing(sqlite_database: D
     assert flags(sqlite_database) == "NNNN"
 
 
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        {"dd_filename": "invoice.pdf", "dd_document": None},
+        {"dd_filename": "invoice.pdf", "dd_document": b""},
+        {"dd_subject": None, "dd_bodyText": None},
+        {"dd_subject": "", "dd_bodyText": ""},
+    ],
+    ids=str,
+)
+def test_a_row_that_lacks_what_it_names_waits_until_it_has_it(
+    database: Database, sender: Sender, lacking: dict[str, Any]
+) -> None:
+    email_id = insert_row(database, **lacking)
+    other = insert_row(database)
+
+    assert sender.admit() == Admitted(admitted=1, held=1)
+    held = why_held(database, email_id)
+    assert held is not None
+    assert "document" in held.reason
+
+    change(database, email_id, dd_document=b"%PDF-1.7")
+    let_held_rows_be_looked_at(database)
+    assert sender.admit() == Admitted(admitted=1)
+    assert sorted(sender.claim()) == [email_id, other]
+
+
 def test_a_held_row_is_looked_at_again_after_a_while_and_then_goes(database: Database) -> None:
     email_id = insert_row(database, dd_Lane="fast")
     admit(database, EVERYBODY)

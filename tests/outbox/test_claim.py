@@ -11,12 +11,15 @@ from itertools import chain
 import pytest
 from sqlalchemy import insert, update
 
+from shared.accounts.numbers import insert_account
 from shared.database.database import Database
 from shared.database.tables import emails, relocation
 from shared.database.times import utc_now
 from shared.outbox.claim import Wanted, claim
+from shared.outbox.due import what_is_due
+from shared.outbox.finish import Outcome, Result
 from shared.outbox.lease import Lease
-from shared.outbox.states import Lane
+from shared.outbox.states import BOTH_LANES, Lane
 from shared.scheduling import service_state
 from tests.outbox.sender import DOMAIN, Sender, admit_all, wanted
 from tests.support.database import address_of
@@ -35,7 +38,8 @@ CROWD = 5_000
 
 def crowd(database: Database, number: int = CROWD) -> None:
     with database.write() as connection:
-        connection.execute(insert(emails), [{"dd_toEmailid": "ann@example.com"}] * number)
+        row = {"dd_toEmailid": "ann@example.com", "dd_subject": "Hello"}
+        connection.execute(insert(emails), [row] * number)
     while admit_all(database).after is not None:
         pass
 
@@ -207,6 +211,45 @@ def test_suspects_obey_code_lane_time_and_the_service(database: Database, sender
     assert sender.claim_suspects("NEWS") == []
     change_entry(database, email_id, NotBefore=None)
     assert sender.claim_suspects("NEWS") == [email_id]
+
+
+def test_who_was_blamed_for_a_pause_is_claimed_behind_the_others(
+    database: Database, sender: Sender
+) -> None:
+    first, second, third = insert_rows(database, 3)
+    assert sender.claim() == [first, second, third]
+    sender.mark(second)
+
+    refused = [Result(number, Outcome.BLAMED, "MAIN") for number in (first, second)]
+    assert sender.finish(*refused) == {first, second}
+
+    assert sender.claim() == []
+    assert sender.claim_blamed("NEWS") == []
+    assert sender.claim_blamed() == [first]
+    assert sender.claim_blamed() == [second]
+    assert sender.claim_blamed() == []
+    row = entry_of(database, first)
+    assert (row.State, row.Retries, row.Blamed) == ("P", 0, 1)
+
+
+def test_which_accounts_have_something_due(database: Database, sender: Sender) -> None:
+    with database.write() as connection:
+        for code in ("MAIN", "NEWS", "IDLE", "BAD"):
+            insert_account(connection, {"ParamCode": code, "IsActive": "Y"})
+    insert_row(database, dd_EmailParamCode="MAIN")
+    insert_row(database, dd_EmailParamCode="NEWS", dd_Lane="immediate")
+    insert_row(database, dd_EmailParamCode=None)
+    suspect = insert_row(database, dd_EmailParamCode="BAD")
+    sender.admit()
+    change_entry(database, suspect, LostLeases=1)
+    with database.read() as connection:
+        due = what_is_due(connection, BOTH_LANES)
+        immediate = what_is_due(connection, [Lane.IMMEDIATE])
+
+    assert due.codes >= {"MAIN", "NEWS", None}
+    assert "IDLE" not in due.codes
+    assert (due.suspects, due.blamed) == (frozenset({"BAD"}), frozenset())
+    assert immediate.codes == {"NEWS"}
 
 
 def test_claimers_in_threads_share_no_row_and_leave_none(database: Database) -> None:

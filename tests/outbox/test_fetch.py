@@ -98,9 +98,9 @@ def test_a_document_is_read_when_it_is_asked_for(database: Database) -> None:
 
 
 def test_missing_values_are_none_and_a_missing_body_is_empty(database: Database) -> None:
-    email_id = insert_row(
-        database, dd_toEmailid=None, dd_subject=None, dd_bodyText=None, dd_RetryCount=None
-    )
+    email_id = insert_row(database, dd_RetryCount=None)
+    admit_all(database)
+    change(database, email_id, dd_toEmailid=None, dd_subject=None, dd_bodyText=None)
 
     email = fetched_one(database, email_id)
 
@@ -153,14 +153,16 @@ def test_a_row_that_is_gone_hides_no_other(database: Database) -> None:
 def test_sqlite_what_is_not_text_is_read_as_text(
     sqlite_database: Database, value: Any, read: str
 ) -> None:
-    email_id = insert_row(
-        sqlite_database,
-        dd_toEmailid=value,
-        dd_subject=value,
-        dd_bodyText=value,
-        dd_filename=value,
-        dd_document=value,
-    )
+    email_id = insert_row(sqlite_database)
+    admit_all(sqlite_database)
+    with sqlite_database.write() as connection:
+        connection.execute(
+            text(
+                "UPDATE Digital_Emaildetails SET dd_toEmailid = :value, dd_subject = :value,"
+                " dd_bodyText = :value, dd_filename = :value, dd_document = :value"
+            ),
+            {"value": value},
+        )
 
     email = fetched_one(sqlite_database, email_id)
 

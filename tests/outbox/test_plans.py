@@ -25,7 +25,8 @@ from shared.outbox.lease import Lease, renew
 from shared.outbox.scheduled_run import left_of_run
 from shared.outbox.search import Wish, page
 from shared.outbox.states import BOTH_LANES, Flag, Lane, Status
-from shared.outbox.write_back import everything_is_written, unwritten, write_back
+from shared.outbox.their_rows import telling
+from shared.outbox.write_back import NEW_AGAIN, everything_is_written, unwritten, write_back
 from tests.outbox.sender import Sender, wanted
 from tests.support.accounts import answered_by
 from tests.support.database import empty
@@ -233,13 +234,18 @@ def test_a_write_back_finds_its_entries_by_time_and_their_rows_by_number(
     sender.finish(Result(tried, Outcome.RETRY, "MAIN", reason="busy", wait=60.0))
     analyze(sqlite_database)
 
-    statements = executed_by(sqlite_database, lambda: write_back(sqlite_database))
+    executed = executed_by(sqlite_database, lambda: write_back(sqlite_database))
+    for prepared in (telling(None, False), NEW_AGAIN, transitions.WRITTEN):
+        text = str(prepared.statement(64).compile(dialect=sqlite.dialect()))
+        executed.append((text, (1,) * text.count("?")))
 
     steps = on_emails(
-        [step for sql, values in statements for step in explained(sqlite_database, sql, values)]
+        [step for sql, values in executed for step in explained(sqlite_database, sql, values)]
     )
-    assert len(steps) >= 4
-    assert steps[0].startswith(f"SEARCH {ENTRIES} USING INDEX IX_Rowpost_Unwritten (WriteAfter")
+    assert len(steps) >= 6
+    assert steps[0].startswith(
+        f"SEARCH {ENTRIES} USING COVERING INDEX IX_Rowpost_Unwritten (WriteAfter"
+    )
     for step in steps[1:]:
         by_number = "USING INTEGER PRIMARY KEY (rowid=?)" in step
         assert by_number or "USING INDEX IX_Rowpost_Unwritten (WriteAfter" in step, step

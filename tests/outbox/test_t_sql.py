@@ -20,8 +20,14 @@ from shared.limits.connection_slots import RENEW_SLOTS, RETURN_ALL, RETURN_ONE, 
 from shared.limits.reservations import FORGET, RESERVE
 from shared.limits.reservations import RELEASE as RELEASE_QUOTA
 from shared.outbox import admit, confidential, relocation_mark, their_rows, transitions, write_back
-from shared.outbox.claim import claim_one_statement, claim_statement, suspects_statement
+from shared.outbox.claim import (
+    blamed_statement,
+    claim_one_statement,
+    claim_statement,
+    suspects_statement,
+)
 from shared.outbox.counts import gaps_between, held_statement, oldest_new_statement
+from shared.outbox.due import due_statement
 from shared.outbox.fetch import fetch_statement
 from shared.outbox.finish import Outcome
 from shared.outbox.lease import RENEW
@@ -54,12 +60,17 @@ NOT_HELD = (
     "AND Rowpost_Held.LookAgainAt > SYSUTCDATETIME()))"
 )
 
+CLAIMS = ("claim", "claim of many", "claim one", "suspects", "blamed", "claim for a failover")
+
 # Those that are made as they are needed; whatever stands in a module is found there.
 MADE: dict[str, ClauseElement] = {
     "claim": claim_statement((False,), 1, 200),
     "claim of many": claim_statement((True, False, False), 2, 200),
     "claim one": claim_one_statement((True, False), 2),
     "suspects": suspects_statement((True, False), 2, 1, 8),
+    "blamed": blamed_statement((True, False), 2),
+    "due": due_statement(2),
+    "due in one lane": due_statement(1),
     "claim for a failover": claim_statement((False,), 1, 200, True),
     "held": held_statement(gaps_between([None, "", "MAIN"]), 10_000),
     "suppressed list": list_statement("a@example.com", 50),
@@ -265,7 +276,7 @@ def test_whoever_adds_claims_or_admits_reads_that_mark() -> None:
         "WHERE Rowpost_Relocation.Id = 1"
     )
     assert SERVICE_RUNS in made(admit.FIRST_ID)
-    for name in ("claim", "claim of many", "claim one", "suspects", "claim for a failover"):
+    for name in CLAIMS:
         assert made(MADE[name]).endswith(f"AND State = 'N' AND {SERVICE_RUNS}"), name
 
 
@@ -282,7 +293,7 @@ def test_a_claim_takes_the_first_entries_that_nobody_holds() -> None:
         "SELECT TOP 200 Lane AS Lane, Priority AS Priority, Number AS Number "
         f"FROM Rowpost_Emails {HINTS} "
         "WHERE State = 'N' AND NotBefore IS NULL "
-        "AND AccountCode = ? AND Lane = ? AND LostLeases IS NULL "
+        "AND AccountCode = ? AND Lane = ? AND LostLeases IS NULL AND Blamed IS NULL "
         "AND (ExpiresAt IS NULL OR ExpiresAt > SYSUTCDATETIME()) "
         "ORDER BY Priority, Number) AS anon_1) "
         f"AND State = 'N' AND {SERVICE_RUNS}"
@@ -315,7 +326,7 @@ def test_a_failover_claims_no_email_of_which_a_copy_may_have_gone_out() -> None:
 
 
 def test_a_claim_touches_no_row_of_the_applications() -> None:
-    for name in ("claim", "claim of many", "claim one", "suspects", "claim for a failover"):
+    for name in CLAIMS:
         assert "Digital_Emaildetails" not in t_sql(MADE[name])
 
 
@@ -385,6 +396,14 @@ def test_sent_is_written_for_many_at_once_under_the_fence() -> None:
                 "LeaseToken=NULL, LeaseUntil=NULL, LastTriedAt=LastTriedAt, "
             ),
         ),
+        (
+            Outcome.BLAMED,
+            (
+                "State='N', NotBefore=NULL, DueSince=DueSince, Retries=(Retries + ?), "
+                "LeaseToken=NULL, LeaseUntil=NULL, Blamed=(coalesce(Blamed, 0) + 1), "
+                "LastTriedAt=SYSUTCDATETIME(), "
+            ),
+        ),
     ],
 )
 def test_every_other_end_is_written_under_the_fence(outcome: Outcome, sets: str) -> None:
@@ -394,8 +413,11 @@ def test_every_other_end_is_written_under_the_fence(outcome: Outcome, sets: str)
         Outcome.FAILED: transitions.FAILED,
         Outcome.UNKNOWN: transitions.UNKNOWN,
         Outcome.POSTPONED: transitions.POSTPONED,
+        Outcome.BLAMED: transitions.BLAMED,
     }[outcome]
-    states = "= 'P'" if outcome is Outcome.POSTPONED else "IN ('P', 'T', 'U')"
+    states = {Outcome.POSTPONED: "= 'P'", Outcome.BLAMED: "IN ('P', 'T')"}.get(
+        outcome, "IN ('P', 'T', 'U')"
+    )
     assert made(statement) == (
         f"UPDATE Rowpost_Emails SET {sets}Reason=?, {TELL_ROW} "
         "OUTPUT inserted.Number, inserted.Origin "
@@ -514,9 +536,9 @@ def test_what_has_come_due_and_what_has_expired_are_read_from_their_small_indexe
 
 
 def test_what_came_after_a_row_was_told_is_still_to_be_told() -> None:
-    assert made(transitions.WRITTEN) == (
+    assert made(transitions.WRITTEN.statement(2)) == (
         "UPDATE Rowpost_Emails SET WriteAfter=NULL, WriteTries=0, WriteFault=NULL "
-        "WHERE Number IN (?) AND WriteAfter <= ?"
+        "WHERE Number IN (?, ?) AND WriteAfter <= ?"
     )
     assert (
         "FROM Rowpost_Emails WHERE WriteAfter IS NOT NULL "

@@ -167,7 +167,10 @@ def three(
 ) -> Iterator[list[Standalone]]:
     """Three services over one database, all of them listening."""
     settings = {"REDIS_URL": redis_server.url, "AzureWebJobsStorage": azurite}
-    started = [start(tmp_path, f"{number}", settings) for number in range(3)]
+    without_catcher = {**settings, "ROWPOST_CATCHER_PORT": "off"}
+    started = [
+        start(tmp_path, f"{number}", without_catcher if number else settings) for number in range(3)
+    ]
     try:
         redis_server.wait_for_listeners(CHANNEL, 3)
         yield started

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from shared.scheduling.schedule import (
     EVERY_DAY,
+    EVERY_TICK,
     TOLERANCE,
     Schedule,
     closes_at,
@@ -430,5 +432,14 @@ def test_the_next_run_is_open_and_due_and_none_is_due_much_before(
     assert is_open(schedule, following)
     assert is_due(schedule, last_run, following)
     early = following - TOLERANCE - MOMENT
-    if early > now and is_open(schedule, early):
+    if early > now and is_open(schedule, early) and schedule.interval > EVERY_TICK:
         assert not is_due(schedule, last_run, early)
+
+
+def test_an_interval_of_a_minute_asks_for_every_tick_however_often_it_ticks() -> None:
+    last_run = datetime(2026, 1, 30, 12, 0, tzinfo=UTC)
+    every_minute = window("00:00", "00:00", minutes=1)
+    minutes = replace(every_minute, interval=timedelta(minutes=2))
+
+    assert is_due(every_minute, last_run, last_run + timedelta(seconds=10))
+    assert not is_due(minutes, last_run, last_run + timedelta(seconds=10))

@@ -481,3 +481,20 @@ def test_a_client_that_is_refused_at_data_costs_no_email(
     assert (queue.states(), queue.retries()) == ({"N": 3}, {0})
     (reason,) = queue.reasons_to_pause()
     assert "Client host rejected: Slow" in reason
+
+
+def test_whom_a_server_took_before_its_limit_gets_the_email_and_the_others_wait(
+    queue: Queue, start_postfix: StartPostfix
+) -> None:
+    server = start_postfix(
+        smtpd_client_recipient_rate_limit="10", smtpd_client_event_limit_exceptions=""
+    )
+    queue.account(server.port)
+    (email_id,) = queue.add(dd_toEmailid=", ".join(f"ann{n}@example.com" for n in range(15)))
+
+    run(queue, 5)
+    server.wait_until_delivered()
+
+    assert len(server.delivered) == 10
+    assert (queue.became(email_id).state, queue.became(email_id).retries) == ("N", 0)
+    assert len(queue.reasons_to_pause()) == 1

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import ipaddress
 import socket
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Coroutine, Iterator
+from functools import lru_cache
+from typing import Any, TypeVar
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -16,18 +18,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.mime.bad_email import BadAddress, BadEmail
-from shared.smtp.connection import (
-    AccountFault,
-    ConnectionLost,
-    Envelope,
-    Server,
-    SmtpSession,
-    TlsMode,
-    too_big,
-)
+from shared.smtp.connection import SmtpSession, too_big
 from shared.smtp.ehlo_name import ehlo_names
-from shared.smtp.pump import carry_out
+from shared.smtp.opening import Server, TlsMode
 from shared.smtp.reply import Stage
+from shared.transports.base import AccountFault, ConnectionLost, Envelope
 from tests.support.smtp import (
     HOST,
     AcceptAndDrop,
@@ -47,6 +42,7 @@ from tests.support.smtp import (
 from tests.support.tools import free_port
 
 Start = Callable[..., SmtpServer]
+T = TypeVar("T")
 
 SENDER = "app@example.com"
 CONTENT = b"Message-ID: <1@example.com>\r\nSubject: hello\r\n\r\nhello\r\n"
@@ -68,6 +64,23 @@ def account(server: SmtpServer, **wanted: Any) -> Server:
     return Server(**usual | wanted)
 
 
+@lru_cache(maxsize=1)
+def _runner() -> asyncio.Runner:
+    return asyncio.Runner()
+
+
+def carry_out(verb: Coroutine[Any, Any, T]) -> T:
+    """Carry a verb out, on one loop for all that a test says."""
+    return _runner().run(verb)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_loop() -> Iterator[None]:
+    yield
+    _runner().close()
+    _runner.cache_clear()
+
+
 class Spoken:
     """A session whose verbs are carried out at once, one after another."""
 
@@ -75,6 +88,7 @@ class Spoken:
         self._session = session
 
     def __getattr__(self, name: str) -> Any:
+        carry_out(asyncio.sleep(0))  # What has come meanwhile is taken in.
         found = getattr(self._session, name)
         if not inspect.iscoroutinefunction(found):
             return found
@@ -82,7 +96,7 @@ class Spoken:
 
 
 def connected(server: SmtpServer, **wanted: Any) -> Spoken:
-    return Spoken(SmtpSession.connect(account(server, **wanted)))
+    return Spoken(carry_out(SmtpSession.connect(account(server, **wanted))))
 
 
 def envelope(*recipients: str, size: int = len(CONTENT), **more: Any) -> Envelope:
@@ -99,7 +113,7 @@ def send(session: Spoken, content: bytes = CONTENT, *recipients: str) -> None:
 
 def fault(server: Server) -> AccountFault:
     with pytest.raises(AccountFault) as caught:
-        SmtpSession.connect(server)
+        carry_out(SmtpSession.connect(server))
     return caught.value
 
 
@@ -130,7 +144,7 @@ def test_a_server_that_knows_no_ehlo_is_greeted_with_helo(smtp_server: Start) ->
     session = connected(server, ehlo_name="mail.example.com")
 
     assert (session.pipelining, session.smtputf8, session.size_limit) == (False, False, None)
-    assert server.commands[-1] == (1, "helo mail.example.com")
+    assert server.commands[-1] == (1, "HELO mail.example.com")
     session.close()
 
 
@@ -139,7 +153,7 @@ def test_we_introduce_ourselves_by_the_first_of_our_names(smtp_server: Start) ->
 
     connected(server).close()
 
-    assert server.commands == [(1, f"ehlo {ehlo_names(None, socket.gethostname(), HOST)[0]}")]
+    assert server.commands == [(1, f"EHLO {ehlo_names(None, socket.gethostname(), HOST)[0]}")]
 
 
 def test_an_international_name_is_said_in_ascii(smtp_server: Start) -> None:
@@ -147,7 +161,7 @@ def test_an_international_name_is_said_in_ascii(smtp_server: Start) -> None:
 
     connected(server, ehlo_name="müller.example").close()
 
-    assert server.commands[0] == (1, "ehlo xn--mller-kva.example")
+    assert server.commands[0] == (1, "EHLO xn--mller-kva.example")
 
 
 @pytest.mark.parametrize("refusal", [b"501 5.5.4 invalid name", b"550 5.7.1 who are you?"])
@@ -159,7 +173,7 @@ def test_a_server_that_does_not_like_our_name_is_told_our_address(
 
     connected(server).close()
 
-    assert server.commands == [(1, "ehlo web-1"), (1, "ehlo [127.0.0.1]")]
+    assert server.commands == [(1, "EHLO web-1"), (1, "EHLO [127.0.0.1]")]
 
 
 def test_a_port_where_nobody_listens_is_the_accounts_fault() -> None:
@@ -425,7 +439,7 @@ def test_a_server_that_does_not_offer_tls_gets_neither_login_nor_email(
     found = fault(account(server, tls=TlsMode.STARTTLS, username="me", password=PASSWORD))
 
     assert found.stage is Stage.STARTTLS
-    assert {line.split()[0] for _, line in server.commands} <= {"ehlo", "helo"}
+    assert {line.split()[0] for _, line in server.commands} <= {"EHLO", "HELO"}
 
 
 @pytest.mark.parametrize(
@@ -658,7 +672,7 @@ def test_an_address_cannot_smuggle_in_a_command(
         with pytest.raises(BadAddress):
             session.write_envelope(Envelope(address, ("fine@example.com",), 1))
 
-    assert [line.split()[0] for _, line in server.commands] == ["ehlo"]
+    assert [line.split()[0] for _, line in server.commands] == ["EHLO"]
     send(session)
     session.quit()
 
@@ -1079,7 +1093,9 @@ def test_aiosmtpd_takes_our_emails() -> None:
     controller = Controller(handler, hostname="127.0.0.1", port=free_port())
     controller.start()
     try:
-        session = Spoken(SmtpSession.connect(Server("127.0.0.1", controller.port, TlsMode.NONE)))
+        session = Spoken(
+            carry_out(SmtpSession.connect(Server("127.0.0.1", controller.port, TlsMode.NONE)))
+        )
         for _ in range(3):
             send(session, CONTENT, "a@example.com", "b@example.com")
         session.quit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -11,6 +12,7 @@ import pytest
 
 from shared.database.migrations import HEAD
 from shared.outbox.states import Flag
+from tests.support.command_line import Rowpost
 from tests.support.database import database_in
 from tests.support.emails import all_emails, bring, waiting_email
 from tests.support.standalone import command
@@ -23,6 +25,15 @@ EMAIL = ("send", "--to", "a@example.com", "--subject", "hello", "--body", "text"
 def select(folder: Path, query: str) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(folder / "data" / "rowpost.db")) as database:
         return database.execute(query).fetchall()
+
+
+def account(folder: Path, code: str) -> None:
+    """An account to send with, as an operator adds one."""
+    added = command(
+        folder, "accounts", "add", "--name", code, "--address", "a@shop.example",
+        "--host", "127.0.0.1", "--no-tls", "--code", code, "--default",
+    )  # fmt: skip
+    assert added.returncode == 0, added.stderr
 
 
 def execute(folder: Path, statement: str) -> None:
@@ -38,12 +49,13 @@ def assert_one_line(outcome: Outcome, text: str) -> None:
     assert text in outcome.stderr
 
 
-def test_send_inserts_a_row_and_says_its_number(tmp_path: Path) -> None:
-    attached = tmp_path / "résumé.pdf"
-    attached.write_bytes(b"%PDF-1.7\x00")
+def test_send_stores_an_email_and_says_its_number(tmp_path: Path) -> None:
+    attached = tmp_path / "résumé.txt"
+    attached.write_bytes(b"Grusse")
+    account(tmp_path, "SALES")
 
-    numbers = [
-        command(tmp_path, *EMAIL, *more).stdout.strip()
+    plain_said, full_said = (
+        json.loads(command(tmp_path, *EMAIL, "--json", *more).stdout)
         for more in (
             (),
             (
@@ -51,34 +63,52 @@ def test_send_inserts_a_row_and_says_its_number(tmp_path: Path) -> None:
                 *("--account", "SALES", "--priority", "1", "--attach", str(attached)),
             ),
         )
-    ]
+    )
 
-    assert numbers == ["1", "2"]
+    assert (plain_said["email_id"], full_said["email_id"]) == (1, 2)
     with database_in(tmp_path / "data" / "rowpost.db") as database:
         plain, full = all_emails(database)
     for email in (plain, full):
         assert (email.to, email.subject, email.body) == ("a@example.com", "hello", "text")
-    assert (plain.cc, plain.bcc, plain.is_html) == (None, None, None)
+    assert (plain.cc, plain.bcc, plain.is_html) == (None, None, 0)
     assert (plain.lane, plain.account_code, plain.priority) == ("scheduled", None, 3)
-    assert (plain.filename, plain.document) == (None, None)
     assert (full.cc, full.bcc, full.is_html) == ("c@example.com", "b@example.com", 1)
     assert (full.lane, full.account_code, full.priority) == ("immediate", "SALES", 1)
-    assert (full.filename, full.document) == ("résumé.pdf", b"%PDF-1.7\x00")
+    shown = json.loads(command(tmp_path, "show", "2", "--json").stdout)
+    assert [one["filename"] for one in shown["attachments"]] == ["résumé.txt"]
+
+
+def test_send_says_when_the_email_goes(tmp_path: Path) -> None:
+    never_ran = command(tmp_path, *EMAIL).stdout
+    assert never_ran == ("Email 1 goes as soon as Rowpost runs: nobody has looked at the queue.\n")
+
+    command(tmp_path, "stop")
+    assert "when the service is started" in command(tmp_path, *EMAIL).stdout
 
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
         (("send", "--to", "", "--subject", "s", "--body", "b"), "recipient"),
+        (("send", "--to", "a@b@c", "--subject", "s", "--body", "b"), "recipients[0]"),
+        (("send", "--to", "ann", "--subject", "s", "--body", "b"), "recipients[0]"),
+        ((*EMAIL, "--account", "NOBODY"), "no such account"),
+        (("show", "7"), "7"),
+        (("cancel", "7"), "7"),
+        (("sql", "SELECT nothing"), "nothing"),
+        (("users", "logout", "nobody"), "no such user"),
+        (("accounts", "remove", "7"), "account"),
+        (("accounts", "add", "--name", "X", "--address", "nonsense"), "host"),
+        (("schedule", "--zone", "Mars/Olympus"), "IANA"),
         (("send", "--to", "a@b.example", "--subject", "s" * 501, "--body", "b"), "500"),
         ((*EMAIL, "--attach", "no/such/file.pdf"), "no/such/file.pdf"),
         (("resolve", "7", "sent"), "7"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
-    tmp_path: Path, arguments: tuple[str, ...], text: str
+    rowpost: Rowpost, arguments: tuple[str, ...], text: str
 ) -> None:
-    assert_one_line(command(tmp_path, *arguments), text)
+    assert_one_line(rowpost(*arguments), text)
 
 
 def test_a_database_out_of_reach_is_said_in_one_line(tmp_path: Path) -> None:
@@ -153,7 +183,7 @@ def test_a_command_that_is_none_shows_how_it_is_written(
 ) -> None:
     outcome = command(tmp_path, *arguments)
     assert outcome.returncode == 2
-    assert "usage:" in outcome.stderr
+    assert "Usage:" in outcome.stderr
 
 
 def test_plain_passwords_are_moved_and_named(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_keys_by_command(tmp_path: Path) -> None:
     assert again.startswith("Keys: 0 made, 2 were there. Accounts: 0 made")
     assert made.stdout.startswith("rp_")
     assert revoked.returncode == 0
-    assert [line.split()[:2] for line in listed.splitlines()] == [
+    assert [line.split()[:2] for line in listed.splitlines()[1:]] == [
         ["1", "revoked"],
         ["2", "good"],
         ["3", "good"],

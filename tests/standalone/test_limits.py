@@ -17,7 +17,7 @@ FAILURES = 5
 def both(standalone: Launch) -> tuple[Standalone, Standalone]:
     """Two services on one data folder."""
     limits = {"ROWPOST_REQUEST_LIMITS": "on", "ROWPOST_ANONYMOUS_REQUESTS": "60"}
-    return standalone(**limits), standalone(**limits)
+    return standalone(**limits), standalone(**limits, ROWPOST_CATCHER_PORT="off")
 
 
 def guess(service: Standalone, password: str = "wrong") -> Answer:

@@ -117,6 +117,26 @@ def test_a_second_ctrl_c_ends_it_at_once(hanging: Standalone) -> None:
     assert hanging.process.wait(2) in {0, 128 + signal.SIGINT}
 
 
+def test_a_second_service_of_the_same_folder_says_who_is_there_and_changes_nothing(
+    standalone: Launch, tmp_path: Path
+) -> None:
+    first = standalone()
+
+    second = start(tmp_path, "second", {})
+    code = second.process.wait(20)
+    catcher = command(tmp_path, "catcher", ROWPOST_CATCHER_PORT=str(free_port()))
+
+    who = f"Rowpost runs here already, process {first.process.pid}, address {first.base}"
+    assert (code, second.written().count("\n")) == (1, 1)
+    assert who in second.written()
+    assert who in catcher.stderr
+    with closing(sqlite3.connect(first.database)) as database:
+        ports = database.execute("SELECT SMTPPort FROM tbl_EMailParameters").fetchall()
+    assert ports == [(int(first.settings["ROWPOST_CATCHER_PORT"]),)]
+    first.kill()
+    standalone().stop()
+
+
 def answers(service: Standalone) -> bool:
     try:
         service.get("/health")

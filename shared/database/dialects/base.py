@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Engine, Table
 from sqlalchemy.sql.expression import UpdateBase
 from sqlalchemy.types import TypeEngine
 
@@ -80,6 +80,9 @@ class SqlDialect(Protocol):
 
     def last_identity(self, connection: Connection, table: Table) -> int | None:
         """The last number that the table gave to a row; None where it gave none yet."""
+
+    def sweep(self, engine: Engine) -> None:
+        """Let what was deleted leave no trace in files, if nobody is kept waiting by that."""
 
     def place(self, connection: Connection) -> str:
         """Where this database is, as one text: a copy and a restored one are elsewhere."""

@@ -92,7 +92,7 @@ def require_current(engine: Engine) -> None:
         if not is_current(connection):
             raise SchemaBehind(
                 "the database's schema is not up to date and ROWPOST_MIGRATE is off: "
-                "run `python -m standalone migrate` with an account that may change the schema"
+                "run `rowpost migrate` with an account that may change the schema"
             )
 
 

@@ -18,7 +18,7 @@ from shared.database.migrations.steps import OWN_PREFIX, Kind, Step, standing
 _NO_ACCOUNTS = "accounts can't be read"
 _MADE_ONCE = (Kind.TABLE, Kind.COLUMN, Kind.INDEX, Kind.ROLE)
 _MAKE_IT_AGAIN = (
-    "have somebody who may change the schema run `python -m standalone migrate`, or what "
+    "have somebody who may change the schema run `rowpost migrate`, or what "
     "`migrate --sql` prints (docs/adopt.md, section A deployment that drops what is ours)"
 )
 

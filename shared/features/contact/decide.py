@@ -15,7 +15,6 @@ from shared.outbox import cancel_retry_resolve, removal
 from shared.outbox.attachments import StoredAttachment, release_attachments, write_attachments
 from shared.outbox.cancel_retry_resolve import NotEnded, try_again
 from shared.outbox.rewrite import rewrite
-from shared.submissions.store import wake
 from shared.submissions.validate import judge
 
 MOST_AT_ONCE = 500
@@ -75,7 +74,7 @@ def try_failed_again(application: Application) -> TriedAgain:
 
     tried = application.database().run(work)
     if tried.number:
-        wake(application)
+        application.waker.wake()
     return tried
 
 

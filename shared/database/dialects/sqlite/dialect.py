@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, literal_column, select
+from sqlalchemy import Connection, Engine, Table, func, literal_column, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql.expression import UpdateBase
 from sqlalchemy.types import TypeEngine
 
 from shared.database.dialects.base import Answer, Values
 from shared.database.driver_errors import wrapped
+
+_SWEEP_SECONDS = 0.1
 
 
 class Sqlite:
@@ -46,6 +50,13 @@ class Sqlite:
             "SELECT seq FROM sqlite_sequence WHERE name = ?", (table.name,)
         ).scalar()
         return max(last or 0, int(sequence or 0)) or None
+
+    def sweep(self, engine: Engine) -> None:
+        # The log still holds what was deleted. Whoever reads or writes it goes first: the next
+        # sweep comes.
+        file = engine.url.database or ""
+        with closing(sqlite3.connect(file, timeout=_SWEEP_SECONDS)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
 
     def place(self, connection: Connection) -> str:
         return str(Path(connection.engine.url.database or "").resolve())

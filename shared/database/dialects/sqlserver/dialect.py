@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
+    Engine,
     Insert,
     Table,
     and_,
@@ -87,6 +88,9 @@ class SqlServer:
         last = self.execute(connection, "SELECT CAST(IDENT_CURRENT(?) AS BIGINT)", (name,))
         number = last.rows[0][0]
         return None if number is None else int(number)
+
+    def sweep(self, engine: Engine) -> None:
+        """Its files are the server's, and its administrator's."""
 
     def place(self, connection: Connection) -> str:
         return str(self.execute(connection, _PLACE).rows[0][0])

@@ -1,4 +1,5 @@
-"""Scheduled runs that stay open until they are done, and accounts with several failovers."""
+"""Scheduled runs that stay open until they are done, accounts with several failovers and a name for
+EHLO."""
 
 from __future__ import annotations
 

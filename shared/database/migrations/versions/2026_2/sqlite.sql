@@ -3,6 +3,12 @@ ALTER TABLE Rowpost_Service ADD RunSince DATETIME NULL;
 
 ALTER TABLE Rowpost_Service ADD RunLastId INTEGER NULL;
 
+-- How often its account had to rest for a reply to this email: it goes behind the others.
+ALTER TABLE Rowpost_Emails ADD Blamed INTEGER NULL;
+
+CREATE INDEX IX_Rowpost_Blamed ON Rowpost_Emails (Number)
+    WHERE State = 'N' AND Blamed IS NOT NULL;
+
 -- How long the oldest email has been due depends on its lane.
 CREATE INDEX IX_Rowpost_DueByLane ON Rowpost_Emails (Lane, DueSince)
     WHERE State = 'N' AND NotBefore IS NULL;
@@ -16,3 +22,6 @@ CREATE TABLE Rowpost_Failovers (
     FailoverId INTEGER NOT NULL,
     PRIMARY KEY (AccountId, Position)
 );
+
+-- The name by which EHLO introduces this machine to the account's server.
+ALTER TABLE tbl_EMailParameters ADD Rowpost_EhloName VARCHAR(255);

@@ -1,0 +1,1 @@
+"""The installed package: `rowpost` on the command line. The service lies beside this file."""
