@@ -12,9 +12,8 @@ import pytest
 
 from shared.delivery import compose_apart, tick
 from tests.faults.senders import settings_for
-from tests.support.emails import let_retries_come_due
+from tests.support.emails import kill_its_sender, let_retries_come_due
 from tests.support.queue import Queue, make_queue
-from tests.support.rows import change_entry
 from tests.support.smtp import SmtpServer
 
 
@@ -28,7 +27,7 @@ def queue(tmp_path: Path) -> Iterator[Queue]:
 def suspect(queue: Queue) -> int:
     """An email whose sender died while it prepared it."""
     (email_id,) = queue.add()
-    change_entry(queue.database, email_id, LostLeases=1)
+    kill_its_sender(queue.database, email_id)
     return email_id
 
 
@@ -83,7 +82,7 @@ def test_a_composing_process_that_was_killed_between_two_emails_is_begun_anew(
     server = smtp_server(reactions={"RCPT": kill_it})
     queue.account(server, Rowpost_MaxConnections=1)
     first, second = suspect(queue), suspect(queue)
-    change_entry(queue.database, second, LostLeases=2)
+    kill_its_sender(queue.database, second)
 
     tick.force(queue.application, 8)
 
