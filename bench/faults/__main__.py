@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import tempfile
 import time
@@ -27,6 +28,7 @@ def main() -> int:
     plan = Plan(
         chosen.seed, chosen.emails, chosen.kills, chosen.faults, chosen.seconds, chosen.before
     )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to stop"))  # Whatever is mounted goes.
     notes = Path(tempfile.mkdtemp(prefix="rowpost-faults-"))
     print(f"journal and logs: {notes}", file=sys.stderr)
     outcome = run(plan, notes, speeds=not chosen.no_speeds)

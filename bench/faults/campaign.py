@@ -215,7 +215,7 @@ class Campaign:
         self.later(self.chance.uniform(0.2, 2.0), lambda: self.servers.open(code))
         return None
 
-    def lock(self) -> None:
+    def lock(self, seconds: float | None = None) -> None:
         """Somebody else's transaction keeps the database, sometimes past all leases."""
         if not self.may_write:
             return self.misbehave()
@@ -235,10 +235,10 @@ class Campaign:
             connection.close()
             self._locked = False
 
-        self.later(self.chance.choice((0.2, 0.5, 1.0, 1.0, 3.0)), unlock)
+        self.later(seconds or self.chance.choice((0.2, 0.5, 1.0, 1.0, 3.0)), unlock)
         return None
 
-    def fill_disk(self) -> None:
+    def fill_disk(self, seconds: float | None = None) -> None:
         """The disk of the database is full, for everybody. Where it can't be: for one sender."""
         if not self.may_write:
             return self.misbehave()
@@ -255,7 +255,7 @@ class Campaign:
             ballast.unlink()
             self._full = False
 
-        self.later(self.chance.choice((0.1, 0.3, 1.0, 2.5)), empty)
+        self.later(seconds or self.chance.choice((0.1, 0.3, 1.0, 2.5)), empty)
         return None
 
     def let_no_file_grow(self) -> None:

@@ -115,8 +115,8 @@ def _faults(campaign: Campaign) -> list[tuple[str, Callable[[], None], bool]]:
         ("one sender opens no files", campaign.let_no_file_be_opened, False),
         ("one sender's clock jumps", campaign.let_clock_jump, False),
         ("applications change rows", campaign.meddle, False),
-        ("database locked", campaign.lock, True),
-        ("disk full", campaign.fill_disk, True),
+        ("database locked", lambda: campaign.lock(_FAULT_SECONDS), True),
+        ("disk full", lambda: campaign.fill_disk(_FAULT_SECONDS), True),
     ]
     if campaign.plan.before is not None:
         faults.append(("revision before beside", campaign.begin_the_one_before, False))

@@ -112,7 +112,7 @@ class MailServer:
         self._chance = random.Random(seed)
         self._misbehaviour: Misbehaviour | None = None
         self._server: asyncio.Server | None = None
-        self._talks: set[_Conversation] = set()
+        self._talks: set[asyncio.Task[None]] = set()
 
     def misbehave(self, misbehaviour: Misbehaviour) -> None:
         """From now on, until its time is over."""
@@ -131,7 +131,9 @@ class MailServer:
             self._server.close()
         self._server = None
         for talk in list(self._talks):
-            talk.cut()
+            talk.cancel()
+        if self._talks:
+            await asyncio.wait(list(self._talks))
 
     @property
     def is_open(self) -> bool:
@@ -161,12 +163,9 @@ class MailServer:
         await asyncio.sleep(self._chance.uniform(*self.latency))
 
     async def _welcome(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        talk = _Conversation(self, reader, writer)
+        talk = asyncio.create_task(_Conversation(self, reader, writer).run())
         self._talks.add(talk)
-        try:
-            await talk.run()
-        finally:
-            self._talks.discard(talk)
+        talk.add_done_callback(self._talks.discard)
 
 
 class _Over(Exception):
@@ -193,12 +192,12 @@ class _Conversation:
             with suppress(_Over, OSError, asyncio.IncompleteReadError):
                 await self._talk()
         finally:
-            # Whatever ended it: a message that was complete and got no answer is in doubt.
-            self._server.leave_uncertain([*self._in_doubt, *self._last])
-            self.cut()
+            self._leave_in_doubt()
+            self._writer.transport.abort()
 
-    def cut(self) -> None:
-        self._writer.transport.abort()
+    def _leave_in_doubt(self) -> None:
+        """A message that was complete, or may have been, gets no answer."""
+        self._server.leave_uncertain([*self._in_doubt, *self._last])
 
     async def _talk(self) -> None:
         await self._answer(Stage.CONNECT, b"220 sink.example ESMTP")
@@ -281,6 +280,7 @@ class _Conversation:
         if deed in (Deed.CUT, Deed.KEEP_AND_CUT):
             raise _Over
         if deed in (Deed.STALL, Deed.KEEP_AND_STALL):
+            self._leave_in_doubt()
             await asyncio.sleep(_STALL_SECONDS)
             raise _Over
         await self._say(_REPLIES.get((stage, deed), _SAYS.get(deed, b"554 5.3.0 no")))
