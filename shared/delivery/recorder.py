@@ -146,6 +146,7 @@ class Recorder:
         self._thread = thread
         self._pending = _Batch()
         self._something = asyncio.Event()
+        self._some_mark = asyncio.Event()
         self._everybody = asyncio.Event()
         """As many marks are asked for as there are workers: nothing more will come."""
         self._writing = False
@@ -157,6 +158,7 @@ class Recorder:
         pending = PendingMark(mark, self._lease)
         self._pending.marks.append(pending)
         self._something.set()
+        self._some_mark.set()
         if len(self._pending.marks) >= self._workers():
             self._everybody.set()
         return pending
@@ -188,17 +190,14 @@ class Recorder:
         self._writer.close()
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
             await self._something.wait()
-            if not self._pending.marks:
-                # Nobody waits for a result: some marks may come along.
-                await asyncio.sleep(_RESULTS_ALONE_WAIT)
-            elif not self._everybody.is_set():
-                alarm = loop.call_later(_MARKS_WAIT, self._everybody.set)
-                await self._everybody.wait()
-                alarm.cancel()
+            if not self._pending.marks:  # Nobody waits for a result: marks may come along.
+                await _wait(self._some_mark, _RESULTS_ALONE_WAIT)
+            if self._pending.marks:
+                await _wait(self._everybody, _MARKS_WAIT)
             self._something.clear()
+            self._some_mark.clear()
             self._everybody.clear()
             batch, self._pending = self._pending, _Batch()
             if batch:
@@ -291,6 +290,17 @@ class Recorder:
         self._pending.returned[:0] = batch.returned
         if self._pending:
             self._something.set()
+        if self._pending.marks:
+            self._some_mark.set()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Until it happens, but no longer than so many seconds."""
+    if event.is_set():
+        return
+    alarm = asyncio.get_running_loop().call_later(seconds, event.set)
+    await event.wait()
+    alarm.cancel()
 
 
 def _passes(error: Exception) -> bool:
