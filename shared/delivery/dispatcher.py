@@ -81,6 +81,8 @@ _LOAD_SHARE = 0.02
 """Of the time, so much goes into reading the accounts anew."""
 _VAULT_SECONDS = 2.0
 _NO_ACCOUNTS = AccountBook((), (), {}, (), {})
+_PAUSE_SHARE = 0.25
+"""Of the time that a batch of new rows took, so much later the next one begins."""
 _READING_THREADS = 8
 _LONGEST_NAP_SECONDS = 0.25
 _SECONDS_TO_STOP = 5.0
@@ -414,9 +416,9 @@ class Dispatcher:
         admitted = await self._upkeep.run(partial(self._admitted, first=first))
         self._admit_after = None if admitted is None else admitted.after
         if self._admit_after is not None:
-            # While emails are on their way, it takes half of the time of the database's writer.
+            # While emails are on their way, others may write for a part of the time.
             took = time.monotonic() - began
-            self._admit_at = time.monotonic() + (took if self._workers else 0.0)
+            self._admit_at = time.monotonic() + (took * _PAUSE_SHARE if self._workers else 0.0)
             self._changed.set()
         if first:
             self._admission_began = began
