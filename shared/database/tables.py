@@ -167,6 +167,7 @@ _filtered(
 )
 _filtered(
     "IX_Rowpost_Blamed",
+    entries.c.Blamed,
     entries.c.Number,
     where=and_(_waiting, entries.c.Blamed.is_not(None)),
 )

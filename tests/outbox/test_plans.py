@@ -17,7 +17,8 @@ from shared.outbox import counts, transitions
 from shared.outbox.add import NewEmail, add
 from shared.outbox.admit import Admitted, admit_rows
 from shared.outbox.cancel_retry_resolve import unknown_ids
-from shared.outbox.claim import claim, claim_suspects
+from shared.outbox.claim import claim, claim_blamed, claim_suspects
+from shared.outbox.due import what_is_due
 from shared.outbox.fetch import collect, read_body
 from shared.outbox.finish import Outcome, Result, finish
 from shared.outbox.give_back import release
@@ -109,6 +110,11 @@ def cost(database: Database, work: Work) -> int:
         (lambda c: claim(c, wanted(None, "", "MAIN", "NEWS"), LEASE), {"IX_Rowpost_Ready"}),
         (lambda c: claim(c, wanted("NEWS", lanes=(Lane.IMMEDIATE,)), LEASE), {"IX_Rowpost_Ready"}),
         (lambda c: claim_suspects(c, wanted(None, "MAIN"), LEASE), {"IX_Rowpost_Suspects"}),
+        (lambda c: claim_blamed(c, wanted(None, "MAIN"), LEASE), {"IX_Rowpost_Blamed"}),
+        (
+            lambda c: what_is_due(c, BOTH_LANES),
+            {"IX_Rowpost_Ready", "IX_Rowpost_Suspects", "IX_Rowpost_Blamed"},
+        ),
         (lambda c: admit_rows(c, ANSWERED), {"IX_Rowpost_New"}),
         (transitions.call_up, {"IX_Rowpost_Later"}),
         (transitions.expire, {"IX_Rowpost_Expiring"}),
@@ -143,6 +149,8 @@ def cost(database: Database, work: Work) -> int:
         "claim of many codes",
         "claim of one lane",
         "claim of suspects",
+        "claim of who was blamed",
+        "what is due",
         "admission",
         "call up",
         "expire",

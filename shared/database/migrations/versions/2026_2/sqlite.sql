@@ -6,7 +6,7 @@ ALTER TABLE Rowpost_Service ADD RunLastId INTEGER NULL;
 -- How often its account had to rest for a reply to this email: it goes behind the others.
 ALTER TABLE Rowpost_Emails ADD Blamed INTEGER NULL;
 
-CREATE INDEX IX_Rowpost_Blamed ON Rowpost_Emails (Number)
+CREATE INDEX IX_Rowpost_Blamed ON Rowpost_Emails (Blamed, Number)
     WHERE State = 'N' AND Blamed IS NOT NULL;
 
 -- How long the oldest email has been due depends on its lane.
