@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.configuration.document import Configuration, EmailSchedule
 from shared.delivery import tick
 from shared.delivery.tick import ServiceStopped
 from shared.scheduling import service_state
@@ -150,6 +151,9 @@ def test_a_service_that_is_stopped_gives_its_claims_back(
 
 
 def test_two_ticks_at_once_make_one_scheduled_run(queue: Queue, smtp_server: Servers) -> None:
+    """Of an interval of a minute each tick would be one."""
+    hourly = Configuration(email=EmailSchedule(interval=1, interval_unit="hours"))
+    queue.application.configuration.save(lambda _: hourly)
     queue.account(smtp_server())
     queue.add(30)
     results: list[tick.TickResult] = []
