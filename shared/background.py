@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from typing import Generic, TypeVar
+from types import TracebackType
+from typing import Generic, Self, TypeVar
 
 from shared.errors import RowpostError
 from shared.monitoring.logs import in_this_context
@@ -85,6 +86,53 @@ async def on_own_thread(do: Callable[[], T], name: str) -> T:
 
     Work(do, name, daemon=True).then(when_done)
     return await ended
+
+
+async def set_within(event: asyncio.Event, seconds: float) -> None:
+    """Wait until the event is set; after so many seconds it is set here."""
+    if event.is_set():
+        return
+    alarm = asyncio.get_running_loop().call_later(seconds, event.set)
+    await event.wait()
+    alarm.cancel()
+
+
+class Repeated:
+    """While the block runs, something is done every so many seconds on a thread of its own."""
+
+    def __init__(
+        self,
+        do: Callable[[], object],
+        seconds: float,
+        name: str,
+        at_the_end: Callable[[], object] | None = None,
+    ) -> None:
+        """What `do` and `at_the_end` raise ends the thread."""
+        self._do = do
+        self._seconds = seconds
+        self._at_the_end = at_the_end
+        self.ended = threading.Event()
+        """Set when the block ends: what takes long is to look."""
+        self._thread = threading.Thread(target=in_this_context(self._repeat), name=name)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.ended.set()
+        self._thread.join()
+
+    def _repeat(self) -> None:
+        while not self.ended.wait(self._seconds):
+            self._do()
+        if self._at_the_end is not None:
+            self._at_the_end()
 
 
 class Soon:

@@ -47,7 +47,6 @@ class AccountQueue:
         """Emails of this queue that the account's server has accepted."""
         self.slots = 0
         """Of an account's connections at most: those that are ours."""
-        self.asking_for_slot = False
         self.closed = False
         self.is_due = False
         """Something waits that a claim would find, as far as is known."""
@@ -55,7 +54,6 @@ class AccountQueue:
         """Some wait whose sender died while it prepared them."""
         self.blamed = False
         """Some wait for whose sake the account had to rest."""
-        self.claiming = False
         self.nothing_at = -math.inf
         """When a claim last found nothing."""
         self.batch = FEWEST_AT_ONCE
@@ -162,7 +160,7 @@ class AccountQueue:
     @property
     def wants_emails(self) -> bool:
         """Whether it runs low, may send, and something is due."""
-        if self.closed or self.claiming or len(self._emails) > self.batch // 2:
+        if self.closed or len(self._emails) > self.batch // 2:
             return False
         if time.monotonic() < self._rests_until:
             return False

@@ -39,19 +39,19 @@ from shared.accounts.numbers import number_new_accounts
 from shared.accounts.pauses import Pause, end_pause, pause, pauses, return_probe, take_probe
 from shared.accounts.routing import fold
 from shared.app import Application
-from shared.background import on_own_thread
+from shared.background import on_own_thread, set_within
 from shared.database.errors import DatabaseUnreachable
 from shared.delivery.account_queue import AccountQueue
 from shared.delivery.attached_files import AttachedFiles
 from shared.delivery.claimer import Catch, Claimer
 from shared.delivery.compose_apart import ComposingProcess
 from shared.delivery.composer import Fetching
-from shared.delivery.lease_heartbeat import LeaseHeartbeat
+from shared.delivery.lease_heartbeat import lease_heartbeat
 from shared.delivery.quotas import Quotas
 from shared.delivery.ration import Take
 from shared.delivery.recorder import Recorder
 from shared.delivery.retry import RetryPolicy, pause_seconds
-from shared.delivery.row_writer import RowWriter
+from shared.delivery.row_writer import row_writer
 from shared.delivery.slot_keeper import SlotKeeper
 from shared.delivery.sql_thread import SqlThread
 from shared.delivery.worker import Parts, Trouble, Worker
@@ -298,9 +298,9 @@ class Dispatcher:
     @contextmanager
     def beside(self) -> Iterator[None]:
         """What goes on beside the loop: the lease is kept, rows are told, threads wait for work."""
-        heartbeat = LeaseHeartbeat(self._database, self._lease, self._turn, self._slots.renew)
+        heartbeat = lease_heartbeat(self._database, self._lease, self._turn, self._slots.renew)
         try:
-            with heartbeat, RowWriter(self._database):
+            with heartbeat, row_writer(self._database):
                 yield
         finally:
             for thread in self._threads:
@@ -377,11 +377,7 @@ class Dispatcher:
 
     async def _nap(self) -> None:
         """Until something has changed, or it may be time for something."""
-        if not self._changed.is_set():
-            loop = asyncio.get_running_loop()
-            alarm = loop.call_later(_LONGEST_NAP_SECONDS, self._changed.set)
-            await self._changed.wait()
-            alarm.cancel()
+        await set_within(self._changed, _LONGEST_NAP_SECONDS)
 
     def _nothing_is_left(self) -> bool:
         """Whether all is sent that may be. A quota that opens in a moment is waited for."""
@@ -575,7 +571,6 @@ class Dispatcher:
         """Claim more for a queue that runs low, and see to it that workers serve it."""
         take = queue.next_take
         if take is not None and self._may_fill(queue) and self._can_be_served(queue):
-            queue.claiming = True
             key = f"claim {queue.account.id} {queue.account.stands_in_for}"
             self._begin(key, partial(self._fill, queue, take))
         self._staff(queue)
@@ -595,28 +590,21 @@ class Dispatcher:
         return False
 
     async def _fill(self, queue: AccountQueue, take: Take) -> None:
-        queue.claiming = True
-        try:
-            lanes = self._lanes_of(queue.account)
-            catch = Catch()
-            if lanes:
-                batch, account = queue.batch, queue.account
-                catch = await self._claims.run(
-                    lambda: self._claimer.claim(account, lanes, batch, take)
-                )
-            self._put(queue, catch, take)
-            if take is claim_suspects:
-                queue.suspects = bool(catch.emails)
-            elif take is claim_blamed:
-                queue.blamed = bool(catch.emails)
-            else:
-                # What an account's limits allow is less than what waits.
-                enough = 1 if queue.account.limits else batch
-                queue.is_due = bool(lanes) and len(catch.emails) >= enough
-            if not catch.emails:
-                queue.nothing_at = time.monotonic()
-        finally:
-            queue.claiming = False
+        lanes, batch, account = self._lanes_of(queue.account), queue.batch, queue.account
+        catch = Catch()
+        if lanes:
+            catch = await self._claims.run(lambda: self._claimer.claim(account, lanes, batch, take))
+        self._put(queue, catch, take)
+        if take is claim_suspects:
+            queue.suspects = bool(catch.emails)
+        elif take is claim_blamed:
+            queue.blamed = bool(catch.emails)
+        else:
+            # What an account's limits allow is less than what waits.
+            enough = 1 if queue.account.limits else batch
+            queue.is_due = bool(lanes) and len(catch.emails) >= enough
+        if not catch.emails:
+            queue.nothing_at = time.monotonic()
 
     def _put(self, queue: AccountQueue, catch: Catch, take: Take) -> None:
         if catch.opens_in is not None:
@@ -655,17 +643,9 @@ class Dispatcher:
             log.error("a worker failed: %s", type(error).__name__, exc_info=error)
 
     def _ask_for_slot(self, queue: AccountQueue) -> None:
-        if queue.asking_for_slot or not queue.may_ask_for_slot:
-            return
-        queue.asking_for_slot = True
-
-        async def ask() -> None:
-            try:
-                await self._slots.ask(queue)
-            finally:
-                queue.asking_for_slot = False
-
-        self._begin(f"slot {queue.account.id} {queue.account.stands_in_for}", ask)
+        if queue.may_ask_for_slot:
+            key = f"slot {queue.account.id} {queue.account.stands_in_for}"
+            self._begin(key, partial(self._slots.ask, queue))
 
     def _on_trouble(self, queue: AccountQueue, trouble: Trouble) -> None:
         """The account can't be used: it rests for all senders, and its emails wait, unharmed."""

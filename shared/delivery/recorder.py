@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
+from shared.background import set_within
 from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable, is_transient
 from shared.delivery.quotas import Quotas
@@ -39,7 +40,7 @@ _MARKS_WAIT = 0.001
 _LEASE_SHARE_TO_MARK = 0.5
 _LEASE_SHARE_TO_SEND = 0.75
 
-_NO_END = (Outcome.RETRY, Outcome.POSTPONED)
+_NO_END = (Outcome.RETRY, Outcome.POSTPONED, Outcome.BLAMED)
 
 
 class PendingMark:
@@ -108,7 +109,6 @@ class _Batch:
 class _Written:
     """What a commit came to."""
 
-    batch: _Batch
     marked: set[int]
     finished: set[int]
 
@@ -193,9 +193,9 @@ class Recorder:
         while True:
             await self._something.wait()
             if not self._pending.marks:  # Nobody waits for a result: marks may come along.
-                await _wait(self._some_mark, _RESULTS_ALONE_WAIT)
+                await set_within(self._some_mark, _RESULTS_ALONE_WAIT)
             if self._pending.marks:
-                await _wait(self._everybody, _MARKS_WAIT)
+                await set_within(self._everybody, _MARKS_WAIT)
             self._something.clear()
             self._some_mark.clear()
             self._everybody.clear()
@@ -232,7 +232,7 @@ class Recorder:
             else:
                 with self._writer.write() as connection:
                     marked, finished = self._apply(connection, batch, marks)
-        return _Written(batch, marked, finished)
+        return _Written(marked, finished)
 
     def _is_plain(self, batch: _Batch, marks: Sequence[Mark]) -> bool:
         return (
@@ -292,15 +292,6 @@ class Recorder:
             self._something.set()
         if self._pending.marks:
             self._some_mark.set()
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    """Until it happens, but no longer than so many seconds."""
-    if event.is_set():
-        return
-    alarm = asyncio.get_running_loop().call_later(seconds, event.set)
-    await event.wait()
-    alarm.cancel()
 
 
 def _passes(error: Exception) -> bool:

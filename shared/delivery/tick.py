@@ -108,9 +108,8 @@ def force(
         last_id = newest_id(connection)
     _rescue(application)
     database.run(lambda connection: service_state.record_run(connection, last_id))
-    written: Counter[Outcome] = Counter()
     order = Order(seconds=seconds, forced=True)
-    return _result(application, _drained_within(application, order, answer_within, written))
+    return _result(application, _drained_within(application, order, answer_within))
 
 
 @logs.run("drain")
@@ -205,15 +204,10 @@ def _left(application: Application, state: service_state.ServiceState) -> Left:
         return left_of_run(connection, state.run_last_id or 0, codes)
 
 
-def _drained_within(
-    application: Application,
-    order: Order,
-    seconds: float | None,
-    written: Counter[Outcome] | None = None,
-) -> Drained:
+def _drained_within(application: Application, order: Order, seconds: float | None) -> Drained:
     """Drain; a mail server that keeps its reply is waited for no longer than `seconds` in all: the
     drain then ends by itself, and the answer is what was done until then."""
-    written = Counter() if written is None else written
+    written: Counter[Outcome] = Counter()
     # No daemon: a process that ends lets it finish what is being sent.
     work = Work(lambda: _drain(application, order, written), "drain", daemon=False)
     try:
@@ -222,9 +216,7 @@ def _drained_within(
         return Drained.of(written, finished=False)
 
 
-def _drain(
-    application: Application, order: Order, written: Counter[Outcome] | None = None
-) -> Drained:
+def _drain(application: Application, order: Order, written: Counter[Outcome]) -> Drained:
     """Drain; where more is left than the time allowed, wake others to go on."""
     hand_over = partial(_wake_others, application, order)
     drained = drain(application, order, written, hand_over=hand_over)

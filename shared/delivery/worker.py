@@ -38,7 +38,6 @@ from shared.delivery.reports import Reports
 from shared.delivery.retry import RetryPolicy
 from shared.mime.bad_email import BadEmail
 from shared.outbox.begin import Mark
-from shared.outbox.fetch import ClaimedEmail
 from shared.outbox.finish import Outcome, Result
 from shared.outbox.recipients import KnownRecipient
 from shared.smtp.reply import Reply
@@ -108,8 +107,10 @@ class Worker:
             while not self._retired and (delivery := await self._next()):
                 await self._guarded(delivery)
         finally:
-            self.queue.workers -= 1
-            await self._leave()
+            try:
+                await self._leave()
+            finally:
+                self.queue.workers -= 1
 
     async def _guarded(self, delivery: Delivery) -> None:
         """Deliver it; a fault of our own is charged to the email that it came up with, and loses
@@ -400,11 +401,6 @@ class Worker:
             self._transport.abort()
             self.queue.open_transports -= 1
         self._transport = None
-
-
-def _is_at_hand(email: ClaimedEmail) -> bool:
-    """Whether the claim brought all that it is composed of."""
-    return email.body is not None and not email.document_size and not email.attachment_count
 
 
 def _after_own_error(delivery: Delivery, error: Exception) -> Result:

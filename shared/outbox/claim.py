@@ -138,11 +138,28 @@ def suspects_statement(
 ) -> Update:
     lost = entries.c.LostLeases
     often = lost >= literal_column("2") if times > 1 else lost == literal_column("1")
+    return _claiming_apart((often,), nulls, lanes, most, certain)
+
+
+@lru_cache(maxsize=64)
+def blamed_statement(nulls: tuple[bool, ...], lanes: int, certain: bool = False) -> Update:
+    blamed = (entries.c.Blamed.is_not(None), entries.c.LostLeases.is_(None))
+    return _claiming_apart(blamed, nulls, lanes, 1, certain)
+
+
+def _claiming_apart(
+    which: tuple[ColumnElement[bool], ...],
+    nulls: tuple[bool, ...],
+    lanes: int,
+    most: int,
+    certain: bool,
+) -> Update:
+    """Of the few that other claims leave out."""
     return claiming(
         skipping_locked(select(entries.c.Number), entries)
         .where(
             state_is(Flag.WAITING),
-            often,
+            *which,
             entries.c.NotBefore.is_(None),
             or_(*(_code_is(number, null) for number, null in enumerate(nulls))),
             # By the bare lane, SQLite would read all that waits in it.
@@ -155,29 +172,6 @@ def suspects_statement(
         # Ordered by the bare number, SQLite would walk through the whole table in that order.
         .order_by(entries.c.Number + literal_column("0"))
         .limit(most)
-    )
-
-
-@lru_cache(maxsize=64)
-def blamed_statement(nulls: tuple[bool, ...], lanes: int, certain: bool = False) -> Update:
-    return claiming(
-        skipping_locked(select(entries.c.Number), entries)
-        .where(
-            state_is(Flag.WAITING),
-            entries.c.Blamed.is_not(None),
-            entries.c.LostLeases.is_(None),
-            entries.c.NotBefore.is_(None),
-            or_(*(_code_is(number, null) for number, null in enumerate(nulls))),
-            # By the bare lane, SQLite would read all that waits in it.
-            (entries.c.Lane + literal_column("''")).in_(
-                [bindparam(f"lane{lane}") for lane in range(lanes)]
-            ),
-            not_expired,
-            *_certainty(certain),
-        )
-        # Ordered by the bare number, SQLite would walk through the whole table in that order.
-        .order_by(entries.c.Number + literal_column("0"))
-        .limit(1)
     )
 
 

@@ -98,13 +98,21 @@ def send(queue: Queue) -> None:
     tick.force(queue.application, 10)
 
 
-def test_between_two_tries_the_row_may_name_others(
+def sent_to_ann_but_not_to_bob(
     queue: Queue, smtp_server: Callable[..., SmtpServer]
-) -> None:
+) -> tuple[SmtpServer, int]:
+    """An email that ann has, and for which bob was put off; the server, and its number."""
     server = smtp_server(reactions={"RCPT": put_off_once("bob@example.com")})
     queue.account(server)
     (email_id,) = queue.add(dd_toEmailid="ann@example.com, bob@example.com")
     send(queue)
+    return server, email_id
+
+
+def test_between_two_tries_the_row_may_name_others(
+    queue: Queue, smtp_server: Callable[..., SmtpServer]
+) -> None:
+    server, email_id = sent_to_ann_but_not_to_bob(queue, smtp_server)
     assert [one.recipients for one in server.messages] == [("ann@example.com",)]
 
     overwrite(queue.database, email_id, "P", dd_toEmailid="ann@example.com, cid@example.com")
@@ -119,10 +127,7 @@ def test_between_two_tries_the_row_may_name_others(
 def test_who_had_it_and_was_taken_out_is_neither_sent_to_nor_shown(
     queue: Queue, smtp_server: Callable[..., SmtpServer]
 ) -> None:
-    server = smtp_server(reactions={"RCPT": put_off_once("bob@example.com")})
-    queue.account(server)
-    (email_id,) = queue.add(dd_toEmailid="ann@example.com, bob@example.com")
-    send(queue)
+    server, email_id = sent_to_ann_but_not_to_bob(queue, smtp_server)
 
     overwrite(queue.database, email_id, "P", dd_toEmailid="bob@example.com")
     send(queue)
@@ -134,10 +139,7 @@ def test_who_had_it_and_was_taken_out_is_neither_sent_to_nor_shown(
 def test_an_email_of_which_nobody_is_left_who_waits_for_it_counts_as_sent(
     queue: Queue, smtp_server: Callable[..., SmtpServer]
 ) -> None:
-    server = smtp_server(reactions={"RCPT": put_off_once("bob@example.com")})
-    queue.account(server)
-    (email_id,) = queue.add(dd_toEmailid="ann@example.com, bob@example.com")
-    send(queue)
+    server, email_id = sent_to_ann_but_not_to_bob(queue, smtp_server)
 
     overwrite(queue.database, email_id, "P", dd_toEmailid="ann@example.com")
     send(queue)
