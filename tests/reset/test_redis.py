@@ -64,12 +64,14 @@ def test_a_redis_that_was_away_is_listened_to_again(
 
 
 def test_a_connection_that_the_server_ends_is_made_again(
-    redis_server: RedisServer, listen: Listen
+    redis_server: RedisServer, listen: Listen, caplog: pytest.LogCaptureFixture
 ) -> None:
     taken = listen(redis_server.url)
     redis_server.wait_for_listeners(CHANNEL, 1)
 
     redis_server.client.client_kill_filter(_type="pubsub")
+    # Until the listener has noticed, Redis may still count the connection that it ends.
+    wait_until(lambda: "does not answer" in caplog.text, WAIT, "the end to be noticed")
     redis_server.wait_for_listeners(CHANNEL, 1)
     redis_server.client.publish(CHANNEL, "still here")
 
