@@ -32,11 +32,11 @@ from shared.app import Application
 from shared.configuration.document import Configuration, EmailSchedule
 from shared.database.database import Database
 from shared.delivery import tick
-from shared.outbox.admit import admit
-from shared.outbox.claim import Wanted, claim
-from shared.outbox.fetch import collect
-from shared.outbox.give_back import release
-from shared.outbox.lease import Lease
+from shared.outbox.admission.admit import admit
+from shared.outbox.sending.claim import Wanted, claim
+from shared.outbox.sending.fetch import collect
+from shared.outbox.sending.give_back import release
+from shared.outbox.sending.lease import Lease
 from shared.outbox.states import BOTH_LANES
 from shared.settings import Settings
 

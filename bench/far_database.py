@@ -23,12 +23,12 @@ from shared.database.database import Database
 from shared.database.dialects import dialect_of
 from shared.database.dialects.sqlite.dialect import Sqlite
 from shared.database.dialects.sqlite.expressions import NAME
-from shared.outbox import one_trip
-from shared.outbox.begin import Mark, mark
-from shared.outbox.claim import Wanted, claim
-from shared.outbox.fetch import fetch
-from shared.outbox.finish import Result, finish
-from shared.outbox.lease import Lease
+from shared.outbox.sending import one_trip
+from shared.outbox.sending.begin import Mark, mark
+from shared.outbox.sending.claim import Wanted, claim
+from shared.outbox.sending.fetch import fetch
+from shared.outbox.sending.finish import Result, finish
+from shared.outbox.sending.lease import Lease
 from shared.outbox.suppressions import any_suppressed
 
 CLAIM, COMMIT, OTHER = "claim", "commit", "other"

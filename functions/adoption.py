@@ -7,7 +7,7 @@ from typing import Literal, Self
 from shared.api.endpoint import Request, Routes
 from shared.api.models import Answer, example
 from shared.app import application
-from shared.database.adoption import Adoption
+from shared.database.adoption.questions import Adoption
 from shared.security.roles import Role
 
 routes = Routes()

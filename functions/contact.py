@@ -11,7 +11,6 @@ from pydantic import Field
 
 from shared.api.admission import Who
 from shared.api.endpoint import Request, Routes
-from shared.api.form import FileField
 from shared.api.idempotency import answering
 from shared.api.models import (
     EmailAddress,
@@ -21,6 +20,7 @@ from shared.api.models import (
     Timestamp,
     example,
 )
+from shared.api.request.form import FileField
 from shared.app import application
 from shared.attachments.checks import ALLOWED
 from shared.features.contact import decide, entries, submit

@@ -10,7 +10,7 @@ from shared.app import Application, application
 from shared.database.place import place_of
 from shared.monitoring.health import AWAY
 from shared.monitoring.queue_snapshot import Overview
-from shared.outbox.statistics import Counted
+from shared.outbox.queries.statistics import Counted
 from shared.scheduling.schedule import is_open
 from shared.security.roles import Role
 

@@ -10,7 +10,6 @@ from pydantic_core import to_json
 
 from shared.accounts.directory import Sender, sender_of
 from shared.api.admission import Who
-from shared.api.body import MEGABYTE, parse_body
 from shared.api.caller import Caller
 from shared.api.cursor import PATTERN as CURSOR
 from shared.api.cursor import read_cursor, write_cursor
@@ -18,13 +17,14 @@ from shared.api.endpoint import Request, Routes
 from shared.api.errors import ApiError, FieldError, as_api_error
 from shared.api.idempotency import answering
 from shared.api.models import Answer, QueryNumber, SnakeAnswer, SnakeInput, Timestamp
-from shared.api.octets import Base64
+from shared.api.request.body import MEGABYTE, parse_body
+from shared.api.request.octets import Base64
 from shared.app import application
 from shared.attachments.keeper import Upload
-from shared.outbox import search
 from shared.outbox.attachments import MOST_FILES
 from shared.outbox.cancel_retry_resolve import Decision, cancel, resolve, try_again
-from shared.outbox.search import StoredEmail, Wish
+from shared.outbox.queries import search
+from shared.outbox.queries.search import StoredEmail, Wish
 from shared.outbox.states import Lane, Status
 from shared.security.roles import Role
 from shared.submissions.store import Stored, store, store_each

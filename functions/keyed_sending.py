@@ -28,8 +28,8 @@ from shared.api.models import (
 from shared.app import application
 from shared.features.keyed_sending import keyed_sending
 from shared.features.keyed_sending.keyed_sending import KeyedEmail
-from shared.outbox import requests
-from shared.outbox.requests import LoggedRequest
+from shared.outbox.queries import requests
+from shared.outbox.queries.requests import LoggedRequest
 from shared.security.roles import Role
 from shared.submissions.store import Afterwards
 

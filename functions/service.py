@@ -12,7 +12,7 @@ from shared.api.endpoint import Request, Room, Routes
 from shared.api.errors import Failure
 from shared.api.models import ONE_LINE, Answer, Input, Timestamp, example
 from shared.app import application
-from shared.outbox import counts
+from shared.outbox.queries import counts
 from shared.scheduling import relocation, service_state
 from shared.security.roles import Role
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from uuid import UUID
 
 from shared.configuration.key_vault_trouble import innermost_code
-from shared.database.server_options import (
+from shared.database.adoption.server_options import (
     SNAPSHOT_IS_OFF,
     ServerOptions,
     read_server_options,

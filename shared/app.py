@@ -13,7 +13,8 @@ from shared.background import Watch
 from shared.configuration.document import Configuration, DatabaseAddress
 from shared.configuration.live import LiveConfiguration
 from shared.configuration.secret_store import SecretDisabled
-from shared.database import adoption, migrations
+from shared.database import migrations
+from shared.database.adoption import questions as adoption
 from shared.database.circuit_breaker import CircuitBreaker
 from shared.database.database import Database, open_database
 from shared.database.engine import file_url, server_url
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from shared.monitoring.health import HealthCheck
     from shared.monitoring.queue_snapshot import Overview
     from shared.monitoring.telemetry.telemetry import Telemetry
-    from shared.outbox.loose_options import Sweep
+    from shared.outbox.admission.loose_options import Sweep
     from shared.submissions.waking import Waker
 
 
@@ -141,7 +142,7 @@ class Application:
     @cached_property
     def loose_options(self) -> Sweep:
         """Options that applications gave to no email."""
-        from shared.outbox.loose_options import Sweep
+        from shared.outbox.admission.loose_options import Sweep
 
         return Sweep()
 

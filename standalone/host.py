@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from shared.api.addresses import Network
+from shared.api.request.addresses import Network
 from shared.errors import RowpostError
 from standalone.admin import Admin, Gate
 from standalone.connections import MOST, Connections

@@ -19,10 +19,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from shared.api.addresses import PEER_HEADER
 from shared.api.endpoint import answered
 from shared.api.errors import ApiError
-from shared.api.local_request import LocalRequest
+from shared.api.request.addresses import PEER_HEADER
+from shared.api.request.local_request import LocalRequest
 from standalone.invocation import COMMON_ROOM, Invocations
 from standalone.routing import RouteMatch, Router
 

@@ -15,10 +15,10 @@ from sqlalchemy import make_url
 
 from functions.groups import GROUPS
 from shared.accounts.directory import ensure_catcher
-from shared.api import addresses
 from shared.api import admission as asked
 from shared.api.admission import Who, is_welcome
 from shared.api.endpoint import Operation, Room, function_name
+from shared.api.request import addresses
 from shared.app import Application, use
 from shared.delivery.wakeups import QUEUE_NAME, InProcessWakeups
 from shared.errors import RowpostError

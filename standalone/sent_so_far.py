@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.app import Application
 from shared.errors import RowpostError
-from shared.outbox.statistics import Counted, totals
+from shared.outbox.queries.statistics import Counted, totals
 
 LOOK_SECONDS = 2.0
 

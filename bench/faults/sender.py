@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.app import Application, use
 from shared.delivery import tick
 from shared.errors import RowpostError
-from shared.outbox.lease import Lease
+from shared.outbox.sending.lease import Lease
 from shared.settings import Settings
 
 LEASE_SECONDS = 2

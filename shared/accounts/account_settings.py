@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from shared.accounts.credentials.passwords import Binding
 from shared.accounts.directory import (
     IMPLICIT_TLS_PORT,
     binding_of,
@@ -18,9 +19,8 @@ from shared.accounts.directory import (
 )
 from shared.accounts.errors import BadAccountValue
 from shared.accounts.failovers import NONE_FURTHER, Further, failover_ids
-from shared.accounts.passwords import Binding
 from shared.accounts.presets import PresetName
-from shared.database.widths import width
+from shared.database.columns.widths import width
 from shared.limits.sending_limits import Window, letters_of, windows_of
 from shared.mime.addresses import BadAddress, parse_mailbox
 from shared.smtp.ehlo_name import is_ehlo_name

@@ -12,21 +12,21 @@ from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Row, delete, select, update
 
-from shared.accounts import passwords
 from shared.accounts.account_settings import AccountSettings, settings_of
+from shared.accounts.credentials import passwords
+from shared.accounts.credentials.passwords import same_connection
 from shared.accounts.directory import answered_codes
 from shared.accounts.errors import AccountNotFound, BadAccountValue, CodeTaken
 from shared.accounts.failovers import Further, failover_ids, further_failovers, keep_further
 from shared.accounts.numbers import insert_account, number_new_accounts
-from shared.accounts.passwords import same_connection
 from shared.accounts.pauses import end_pause
 from shared.accounts.wishes import Given, changed_settings, new_settings
 from shared.app import Application
 from shared.configuration.secret_store import SecretStore, SecretStoreUnavailable
 from shared.database.errors import CommitUncertain
-from shared.database.locks import for_change
+from shared.database.statements.locks import for_change
 from shared.database.tables import accounts, quotas, slots, usage
-from shared.outbox.counts import waiting_for
+from shared.outbox.queries.counts import waiting_for
 
 log = logging.getLogger("rowpost.accounts")
 

@@ -12,9 +12,9 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import select
 
+from shared.accounts.credentials.passwords import PasswordUnavailable
 from shared.accounts.directory import BadAccount, server_of
 from shared.accounts.errors import AccountNotFound
-from shared.accounts.passwords import PasswordUnavailable
 from shared.app import Application
 from shared.database.tables import accounts
 from shared.smtp.limits import read_limits, read_size_limit

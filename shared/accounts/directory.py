@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, RowMapping, func, select, update
 
-from shared.accounts import passwords
+from shared.accounts.credentials import passwords
+from shared.accounts.credentials.passwords import Binding, PasswordUnavailable
 from shared.accounts.failovers import failover_ids, further_failovers
 from shared.accounts.numbers import insert_account
-from shared.accounts.passwords import Binding, PasswordUnavailable
 from shared.accounts.routing import ActiveAccount, answered, default_of, failovers, fold, route
 from shared.configuration.secret_store import SecretStore, SecretStoreUnavailable
+from shared.database.columns.tolerant import unreadable
 from shared.database.tables import accounts
-from shared.database.tolerant import unreadable
 from shared.errors import RowpostError
 from shared.limits.sending_limits import Limits, windows_of
 from shared.mime.addresses import BadAddress, Mailbox, envelope_address, parse_recipients

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from shared.database.database import Database
-from shared.database.one_row import update_one_without
+from shared.database.statements.one_row import update_one_without
 from shared.database.tables import accounts, service
 
 _COUNT = update(service).where(service.c.Id == 1)

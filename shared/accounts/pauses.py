@@ -20,11 +20,11 @@ from sqlalchemy import (
     update,
 )
 
-from shared.database.changes import changed
-from shared.database.insert_if_absent import insert_if_absent
+from shared.database.columns.times import utc_now
+from shared.database.columns.widths import cut
+from shared.database.statements.changes import changed
+from shared.database.statements.insert_if_absent import insert_if_absent
 from shared.database.tables import usage
-from shared.database.times import utc_now
-from shared.database.widths import cut
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from shared.accounts.numbers import number_new_accounts
 from shared.accounts.states import AccountState, account_states
 from shared.app import Application
 from shared.database.tables import accounts
-from shared.outbox.statistics import SentSoFar, sent_by_account
+from shared.outbox.queries.statistics import SentSoFar, sent_by_account
 
 _ALL = select(accounts).where(accounts.c.Rowpost_Id.is_not(None)).order_by(accounts.c.Rowpost_Id)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_network
 
-from shared.api.addresses import Surroundings, address_of, peer_is_told
 from shared.api.errors import ApiError
+from shared.api.request.addresses import Surroundings, address_of, peer_is_told
 from shared.app import application
 from shared.security import foreign_tokens, tokens
 from shared.security.kept_keys import Key
@@ -57,7 +57,7 @@ class Caller:
 
 
 def caller_address(headers: Mapping[str, str]) -> str:
-    """The caller's IP address, as this process can know it: see `shared.api.addresses`."""
+    """The caller's IP address, as this process can know it: see `shared.api.request.addresses`."""
     chosen = settings()
     return address_of(headers, Surroundings(peer_is_told(), chosen.in_azure, chosen.proxies))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from shared.outbox.search import Position
+from shared.outbox.queries.search import Position
 
 PATTERN = r"^([0-9]{1,10}(-[0-9]{1,13})?)?$"
 """An email's number, and the milliseconds since 1970 that its list is sorted by; or nothing."""

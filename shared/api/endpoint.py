@@ -32,16 +32,19 @@ from typing_extensions import TypeVar as TypeVarWithDefault
 
 from shared.api.access_log import log_answer
 from shared.api.admission import OPEN_DOORS, Door, Who, admit, admit_holder, knock
-from shared.api.body import (
+from shared.api.caller import Caller
+from shared.api.errors import EVERY_ANSWER, ApiError, as_api_error, new_request_id
+from shared.api.idempotency import Once, earlier_answer, once_of
+from shared.api.limits import Limits, count_anyone, count_request
+from shared.api.models import Answer, Input, KeyedInput
+from shared.api.request.body import (
     MEGABYTE,
     parse_body,
     refuse_oversized,
     validated,
     validated_form,
 )
-from shared.api.caller import Caller
-from shared.api.errors import EVERY_ANSWER, ApiError, as_api_error, new_request_id
-from shared.api.form import (
+from shared.api.request.form import (
     FileField,
     Form,
     FormFile,
@@ -49,11 +52,8 @@ from shared.api.form import (
     is_form,
     parsed_form,
 )
-from shared.api.idempotency import Once, earlier_answer, once_of
-from shared.api.json_structure import MOST_OF_ANYONE
-from shared.api.limits import Limits, count_anyone, count_request
-from shared.api.local_request import LocalRequest, arrival_of, pieces_of
-from shared.api.models import Answer, Input, KeyedInput
+from shared.api.request.json_structure import MOST_OF_ANYONE
+from shared.api.request.local_request import LocalRequest, arrival_of, pieces_of
 from shared.monitoring import logs
 from shared.monitoring.telemetry.invocation import NO_HOST, invoked
 from shared.security.roles import Role

@@ -17,13 +17,13 @@ from shared.attachments.refusal import ContentRefused, TypeRefused
 from shared.attachments.store import AttachmentStoreUnavailable
 from shared.configuration.live_document import DocumentUnreadable
 from shared.configuration.secret_store import SecretStoreUnavailable, SecretTooLarge
+from shared.database.adoption.server_options import DelayedDurabilityForced
 from shared.database.errors import (
     CommitUncertain,
     DatabaseUnreachable,
     SchemaBehind,
     is_transient,
 )
-from shared.database.server_options import DelayedDurabilityForced
 from shared.delivery.test_email import AccountUnusable, TrialFailed
 from shared.delivery.tick import ServiceStopped
 from shared.errors import RowpostError

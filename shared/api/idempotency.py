@@ -20,8 +20,8 @@ from sqlalchemy import Connection
 
 from shared.api.caller import Caller
 from shared.api.errors import ApiError, FieldError
-from shared.api.form import FormFile
 from shared.api.models import Answer, Input
+from shared.api.request.form import FormFile
 from shared.app import application
 from shared.submissions.kept_answers import (
     KeptAnswer,

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from shared.database.changes import execute_text
 from shared.database.errors import is_transient
+from shared.database.statements.changes import execute_text
 
 T = TypeVar("T")
 

@@ -25,9 +25,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
+from shared.database.columns.times import UtcDateTime, utc_now
+from shared.database.columns.tolerant import read_tolerantly
 from shared.database.dialects.sqlserver import expressions as sqlserver
-from shared.database.times import UtcDateTime, utc_now
-from shared.database.tolerant import read_tolerantly
 
 metadata = MetaData()
 

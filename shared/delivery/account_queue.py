@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from shared.accounts.directory import Account
-from shared.delivery.ration import Take
-from shared.outbox.claim import claim, claim_blamed, claim_suspects
-from shared.outbox.fetch import ClaimedEmail
+from shared.delivery.allowance.ration import Take
+from shared.outbox.sending.claim import claim, claim_blamed, claim_suspects
+from shared.outbox.sending.fetch import ClaimedEmail
 
 FEWEST_AT_ONCE = 32
 MOST_AT_ONCE = 256

@@ -17,13 +17,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.accounts.directory import Account
 from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
-from shared.delivery.quotas import Quotas
-from shared.delivery.ration import QuotaTaken, Take
-from shared.delivery.suppression import screened
-from shared.outbox import one_trip
-from shared.outbox.claim import Wanted, claim
-from shared.outbox.fetch import Claimed, Fetched, collect, settle
-from shared.outbox.lease import Lease
+from shared.delivery.allowance.quotas import Quotas
+from shared.delivery.allowance.ration import QuotaTaken, Take
+from shared.delivery.composing.suppression import screened
+from shared.outbox.sending import one_trip
+from shared.outbox.sending.claim import Wanted, claim
+from shared.outbox.sending.fetch import Claimed, Fetched, collect, settle
+from shared.outbox.sending.lease import Lease
 from shared.outbox.states import Lane
 
 if TYPE_CHECKING:

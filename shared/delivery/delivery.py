@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from shared.delivery.composing.prepare import Prepared, addressed_to, part_of, without_smtputf8
 from shared.delivery.outcome import Attempt
-from shared.delivery.prepare import Prepared, addressed_to, part_of, without_smtputf8
 from shared.delivery.recorder import PendingMark
-from shared.outbox.fetch import ClaimedEmail
-from shared.outbox.finish import Result
+from shared.outbox.sending.fetch import ClaimedEmail
+from shared.outbox.sending.finish import Result
 from shared.transports.base import Message
 
 if TYPE_CHECKING:

@@ -42,28 +42,28 @@ from shared.app import Application
 from shared.background import on_own_thread, set_within
 from shared.database.errors import DatabaseUnreachable
 from shared.delivery.account_queue import AccountQueue
-from shared.delivery.attached_files import AttachedFiles
+from shared.delivery.allowance.quotas import Quotas
+from shared.delivery.allowance.ration import Take
+from shared.delivery.allowance.slot_keeper import SlotKeeper
 from shared.delivery.claimer import Catch, Claimer
-from shared.delivery.compose_apart import ComposingProcess
-from shared.delivery.composer import Fetching
-from shared.delivery.lease_heartbeat import lease_heartbeat
-from shared.delivery.quotas import Quotas
-from shared.delivery.ration import Take
+from shared.delivery.composing.attached_files import AttachedFiles
+from shared.delivery.composing.compose_apart import ComposingProcess
+from shared.delivery.composing.composer import Fetching
 from shared.delivery.recorder import Recorder
 from shared.delivery.retry import RetryPolicy, pause_seconds
-from shared.delivery.row_writer import row_writer
-from shared.delivery.slot_keeper import SlotKeeper
-from shared.delivery.sql_thread import SqlThread
+from shared.delivery.threads.lease_heartbeat import lease_heartbeat
+from shared.delivery.threads.row_writer import row_writer
+from shared.delivery.threads.sql_thread import SqlThread
 from shared.delivery.worker import Parts, Trouble, Worker
 from shared.outbox import transitions
-from shared.outbox.admit import Admitted, admit, admit_one
-from shared.outbox.claim import claim_blamed, claim_one, claim_suspects
+from shared.outbox.admission.admit import Admitted, admit, admit_one
 from shared.outbox.confidential import forget_ended
-from shared.outbox.due import Due, what_is_due
-from shared.outbox.fetch import ClaimedEmail, UnreadableEmail
-from shared.outbox.finish import Outcome, Result
-from shared.outbox.give_back import release
-from shared.outbox.lease import Lease
+from shared.outbox.sending.claim import claim_blamed, claim_one, claim_suspects
+from shared.outbox.sending.due import Due, what_is_due
+from shared.outbox.sending.fetch import ClaimedEmail, UnreadableEmail
+from shared.outbox.sending.finish import Outcome, Result
+from shared.outbox.sending.give_back import release
+from shared.outbox.sending.lease import Lease
 from shared.outbox.states import BOTH_LANES, Lane
 from shared.scheduling import service_state
 from shared.transports.base import Transport

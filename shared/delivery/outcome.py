@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from shared.delivery.prepare import Prepared
+from shared.delivery.composing.prepare import Prepared
 from shared.delivery.retry import RetryPolicy
-from shared.outbox.fetch import ClaimedEmail
-from shared.outbox.finish import Outcome, Result
 from shared.outbox.recipients import KnownRecipient, RecipientState
+from shared.outbox.sending.fetch import ClaimedEmail
+from shared.outbox.sending.finish import Outcome, Result
 from shared.smtp.classify import classify
 from shared.smtp.reply import Reply, Scope, Stage, Verdict
 from shared.transports.base import Offer

@@ -20,13 +20,13 @@ from sqlalchemy import Connection
 from shared.background import set_within
 from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable, is_transient
-from shared.delivery.quotas import Quotas
-from shared.delivery.sql_thread import SqlThread
-from shared.outbox import one_trip
-from shared.outbox.begin import Mark, mark
-from shared.outbox.finish import Outcome, Result, finish, is_plain
-from shared.outbox.give_back import give_back
-from shared.outbox.lease import Lease
+from shared.delivery.allowance.quotas import Quotas
+from shared.delivery.threads.sql_thread import SqlThread
+from shared.outbox.sending import one_trip
+from shared.outbox.sending.begin import Mark, mark
+from shared.outbox.sending.finish import Outcome, Result, finish, is_plain
+from shared.outbox.sending.give_back import give_back
+from shared.outbox.sending.lease import Lease
 
 if TYPE_CHECKING:
     from shared.monitoring.telemetry.witness import Witness

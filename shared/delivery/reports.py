@@ -6,8 +6,8 @@ import random
 
 from shared.delivery.account_queue import AccountQueue
 from shared.delivery.recorder import Recorder
-from shared.outbox.fetch import ClaimedEmail
-from shared.outbox.finish import Outcome, Result
+from shared.outbox.sending.fetch import ClaimedEmail
+from shared.outbox.sending.finish import Outcome, Result
 
 
 class Reports:

@@ -13,8 +13,8 @@ from shared.background import NoAnswerYet, Work
 from shared.database.tables import emails
 from shared.delivery.dispatcher import Order, drain
 from shared.outbox.entries import current_entry
+from shared.outbox.rows.their_rows import says_new
 from shared.outbox.states import Flag
-from shared.outbox.their_rows import says_new
 
 _LOOK_SECONDS = 0.05
 _SAYS_NEW = select(emails.c.dd_srno).where(emails.c.dd_srno == bindparam("email_id"), says_new)

@@ -24,11 +24,11 @@ from shared.maintenance.cleanup import upkeep
 from shared.maintenance.rescue import Rescued, rescue
 from shared.monitoring import logs
 from shared.outbox.cancel_retry_resolve import Decision, resolve, unknown_ids
-from shared.outbox.counts import due
-from shared.outbox.finish import Outcome
-from shared.outbox.scheduled_run import Left, left_of_run, newest_id
+from shared.outbox.queries.counts import due
+from shared.outbox.rows.write_back import write_all_back
+from shared.outbox.sending.finish import Outcome
+from shared.outbox.sending.scheduled_run import Left, left_of_run, newest_id
 from shared.outbox.states import BOTH_LANES, Lane
-from shared.outbox.write_back import write_all_back
 from shared.scheduling import relocation, service_state
 from shared.scheduling.schedule import closes_at, goes_on, is_due
 

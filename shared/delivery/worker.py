@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from shared.accounts.directory import Account
 from shared.delivery.account_queue import AccountQueue
-from shared.delivery.composer import Composer, Fetching
+from shared.delivery.composing.composer import Composer, Fetching
 from shared.delivery.delivery import Delivery
 from shared.delivery.outcome import (
     Fault,
@@ -37,9 +37,9 @@ from shared.delivery.recorder import PendingMark, Recorder
 from shared.delivery.reports import Reports
 from shared.delivery.retry import RetryPolicy
 from shared.mime.bad_email import BadEmail
-from shared.outbox.begin import Mark
-from shared.outbox.finish import Outcome, Result
 from shared.outbox.recipients import KnownRecipient
+from shared.outbox.sending.begin import Mark
+from shared.outbox.sending.finish import Outcome, Result
 from shared.smtp.reply import Reply
 from shared.transports.base import (
     AccountFault,

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, bindparam, func, null, or_, select, update
 
-from shared.database.changes import changed
-from shared.database.insert_if_absent import insert_if_absent
+from shared.database.columns.times import utc_now
+from shared.database.statements.changes import changed
+from shared.database.statements.insert_if_absent import insert_if_absent
 from shared.database.tables import slots
-from shared.database.times import utc_now
 from shared.outbox.conditions import TOKEN, lease_end
-from shared.outbox.lease import Lease
+from shared.outbox.sending.lease import Lease
 
 _TRIES = 3
 

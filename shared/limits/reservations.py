@@ -26,13 +26,13 @@ from sqlalchemy import (
     update,
 )
 
-from shared.database.changes import changed
-from shared.database.insert_if_absent import insert_if_absent
+from shared.database.columns.times import utc_now
+from shared.database.statements.changes import changed
+from shared.database.statements.insert_if_absent import insert_if_absent
 from shared.database.tables import entries, quotas, reservations
-from shared.database.times import utc_now
 from shared.limits.sending_limits import Limits, Units, Window, minute_of
 from shared.outbox.conditions import NUMBERS, TOKEN, state_is
-from shared.outbox.lease import Lease
+from shared.outbox.sending.lease import Lease
 from shared.outbox.states import Flag
 
 # Between the mark and the moment when the mail server has the whole email.

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.app import Application
 from shared.database.database import Database
 from shared.maintenance.retention import empty_old, remove_old, remove_old_one_by_one
-from shared.outbox.held import forget_gone
+from shared.outbox.admission.held import forget_gone
 from shared.outbox.suppressions import forget_over
 from shared.submissions.kept_answers import forget_old_answers
 

@@ -30,16 +30,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from shared.database.columns.times import in_days, utc_now
 from shared.database.database import Database
 from shared.database.errors import is_held_by_others, is_transient
 from shared.database.tables import contacts, emails, entries, options, service
-from shared.database.times import in_days, utc_now
-from shared.outbox import their_rows
 from shared.outbox.attachments import release_attachments
 from shared.outbox.conditions import NUMBERS, ended
 from shared.outbox.removal import forget
+from shared.outbox.rows import their_rows
+from shared.outbox.rows.their_rows import says_new
 from shared.outbox.states import Flag
-from shared.outbox.their_rows import says_new
 
 log = logging.getLogger("rowpost.maintenance")
 

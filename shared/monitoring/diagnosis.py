@@ -18,16 +18,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.accounts.directory import answered_codes, load_accounts
 from shared.accounts.states import account_states
 from shared.database import migrations, probe
-from shared.database.adoption import Adoption
-from shared.database.adoption_rules import Finding, Level
+from shared.database.adoption.questions import Adoption
+from shared.database.adoption.rules import Finding, Level
+from shared.database.columns.times import utc_now
 from shared.database.engine import driver_of, open_engine
 from shared.database.errors import DatabaseUnreachable
 from shared.database.tables import emails, service
-from shared.database.times import utc_now
 from shared.errors import RowpostError
 from shared.monitoring.disk import disk_problem
-from shared.outbox import counts
-from shared.outbox.their_rows import says_new
+from shared.outbox.queries import counts
+from shared.outbox.rows.their_rows import says_new
 from shared.scheduling import service_state
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from shared.accounts.directory import load_accounts
 from shared.accounts.states import AccountState, account_states
 from shared.background import NoAnswerYet, Watch
 from shared.database import migrations, probe
+from shared.database.adoption.server_options import DelayedDurabilityForced, read_server_options
 from shared.database.engine import driver_of
 from shared.database.errors import DatabaseUnreachable, SchemaBehind
-from shared.database.server_options import DelayedDurabilityForced, read_server_options
 from shared.errors import RowpostError
 from shared.monitoring.disk import disk_problem
 from shared.monitoring.queue_snapshot import Overview

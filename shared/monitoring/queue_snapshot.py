@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from shared.accounts.directory import answered_codes
-from shared.outbox import counts
-from shared.outbox.counts import COUNT_LIMIT, Oldest
-from shared.outbox.statistics import Counted, Totals
+from shared.outbox.queries import counts
+from shared.outbox.queries.counts import COUNT_LIMIT, Oldest
+from shared.outbox.queries.statistics import Counted, Totals
 from shared.scheduling import service_state
 from shared.scheduling.schedule import due_since
 

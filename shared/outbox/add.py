@@ -9,19 +9,19 @@ from typing import TypedDict
 
 from sqlalchemy import Connection, insert
 
+from shared.database.columns.sizes import size_once_stored
+from shared.database.columns.widths import width
 from shared.database.dialects.dialect_of import dialect_of
-from shared.database.sizes import size_once_stored
 from shared.database.tables import options
-from shared.database.widths import width
 from shared.errors import RowpostError
+from shared.outbox.admission.fingerprint import Content, fingerprint
 from shared.outbox.attachments import MOST_FILES, StoredAttachment, write_attachments
 from shared.outbox.confidential import CONFIDENTIAL, CONFIDENTIAL_SUBJECT, keep_apart
-from shared.outbox.fingerprint import Content, fingerprint
 from shared.outbox.one_trip_add import added_in_one_trip
 from shared.outbox.recipients import KnownRecipient, write_recipients
 from shared.outbox.relocation_mark import DatabaseMoved, require_not_moved
+from shared.outbox.rows.their_rows import insert_row
 from shared.outbox.states import Lane
-from shared.outbox.their_rows import insert_row
 from shared.outbox.transitions import enter_one, supersede_former
 
 __all__ = ["PRIORITIES", "BadValue", "DatabaseMoved", "NewEmail", "add", "check"]

@@ -10,16 +10,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, null, or_, select, update
 
+from shared.database.columns.times import utc_now
 from shared.database.tables import emails, entries, recipients
-from shared.database.times import utc_now
 from shared.errors import RowpostError
 from shared.outbox import transitions
 from shared.outbox.conditions import is_current, state_is
 from shared.outbox.confidential import CONFIDENTIAL, forget_ended
 from shared.outbox.entries import EmailNotFound, current_entry, current_number, pass_on
 from shared.outbox.recipients import RecipientState, settle_attempted, somebody_pending
+from shared.outbox.rows.their_rows import give_letter
 from shared.outbox.states import Flag, Letter, Status, status_of
-from shared.outbox.their_rows import give_letter
 
 
 class NotWaiting(RowpostError):

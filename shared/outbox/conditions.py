@@ -11,9 +11,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, bindparam, exists, literal_column, or_, select
 from sqlalchemy.sql.elements import BindParameter
 
-from shared.database.locks import until_commit
+from shared.database.columns.times import utc_now
+from shared.database.statements.locks import until_commit
 from shared.database.tables import entries, relocation, service
-from shared.database.times import utc_now
 from shared.outbox.states import Flag
 
 NUMBERS: BindParameter[int] = bindparam("numbers", expanding=True)

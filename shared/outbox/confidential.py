@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from shared.database.prepared import PreparedUpdate
+from shared.database.columns.times import utc_now
+from shared.database.statements.prepared import PreparedUpdate
 from shared.database.tables import confidential, entries
-from shared.database.times import utc_now
 from shared.outbox.conditions import state_is
 from shared.outbox.states import Flag
 from shared.outbox.transitions import cancel_too_late

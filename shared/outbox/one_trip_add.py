@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Insert, Table, bindparam, insert, literal_column
 
-from shared.database.batch import ADD_BEGINS, ADD_ENDS, ENTRY_ADDED, ROW_ADDED, Batch
+from shared.database.statements.batch import ADD_BEGINS, ADD_ENDS, ENTRY_ADDED, ROW_ADDED, Batch
 from shared.database.tables import emails, entries, options
 from shared.outbox.relocation_mark import DatabaseMoved
 from shared.outbox.states import Flag, Letter

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, delete, insert, null, select, update
 
+from shared.database.columns.times import utc_now
+from shared.database.columns.widths import cut
 from shared.database.tables import recipients
-from shared.database.times import utc_now
-from shared.database.widths import cut
 from shared.outbox.conditions import NUMBERS, number_among
 
 NAME_WIDTH = 255

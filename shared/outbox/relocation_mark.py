@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, literal_column, select
 
-from shared.database.locks import until_commit
+from shared.database.statements.locks import until_commit
 from shared.database.tables import relocation
 from shared.errors import RowpostError
 

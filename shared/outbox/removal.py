@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, bindparam, delete, select
 
-from shared.database.changes import changed
+from shared.database.statements.changes import changed
 from shared.database.tables import (
     attempts,
     confidential,
@@ -17,12 +17,12 @@ from shared.database.tables import (
     recipients,
 )
 from shared.errors import RowpostError
-from shared.outbox import their_rows
 from shared.outbox.attachments import release_attachments
 from shared.outbox.conditions import NUMBERS, is_current, state_is
 from shared.outbox.entries import EmailNotFound, current_entry
+from shared.outbox.rows import their_rows
+from shared.outbox.rows.their_rows import says_new
 from shared.outbox.states import Flag, Letter
-from shared.outbox.their_rows import says_new
 
 
 class NotAtRest(RowpostError):

@@ -16,11 +16,11 @@ from sqlalchemy import (
     update,
 )
 
-from shared.database.changes import changed
-from shared.database.insert_if_absent import insert_if_absent
+from shared.database.columns.times import in_days, utc_now
+from shared.database.columns.widths import cut
+from shared.database.statements.changes import changed
+from shared.database.statements.insert_if_absent import insert_if_absent
 from shared.database.tables import suppressions
-from shared.database.times import in_days, utc_now
-from shared.database.widths import cut
 from shared.outbox.recipients import KnownRecipient, RecipientState
 
 KEPT_DAYS = 30

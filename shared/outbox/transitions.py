@@ -40,10 +40,10 @@ from sqlalchemy import (
     update,
 )
 
-from shared.database.changes import changed
-from shared.database.prepared import PreparedUpdate
+from shared.database.columns.times import utc_now
+from shared.database.statements.changes import changed
+from shared.database.statements.prepared import PreparedUpdate
 from shared.database.tables import entries
-from shared.database.times import utc_now
 from shared.outbox.conditions import (
     NUMBERS,
     TOKEN,
@@ -54,9 +54,9 @@ from shared.outbox.conditions import (
     service_runs,
     state_is,
 )
-from shared.outbox.lease import Lease
+from shared.outbox.queries.statistics import Counted, count
+from shared.outbox.sending.lease import Lease
 from shared.outbox.states import Flag
-from shared.outbox.statistics import Counted, count
 
 MOST_LOST_LEASES = 3
 DIED_PREPARING = "sender died while preparing this email"

@@ -17,13 +17,13 @@ from sqlalchemy.exc import DBAPIError
 from shared.app import Application
 from shared.configuration.document import Configuration, DatabaseAddress
 from shared.database import probe
+from shared.database.columns.times import utc_now
 from shared.database.database import Database
 from shared.database.errors import DatabaseUnreachable
 from shared.database.tables import relocation, service
-from shared.database.times import utc_now
 from shared.errors import RowpostError
-from shared.outbox import counts
-from shared.outbox.write_back import everything_is_written, write_all_back
+from shared.outbox.queries import counts
+from shared.outbox.rows.write_back import everything_is_written, write_all_back
 from shared.scheduling import service_state
 from shared.scheduling.service_state import RUNNING
 

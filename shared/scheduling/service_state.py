@@ -19,12 +19,12 @@ from sqlalchemy import (
     update,
 )
 
-from shared.database.changes import changed
+from shared.database.columns.times import utc_now
+from shared.database.columns.widths import cut
 from shared.database.database import Database
 from shared.database.dialects.dialect_of import dialect_of
+from shared.database.statements.changes import changed
 from shared.database.tables import relocation, service
-from shared.database.times import utc_now
-from shared.database.widths import cut
 from shared.scheduling.schedule import Schedule, next_run
 
 RUNNING = "running"

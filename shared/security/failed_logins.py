@@ -6,10 +6,10 @@ import math
 
 from sqlalchemy import Connection, bindparam, cast, delete, func, insert, literal_column, select
 
-from shared.database.changes import changed
-from shared.database.locks import for_change
+from shared.database.columns.times import utc_now
+from shared.database.statements.changes import changed
+from shared.database.statements.locks import for_change
 from shared.database.tables import login_failures
-from shared.database.times import utc_now
 
 _REMOVED_AT_ONCE = 100
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, literal, or_, select, update
 
-from shared.database.changes import changed
+from shared.database.columns.times import utc_now
+from shared.database.columns.widths import cut
+from shared.database.statements.changes import changed
 from shared.database.tables import keys
-from shared.database.times import utc_now
-from shared.database.widths import cut
 from shared.errors import RowpostError
 from shared.security.roles import Role
 

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from shared.database.insert_if_absent import insert_if_absent
+from shared.database.columns.times import utc_now
+from shared.database.statements.insert_if_absent import insert_if_absent
 from shared.database.tables import request_counts
-from shared.database.times import utc_now
 
 _REMOVED_AT_ONCE = 500
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection, bindparam, delete, insert, literal_column, select, update
 from sqlalchemy.exc import IntegrityError
 
-from shared.database.changes import changed
+from shared.database.columns.times import utc_now
+from shared.database.statements.changes import changed
 from shared.database.tables import idempotency
-from shared.database.times import utc_now
 from shared.errors import RowpostError
 
 KEPT_SECONDS = 24 * 3600

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from shared.database.widths import width
+from shared.database.columns.widths import width
 from shared.mime.addresses import BadAddress, Mailbox, parse_mailbox, parse_recipients, unique
 from shared.outbox.add import BadValue, NewEmail, check
 from shared.outbox.attachments import MOST_FILES

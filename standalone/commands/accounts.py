@@ -69,7 +69,7 @@ def add(password: str | None, **given: Any) -> int:
 
     from functions.accounts import NewAccount
     from shared.accounts import admin
-    from shared.api.body import parse_body
+    from shared.api.request.body import parse_body
     from shared.app import application
 
     if given["username"] and password is None:

@@ -14,7 +14,7 @@ def command(as_json: bool) -> int:
     """Say what stands in the way, and what helps; changes nothing. 1 where something is refused."""
     from functions.adoption import AdoptionAnswer
     from shared.app import application
-    from shared.database.adoption_rules import refusals
+    from shared.database.adoption.rules import refusals
     from shared.monitoring.diagnosis import diagnose
     from shared.settings import settings
     from standalone.claimed_folder import who_serves

@@ -52,7 +52,7 @@ def _with_progress(here: Application, seconds: int) -> RunResult:
 
     from shared.background import Work
     from shared.delivery import tick
-    from shared.outbox.counts import due
+    from shared.outbox.queries.counts import due
 
     def still_due() -> int:
         with here.database().read() as connection:

@@ -24,8 +24,8 @@ def command(status: Status | None, text: str, limit: int, cursor: str | None, as
     from functions.emails import EmailPage, summary
     from shared.api.cursor import read_cursor, write_cursor
     from shared.app import application
-    from shared.outbox import search
-    from shared.outbox.search import Wish
+    from shared.outbox.queries import search
+    from shared.outbox.queries.search import Wish
 
     wish = Wish(Status(status) if status else None, text)
     with application().database().read() as connection:

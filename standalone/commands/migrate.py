@@ -23,7 +23,7 @@ def command(as_sql: bool, start: str | None) -> int:
     """Bring the database's tables up to date."""
     from shared.app import application
     from shared.database import migrations
-    from shared.database.adoption import require_adoptable_at
+    from shared.database.adoption.questions import require_adoptable_at
     from shared.database.engine import open_engine
     from shared.database.errors import unreachable
 

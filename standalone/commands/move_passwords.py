@@ -11,7 +11,7 @@ from standalone.commands.verb import verb
 @verb(name="move-passwords")
 def command() -> int:
     """Move plain passwords from the accounts' table into the secret store."""
-    from shared.accounts.move_passwords import move_passwords
+    from shared.accounts.credentials.move_passwords import move_passwords
     from shared.app import application
 
     moved = move_passwords(application())

@@ -17,7 +17,7 @@ _STATES = ("waiting", "later", "sending", "unknown", "sent", "failed")
 def command(as_json: bool) -> int:
     """Count the emails by state."""
     from shared.app import application
-    from shared.outbox.counts import COUNT_LIMIT, counts
+    from shared.outbox.queries.counts import COUNT_LIMIT, counts
 
     with application().database().read() as connection:
         now = counts(connection)

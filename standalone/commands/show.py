@@ -16,7 +16,7 @@ def command(email_id: int, as_json: bool) -> int:
     from functions.emails import details
     from shared.accounts.directory import sender_of
     from shared.app import application
-    from shared.outbox import search
+    from shared.outbox.queries import search
 
     with application().database().read() as connection:
         email = search.find(connection, email_id)

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from shared.accounts.credentials.move_passwords import move_passwords
 from shared.accounts.directory import AccountBook, load_accounts
-from shared.accounts.move_passwords import move_passwords
 from shared.accounts.pauses import pause, pauses
 from shared.app import Application
 from shared.database.tables import accounts

@@ -10,7 +10,7 @@ from shared.accounts.directory import load_accounts
 from shared.accounts.numbers import insert_account, number_new_accounts
 from shared.app import Application
 from shared.database.database import Database
-from shared.database.one_row import update_one_without
+from shared.database.statements.one_row import update_one_without
 from shared.database.tables import accounts
 from tests.accounts.conftest import Ask
 from tests.support.t_sql import t_sql

@@ -7,14 +7,14 @@ from ipaddress import ip_network
 
 import pytest
 
-from shared.api.addresses import (
+from shared.api.caller import Caller, caller_address
+from shared.api.request.addresses import (
     PEER_HEADER,
     THIS_MACHINE,
     Surroundings,
     address_of,
     tell_peers,
 )
-from shared.api.caller import Caller, caller_address
 
 STANDALONE = Surroundings(peer_is_told=True, in_azure=False)
 AZURE = Surroundings(peer_is_told=False, in_azure=True)

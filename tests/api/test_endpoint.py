@@ -14,8 +14,8 @@ from shared.api.admission import Who
 from shared.api.endpoint import Request, Routes, function_name
 from shared.api.errors import ApiError
 from shared.api.models import Answer, Input, QueryNumber, Timestamp
+from shared.database.adoption.server_options import DelayedDurabilityForced
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
-from shared.database.server_options import DelayedDurabilityForced
 from tests.support.api import Client, Reply
 from tests.support.log_lines import LogLines
 

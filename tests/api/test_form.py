@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.api.errors import ApiError
-from shared.api.form import FormLimits, parsed_form
+from shared.api.request.form import FormLimits, parsed_form
 
 HEADERS = {"content-type": "multipart/form-data; boundary=XX"}
 LIMITS = FormLimits("file_attached", most_in_file=1000, most_in_field=100)

@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from shared.accounts.numbers import insert_account
 from shared.app import Application
 from shared.database.tables import accounts
-from shared.outbox.finish import Outcome
+from shared.outbox.sending.finish import Outcome
 from shared.security.roles import Role
 from shared.submissions.submission import Origin
 from tests.support.api import Client, Reply

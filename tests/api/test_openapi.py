@@ -16,9 +16,9 @@ from functions import docs
 from functions.groups import GROUPS
 from shared.api.admission import Who
 from shared.api.endpoint import Operation, Request, Routes
-from shared.api.form import FileField
 from shared.api.models import Answer, Input, example
 from shared.api.openapi import Section, describe
+from shared.api.request.form import FileField
 from shared.security.roles import Role
 from shared.version import VERSION
 from tests.support.api import Client

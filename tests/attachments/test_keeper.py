@@ -10,8 +10,8 @@ from sqlalchemy import Connection, literal, select, update
 from shared.app import Application
 from shared.attachments.keeper import FileTooLarge, Upload
 from shared.attachments.store import AttachmentGone
+from shared.database.columns.times import utc_now
 from shared.database.tables import loose_files
-from shared.database.times import utc_now
 from shared.outbox.add import NewEmail, add
 from shared.outbox.attachments import StoredAttachment, attachments_of
 from shared.outbox.loose_files import FileNotKept

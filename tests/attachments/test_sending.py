@@ -277,7 +277,7 @@ def test_an_email_whose_files_are_being_read_is_given_back_at_a_stop(
 def test_an_email_without_files_asks_nothing_about_them(in_folder: Queue) -> None:
     from sqlalchemy import event
 
-    from shared.outbox.fetch import fetch
+    from shared.outbox.sending.fetch import fetch
 
     ids = [stored(in_folder), stored(in_folder)]
     asked: list[str] = []

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from shared.accounts.passwords import (
+from shared.accounts.credentials.passwords import (
     Binding,
     PasswordUnavailable,
     is_reference,

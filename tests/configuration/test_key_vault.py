@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.accounts import passwords
-from shared.accounts.passwords import Binding
+from shared.accounts.credentials import passwords
+from shared.accounts.credentials.passwords import Binding
 from shared.api.errors import as_api_error
 from shared.configuration.key_vault import (
     LONGEST_VALUE_BYTES,

@@ -14,8 +14,8 @@ from shared.database.tables import contacts
 from shared.features.contact import decide, entries
 from shared.features.contact.states import ContactStatus
 from shared.maintenance.retention import empty_old, remove_old
+from shared.outbox.queries.search import attempts_at
 from shared.outbox.recipients import known_recipients
-from shared.outbox.search import attempts_at
 from shared.outbox.states import Flag
 from shared.security.roles import Role
 from tests.contact.conftest import PDF, WORDS, Files, Visitor, sent

@@ -31,15 +31,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from shared.database import locks
-from shared.database.changes import changed, execute_text
+from shared.database.columns.sizes import stored_size
+from shared.database.columns.times import UtcDateTime, as_stored, in_days, this_hour, utc_now
 from shared.database.database import Database
 from shared.database.dialects.dialect_of import dialect_of
-from shared.database.insert_if_absent import insert_if_absent
-from shared.database.prepared import PreparedInsert, PreparedStatement, PreparedUpdate
-from shared.database.sizes import stored_size
+from shared.database.statements import locks
+from shared.database.statements.changes import changed, execute_text
+from shared.database.statements.insert_if_absent import insert_if_absent
+from shared.database.statements.prepared import PreparedInsert, PreparedStatement, PreparedUpdate
 from shared.database.tables import AnyText, Bit, Bytes, LongText
-from shared.database.times import UtcDateTime, as_stored, in_days, this_hour, utc_now
 from tests.support.database import SQL_SERVER
 
 WAIT_SECONDS = 20.0

@@ -17,7 +17,7 @@ from shared.database.engine import file_url
 from shared.database.migrations import sqlserver
 from shared.database.migrations.lost import standing_steps
 from shared.database.migrations.steps import Kind, standing, steps_of
-from shared.outbox.admit import admit
+from shared.outbox.admission.admit import admit
 from shared.settings import Settings
 from tests.database.schema import tables_of
 from tests.database.server import Server

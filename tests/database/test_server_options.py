@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, create_engine, event
 
-from shared.database.database import Database
-from shared.database.server_options import (
+from shared.database.adoption.server_options import (
     _OPTIONS,
     _TURN_SNAPSHOT_ON,
     DURABILITY_IS_DELAYED,
@@ -21,6 +20,7 @@ from shared.database.server_options import (
     read_server_options,
     refuse_forced_delayed_durability,
 )
+from shared.database.database import Database
 from tests.support.t_sql import t_sql
 
 WELL = ServerOptions(read_committed_snapshot=True, forced_delayed_durability=False)

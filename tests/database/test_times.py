@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import literal, select
 from sqlalchemy.dialects import mssql
 
+from shared.database.columns.times import UtcDateTime, as_stored, in_days, this_hour, utc_now
 from shared.database.database import Database
 from shared.database.tables import emails
-from shared.database.times import UtcDateTime, as_stored, in_days, this_hour, utc_now
 from tests.support.rows import change, email_row, insert_row
 from tests.support.t_sql import t_sql
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.database.widths import cut, width
+from shared.database.columns.widths import cut, width
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.delivery import tick
-from shared.delivery.edited_lists import as_named
+from shared.delivery.composing.edited_lists import as_named
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from tests.faults.senders import settings_for
 from tests.support.emails import let_retries_come_due, overwrite, seen_by_the_application

@@ -16,7 +16,7 @@ from shared.database.database import Database
 from shared.delivery.dispatcher import Order, drain
 from shared.limits.connection_slots import renew_slots, return_all_slots, return_slot, take_slot
 from shared.outbox.cancel_retry_resolve import Decision, resolve
-from shared.outbox.lease import Lease
+from shared.outbox.sending.lease import Lease
 from shared.outbox.states import Flag
 from tests.faults.senders import settings_for
 from tests.support.emails import bring, states

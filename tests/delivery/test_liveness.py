@@ -15,10 +15,11 @@ import pytest
 from sqlalchemy import event
 
 from shared.accounts import directory
-from shared.delivery import composer, dispatcher, prepare, tick
+from shared.delivery import dispatcher, tick
+from shared.delivery.composing import composer, prepare
 from shared.delivery.dispatcher import Drained, Order, drain
-from shared.outbox import fetch
-from shared.outbox.finish import Outcome
+from shared.outbox.sending import fetch
+from shared.outbox.sending.finish import Outcome
 from tests.faults.senders import settings_for
 from tests.support.emails import kill_its_sender, let_retries_come_due
 from tests.support.queue import Queue, make_queue

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from shared.delivery.attached_files import MemoryBudget
+from shared.delivery.composing.attached_files import MemoryBudget
 
 
 async def entering(budget: MemoryBudget, octets: int, noted: list[int]) -> asyncio.Task[None]:

@@ -10,9 +10,9 @@ from sqlalchemy.dialects.mssql.pyodbc import MSDialect_pyodbc
 
 from shared.accounts import pauses
 from shared.accounts.pauses import Pause, end_pause, pause, take_probe
+from shared.database.columns.times import utc_now
 from shared.database.database import Database
 from shared.database.tables import usage
-from shared.database.times import utc_now
 
 ACCOUNT = 7
 REASON = "535 5.7.8 Authentication credentials invalid"

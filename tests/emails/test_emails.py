@@ -14,8 +14,8 @@ from shared.accounts.numbers import insert_account
 from shared.app import Application
 from shared.database.database import Database
 from shared.maintenance.retention import empty_old
-from shared.outbox.finish import Outcome
 from shared.outbox.recipients import known_recipients
+from shared.outbox.sending.finish import Outcome
 from shared.outbox.states import Flag
 from shared.security.roles import Role
 from tests.emails.conftest import Api, caller, email

@@ -10,9 +10,9 @@ from sqlalchemy import literal, select, update
 
 from shared.api.idempotency import Once
 from shared.app import Application
+from shared.database.columns.times import utc_now
 from shared.database.database import Database
 from shared.database.tables import idempotency
-from shared.database.times import utc_now
 from shared.security.roles import Role
 from shared.submissions.kept_answers import forget_old_answers
 from tests.emails.conftest import Api, caller, email

@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from shared.database.database import Database
 from shared.database.tables import service
-from shared.outbox.admit import admit
+from shared.outbox.admission.admit import admit
 from shared.scheduling import service_state
 from shared.security.roles import Role
 from tests.emails.conftest import Api, caller

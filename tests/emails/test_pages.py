@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from shared.database.database import Database
-from shared.outbox.search import LOOKED_AT, Page, Position, Wish, page
+from shared.outbox.queries.search import LOOKED_AT, Page, Position, Wish, page
 from shared.outbox.states import Status
 from tests.emails.conftest import Api
 from tests.outbox.test_plans import on_emails, plan

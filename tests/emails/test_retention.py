@@ -10,16 +10,16 @@ from sqlalchemy import literal, select, text, update
 
 from shared.app import Application
 from shared.attachments.store import AttachmentGone
+from shared.database.columns.times import utc_now
 from shared.database.database import Database
 from shared.database.tables import held_rows
-from shared.database.times import utc_now
 from shared.delivery import tick
 from shared.maintenance.cleanup import upkeep
 from shared.maintenance.retention import empty_old, remove_old
-from shared.outbox.admit import Admitted, admit, admit_rows
+from shared.outbox.admission.admit import Admitted, admit, admit_rows
 from shared.outbox.attachments import StoredAttachment, attachments_of
 from shared.outbox.entries import current_entry, current_number
-from shared.outbox.finish import Outcome
+from shared.outbox.queries.search import attempts_at
 from shared.outbox.recipients import (
     Kind,
     KnownRecipient,
@@ -27,7 +27,7 @@ from shared.outbox.recipients import (
     known_recipients,
     write_recipients,
 )
-from shared.outbox.search import attempts_at
+from shared.outbox.sending.finish import Outcome
 from shared.settings import Settings
 from tests.emails.conftest import Api
 from tests.outbox.sender import number_of

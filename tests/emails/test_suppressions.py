@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import literal, select, update
 
 from shared.app import Application
+from shared.database.columns.times import utc_now
 from shared.database.database import Database
 from shared.database.tables import suppressions
-from shared.database.times import utc_now
 from shared.delivery import tick
-from shared.delivery.suppression import screened
-from shared.outbox.fetch import ClaimedEmail
-from shared.outbox.finish import Outcome, Result
+from shared.delivery.composing.suppression import screened
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
+from shared.outbox.sending.fetch import ClaimedEmail
+from shared.outbox.sending.finish import Outcome, Result
 from shared.outbox.suppressions import forget_over, suppressed_among
 from tests.emails.conftest import Api
 from tests.outbox.sender import Sender

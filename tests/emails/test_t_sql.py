@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import ClauseElement
 
 from shared.maintenance import retention
-from shared.outbox import cancel_retry_resolve, removal, search, suppressions, transitions
-from shared.outbox.search import Position, Wish, look, page_statement
+from shared.outbox import cancel_retry_resolve, removal, suppressions, transitions
+from shared.outbox.queries import search
+from shared.outbox.queries.search import Position, Wish, look, page_statement
 from shared.outbox.states import Status
 from shared.submissions import kept_answers
 from tests.support.t_sql import t_sql

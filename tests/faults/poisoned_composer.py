@@ -10,7 +10,7 @@ import signal
 import sys
 from typing import Any
 
-from shared.delivery import compose_apart, prepare
+from shared.delivery.composing import compose_apart, prepare
 
 poison = int(sys.argv[1])
 usual = prepare.prepare

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from shared.app import Application, use
-from shared.delivery import compose_apart, composer, tick
+from shared.delivery import tick
+from shared.delivery.composing import compose_apart, composer
 from shared.delivery.recorder import PendingMark
 from shared.settings import Settings
 
@@ -55,7 +56,7 @@ def send(folder: Path, step: str, nth: int, connections: int) -> None:
 
 
 def _held(application: Application) -> int:
-    from shared.outbox.counts import sending, waiting
+    from shared.outbox.queries.counts import sending, waiting
 
     with application.database().read() as reading:
         return sending(reading) + waiting(reading)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.delivery import compose_apart, tick
+from shared.delivery import tick
+from shared.delivery.composing import compose_apart
 from tests.faults.senders import settings_for
 from tests.support.emails import kill_its_sender, let_retries_come_due
 from tests.support.queue import Queue, make_queue

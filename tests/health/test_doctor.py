@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from shared.app import Application, utc_now
-from shared.database.adoption_rules import Finding, Level
+from shared.database.adoption.rules import Finding, Level
 from shared.monitoring.diagnosis import diagnose
 from shared.scheduling import service_state
 from shared.settings import Settings

@@ -14,7 +14,7 @@ from shared.app import Application
 from shared.configuration.document import Configuration, EmailSchedule
 from shared.database.tables import options
 from shared.monitoring.queue_snapshot import Overlooker
-from shared.outbox.counts import oldest
+from shared.outbox.queries.counts import oldest
 from shared.scheduling import service_state
 from tests.faults.senders import settings_for
 from tests.support.emails import admitted, bring

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.app import Application
-from shared.database.server_options import ServerOptions
+from shared.database.adoption.server_options import ServerOptions
 from shared.monitoring.health import Health
 from shared.settings import Settings
 

@@ -23,9 +23,9 @@ from infra.postprovision import (
     turns_snapshot_on,
     user_statements,
 )
+from shared.database.adoption.server_options import ServerOptions
 from shared.database.dialects.sqlserver.entra import asks_for_token
 from shared.database.migrations import VERSION_TABLE, service_rights
-from shared.database.server_options import ServerOptions
 from shared.database.tables import metadata
 from tests.support.tools import ROOT
 

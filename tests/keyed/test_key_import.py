@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
-from shared.accounts import passwords
+from shared.accounts.credentials import passwords
+from shared.accounts.credentials.passwords import Binding, PasswordUnavailable
 from shared.accounts.directory import load_accounts
-from shared.accounts.passwords import Binding, PasswordUnavailable
 from shared.app import Application
 from shared.database.tables import accounts, keys
 from shared.features.keyed_sending.key_file import BadKeyFile, KeyLine

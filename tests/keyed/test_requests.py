@@ -9,9 +9,9 @@ from sqlalchemy import event, insert
 
 from shared.app import Application
 from shared.database.tables import accounts
-from shared.outbox import requests
-from shared.outbox.finish import Outcome
-from shared.outbox.requests import status_of
+from shared.outbox.queries import requests
+from shared.outbox.queries.requests import status_of
+from shared.outbox.sending.finish import Outcome
 from shared.outbox.states import Flag
 from shared.submissions.submission import Origin
 from tests.support.emails import attempt, overwrite, stored_email

@@ -7,9 +7,9 @@ import sys
 from sqlalchemy import Connection
 
 from shared.database.database import open_database
-from shared.outbox.claim import claim
-from shared.outbox.counts import waiting
-from shared.outbox.lease import Lease
+from shared.outbox.queries.counts import waiting
+from shared.outbox.sending.claim import claim
+from shared.outbox.sending.lease import Lease
 from tests.outbox.sender import ids_of, wanted
 
 

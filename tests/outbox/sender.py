@@ -12,14 +12,14 @@ from sqlalchemy import Connection, select
 from shared.database.database import Database
 from shared.database.tables import emails, entries
 from shared.outbox import transitions
-from shared.outbox.admit import Admitted, Answered, admit_rows
-from shared.outbox.begin import Mark, mark
-from shared.outbox.claim import Wanted, claim, claim_blamed, claim_suspects
+from shared.outbox.admission.admit import Admitted, Answered, admit_rows
 from shared.outbox.entries import current_number
-from shared.outbox.fetch import Fetched, collect
-from shared.outbox.finish import Result, finish
-from shared.outbox.lease import Lease
 from shared.outbox.recipients import KnownRecipient, known_recipients
+from shared.outbox.sending.begin import Mark, mark
+from shared.outbox.sending.claim import Wanted, claim, claim_blamed, claim_suspects
+from shared.outbox.sending.fetch import Fetched, collect
+from shared.outbox.sending.finish import Result, finish
+from shared.outbox.sending.lease import Lease
 from shared.outbox.states import BOTH_LANES, Lane
 from tests.support.accounts import answered_by
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
+from shared.database.columns.times import utc_now
 from shared.database.database import Database
 from shared.database.tables import emails, relocation
-from shared.database.times import utc_now
 from shared.outbox.add import BadValue, DatabaseMoved, NewEmail, add
 from shared.outbox.recipients import Kind, KnownRecipient
 from shared.outbox.states import Lane

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.outbox.admission_rules import (
+from shared.outbox.admission.rules import (
     Held,
     Over,
     Wanted,

@@ -15,23 +15,23 @@ import pytest
 from sqlalchemy import delete, func, insert, select, text, update
 
 from shared.database import migrations
+from shared.database.columns.sizes import size_once_stored
+from shared.database.columns.times import utc_now
 from shared.database.database import Database
 from shared.database.engine import file_url, open_engine
-from shared.database.sizes import size_once_stored
 from shared.database.tables import emails, entries, held_rows, options, service
-from shared.database.times import utc_now
 from shared.outbox import loose_files, transitions
 from shared.outbox.add import NewEmail
-from shared.outbox.admit import AT_ONCE, MANY_RESETS, Admitted, admit, admit_rows
+from shared.outbox.admission.admit import AT_ONCE, MANY_RESETS, Admitted, admit, admit_rows
+from shared.outbox.admission.fingerprint import fingerprint
+from shared.outbox.admission.held import LOOK_AGAIN_SECONDS, HeldRow, confirm, held_row
+from shared.outbox.admission.row_content import content_of
 from shared.outbox.attachments import StoredAttachment, attachments_of
 from shared.outbox.confidential import CONFIDENTIAL
-from shared.outbox.fetch import ClaimedEmail
-from shared.outbox.fingerprint import fingerprint
-from shared.outbox.finish import Outcome
-from shared.outbox.held import LOOK_AGAIN_SECONDS, HeldRow, confirm, held_row
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState, write_recipients
-from shared.outbox.rewrite import rewrite
-from shared.outbox.row_content import content_of
+from shared.outbox.rows.rewrite import rewrite
+from shared.outbox.sending.fetch import ClaimedEmail
+from shared.outbox.sending.finish import Outcome
 from shared.outbox.states import Flag
 from shared.scheduling import service_state
 from tests.outbox.sender import Sender, admit_all, known, number_of

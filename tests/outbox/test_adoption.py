@@ -11,8 +11,13 @@ import pytest
 from sqlalchemy import Engine, text
 
 from shared.app import Application
-from shared.database.adoption import QUESTIONS, AdoptionRefused, examine, require_adoptable_at
-from shared.database.adoption_rules import (
+from shared.database.adoption.questions import (
+    QUESTIONS,
+    AdoptionRefused,
+    examine,
+    require_adoptable_at,
+)
+from shared.database.adoption.rules import (
     OURS,
     CheckSeen,
     ColumnSeen,
@@ -26,8 +31,8 @@ from shared.database.adoption_rules import (
     letters_of,
 )
 from shared.database.engine import file_url, open_engine
+from shared.outbox.rows.their_rows import telling
 from shared.outbox.states import Letter
-from shared.outbox.their_rows import telling
 from shared.scheduling import service_state
 from shared.settings import Settings
 from tests.support.t_sql import t_sql

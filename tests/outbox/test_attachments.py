@@ -11,7 +11,7 @@ from shared.outbox import attachments, loose_files
 from shared.outbox.add import BadValue, NewEmail, add
 from shared.outbox.attachments import MOST_FILES, StoredAttachment, release_attachments
 from shared.outbox.entries import current_number
-from shared.outbox.fetch import ClaimedEmail, fetch
+from shared.outbox.sending.fetch import ClaimedEmail, fetch
 from tests.outbox.sender import admit_all, numbers_of
 from tests.outbox.test_plans import plan
 from tests.support.rows import entry_of, insert_row

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.database.database import Database
-from shared.outbox.begin import Mark, mark
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
+from shared.outbox.sending.begin import Mark, mark
 from tests.outbox.sender import PRINT, Sender, known, number_of
 from tests.support.emails import let_leases_run_out
 from tests.support.rows import change_entry, email_row, entry_of, flags, insert_row, insert_rows

@@ -18,9 +18,9 @@ from shared.outbox.cancel_retry_resolve import (
     unknown_ids,
 )
 from shared.outbox.entries import EmailNotFound
-from shared.outbox.fetch import ClaimedEmail
-from shared.outbox.finish import Outcome, Result
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
+from shared.outbox.sending.fetch import ClaimedEmail
+from shared.outbox.sending.finish import Outcome, Result
 from shared.outbox.states import Flag
 from tests.outbox.sender import Sender, known, number_of
 from tests.support.emails import email_in, expire_in, foreign_row, seen_by_the_application

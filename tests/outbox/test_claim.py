@@ -12,13 +12,13 @@ import pytest
 from sqlalchemy import insert, update
 
 from shared.accounts.numbers import insert_account
+from shared.database.columns.times import utc_now
 from shared.database.database import Database
 from shared.database.tables import emails, relocation
-from shared.database.times import utc_now
-from shared.outbox.claim import Wanted, claim
-from shared.outbox.due import what_is_due
-from shared.outbox.finish import Outcome, Result
-from shared.outbox.lease import Lease
+from shared.outbox.sending.claim import Wanted, claim
+from shared.outbox.sending.due import what_is_due
+from shared.outbox.sending.finish import Outcome, Result
+from shared.outbox.sending.lease import Lease
 from shared.outbox.states import BOTH_LANES, Lane
 from shared.scheduling import service_state
 from tests.outbox.sender import DOMAIN, Sender, admit_all, wanted

@@ -7,10 +7,18 @@ from sqlalchemy import case, insert, update
 
 from shared.database.database import Database
 from shared.database.tables import entries, statistics
-from shared.outbox.admit import admit
-from shared.outbox.counts import COUNT_LIMIT, QueueCounts, counts, due, held, sending, waiting
-from shared.outbox.finish import Outcome, Result
-from shared.outbox.statistics import Counted, Totals, count
+from shared.outbox.admission.admit import admit
+from shared.outbox.queries.counts import (
+    COUNT_LIMIT,
+    QueueCounts,
+    counts,
+    due,
+    held,
+    sending,
+    waiting,
+)
+from shared.outbox.queries.statistics import Counted, Totals, count
+from shared.outbox.sending.finish import Outcome, Result
 from tests.outbox.sender import Sender, admit_all
 from tests.support.accounts import answered_by
 from tests.support.emails import email_in, many_emails

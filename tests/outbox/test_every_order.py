@@ -32,26 +32,26 @@ from shared.database import migrations
 from shared.database.database import Database
 from shared.database.engine import file_url, open_engine
 from shared.database.tables import emails, entries, held_rows
-from shared.delivery.prepare import recipients_of
+from shared.delivery.composing.prepare import recipients_of
 from shared.errors import RowpostError
 from shared.maintenance.rescue import rescue
 from shared.maintenance.retention import empty_old, remove_old
 from shared.outbox import loose_files
 from shared.outbox.add import NewEmail, add
-from shared.outbox.admit import admit
+from shared.outbox.admission.admit import admit
 from shared.outbox.attachments import StoredAttachment
-from shared.outbox.begin import Mark, mark
 from shared.outbox.cancel_retry_resolve import Decision, cancel, resolve, try_again
-from shared.outbox.claim import Wanted, claim, claim_suspects
-from shared.outbox.fetch import ClaimedEmail, NoLongerOurs, collect, read_document
-from shared.outbox.finish import Outcome, Result, finish
-from shared.outbox.give_back import give_back
-from shared.outbox.lease import Lease, renew
 from shared.outbox.recipients import KnownRecipient, RecipientState
 from shared.outbox.removal import remove
+from shared.outbox.rows.write_back import write_back
+from shared.outbox.sending.begin import Mark, mark
+from shared.outbox.sending.claim import Wanted, claim, claim_suspects
+from shared.outbox.sending.fetch import ClaimedEmail, NoLongerOurs, collect, read_document
+from shared.outbox.sending.finish import Outcome, Result, finish
+from shared.outbox.sending.give_back import give_back
+from shared.outbox.sending.lease import Lease, renew
 from shared.outbox.states import BOTH_LANES
 from shared.outbox.transitions import call_up, expire
-from shared.outbox.write_back import write_back
 from tests.support.accounts import answered_by
 
 RUNS = int(os.environ.get("ROWPOST_PROPERTY_RUNS", "0"))

@@ -6,8 +6,14 @@ import pytest
 from sqlalchemy import text
 
 from shared.database.database import Database
-from shared.outbox.fetch import ClaimedEmail, UnreadableEmail, fetch, read_body, read_document
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState, write_recipients
+from shared.outbox.sending.fetch import (
+    ClaimedEmail,
+    UnreadableEmail,
+    fetch,
+    read_body,
+    read_document,
+)
 from tests.outbox.sender import Sender, admit_all, number_of, numbers_of
 from tests.support.rows import change, change_entry, insert_row, insert_rows
 

@@ -10,9 +10,9 @@ from shared.database.tables import attempts, statistics
 from shared.maintenance.rescue import rescue
 from shared.outbox.cancel_retry_resolve import Decision, resolve
 from shared.outbox.entries import current_number
-from shared.outbox.finish import Outcome, Result
+from shared.outbox.queries.statistics import Counted, totals
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
-from shared.outbox.statistics import Counted, totals
+from shared.outbox.sending.finish import Outcome, Result
 from tests.outbox.sender import Sender, known
 from tests.support.emails import let_leases_run_out, let_retries_come_due
 from tests.support.rows import (

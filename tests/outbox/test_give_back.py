@@ -3,8 +3,8 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from shared.database.database import Database
-from shared.outbox.give_back import give_back, release
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
+from shared.outbox.sending.give_back import give_back, release
 from tests.outbox.sender import Sender, known, numbers_of
 from tests.support.emails import let_leases_run_out
 from tests.support.rows import (

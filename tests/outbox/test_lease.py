@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from shared.database.database import Database
-from shared.outbox.lease import Lease, renew
+from shared.outbox.sending.lease import Lease, renew
 from tests.outbox.sender import Sender
 from tests.support.emails import let_leases_run_out
 from tests.support.rows import (

@@ -13,8 +13,8 @@ from shared.app import Application
 from shared.database.database import Database
 from shared.database.tables import emails, options
 from shared.maintenance.cleanup import upkeep
-from shared.outbox.admit import admit
-from shared.outbox.loose_options import AT_ONCE, Sweep
+from shared.outbox.admission.admit import admit
+from shared.outbox.admission.loose_options import AT_ONCE, Sweep
 from shared.settings import Settings
 from tests.outbox.test_plans import plan
 from tests.support.accounts import answered_by

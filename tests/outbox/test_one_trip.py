@@ -11,13 +11,15 @@ import pytest
 from shared.database.database import Database
 from shared.database.errors import CommitUncertain
 from shared.database.tables import entries
-from shared.outbox import add, one_trip, their_table
-from shared.outbox.begin import Mark
-from shared.outbox.claim import Wanted
-from shared.outbox.fetch import fetch_statement
-from shared.outbox.finish import Outcome, Result
-from shared.outbox.lease import Lease
+from shared.outbox import add
 from shared.outbox.relocation_mark import DatabaseMoved
+from shared.outbox.rows import their_table
+from shared.outbox.sending import one_trip
+from shared.outbox.sending.begin import Mark
+from shared.outbox.sending.claim import Wanted
+from shared.outbox.sending.fetch import fetch_statement
+from shared.outbox.sending.finish import Outcome, Result
+from shared.outbox.sending.lease import Lease
 from shared.outbox.states import BOTH_LANES
 from tests.support.odbc_stand_in import NO_ROWS, Rows, Server, broken
 

@@ -13,16 +13,16 @@ from shared.database.engine import file_url, open_engine
 from shared.database.tables import entries
 from shared.maintenance.rescue import rescue
 from shared.outbox.add import NewEmail, add
-from shared.outbox.begin import Mark, mark
 from shared.outbox.cancel_retry_resolve import Decision, resolve
-from shared.outbox.claim import claim
 from shared.outbox.confidential import CONFIDENTIAL
-from shared.outbox.fetch import ClaimedEmail
-from shared.outbox.finish import Outcome, Result
-from shared.outbox.lease import Lease
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from shared.outbox.removal import NotAtRest, remove
-from shared.outbox.write_back import write_all_back
+from shared.outbox.rows.write_back import write_all_back
+from shared.outbox.sending.begin import Mark, mark
+from shared.outbox.sending.claim import claim
+from shared.outbox.sending.fetch import ClaimedEmail
+from shared.outbox.sending.finish import Outcome, Result
+from shared.outbox.sending.lease import Lease
 from tests.outbox.sender import PRINT, Sender, wanted
 from tests.outbox.test_every_order import SEED
 

@@ -11,23 +11,24 @@ from sqlalchemy import Connection, event, text
 from sqlalchemy.dialects import sqlite
 
 from shared.database.database import Database
-from shared.database.prepared import PreparedUpdate
+from shared.database.statements.prepared import PreparedUpdate
 from shared.maintenance.rescue import rescue
-from shared.outbox import counts, transitions
+from shared.outbox import transitions
 from shared.outbox.add import NewEmail, add
-from shared.outbox.admit import Admitted, admit_rows
+from shared.outbox.admission.admit import Admitted, admit_rows
 from shared.outbox.cancel_retry_resolve import unknown_ids
-from shared.outbox.claim import claim, claim_blamed, claim_suspects
-from shared.outbox.due import what_is_due
-from shared.outbox.fetch import collect, read_body
-from shared.outbox.finish import Outcome, Result, finish
-from shared.outbox.give_back import release
-from shared.outbox.lease import Lease, renew
-from shared.outbox.scheduled_run import left_of_run
-from shared.outbox.search import Wish, page
+from shared.outbox.queries import counts
+from shared.outbox.queries.search import Wish, page
+from shared.outbox.rows.their_rows import telling
+from shared.outbox.rows.write_back import NEW_AGAIN, everything_is_written, unwritten, write_back
+from shared.outbox.sending.claim import claim, claim_blamed, claim_suspects
+from shared.outbox.sending.due import what_is_due
+from shared.outbox.sending.fetch import collect, read_body
+from shared.outbox.sending.finish import Outcome, Result, finish
+from shared.outbox.sending.give_back import release
+from shared.outbox.sending.lease import Lease, renew
+from shared.outbox.sending.scheduled_run import left_of_run
 from shared.outbox.states import BOTH_LANES, Flag, Lane, Status
-from shared.outbox.their_rows import telling
-from shared.outbox.write_back import NEW_AGAIN, everything_is_written, unwritten, write_back
 from tests.outbox.sender import Sender, wanted
 from tests.support.accounts import answered_by
 from tests.support.database import empty

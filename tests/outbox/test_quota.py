@@ -16,7 +16,7 @@ from shared.limits import reservations
 from shared.limits.reservations import Reservation
 from shared.limits.sending_limits import Limits, Units, minute_of
 from shared.maintenance.rescue import rescue
-from shared.outbox.lease import Lease
+from shared.outbox.sending.lease import Lease
 from tests.outbox.sender import Sender, number_of
 from tests.support.emails import let_leases_run_out
 from tests.support.rows import change_entry, insert_row, insert_rows

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from shared.database.database import Database
 from shared.maintenance.rescue import Rescued, rescue
-from shared.outbox.admit import Admitted
-from shared.outbox.finish import Outcome, Result
+from shared.outbox.admission.admit import Admitted
+from shared.outbox.queries.statistics import Counted, totals
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
-from shared.outbox.statistics import Counted, totals
+from shared.outbox.sending.finish import Outcome, Result
 from shared.outbox.transitions import DIED_PREPARING, DIED_TRANSMITTING
 from tests.outbox.sender import Sender, known
 from tests.support.emails import let_leases_run_out, seen_by_the_application

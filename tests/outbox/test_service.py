@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Connection, select, update
 
+from shared.database.columns.times import utc_now
 from shared.database.database import Database
 from shared.database.tables import relocation
 from shared.database.tables import service as table
-from shared.database.times import utc_now
 from shared.scheduling import service_state
 from shared.scheduling.service_state import ServiceState
 

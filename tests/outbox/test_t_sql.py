@@ -14,26 +14,28 @@ from sqlalchemy.schema import CreateIndex
 
 import shared
 from shared.database.migrations.revisions import revisions_after, steps_for
-from shared.database.prepared import PreparedStatement, PreparedUpdate
+from shared.database.statements.prepared import PreparedStatement, PreparedUpdate
 from shared.database.tables import OPTION_COLUMNS, emails
 from shared.limits.connection_slots import RENEW_SLOTS, RETURN_ALL, RETURN_ONE, TAKE
 from shared.limits.reservations import FORGET, RESERVE
 from shared.limits.reservations import RELEASE as RELEASE_QUOTA
-from shared.outbox import admit, confidential, relocation_mark, their_rows, transitions, write_back
-from shared.outbox.claim import (
+from shared.outbox import confidential, relocation_mark, transitions
+from shared.outbox.admission import admit
+from shared.outbox.admission.row_content import content_statement
+from shared.outbox.queries.counts import gaps_between, held_statement, oldest_new_statement
+from shared.outbox.queries.search import Position, Wish, look, page_statement
+from shared.outbox.queries.statistics import ADD
+from shared.outbox.rows import their_rows, write_back
+from shared.outbox.sending.claim import (
     blamed_statement,
     claim_one_statement,
     claim_statement,
     suspects_statement,
 )
-from shared.outbox.counts import gaps_between, held_statement, oldest_new_statement
-from shared.outbox.due import due_statement
-from shared.outbox.fetch import fetch_statement
-from shared.outbox.finish import Outcome
-from shared.outbox.lease import RENEW
-from shared.outbox.row_content import content_statement
-from shared.outbox.search import Position, Wish, look, page_statement
-from shared.outbox.statistics import ADD
+from shared.outbox.sending.due import due_statement
+from shared.outbox.sending.fetch import fetch_statement
+from shared.outbox.sending.finish import Outcome
+from shared.outbox.sending.lease import RENEW
 from shared.outbox.suppressions import list_statement
 from tests.support.t_sql import t_sql
 

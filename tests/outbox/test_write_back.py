@@ -14,13 +14,12 @@ import pytest
 from sqlalchemy import delete, text, update
 
 from shared.database import migrations
+from shared.database.columns.times import utc_now
 from shared.database.database import Database
 from shared.database.engine import file_url, open_engine
 from shared.database.tables import emails, entries
-from shared.database.times import utc_now
 from shared.outbox.cancel_retry_resolve import Decision, resolve
-from shared.outbox.finish import Outcome, Result
-from shared.outbox.write_back import (
+from shared.outbox.rows.write_back import (
     AT_ONCE,
     Unwritten,
     everything_is_written,
@@ -28,6 +27,7 @@ from shared.outbox.write_back import (
     write_all_back,
     write_back,
 )
+from shared.outbox.sending.finish import Outcome, Result
 from tests.outbox.sender import Sender
 from tests.support.emails import (
     REFUSED,

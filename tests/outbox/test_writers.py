@@ -13,13 +13,13 @@ from sqlalchemy import Delete, Insert, Update
 import functions
 import shared
 import standalone
-from shared.database.prepared import PreparedInsert, PreparedStatement, PreparedUpdate
+from shared.database.statements.prepared import PreparedInsert, PreparedStatement, PreparedUpdate
 from shared.database.tables import emails, entries
 from shared.outbox import transitions
 from tests.support.tools import ROOT
 
 LEDGER = {"shared/outbox/transitions.py"}
-THEIR_TABLE = {"shared/outbox/their_rows.py", "shared/outbox/rewrite.py"}
+THEIR_TABLE = {"shared/outbox/rows/their_rows.py", "shared/outbox/rows/rewrite.py"}
 # What one round trip does on SQL Server is one text, which only its own package may know.
 IN_T_SQL = {"shared/database/dialects/sqlserver/queue.py"}
 MAKES_TABLES = "shared/database/migrations/"

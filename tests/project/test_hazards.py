@@ -11,7 +11,7 @@ from tests.support.tools import ROOT
 SECTION = "## Where each hazard is guarded"
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 CODE = re.compile(r"`([a-z_]+)`")
-RULES = (ROOT / "shared/database/adoption_rules.py").read_text("utf-8")
+RULES = (ROOT / "shared/database/adoption/rules.py").read_text("utf-8")
 TRIED = (ROOT / "tests/outbox/test_adoption.py").read_text("utf-8")
 
 

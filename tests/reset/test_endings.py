@@ -21,9 +21,9 @@ from shared.outbox.cancel_retry_resolve import (
 )
 from shared.outbox.confidential import CONFIDENTIAL_SUBJECT, forget_ended
 from shared.outbox.entries import current_number
-from shared.outbox.finish import Outcome, Result, finish
+from shared.outbox.rows.write_back import write_all_back
+from shared.outbox.sending.finish import Outcome, Result, finish
 from shared.outbox.states import Flag
-from shared.outbox.write_back import write_all_back
 from tests.support.emails import (
     LEASE,
     became,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import ClauseElement
 
-from shared.outbox import requests
+from shared.outbox.queries import requests
 from shared.security import kept_keys
 from tests.support.t_sql import t_sql
 

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import select, update
 
 from shared.database.circuit_breaker import CircuitBreaker
+from shared.database.columns.times import utc_now
 from shared.database.database import Database
 from shared.database.errors import DatabaseUnreachable
 from shared.database.tables import login_failures
-from shared.database.times import utc_now
 from shared.security.lockout import (
     FAILURES,
     WINDOW_SECONDS,

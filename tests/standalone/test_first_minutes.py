@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.outbox.statistics import Counted
+from shared.outbox.queries.statistics import Counted
 from standalone.sent_so_far import line_of
 from tests.support.standalone import START_SECONDS, STOP_SECONDS, command, environment
 from tests.support.tools import ROOT, free_port

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
-from shared.accounts import passwords
-from shared.accounts.passwords import Binding
+from shared.accounts.credentials import passwords
+from shared.accounts.credentials.passwords import Binding
 from shared.configuration.document import Configuration, EmailSchedule
 from shared.configuration.live import SECRET_NAME, LiveConfiguration
 from shared.security import logins

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from shared.accounts.routing import ActiveAccount, answered
-from shared.outbox.admit import Answered
+from shared.outbox.admission.admit import Answered
 
 
 def answered_by(codes: Iterable[str | None]) -> Answered:

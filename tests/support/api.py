@@ -9,7 +9,7 @@ from typing import Any
 
 import azure.functions as func
 
-from shared.api.addresses import tell_peers
+from shared.api.request.addresses import tell_peers
 
 OPERATOR_ADDRESS = "192.0.2.10"
 

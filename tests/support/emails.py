@@ -14,22 +14,22 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, and_, func, insert, literal, select, text, update
 
+from shared.database.columns.times import in_days, utc_now
 from shared.database.database import Database
 from shared.database.tables import confidential, emails, entries, options
-from shared.database.times import in_days, utc_now
 from shared.maintenance.rescue import rescue
 from shared.outbox.add import NewEmail, add
-from shared.outbox.admit import admit_one
-from shared.outbox.begin import Mark, mark
+from shared.outbox.admission.admit import admit_one
 from shared.outbox.cancel_retry_resolve import cancel
-from shared.outbox.claim import Wanted, claim_one
 from shared.outbox.confidential import CONFIDENTIAL
 from shared.outbox.entries import current_entry, current_number
-from shared.outbox.fetch import ClaimedEmail, collect, yes_or_no
-from shared.outbox.finish import Outcome, Result, finish
-from shared.outbox.lease import Lease
+from shared.outbox.rows.write_back import write_all_back
+from shared.outbox.sending.begin import Mark, mark
+from shared.outbox.sending.claim import Wanted, claim_one
+from shared.outbox.sending.fetch import ClaimedEmail, collect, yes_or_no
+from shared.outbox.sending.finish import Outcome, Result, finish
+from shared.outbox.sending.lease import Lease
 from shared.outbox.states import BOTH_LANES, Flag
-from shared.outbox.write_back import write_all_back
 from tests.support.accounts import answered_by
 
 LEASE = Lease("e5e5e5e5-0000-4000-8000-000000000000", 3600)

@@ -10,7 +10,7 @@ from shared.accounts.numbers import insert_account
 from shared.accounts.pauses import pauses
 from shared.app import Application
 from shared.database.database import Database
-from shared.outbox.search import KeptAttempt, attempts_at
+from shared.outbox.queries.search import KeptAttempt, attempts_at
 from shared.outbox.suppressions import list_suppressions
 from shared.settings import Settings
 from tests.support import emails

@@ -14,7 +14,7 @@ from shared.features.contact.message import Words, message_of
 from shared.outbox import cancel_retry_resolve, removal
 from shared.outbox.attachments import StoredAttachment, release_attachments, write_attachments
 from shared.outbox.cancel_retry_resolve import NotEnded, try_again
-from shared.outbox.rewrite import rewrite
+from shared.outbox.rows.rewrite import rewrite
 from shared.submissions.validate import judge
 
 MOST_AT_ONCE = 500

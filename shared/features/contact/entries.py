@@ -24,8 +24,8 @@ from sqlalchemy import (
     update,
 )
 
+from shared.database.columns.times import utc_now
 from shared.database.tables import contacts, entries
-from shared.database.times import utc_now
 from shared.features.contact.errors import ContactNotFound
 from shared.features.contact.message import Words
 from shared.features.contact.states import FLAGS, ContactStatus, status_of

@@ -15,11 +15,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.exc import IntegrityError
 
-from shared.accounts import passwords
 from shared.accounts.account_settings import AccountSettings, settings_of
+from shared.accounts.credentials import passwords
+from shared.accounts.credentials.passwords import Binding, PasswordUnavailable
 from shared.accounts.directory import is_active, is_yes
 from shared.accounts.numbers import insert_account, number_accounts
-from shared.accounts.passwords import Binding, PasswordUnavailable
 from shared.accounts.presets import PresetName, preset
 from shared.accounts.wishes import new_settings
 from shared.app import Application

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-from shared.outbox.finish import Outcome
+from shared.outbox.sending.finish import Outcome
 
 _SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3600, 14400, 86400)
 _EMAILS_A_SECOND = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000, 10000)

@@ -21,7 +21,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from shared.outbox.finish import Outcome, Result
+from shared.outbox.sending.finish import Outcome, Result
 
 _NOT_WELL = (Outcome.FAILED, Outcome.UNKNOWN)
 _NOT_SAID = "given back"

@@ -21,8 +21,8 @@ from shared.monitoring import logs
 from shared.monitoring.telemetry.spans import EmailSpans, start_email
 from shared.monitoring.telemetry.telemetry import Telemetry
 from shared.outbox.conditions import NUMBERS
-from shared.outbox.fetch import ClaimedEmail
-from shared.outbox.finish import Outcome, Result
+from shared.outbox.sending.fetch import ClaimedEmail
+from shared.outbox.sending.finish import Outcome, Result
 
 log = logging.getLogger("rowpost.telemetry")
 

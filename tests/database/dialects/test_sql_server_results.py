@@ -9,11 +9,11 @@ import pytest
 from sqlalchemy import Connection, bindparam, insert, literal_column, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from shared.database.changes import changed, execute_text
 from shared.database.database import Database
 from shared.database.errors import CommitUncertain, is_transient
-from shared.database.insert_if_absent import insert_if_absent
-from shared.database.prepared import PreparedStatement, PreparedUpdate
+from shared.database.statements.changes import changed, execute_text
+from shared.database.statements.insert_if_absent import insert_if_absent
+from shared.database.statements.prepared import PreparedStatement, PreparedUpdate
 from shared.database.tables import emails, entries, slots
 from tests.support.odbc_stand_in import (
     NO_ROWS,

@@ -24,14 +24,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-from shared.database.changes import changed, execute_text
+from shared.database.columns.times import UtcDateTime
 from shared.database.database import Database, open_database
 from shared.database.dialects.sqlserver.connection import SESSION_SETTINGS
-from shared.database.insert_if_absent import insert_if_absent
-from shared.database.prepared import PreparedInsert, PreparedStatement, PreparedUpdate
+from shared.database.statements.changes import changed, execute_text
+from shared.database.statements.insert_if_absent import insert_if_absent
+from shared.database.statements.prepared import PreparedInsert, PreparedStatement, PreparedUpdate
 from shared.database.tables import attempts, emails, entries, metadata, slots
-from shared.database.times import UtcDateTime
-from shared.outbox.their_rows import take, telling
+from shared.outbox.rows.their_rows import take, telling
 from tests.support.odbc_stand_in import ADDRESS, ROW_COUNT, OdbcModule, Server
 
 SET_FILENAME = update(emails).where(emails.c.dd_srno == 1).values(dd_filename="report.pdf")

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import Engine, event
 
-from shared.database.locks import BRIEF_LOCKS
+from shared.database.statements.locks import BRIEF_LOCKS
 
 _MILLISECONDS: Final = 1000
 

@@ -1,0 +1,237 @@
+"""Preparing: a claimed row becomes a message and the envelope that it travels in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from shared.accounts.directory import Account
+from shared.delivery.composing.edited_lists import as_named
+from shared.mime.addresses import Mailbox, envelope_address, parse_mailbox, parse_recipients, unique
+from shared.mime.bad_email import BadEmail
+from shared.mime.compose import compose
+from shared.mime.looks_like_html import looks_like_html
+from shared.mime.message import Attachment, Draft
+from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
+from shared.outbox.sending.fetch import ClaimedEmail
+from shared.transports.base import Envelope
+
+NO_SMTPUTF8 = "5.6.7 the address is not ASCII, and the mail server does not offer SMTPUTF8"
+
+
+class NobodyLeft(BadEmail):
+    """It has gone to some, and there is nobody to whom it is still to go: it counts as sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An email ready to be sent: `addressed` are those of its recipients who are to get it now.
+
+    The envelope names them in the same order. `names_sender`: the email's own row says who it is
+    from, and not its account. `draft`: where the mail server has to offer SMTPUTF8, what to compose
+    the email of for one that does not.
+    """
+
+    email: ClaimedEmail
+    content: bytes = field(repr=False)
+    envelope: Envelope
+    recipients: tuple[KnownRecipient, ...]
+    addressed: tuple[int, ...]
+    names_sender: bool = False
+    draft: Draft | None = field(default=None, repr=False)
+
+
+def prepare(
+    email: ClaimedEmail,
+    body: str,
+    document: bytes | None,
+    account: Account,
+    files: tuple[Attachment, ...] = (),
+) -> Prepared:
+    """Compose the email and address its envelope; `files` go beside the document of its row.
+
+    Raises BadEmail when no valid email can be made of the row, NobodyLeft when it is done.
+    """
+    recipients = recipients_of(email)
+    addressed = _pending(recipients)
+    if not addressed:
+        raise _nobody_left(recipients)
+    attachments = files if document is None else (Attachment(email.filename, document), *files)
+    draft = _draft(email, body, account, recipients, attachments)
+    message = compose(draft)
+    sender = envelope_address(_sender(email, account).address)
+    addresses = [envelope_address(recipients[number].address) for number in addressed]
+    envelope = Envelope(
+        sender=sender.address,
+        recipients=tuple([one.address for one in addresses]),
+        size=len(message.content),
+        smtputf8=message.smtputf8 or sender.smtputf8 or any(one.smtputf8 for one in addresses),
+    )
+    return Prepared(
+        email,
+        message.content,
+        envelope,
+        recipients,
+        addressed,
+        names_sender=_names_sender(email, account),
+        draft=draft if envelope.smtputf8 else None,
+    )
+
+
+def without_smtputf8(prepared: Prepared) -> Prepared | None:
+    """The same email for a mail server that does not offer SMTPUTF8 (RFC 6531).
+
+    A recipient whose address is not ASCII before the @ is refused, alone; the others get it. None
+    where nobody is left, or where the sender has such an address.
+    """
+    recipients = tuple([_refused_if_wide(recipient) for recipient in prepared.recipients])
+    asked = set(prepared.addressed)
+    addressed = tuple([number for number in _pending(recipients) if number in asked])
+    if not addressed or prepared.draft is None:
+        return None
+    try:
+        content = compose(prepared.draft, ascii_only=True).content
+    except BadEmail:
+        return None
+    envelope = prepared.envelope._replace(
+        recipients=tuple(
+            [envelope_address(recipients[number].address).address for number in addressed]
+        ),
+        size=len(content),
+        smtputf8=False,
+    )
+    return replace(
+        prepared,
+        content=content,
+        envelope=envelope,
+        recipients=recipients,
+        addressed=addressed,
+        draft=None,
+    )
+
+
+def addressed_to(prepared: Prepared, places: Sequence[int]) -> Prepared:
+    """The same email to some of its envelope's recipients alone: those in these places."""
+    recipients = prepared.envelope.recipients
+    return replace(
+        prepared,
+        envelope=prepared.envelope._replace(recipients=tuple([recipients[n] for n in places])),
+        addressed=tuple([prepared.addressed[n] for n in places]),
+    )
+
+
+def part_of(prepared: Prepared, most: int) -> Prepared:
+    """The email as it fits into a transaction of so many recipients: first to those who were never
+    asked, then to those who were put off, and with each try to others of them."""
+    every = range(len(prepared.addressed))
+    if len(every) <= most:
+        return prepared
+    known = [prepared.recipients[number] for number in prepared.addressed]
+    places = [place for place in every if known[place].reply is None]
+    if not places:
+        begin = prepared.email.retries * most % len(every)
+        places = [*every[begin:], *every[:begin]]
+    return addressed_to(prepared, sorted(places[:most]))
+
+
+def _pending(recipients: tuple[KnownRecipient, ...]) -> tuple[int, ...]:
+    return tuple(
+        [
+            number
+            for number, recipient in enumerate(recipients)
+            if recipient.state is RecipientState.PENDING
+        ]
+    )
+
+
+def _refused_if_wide(recipient: KnownRecipient) -> KnownRecipient:
+    if recipient.state is not RecipientState.PENDING:
+        return recipient
+    if not envelope_address(recipient.address).smtputf8:
+        return recipient
+    return recipient._replace(state=RecipientState.REFUSED, reply=NO_SMTPUTF8)
+
+
+def recipients_of(email: ClaimedEmail) -> tuple[KnownRecipient, ...]:
+    """Who the email is for, each address once: as its lists name them now, with what is known of
+    them one by one.
+
+    Raises BadAddress.
+    """
+    named = _named(email)
+    return as_named(named, email.recipients) if email.recipients else named
+
+
+def _named(email: ClaimedEmail) -> tuple[KnownRecipient, ...]:
+    to, cc, bcc = unique(
+        parse_recipients(email.to), parse_recipients(email.cc), parse_recipients(email.bcc)
+    )
+    return tuple(
+        [
+            KnownRecipient(kind, mailbox.address, mailbox.name)
+            for kind, mailboxes in ((Kind.TO, to), (Kind.CC, cc), (Kind.BCC, bcc))
+            for mailbox in mailboxes
+        ]
+    )
+
+
+def _nobody_left(recipients: tuple[KnownRecipient, ...]) -> BadEmail:
+    refused = "; ".join(
+        f"{one.address}: {one.reply}"
+        for one in recipients
+        if one.reply and one.state is not RecipientState.SENT
+    )
+    if any(one.state is RecipientState.SENT for one in recipients):
+        return NobodyLeft(refused or "whoever it names now has had it before")
+    return BadEmail(refused or "it has no recipient")
+
+
+def _draft(
+    email: ClaimedEmail,
+    body: str,
+    account: Account,
+    recipients: tuple[KnownRecipient, ...],
+    attachments: tuple[Attachment, ...],
+) -> Draft:
+    is_html = looks_like_html(body) if email.is_html is None else email.is_html
+    return Draft(
+        sender=_sender(email, account),
+        to=_mailboxes(recipients, Kind.TO),
+        cc=_mailboxes(recipients, Kind.CC),
+        reply_to=parse_recipients(email.reply_to) if email.reply_to else account.reply_to,
+        subject=email.subject or "",
+        text=email.text_alternative if is_html else body,
+        html=body if is_html else None,
+        attachments=attachments,
+        message_id=email.message_id,
+        date=datetime.now(UTC),
+        headers=_headers(email.headers) if email.headers else (),
+    )
+
+
+def _sender(email: ClaimedEmail, account: Account) -> Mailbox:
+    """Who it is from: whom the row names, else the account."""
+    return parse_mailbox(email.sender) if _names_sender(email, account) else account.sender
+
+
+def _names_sender(email: ClaimedEmail, account: Account) -> bool:
+    """An account that stands in for another sends nothing in a name that is not its own."""
+    return bool(email.sender and email.sender.strip()) and not account.reply_to
+
+
+def _headers(written: str) -> tuple[tuple[str, str], ...]:
+    """Further fields from the row's JSON object; null leaves one out. Raises BadEmail for anything
+    else there."""
+    try:
+        fields = json.loads(written)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        raise BadEmail("dd_Headers is not a JSON object")
+    return tuple([(name, str(value)) for name, value in fields.items() if value is not None])
+
+
+def _mailboxes(recipients: Iterable[KnownRecipient], kind: Kind) -> tuple[Mailbox, ...]:
+    return tuple([Mailbox(one.address, one.name) for one in recipients if one.kind is kind])
