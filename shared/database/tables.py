@@ -228,6 +228,14 @@ options = Table(
     Column("RequestId", Unicode(36)),
     Column("Sender", Unicode(500)),
     Column("CreatedAt", UtcDateTime(), nullable=False, server_default=utc_now()),
+    # The mail profile that sends it, in place of an account code.
+    Column("ProfileId", Integer),
+    # Low, Normal, High; and Normal, Personal, Private, Confidential.
+    Column("Importance", Unicode(6)),
+    Column("Sensitivity", Unicode(12)),
+    # In place of the service's own schedule of retries: how many, and seconds between two tries.
+    Column("MostRetries", Integer),
+    Column("RetrySeconds", Integer),
     Index("IX_Rowpost_Options_Email", "EmailId"),
     Index("IX_Rowpost_Options_Number", "Number"),
 )
@@ -292,8 +300,21 @@ accounts = Table(
     Column("Rowpost_ClientId", Unicode(100)),
     Column("Rowpost_CreatedDate", UtcDateTime(), server_default=utc_now()),
     Column("Rowpost_EhloName", Unicode(255)),
+    # Where answers to its emails go, unless an email says so itself.
+    Column("Rowpost_ReplyTo", Unicode(255)),
+    Column("Rowpost_Description", Unicode(256)),
 )
 read_tolerantly(accounts)
+
+# Passwords on their way from SQL into the secret store: the next tick moves them there. Until then
+# the account sends nothing.
+pending_passwords = Table(
+    "Rowpost_PendingPasswords",
+    metadata,
+    Column("AccountId", Integer, primary_key=True, autoincrement=False),
+    Column("Password", Unicode(128), nullable=False),
+    Column("Since", UtcDateTime(), nullable=False, server_default=utc_now()),
+)
 
 service = Table(
     "Rowpost_Service",
@@ -526,4 +547,126 @@ contacts = Table(
     Column("Filename", Unicode(510)),
     Column("ChangedAt", UtcDateTime()),
     UniqueConstraint("Id", name="UQ_Rowpost_Contacts"),
+)
+
+# Database Mail. Sessions with other settings write all of these: no filtered index.
+
+# A profile is a list of accounts in their order; its emails have the code `profile:<Id>`.
+mail_profiles = Table(
+    "Rowpost_MailProfiles",
+    metadata,
+    Column("Id", Integer, primary_key=True, autoincrement=True),
+    Column("Name", Unicode(128), nullable=False),
+    Column("Description", Unicode(256)),
+    Column("ModifiedAt", UtcDateTime(), nullable=False, server_default=utc_now()),
+    Column("ModifiedBy", Unicode(128)),
+    # Scripts look for this name in the error text.
+    UniqueConstraint("Name", name="SYSMAIL_PROFILE_NameMustBeUnique"),
+    # A number that was a profile's once never becomes another's.
+    sqlite_autoincrement=True,
+)
+
+mail_profile_accounts = Table(
+    "Rowpost_MailProfileAccounts",
+    metadata,
+    Column("ProfileId", Integer, primary_key=True, autoincrement=False),
+    # The account's Rowpost_Id.
+    Column("AccountId", Integer, primary_key=True, autoincrement=False),
+    # The lowest sends; the others take over, in this order.
+    Column("SequenceNumber", Integer, nullable=False),
+    Column("ModifiedAt", UtcDateTime(), nullable=False, server_default=utc_now()),
+    Column("ModifiedBy", Unicode(128)),
+)
+
+# Who may use a profile: `public`, a user of the database as `user:<name>`, or a caller of the API as
+# `caller:<identity>`.
+mail_principals = Table(
+    "Rowpost_MailPrincipals",
+    metadata,
+    Column("Principal", Unicode(200), primary_key=True),
+    Column("ProfileId", Integer, primary_key=True, autoincrement=False),
+    # Its SID in hexadecimal, for a user of the database: one made later by the same name is not it.
+    Column("Sid", Unicode(172)),
+    Column("IsDefault", Bit, nullable=False, server_default=text("0")),
+    Column("ModifiedAt", UtcDateTime(), nullable=False, server_default=utc_now()),
+    Column("ModifiedBy", Unicode(128)),
+)
+
+# What sysmail_configure_sp sets; and `Rowpost.Status`, STARTED or STOPPED, which it does not.
+mail_configuration = Table(
+    "Rowpost_MailConfiguration",
+    metadata,
+    Column("Name", Unicode(256), primary_key=True),
+    # Of the two of AccountRetry..., NULL is the service's own schedule of retries.
+    Column("Value", Unicode(256)),
+    Column("Description", Unicode(256)),
+    Column("ModifiedAt", UtcDateTime(), nullable=False, server_default=utc_now()),
+    Column("ModifiedBy", Unicode(128)),
+)
+
+# An email as sp_send_dbmail was given it, beside its row, its options and its entry: an application
+# inserts it with its email's id, which is the mailitem_id, and admission notes the entry's number.
+mail_items = Table(
+    "Rowpost_MailItems",
+    metadata,
+    Column("Id", Integer, primary_key=True, autoincrement=True),
+    Column("EmailId", Integer, nullable=False),
+    Column("Number", Integer),
+    Column("ProfileId", Integer, nullable=False),
+    # Whole, where the row's own lists hold only their beginning.
+    Column("Recipients", AnyText),
+    Column("CopyRecipients", AnyText),
+    Column("BlindCopyRecipients", AnyText),
+    Column("Subject", Unicode(255)),
+    Column("FromAddress", AnyText),
+    Column("ReplyTo", AnyText),
+    Column("BodyFormat", Unicode(20)),
+    Column("Importance", Unicode(6)),
+    Column("Sensitivity", Unicode(12)),
+    Column("FileAttachments", AnyText),
+    Column("Query", AnyText),
+    Column("ExecuteQueryDatabase", Unicode(128)),
+    Column("AttachQueryResultAsFile", Bit),
+    Column("QueryAttachmentFilename", Unicode(260)),
+    Column("QueryResultHeader", Bit),
+    Column("QueryResultWidth", Integer),
+    Column("QueryResultSeparator", Unicode(1)),
+    Column("QueryNoTruncate", Bit),
+    Column("QueryResultNoPadding", Bit),
+    Column("QueryResultFormat", Unicode(4)),
+    Column("ExcludeQueryOutput", Bit),
+    Column("AppendQueryError", Bit),
+    Column("RequestedAt", UtcDateTime(), nullable=False, server_default=utc_now()),
+    # SUSER_SNAME(), USER_NAME() and ORIGINAL_LOGIN(); or the caller of the API, as all three.
+    Column("RequestedBy", Unicode(128), nullable=False),
+    Column("DatabaseUser", Unicode(128)),
+    Column("OriginalLogin", Unicode(128)),
+    Index("IX_Rowpost_MailItems_Email", "EmailId"),
+    Index("IX_Rowpost_MailItems_Number", "Number"),
+)
+
+# What the event log tells beside the tries of emails, which are in Rowpost_Attempts: who started
+# and stopped it, who removed what.
+mail_log = Table(
+    "Rowpost_MailLog",
+    metadata,
+    Column("Id", Integer, primary_key=True, autoincrement=True),
+    # success, information, warning, error
+    Column("EventType", Unicode(11), nullable=False),
+    Column("At", UtcDateTime(), nullable=False, server_default=utc_now()),
+    Column("Description", AnyText, nullable=False),
+    Column("ProcessId", Integer),
+    Column("EmailId", Integer),
+    Column("AccountId", Integer),
+    Column("ModifiedBy", Unicode(128)),
+    Index("IX_Rowpost_MailLog_At", "At"),
+)
+
+# Up to when somebody has cleared events of this type: those of tries are hidden, since the tries
+# themselves stay.
+mail_log_cleared = Table(
+    "Rowpost_MailLogCleared",
+    metadata,
+    Column("EventType", Unicode(11), primary_key=True),
+    Column("Until", UtcDateTime(), nullable=False),
 )
