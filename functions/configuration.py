@@ -250,19 +250,14 @@ def check_email_config(request: Request) -> Exists:
 def save_email_config(request: Request[NewSchedule]) -> ScheduleSaved:
     """Set when scheduled emails go, and the operator's login if one is given."""
     body, here = request.body, application()
-    weak = False
+    message = _SAVED
     if body.username is not None and body.password is not None:
         password = body.password.get_secret_value()
         here.logins.set_operator(body.username, password)
-        weak = passwords.is_weak(password)
+        message = f"{_SAVED}. {passwords.WEAK}" if passwords.is_weak(password) else _SAVED
     schedule = body.to_schedule_document()
     here.configuration.save(lambda before: before.model_copy(update={"email": schedule}))
-    saved = ScheduleSaved()
-    return (
-        saved.model_copy(update={"message": f"{saved.message}. {passwords.WEAK}"})
-        if weak
-        else saved
-    )
+    return ScheduleSaved(message=message)
 
 
 @routes.post("api/test-connection", who=Role.ADMIN, room=Room.OTHER_SERVERS)

@@ -20,6 +20,7 @@ from functions import (
     sending,
     service,
     suppressions,
+    users,
 )
 from shared.api.endpoint import Routes
 
@@ -35,6 +36,7 @@ class Group(Protocol):
 GROUPS: tuple[Group, ...] = (
     docs,
     login,
+    users,
     keys,
     configuration,
     service,

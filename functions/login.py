@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 from pydantic.config import JsonDict
 
 from shared.api.admission import Who
@@ -28,20 +28,24 @@ _LOGINS = Limit(300, 60)
 _SHORT: JsonDict = {"maxLength": 72, "pattern": "^([ -~]*|.{0,18})$", "format": "password"}
 
 
+def _is_one_that_can_be_right(password: str) -> str:
+    if passwords.is_too_long(password):
+        raise ValueError(passwords.TOO_LONG)
+    return password
+
+
+Password = Annotated[
+    str,
+    Field(min_length=1, max_length=1000, json_schema_extra=_SHORT),
+    AfterValidator(_is_one_that_can_be_right),
+]
+
+
 class Credentials(Input):
     model_config = example(username="admin", password="a long password")
 
     username: Annotated[str, Field(min_length=1, max_length=100)]
-    password: Annotated[
-        str, Field(min_length=1, max_length=1000, repr=False, json_schema_extra=_SHORT)
-    ]
-
-    @field_validator("password")
-    @classmethod
-    def _is_one_that_can_be_right(cls, password: str) -> str:
-        if passwords.is_too_long(password):
-            raise ValueError(passwords.TOO_LONG)
-        return password
+    password: Password = Field(repr=False)
 
 
 class User(Answer):

@@ -45,7 +45,13 @@ from shared.security.jwks import KeysUnavailable
 from shared.security.kept_keys import KeyNotFound
 from shared.security.limits import TooManyRequests
 from shared.security.lockout import LockedOut
-from shared.security.logins import LoginTaken
+from shared.security.logins import (
+    GivenBySettings,
+    LastAdmin,
+    LoginTaken,
+    TooManyLogins,
+    UnknownLogin,
+)
 from shared.security.passwords import PasswordTooLong
 from shared.security.tokens import InvalidToken
 from shared.submissions.kept_answers import AlreadyKept
@@ -222,6 +228,14 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(422, "validation_failed", str(error))
         case LoginTaken():
             return _invalid("username", str(error))
+        case UnknownLogin():
+            return ApiError(404, "user_not_found", str(error))
+        case LastAdmin():
+            return ApiError(409, "last_admin", str(error))
+        case GivenBySettings():
+            return ApiError(409, "given_by_settings", str(error))
+        case TooManyLogins():
+            return ApiError(409, "too_many_users", str(error))
         case DatabaseMoved():
             return _unavailable("database_moved", _MOVED)
         case ServiceStopped():

@@ -51,7 +51,7 @@ def test_the_first_admins_password_is_the_vaults_until_it_is_changed(
 
     first = start().logins
     assert first.check("admin", "from the vault")
-    first.set_password("admin", "changed later")
+    first.change("admin", "changed later")
     assert start().logins.check("admin", "changed later")
 
     key_vault.put(FIRST_PASSWORD_SECRET, "given anew")

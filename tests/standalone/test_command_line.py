@@ -161,10 +161,16 @@ def test_who_may_log_in_is_listed_and_changed(rowpost: Rowpost, tmp_path: Path) 
 
     assert "olga is the operator." in weak.stdout
     assert "12 characters" in weak.stdout
-    assert answer(rowpost, "users") == [
-        {"username": "admin", "role": "admin"},
-        {"username": "olga", "role": "operator"},
+    rowpost("users", "add", "vera", "--role", "viewer", "--password", "a long password")
+    rowpost("users", "role", "vera", "operator")
+    last = rowpost("users", "remove", "admin")
+    assert (last.returncode, "last admin" in last.stderr) == (1, True)
+    assert answer(rowpost, "users")["items"] == [
+        {"username": "admin", "role": "admin", "named_by": "settings"},
+        {"username": "olga", "role": "operator", "named_by": "schedule"},
+        {"username": "vera", "role": "operator", "named_by": "admin"},
     ]
+    assert rowpost("users", "remove", "vera").stdout == "vera is removed.\n"
     assert "long password" not in (tmp_path / "data" / "secrets").read_text()
 
 
@@ -205,7 +211,7 @@ def test_a_saved_database_address_is_forgotten_and_passwords_stay(
 
     assert forgotten.stdout == "The database is that of: local file.\n", forgotten.stderr
     assert rowpost("queue").returncode == 0
-    assert [one["username"] for one in answer(rowpost, "users")] == ["olga"]
+    assert [one["username"] for one in answer(rowpost, "users")["items"]] == ["olga"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
