@@ -578,8 +578,8 @@ mail_profile_accounts = Table(
     Column("ModifiedBy", Unicode(128)),
 )
 
-# Who may use a profile: `public`, a user of the database as `user:<name>`, or a caller of the API as
-# `caller:<identity>`.
+# Who may use a profile: `public`, a user of the database as `user:<name>`, or a caller of the API
+# as `caller:<identity>`.
 mail_principals = Table(
     "Rowpost_MailPrincipals",
     metadata,
