@@ -233,9 +233,6 @@ options = Table(
     # Low, Normal, High; and Normal, Personal, Private, Confidential.
     Column("Importance", Unicode(6)),
     Column("Sensitivity", Unicode(12)),
-    # In place of the service's own schedule of retries: how many, and seconds between two tries.
-    Column("MostRetries", Integer),
-    Column("RetrySeconds", Integer),
     Index("IX_Rowpost_Options_Email", "EmailId"),
     Index("IX_Rowpost_Options_Number", "Number"),
 )

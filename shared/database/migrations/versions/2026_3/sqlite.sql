@@ -5,11 +5,6 @@ ALTER TABLE Rowpost_Options ADD Importance VARCHAR(6);
 
 ALTER TABLE Rowpost_Options ADD Sensitivity VARCHAR(12);
 
--- In place of the schedule of retries that the service has.
-ALTER TABLE Rowpost_Options ADD MostRetries INTEGER NULL;
-
-ALTER TABLE Rowpost_Options ADD RetrySeconds INTEGER NULL;
-
 -- Where answers to the emails of an account go, and what it is for.
 ALTER TABLE tbl_EMailParameters ADD Rowpost_ReplyTo VARCHAR(255);
 

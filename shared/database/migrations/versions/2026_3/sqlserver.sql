@@ -5,11 +5,6 @@ ALTER TABLE dbo.Rowpost_Options ADD Importance NVARCHAR(6) NULL;
 
 ALTER TABLE dbo.Rowpost_Options ADD Sensitivity NVARCHAR(12) NULL;
 
--- In place of the schedule of retries that the service has.
-ALTER TABLE dbo.Rowpost_Options ADD MostRetries INTEGER NULL;
-
-ALTER TABLE dbo.Rowpost_Options ADD RetrySeconds INTEGER NULL;
-
 -- Where answers to the emails of an account go, and what it is for.
 ALTER TABLE dbo.tbl_EMailParameters ADD Rowpost_ReplyTo NVARCHAR(255) NULL;
 
