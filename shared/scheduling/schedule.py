@@ -68,7 +68,7 @@ def opens_at(schedule: Schedule, at: datetime) -> datetime:
 
 def closes_at(schedule: Schedule, at: datetime) -> datetime | None:
     """The first closed instant from `at` on: `at` itself outside the window, None for never."""
-    if _is_whole_day(schedule) and schedule.days == EVERY_DAY:
+    if is_whole_day(schedule) and schedule.days == EVERY_DAY:
         return None
     closed = at.astimezone(UTC)
     for window in _windows(schedule, at):
@@ -132,12 +132,14 @@ def _run_after(
 
 
 @dataclass(frozen=True, slots=True)
-class _Window:
+class Window:
+    """From the first open instant to the first closed one."""
+
     opens: datetime
     closes: datetime
 
 
-def _windows(schedule: Schedule, at: datetime) -> Iterator[_Window]:
+def _windows(schedule: Schedule, at: datetime) -> Iterator[Window]:
     """The windows that may matter from `at` on, in order.
 
     They begin two days early: yesterday's window may go over midnight, and a clock put back over
@@ -147,22 +149,24 @@ def _windows(schedule: Schedule, at: datetime) -> Iterator[_Window]:
     for offset in range(-2, _DAYS_AHEAD + 1):
         day = today + offset * _DAY
         if day.weekday() in schedule.days:
-            window = _window_of(schedule, day)
+            window = window_on(schedule, day)
             if window.opens < window.closes:
                 yield window
 
 
-def _window_of(schedule: Schedule, day: date) -> _Window:
-    start = _MIDNIGHT if _is_whole_day(schedule) else schedule.start
-    end = _MIDNIGHT if _is_whole_day(schedule) else schedule.end
+def window_on(schedule: Schedule, day: date) -> Window:
+    """The window that starts on this day of the zone; empty where a clock change skips it."""
+    start = _MIDNIGHT if is_whole_day(schedule) else schedule.start
+    end = _MIDNIGHT if is_whole_day(schedule) else schedule.end
     last_day = day if start < end else day + _DAY
-    return _Window(
+    return Window(
         opens=_instant(datetime.combine(day, start), schedule.zone),
         closes=_instant(datetime.combine(last_day, end), schedule.zone),
     )
 
 
-def _is_whole_day(schedule: Schedule) -> bool:
+def is_whole_day(schedule: Schedule) -> bool:
+    """Whether a day that is open is open from midnight to midnight."""
     return schedule.start == schedule.end
 
 
@@ -181,11 +185,11 @@ def _instant(wall: datetime, zone: ZoneInfo) -> datetime:
     instant = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None, fold=0) == wall:
         return instant
-    return _clock_change(wall.replace(tzinfo=zone, fold=1).astimezone(UTC), instant, zone)
+    return clock_change(wall.replace(tzinfo=zone, fold=1).astimezone(UTC), instant, zone)
 
 
-def _clock_change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
-    """The one change of the zone's offset in (before, after], to the second."""
+def clock_change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """When the zone's offset changes, to the second: once in (before, after]."""
     old_offset = before.astimezone(zone).utcoffset()
     while after - before > timedelta(seconds=1):
         middle = before + (after - before) // 2
