@@ -15,6 +15,7 @@ from shared.api.endpoint import Request, Room, Routes
 from shared.api.models import ONE_LINE, Answer, Input, Timestamp
 from shared.app import application
 from shared.limits.sending_limits import Window
+from shared.mime.allowed_recipients import MOST_ENTRIES
 from shared.security.roles import Role
 from shared.smtp.opening import TlsMode
 from shared.smtp.wire import Tls
@@ -77,6 +78,14 @@ class AccountChange(Input):
     client_secret: Secret | None = None
     allow_plain_login: bool | None = None
     ehlo_name: Line | None = None
+    redirect_to: Annotated[str, Field(min_length=3, max_length=320)] | None = None
+    allow_recipients: (
+        Annotated[
+            tuple[Annotated[str, Field(min_length=1, max_length=320, pattern=ONE_LINE)], ...],
+            Field(max_length=MOST_ENTRIES),
+        ]
+        | None
+    ) = None
 
     @model_validator(mode="after")
     def _one_secret(self) -> Self:
@@ -152,6 +161,9 @@ class Account(_Answer):
     client_id: str | None
     allow_plain_login: bool
     ehlo_name: str | None
+    redirect_to: str | None
+    allow_recipients: tuple[str, ...]
+    test_mode: str | None
     state: Literal["ready", "paused", "out_of_quota", "unusable", "inactive"]
     reason: str | None
     until: Timestamp | None
@@ -350,6 +362,9 @@ def account_of(shown: ShownAccount) -> Account:
         client_id=settings.client_id,
         allow_plain_login=settings.allow_plain_login,
         ehlo_name=settings.ehlo_name,
+        redirect_to=settings.redirect_to,
+        allow_recipients=settings.allow_recipients,
+        test_mode=shown.test_mode,
         state=state.state if state else "inactive",
         reason=state.reason if state else None,
         until=state.until if state else None,

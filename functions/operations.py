@@ -48,6 +48,7 @@ class AccountHealth(Answer):
     state: Literal["ready", "paused", "out_of_quota", "unusable"]
     reason: str | None
     until: Timestamp | None
+    test_mode: str | None
 
 
 class TimerHealth(Answer):
@@ -148,6 +149,12 @@ def _account_health(found: Accounts | None) -> tuple[AccountHealth, ...] | None:
     if found is None:
         return None
     return tuple(
-        AccountHealth(code=one.code, state=one.state, reason=one.reason, until=one.until)
+        AccountHealth(
+            code=one.code,
+            state=one.state,
+            reason=one.reason,
+            until=one.until,
+            test_mode=one.test_mode,
+        )
         for one in found.accounts
     )

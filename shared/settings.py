@@ -18,6 +18,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.database.database_url import sqlalchemy_url
 from shared.errors import RowpostError
+from shared.mime.allowed_recipients import RecipientRule, recipient_rule, split_entries
+from shared.mime.bad_email import BadAddress
 from shared.smtp.ehlo_name import is_ehlo_name
 
 OFF = "off"
@@ -82,6 +84,10 @@ class Settings(BaseSettings):
     max_retries: int = Field(27, alias="ROWPOST_MAX_RETRIES", ge=0, le=100)
     retry_seconds: float = Field(60.0, alias="ROWPOST_RETRY_SECONDS", gt=0, le=86400)
     connections: int = Field(8, alias="ROWPOST_CONNECTIONS", ge=1, le=64)
+    redirect_to: str | None = Field(None, alias="ROWPOST_REDIRECT_TO")
+    allow_recipients: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), alias="ROWPOST_ALLOW_RECIPIENTS"
+    )
     most_attached_mb: int = Field(25, alias="ROWPOST_MOST_ATTACHED_MB", ge=1, le=100)
     keep_days: float | None = Field(None, alias="ROWPOST_KEEP_DAYS", gt=0, le=36_500)
     keep_record_days: float | None = Field(None, alias="ROWPOST_KEEP_RECORD_DAYS", gt=0, le=36_500)
@@ -150,6 +156,30 @@ class Settings(BaseSettings):
         if value is not None and not is_ehlo_name(value):
             raise ValueError("give a host's name, or an address in brackets")
         return value
+
+    @field_validator("redirect_to")
+    @classmethod
+    def _is_one_address(cls, value: str | None) -> str | None:
+        try:
+            recipient_rule(value, ())
+        except BadAddress as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("allow_recipients", mode="before")
+    @classmethod
+    def _addresses_and_domains(cls, value: Any) -> Any:
+        entries = split_entries(value) if isinstance(value, str) else value
+        try:
+            recipient_rule(None, entries)
+        except BadAddress as error:
+            raise ValueError(str(error)) from None
+        return entries
+
+    @property
+    def recipient_rule(self) -> RecipientRule | None:
+        """Whom any email may reach, in test mode; None: everybody."""
+        return recipient_rule(self.redirect_to, self.allow_recipients)
 
     @field_validator("database_url")
     @classmethod

@@ -23,11 +23,14 @@ from shared.accounts.presets import PresetName
 from shared.database.columns.widths import width
 from shared.limits.sending_limits import Window, letters_of, windows_of
 from shared.mime.addresses import BadAddress, parse_mailbox
+from shared.mime.allowed_recipients import recipient_rule, split_entries
 from shared.smtp.ehlo_name import is_ehlo_name
 from shared.smtp.opening import TlsMode
 
 _LINES = ("name", "email_address", "display_name", "smtp_host", "username")
 _LINE_WIDTH = 255
+_REDIRECT_WIDTH = 320
+_ALLOWED_WIDTH = 1000
 _HOST = re.compile(r"[^\s/@\\?#]+")
 
 
@@ -56,6 +59,8 @@ class AccountSettings:
     client_id: str | None = None
     allow_plain_login: bool = False
     ehlo_name: str | None = None
+    redirect_to: str | None = None
+    allow_recipients: tuple[str, ...] = ()
 
     def with_values(self, values: Mapping[str, Any]) -> AccountSettings:
         """The same with some values changed."""
@@ -90,6 +95,7 @@ class AccountSettings:
             raise BadAccountValue("smtp_host", "Give a host's name or address, and only that.")
         if self.ehlo_name is not None and not is_ehlo_name(self.ehlo_name):
             raise BadAccountValue("ehlo_name", "Give a host's name, or an address in brackets.")
+        self._check_test_mode()
         if (self.tenant_id is None) != (self.client_id is None):
             missing = "tenant_id" if self.tenant_id is None else "client_id"
             raise BadAccountValue(missing, "XOAUTH2 needs both tenant_id and client_id.")
@@ -97,6 +103,19 @@ class AccountSettings:
             raise BadAccountValue("username", "XOAUTH2 needs the mailbox to send from.")
         if self.tenant_id is not None and self.tls is TlsMode.NONE:
             raise BadAccountValue("use_tls", "XOAUTH2 sends a token: it needs TLS.")
+
+    def _check_test_mode(self) -> None:
+        for name, given in (("redirect_to", self.redirect_to), ("allow_recipients", None)):
+            try:
+                recipient_rule(given, () if given else self.allow_recipients)
+            except BadAddress as error:
+                raise BadAccountValue(name, f"{error}.") from None
+        if width(self.redirect_to or "") > _REDIRECT_WIDTH:
+            raise BadAccountValue("redirect_to", f"It is longer than {_REDIRECT_WIDTH} characters.")
+        if width(_written(self.allow_recipients)) > _ALLOWED_WIDTH:
+            raise BadAccountValue(
+                "allow_recipients", f"They take more than {_ALLOWED_WIDTH} characters together."
+            )
 
     def to_columns(self) -> dict[str, Any]:
         """The row's columns, less its password and the day it was made; the first failover only."""
@@ -123,6 +142,8 @@ class AccountSettings:
             "Rowpost_TenantId": self.tenant_id,
             "Rowpost_ClientId": self.client_id,
             "Rowpost_EhloName": self.ehlo_name,
+            "Rowpost_RedirectTo": self.redirect_to,
+            "Rowpost_AllowRecipients": _written(self.allow_recipients) or None,
         }
 
     @property
@@ -158,7 +179,13 @@ def settings_of(row: Row[Any], further: Further = NONE_FURTHER) -> AccountSettin
         client_id=row.Rowpost_ClientId,
         allow_plain_login=is_yes(row.Rowpost_PlainLogin),
         ehlo_name=row.Rowpost_EhloName,
+        redirect_to=row.Rowpost_RedirectTo,
+        allow_recipients=split_entries(row.Rowpost_AllowRecipients),
     )
+
+
+def _written(entries: tuple[str, ...]) -> str:
+    return ", ".join(entries)
 
 
 def code_from(name: str, taken: frozenset[str]) -> str:

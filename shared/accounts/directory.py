@@ -20,6 +20,7 @@ from shared.database.tables import accounts
 from shared.errors import RowpostError
 from shared.limits.sending_limits import Limits, windows_of
 from shared.mime.addresses import BadAddress, Mailbox, envelope_address, parse_recipients
+from shared.mime.allowed_recipients import RecipientRule, recipient_rule, split_entries
 from shared.mime.bad_email import BadEmail
 from shared.mime.validate import require_line
 from shared.settings import Settings
@@ -63,6 +64,8 @@ class Account:
     stands_in_for: int | None = None
     """The account that rests, where this is its failover as it sends for it."""
     reply_to: tuple[Mailbox, ...] = ()
+    recipient_rules: tuple[RecipientRule, ...] = ()
+    """Whom its emails may reach, in test mode: its own rule, then that of the whole service."""
 
     @property
     def message_domain(self) -> str:
@@ -161,6 +164,7 @@ def stand_ins(accounts: Sequence[Account], resting: Collection[int]) -> Iterator
                 codes=account.codes,
                 reply_to=(account.sender,),
                 stands_in_for=account.id,
+                recipient_rules=(*account.recipient_rules, *deputy.recipient_rules),
             )
 
 
@@ -287,7 +291,21 @@ def _account(
         limits=_limits(row),
         max_connections=_positive(row.Rowpost_MaxConnections),
         failover_ids=routed.failover_ids,
+        recipient_rules=recipient_rules(row._mapping, settings),
     )
+
+
+def recipient_rules(columns: Columns, settings: Settings) -> tuple[RecipientRule, ...]:
+    """Whom the account's emails may reach, in test mode: its own rule, then that of the service.
+
+    Raises BadAccount: an account whose rule can't be read sends nothing.
+    """
+    redirect_to, allowed = columns["Rowpost_RedirectTo"], columns["Rowpost_AllowRecipients"]
+    try:
+        own = recipient_rule(redirect_to, split_entries(allowed))
+    except BadAddress as error:
+        raise BadAccount(f"its test mode can't be read: {error}") from error
+    return tuple(rule for rule in (own, settings.recipient_rule) if rule is not None)
 
 
 def server_of(row: Row[Any], secrets: SecretStore, settings: Settings) -> Server:

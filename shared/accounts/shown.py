@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from shared.accounts.account_settings import AccountSettings, settings_of
-from shared.accounts.directory import load_accounts
+from shared.accounts.directory import BadAccount, load_accounts, recipient_rules
 from shared.accounts.errors import AccountNotFound
 from shared.accounts.failovers import further_failovers
 from shared.accounts.numbers import number_new_accounts
@@ -16,6 +17,7 @@ from shared.accounts.states import AccountState, account_states
 from shared.app import Application
 from shared.database.tables import accounts
 from shared.outbox.queries.statistics import SentSoFar, sent_by_account
+from shared.settings import Settings
 
 _ALL = select(accounts).where(accounts.c.Rowpost_Id.is_not(None)).order_by(accounts.c.Rowpost_Id)
 
@@ -30,6 +32,8 @@ class ShownAccount:
     created_at: datetime | None
     state: AccountState | None
     sent: SentSoFar
+    test_mode: str | None
+    """Whom its emails may not reach, by its own values or by the settings; None: everybody."""
 
 
 def shown_accounts(application: Application) -> list[ShownAccount]:
@@ -49,9 +53,18 @@ def shown_accounts(application: Application) -> list[ShownAccount]:
             created_at=row.Rowpost_CreatedDate,
             state=states.get(row.Rowpost_Id),
             sent=sent.get(row.ParamCode or "", SentSoFar()),
+            test_mode=_test_mode(row, application.settings),
         )
         for row in rows
     ]
+
+
+def _test_mode(row: Row[Any], settings: Settings) -> str | None:
+    try:
+        rules = recipient_rules(row._mapping, settings)
+    except BadAccount as error:
+        return str(error)
+    return "; ".join(map(str, rules)) or None
 
 
 def shown_account(application: Application, account_id: int) -> ShownAccount:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -29,6 +29,8 @@ class AccountState:
     state: State
     reason: str | None = None
     until: datetime | None = None
+    test_mode: str | None = None
+    """Whom its emails may not reach; None: everybody."""
 
 
 def account_states(connection: Connection, book: AccountBook) -> tuple[AccountState, ...]:
@@ -40,6 +42,10 @@ def account_states(connection: Connection, book: AccountBook) -> tuple[AccountSt
     used = reservations.used(connection, limited, minute) if limited else {}
 
     def state(account: Account) -> AccountState:
+        rules = "; ".join(map(str, account.recipient_rules)) or None
+        return replace(sending(account), test_mode=rules)
+
+    def sending(account: Account) -> AccountState:
         if (pause := resting.get(account.id)) is not None:
             deputy = deputies.get(account.id)
             meanwhile = f"; {deputy} sends its emails meanwhile" if deputy is not None else ""

@@ -48,6 +48,8 @@ def changed_settings(
             values[name] = name == "active"
     if values.get("count_recipients_per", "") is None:
         values["count_recipients_per"] = frozenset()
+    if values.get("allow_recipients", "") is None:
+        values["allow_recipients"] = ()
     port, tls = values.get("smtp_port", present.smtp_port), present.tls
     if known:
         tls = known.tls

@@ -297,6 +297,9 @@ accounts = Table(
     Column("Rowpost_ClientId", Unicode(100)),
     Column("Rowpost_CreatedDate", UtcDateTime(), server_default=utc_now()),
     Column("Rowpost_EhloName", Unicode(255)),
+    # Test mode: who gets what is not for these addresses and domains.
+    Column("Rowpost_RedirectTo", Unicode(320)),
+    Column("Rowpost_AllowRecipients", Unicode(1000)),
     # Where answers to its emails go, unless an email says so itself.
     Column("Rowpost_ReplyTo", Unicode(255)),
     Column("Rowpost_Description", Unicode(256)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from shared.delivery.composing import test_mode
 from shared.delivery.composing.prepare import Prepared
 from shared.delivery.retry import RetryPolicy
 from shared.outbox.recipients import KnownRecipient, RecipientState
@@ -85,7 +86,11 @@ def recipients_in_transit(attempt: Attempt, offer: Offer) -> tuple[KnownRecipien
     Nothing where all of them share one fate and always did.
     """
     prepared = attempt.prepared
-    if len(offer.accepted) == len(prepared.recipients) and not prepared.email.recipients:
+    if (
+        len(offer.accepted) == len(prepared.addressed)
+        and not prepared.email.recipients
+        and test_mode.reach_everybody(prepared.recipients, prepared.addressed)
+    ):
         return ()
     return _with_replies(prepared, _judged(attempt, offer))
 
@@ -218,14 +223,15 @@ def _refusals_kept(prepared: Prepared, judged: _Judged) -> tuple[KnownRecipient,
     for number, (reply, verdict) in zip(prepared.addressed, judged, strict=False):
         if verdict is not None and verdict.scope is Scope.RECIPIENT and verdict.permanent:
             known[number] = _refused_by(known[number], reply, verdict)
-    return tuple(known)
+    return test_mode.with_fellows(tuple(known), prepared.addressed)
 
 
 def _refused_by(recipient: KnownRecipient, reply: Reply, verdict: Verdict) -> KnownRecipient:
     return recipient._replace(
         state=RecipientState.REFUSED if verdict.permanent else RecipientState.PENDING,
         reply=str(reply),
-        bad_address=verdict.suppress,
+        # In test mode it is another's address that was refused.
+        bad_address=verdict.suppress and recipient.redirected_to is None,
     )
 
 
@@ -236,7 +242,7 @@ def _with_replies(prepared: Prepared, judged: _Judged) -> tuple[KnownRecipient, 
             known[number] = known[number]._replace(state=RecipientState.ATTEMPTED, reply=None)
         else:
             known[number] = _refused_by(known[number], reply, verdict)
-    return tuple(known)
+    return test_mode.with_fellows(tuple(known), prepared.addressed)
 
 
 def _settled(
@@ -255,7 +261,7 @@ def _delivered(
 ) -> Result:
     """Accepted; somebody who was refused for now is tried again alone."""
     if not any(one.state is RecipientState.PENDING for one in known):
-        return _result(attempt, Outcome.SENT, reply, known, reason=_refusals(known))
+        return _result(attempt, Outcome.SENT, reply, known, reason=_told(attempt, known))
     deferral = _deferral(_judged(attempt, offer))
     if deferral is None or _somebody_unasked(known):
         return _at_once(attempt, reply, known, _THE_REST)
@@ -349,8 +355,14 @@ def _given_up(attempt: Attempt, reply: Reply, known: tuple[KnownRecipient, ...] 
     present = known or attempt.prepared.email.recipients
     if any(one.state is RecipientState.SENT for one in present):
         settled = _settled_for_good(present)
-        return _result(attempt, Outcome.SENT, reply, settled, reason=_refusals(settled))
+        return _result(attempt, Outcome.SENT, reply, settled, reason=_told(attempt, settled))
     return _result(attempt, Outcome.FAILED, reply, known, reason=_words(reply))
+
+
+def _told(attempt: Attempt, known: tuple[KnownRecipient, ...]) -> str | None:
+    """Who was refused, and in test mode who got it in place of its recipients."""
+    said = (_refusals(known), test_mode.note(attempt.prepared.recipients))
+    return "; ".join(text for text in said if text) or None
 
 
 def _refusals(known: tuple[KnownRecipient, ...]) -> str | None:

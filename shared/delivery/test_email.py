@@ -12,7 +12,8 @@ from shared.accounts.errors import AccountNotFound
 from shared.accounts.numbers import number_new_accounts
 from shared.app import Application
 from shared.errors import RowpostError
-from shared.mime.addresses import Mailbox, envelope_address, parse_mailbox
+from shared.mime.addresses import BadAddress, Mailbox, envelope_address, parse_mailbox
+from shared.mime.allowed_recipients import destination
 from shared.mime.compose import compose
 from shared.mime.message import Draft
 from shared.smtp.opening import Server
@@ -47,14 +48,16 @@ class Trial:
 def send_test_email(application: Application, recipient: str, code: str | None = None) -> Trial:
     """Send one over the account of this code, or over the default one; 30 seconds at most.
 
-    The queue is not touched, and a stopped service or a paused account is no obstacle. Raises
-    BadAddress, AccountNotFound, AccountUnusable, TrialFailed and DatabaseUnreachable.
+    The queue is not touched, and a stopped service or a paused account is no obstacle; in test mode
+    it reaches whom any email would. Raises BadAddress, AccountNotFound, AccountUnusable,
+    TrialFailed and DatabaseUnreachable.
     """
     mailbox = parse_mailbox(recipient)
     number_new_accounts(application.database())
     with application.database().read() as connection:
         book = load_accounts(connection, application.secrets, application.settings)
     account = _chosen(book, code)
+    mailbox = _reached(account, mailbox)
     message_id = f"<{uuid.uuid4().hex}@{account.message_domain}>"
     composed = compose(
         Draft(account.sender, (mailbox,), message_id, datetime.now(UTC), _SUBJECT, _TEXT)
@@ -80,6 +83,15 @@ def _chosen(book: AccountBook, code: str | None) -> Account:
     if code:
         raise AccountNotFound("paramCode", "No active account has this code.")
     raise AccountUnusable("There is no active account: add one first.")
+
+
+def _reached(account: Account, mailbox: Mailbox) -> Mailbox:
+    """Who gets it, in test mode too. Raises BadAddress for whom it reaches nobody."""
+    target = destination(mailbox.address, account.recipient_rules)
+    if target is None:
+        reason = "test mode lets no email go to this address"
+        raise BadAddress(f"{mailbox.address}: {reason}", reason)
+    return mailbox if target == mailbox.address else Mailbox(target)
 
 
 def _envelope(account: Account, mailbox: Mailbox, size: int, *, wide: bool) -> Envelope:

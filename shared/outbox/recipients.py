@@ -46,6 +46,7 @@ class KnownRecipient(NamedTuple):
     """One recipient of one email and what is known of it. `address` may carry no display name.
 
     `bad_address`: a reply about this very address has just refused it for good (5.1.x).
+    `redirected_to`: who gets the email in its place, in test mode.
     """
 
     kind: Kind
@@ -54,6 +55,12 @@ class KnownRecipient(NamedTuple):
     state: RecipientState = RecipientState.PENDING
     reply: str | None = None
     bad_address: bool = False
+    redirected_to: str | None = None
+
+    @property
+    def mailed_at(self) -> str:
+        """The address that the envelope names."""
+        return self.redirected_to or self.address
 
 
 _FORGET = delete(recipients).where(recipients.c.Number == bindparam("number"))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from shared.accounts.presets import PresetName
 from standalone.commands.shown import print_json, print_table, visible
 from standalone.commands.verb import Verb, as_json, group, prepare
+
+if TYPE_CHECKING:
+    from shared.accounts.shown import ShownAccount
 
 _number = click.argument("account_id", metavar="ID", type=click.IntRange(1, 2**31 - 1))
 
@@ -39,12 +42,19 @@ def command(context: click.Context, as_json: bool) -> int:
                 f"{shown.settings.smtp_host}:{shown.settings.smtp_port}",
                 shown.settings.email_address,
                 shown.sent.today,
-                shown.state.reason if shown.state else None,
+                _remark(shown),
             )
             for shown in known
         ],
     )
     return 0
+
+
+def _remark(shown: ShownAccount) -> str | None:
+    """Why it does not send, and whom its emails may not reach."""
+    reason = shown.state.reason if shown.state else None
+    test_mode = f"TEST MODE: {shown.test_mode}" if shown.test_mode else None
+    return "; ".join(text for text in (reason, test_mode) if text) or None
 
 
 @command.command(cls=Verb)

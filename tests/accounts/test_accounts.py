@@ -116,6 +116,26 @@ def test_the_name_that_ehlo_says_is_the_accounts_and_else_a_setting(
     assert ask("GET", "/1").json["ehlo_name"] is None
 
 
+def test_test_mode_is_a_value_of_the_account_and_shows_what_is_in_force(
+    app: Application, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask("POST", **LOCAL, redirect_to="dev@example.com", allow_recipients=["@Example.com"])
+    own = ask("GET", "/1").json
+    settings = app.settings.model_copy(update={"redirect_to": "ops@example.com"})
+    monkeypatch.setattr(app, "settings", settings)
+    both = ask("GET", "/1").json["test_mode"]
+    refused = ask("PUT", "/1", redirect_to="nobody", allow_recipients=["no domain"])
+    ended = ask("PUT", "/1", redirect_to=None, allow_recipients=None)
+
+    assert own["redirect_to"] == "dev@example.com"
+    assert own["allow_recipients"] == ["@Example.com"]
+    assert own["test_mode"] == "what is for everybody but example.com goes to dev@example.com"
+    assert both == f"{own['test_mode']}; what is for everybody goes to ops@example.com"
+    assert (refused.status, fields(refused)) == (422, ["redirect_to"])
+    assert ended.status == 200
+    assert ask("GET", "/1").json["test_mode"] == "what is for everybody goes to ops@example.com"
+
+
 def test_an_operator_reads_and_changes_nothing(ask: Ask) -> None:
     ask("POST", **LOCAL)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from shared.accounts.directory import Account
+from shared.delivery.composing import test_mode
 from shared.delivery.composing.edited_lists import as_named
 from shared.mime.addresses import Mailbox, envelope_address, parse_mailbox, parse_recipients, unique
 from shared.mime.bad_email import BadEmail
@@ -54,15 +55,19 @@ def prepare(
 
     Raises BadEmail when no valid email can be made of the row, NobodyLeft when it is done.
     """
-    recipients = recipients_of(email)
-    addressed = _pending(recipients)
+    recipients, rules = recipients_of(email), account.recipient_rules
+    if rules:
+        recipients = test_mode.redirected(recipients, rules)
+    addressed = _addressed(recipients)
     if not addressed:
         raise _nobody_left(recipients)
     attachments = files if document is None else (Attachment(email.filename, document), *files)
     draft = _draft(email, body, account, recipients, attachments)
+    if rules:
+        draft = test_mode.told(draft, recipients, rules)
     message = compose(draft)
     sender = envelope_address(_sender(email, account).address)
-    addresses = [envelope_address(recipients[number].address) for number in addressed]
+    addresses = [envelope_address(recipients[number].mailed_at) for number in addressed]
     envelope = Envelope(
         sender=sender.address,
         recipients=tuple([one.address for one in addresses]),
@@ -88,7 +93,7 @@ def without_smtputf8(prepared: Prepared) -> Prepared | None:
     """
     recipients = tuple([_refused_if_wide(recipient) for recipient in prepared.recipients])
     asked = set(prepared.addressed)
-    addressed = tuple([number for number in _pending(recipients) if number in asked])
+    addressed = tuple([number for number in _addressed(recipients) if number in asked])
     if not addressed or prepared.draft is None:
         return None
     try:
@@ -97,7 +102,7 @@ def without_smtputf8(prepared: Prepared) -> Prepared | None:
         return None
     envelope = prepared.envelope._replace(
         recipients=tuple(
-            [envelope_address(recipients[number].address).address for number in addressed]
+            [envelope_address(recipients[number].mailed_at).address for number in addressed]
         ),
         size=len(content),
         smtputf8=False,
@@ -136,20 +141,24 @@ def part_of(prepared: Prepared, most: int) -> Prepared:
     return addressed_to(prepared, sorted(places[:most]))
 
 
-def _pending(recipients: tuple[KnownRecipient, ...]) -> tuple[int, ...]:
-    return tuple(
+def _addressed(recipients: tuple[KnownRecipient, ...]) -> tuple[int, ...]:
+    """Those who are to get it now; of several that are mailed at one address, the first."""
+    pending = tuple(
         [
             number
             for number, recipient in enumerate(recipients)
             if recipient.state is RecipientState.PENDING
         ]
     )
+    if any(recipients[number].redirected_to for number in pending):
+        return test_mode.one_of_each(recipients, pending)
+    return pending
 
 
 def _refused_if_wide(recipient: KnownRecipient) -> KnownRecipient:
     if recipient.state is not RecipientState.PENDING:
         return recipient
-    if not envelope_address(recipient.address).smtputf8:
+    if not envelope_address(recipient.mailed_at).smtputf8:
         return recipient
     return recipient._replace(state=RecipientState.REFUSED, reply=NO_SMTPUTF8)
 
