@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sys
@@ -18,10 +17,9 @@ from shared.delivery import tick
 from shared.delivery.composing import compose_apart, composer
 from shared.delivery.recorder import PendingMark
 from shared.settings import Settings
+from tests.support.forked import CONTEXT
 
 LONGEST_SECONDS = 20.0
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["tests.faults.senders"])
 
 
 def settings_for(folder: Path, **changes: Any) -> Settings:
@@ -39,7 +37,7 @@ def settings_for(folder: Path, **changes: Any) -> Settings:
 
 def start(folder: Path, step: str = "", nth: int = 1, connections: int = 4) -> BaseProcess:
     """A process that sends what is due, and may kill itself at a step of its own."""
-    process = _FORKS.Process(target=send, args=(folder, step, nth, connections), daemon=True)
+    process = CONTEXT.Process(target=send, args=(folder, step, nth, connections), daemon=True)
     process.start()
     return process
 

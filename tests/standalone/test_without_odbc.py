@@ -19,7 +19,7 @@ def service(tmp_path: Path) -> Iterator[Standalone]:
     packages.mkdir()
     (packages / "pyodbc.py").write_text(ABSENT)
     settings = {"DATABASE_URL": SOMEWHERE, "PYTHONPATH": str(packages)}
-    started = start(tmp_path, "without-odbc", settings)
+    started = start(tmp_path, "without-odbc", settings, fresh=True)
     yield started
     started.kill()
 

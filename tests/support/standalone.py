@@ -16,10 +16,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
+from tests.support import forked
 from tests.support.tools import ROOT, free_port
 
 USERNAME = "admin"
@@ -50,7 +52,7 @@ class Standalone:
 
     folder: Path
     settings: dict[str, str]
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | forked.Forked
     output: Path
     _token: str | None = field(default=None, repr=False)
 
@@ -172,8 +174,13 @@ def _launcher(folder: Path) -> Iterator[Launch]:
             service.kill()
 
 
-def start(folder: Path, name: str, settings: Mapping[str, str]) -> Standalone:
-    """Start the service without waiting for it; the caller ends it."""
+def start(
+    folder: Path, name: str, settings: Mapping[str, str], *, fresh: bool = False
+) -> Standalone:
+    """Start the service without waiting for it; the caller ends it.
+
+    `fresh`: by a Python of its own, and not by a fork (`tests.support.forked`).
+    """
     chosen = {
         "ROWPOST_PORT": str(free_port()),
         "ROWPOST_CATCHER_PORT": str(free_port()),
@@ -183,29 +190,33 @@ def start(folder: Path, name: str, settings: Mapping[str, str]) -> Standalone:
         **settings,
     }
     output = folder / f"standalone-{name}.log"
+    environ = environment(folder, chosen)
+    if not fresh:
+        process = forked.rowpost((), ROOT, environ, out=output, err=output)
+        return Standalone(folder / "data", chosen, process, output)
     with output.open("wb") as file:
-        process = subprocess.Popen(
+        python = subprocess.Popen(
             [sys.executable, "-m", "standalone"],
             cwd=ROOT,
-            env=environment(folder, chosen),
+            env=environ,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
         )
-    return Standalone(folder / "data", chosen, process, output)
+    return Standalone(folder / "data", chosen, python, output)
 
 
 def command(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """Run `python -m standalone ...` to its end on the same data folder as `standalone`."""
-    return subprocess.run(
-        [sys.executable, "-m", "standalone", *arguments],
-        cwd=ROOT,
-        env=environment(folder, settings),
-        capture_output=True,
-        text=True,
-        timeout=START_SECONDS,
-        check=False,
-    )
+    with TemporaryDirectory() as place:
+        out, err = Path(place, "out"), Path(place, "err")
+        process = forked.rowpost(arguments, ROOT, environment(folder, settings), out=out, err=err)
+        try:
+            code = process.wait(START_SECONDS)
+        finally:
+            process.kill()
+        said, complained = (file.read_text("utf-8") if file.exists() else "" for file in (out, err))
+    return subprocess.CompletedProcess(arguments, code, said, complained)
 
 
 def environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
@@ -226,7 +237,6 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None
 
 def is_healthy(service: Standalone) -> bool:
     """Whether the service answers, as soon as it does; False when it has ended or is too slow."""
-    """Wait until the service answers; False when it has ended, or is too slow."""
     deadline = time.monotonic() + START_SECONDS
     while service.process.poll() is None and time.monotonic() < deadline:
         try:
