@@ -221,6 +221,7 @@ class EmailDetails(SnakeAnswer):
     next_attempt_at: Timestamp | None
     content_removed_at: Timestamp | None
     error_message: str | None
+    reason: str | None
     refused: list[RefusedRecipient]
     attachments: list[StoredFile]
     message_id: str | None
@@ -238,12 +239,16 @@ class EmailSummary(SnakeAnswer):
     created_at: Timestamp | None
 
 
+class ListedEmail(EmailSummary):
+    reason: str | None
+
+
 class EmailSummaries(RootModel[tuple[EmailSummary, ...]], Answer):
     """A list of emails, the latest first."""
 
 
 class EmailPage(SnakeAnswer):
-    items: list[EmailSummary]
+    items: list[ListedEmail]
     next_cursor: str | None
 
 
@@ -319,7 +324,8 @@ def list_emails(request: Request[None, EmailQuery]) -> EmailPage:
     with application().database().read() as connection:
         page = search.page(connection, wish, after, query.limit)
     return EmailPage(
-        items=[summary(one) for one in page.emails], next_cursor=write_cursor(page.after)
+        items=[ListedEmail(**dict(summary(email)), reason=email.reason) for email in page.emails],
+        next_cursor=write_cursor(page.after),
     )
 
 
@@ -493,6 +499,7 @@ def details(email: StoredEmail, sender: Sender | None) -> EmailDetails:
         next_attempt_at=email.next_attempt_at,
         content_removed_at=email.emptied_at,
         error_message=email.reason,
+        reason=email.reason,
         refused=[
             RefusedRecipient(address=one.address, reply=one.reply or "") for one in email.refused
         ],

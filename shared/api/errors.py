@@ -24,12 +24,19 @@ from shared.database.errors import (
     SchemaBehind,
     is_transient,
 )
+from shared.delivery.composing.preview import (
+    ContentConfidential,
+    ContentTooLarge,
+    NoMessage,
+    NoSuchFile,
+)
 from shared.delivery.test_email import AccountUnusable, TrialFailed
 from shared.delivery.tick import ServiceStopped
 from shared.errors import RowpostError
 from shared.features.contact.errors import ContactNotFound, ContactNotSetUp
 from shared.mime.bad_email import BadAddress
 from shared.outbox.add import DatabaseMoved
+from shared.outbox.bulk.decide import NotPossible
 from shared.outbox.cancel_retry_resolve import (
     ContentRemoved,
     NotEnded,
@@ -177,6 +184,16 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(404, "email_not_found", _NO_SUCH_EMAIL)
         case NotWaiting() | NotEnded() | NotUnknown() | ContentRemoved() | NotAtRest():
             return ApiError(409, "wrong_state", f"{error}.")
+        case ContentConfidential():
+            return ApiError(403, "confidential", f"{error}.")
+        case ContentTooLarge():
+            return ApiError(409, "content_too_large", f"{error}.")
+        case NoMessage():
+            return ApiError(409, "no_message", f"No message can be made of this email: {error}.")
+        case NoSuchFile():
+            return ApiError(404, "file_not_found", f"{error}: its content says which there are.")
+        case NotPossible():
+            return _invalid("filter.status", f"{error}.")
         case ContactNotFound():
             return ApiError(404, "contact_not_found", _NO_SUCH_CONTACT)
         case ContactNotSetUp():

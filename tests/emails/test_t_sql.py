@@ -47,6 +47,8 @@ STATEMENTS: dict[str, ClauseElement] = {
     "note": retention.NOTE,
     "remove": removal.REMOVE,
     "attempts": search.ATTEMPTS,
+    "held rows": search.held_statement(Wish(Status.HELD)),
+    "held rows that say it": search.held_statement(Wish(Status.HELD, "50% [off]")),
 }
 STATEMENTS |= {f"forget {number}": one for number, one in enumerate(removal.FORGET)}
 LISTS: dict[str, ClauseElement] = {

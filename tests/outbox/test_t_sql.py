@@ -33,7 +33,7 @@ from shared.outbox.sending.claim import (
     suspects_statement,
 )
 from shared.outbox.sending.due import due_statement
-from shared.outbox.sending.fetch import fetch_statement
+from shared.outbox.sending.fetch import fetch_statement, look_statement
 from shared.outbox.sending.finish import Outcome
 from shared.outbox.sending.lease import RENEW
 from shared.outbox.suppressions import list_statement
@@ -88,6 +88,7 @@ for name, there in {"an adopted table": NO_OPTIONS, "a fresh table": ALL_OPTIONS
         f"new rows of {name}": admit.rows_statement(there),
         f"content of {name}": content_statement(there),
         f"claimed emails of {name}": fetch_statement(there),
+        f"an email of {name}, for who looks at it": look_statement(there),
         f"list of {name}": page_statement(Wish(), None, 50, there),
     }
 

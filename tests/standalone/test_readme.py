@@ -142,12 +142,14 @@ def test_sending_over_the_api_works_when_pasted(standalone: Launch) -> None:
     service.post("/api/emails", earlier, token=service.login())
     service.wait_for_mail(1)
 
-    taken, listed, later, cancelled = pasted(service, "Send over the API")
+    taken, listed, later, content, cancelled, none = pasted(service, "Send over the API")
 
     assert taken["email_id"] == 2
     assert [one["id"] for one in listed["items"]] == [3, 2, 1]
     assert (later["id"], later["status"]) == (3, "queued")
+    assert content["headers"]["Subject"] == "Welcome, Bob"
     assert cancelled["status"] == "cancelled"
+    assert (none["decided"], none["more"]) == (0, False)
     mail = service.wait_for_mail(2)[-1]
     (note,) = mail.iter_attachments()
     assert (note.get_filename(), note.get_content()) == ("note.txt", "Thank you!")

@@ -45,26 +45,28 @@ class AttachedFiles:
         """
         if not email.attachment_count:
             return ()
-        self._require_whole(email)
+        require_whole(email, self._most_mb)
         if time.monotonic() < self._away_until:
             raise AttachmentStoreUnavailable(self._why_away)
         try:
             return await on_own_thread(
-                lambda: tuple([_read(self._store, file) for file in email.attachments]), "files"
+                lambda: tuple([read_file(self._store, file) for file in email.attachments]), "files"
             )
         except AttachmentStoreUnavailable as error:
             self._away_until, self._why_away = time.monotonic() + AWAY_SECONDS, str(error)
             raise
 
-    def _require_whole(self, email: ClaimedEmail) -> None:
-        if len(email.attachments) != email.attachment_count:
-            raise BadEmail("its attachments were removed: it can't be sent without them")
-        size = octets_of(email)
-        if size > self._most_mb * _MEGABYTE:
-            raise BadEmail(
-                f"its files have {size / _MEGABYTE:.1f} MB together, and {self._most_mb} MB may be "
-                "sent with one email (ROWPOST_MOST_ATTACHED_MB)"
-            )
+
+def require_whole(email: ClaimedEmail, most_mb: int) -> None:
+    """Raises BadEmail where files of it are gone, or are too large together."""
+    if len(email.attachments) != email.attachment_count:
+        raise BadEmail("its attachments were removed: it can't be sent without them")
+    size = octets_of(email)
+    if size > most_mb * _MEGABYTE:
+        raise BadEmail(
+            f"its files have {size / _MEGABYTE:.1f} MB together, and {most_mb} MB may be "
+            "sent with one email (ROWPOST_MOST_ATTACHED_MB)"
+        )
 
 
 class MemoryBudget:
@@ -111,7 +113,9 @@ def octets_of(email: ClaimedEmail) -> int:
     return email.document_size + sum([one.size for one in email.attachments])
 
 
-def _read(store: AttachmentStore, file: StoredAttachment) -> Attachment:
+def read_file(store: AttachmentStore, file: StoredAttachment) -> Attachment:
+    """A file as it was stored. Raises BadEmail where it is gone or has changed,
+    AttachmentStoreUnavailable."""
     content, digest = bytearray(), hashlib.sha256()
     try:
         for chunk in store.read(file.key):

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 from shared.accounts.directory import Account
 from shared.delivery.composing import test_mode
@@ -20,6 +21,15 @@ from shared.outbox.sending.fetch import ClaimedEmail
 from shared.transports.base import Envelope
 
 NO_SMTPUTF8 = "5.6.7 the address is not ASCII, and the mail server does not offer SMTPUTF8"
+
+
+class SendsAs(Protocol):
+    """What of an account stands in the emails that go over it."""
+
+    @property
+    def sender(self) -> Mailbox: ...
+    @property
+    def reply_to(self) -> tuple[Mailbox, ...]: ...
 
 
 class NobodyLeft(BadEmail):
@@ -62,7 +72,7 @@ def prepare(
     if not addressed:
         raise _nobody_left(recipients)
     attachments = files if document is None else (Attachment(email.filename, document), *files)
-    draft = _draft(email, body, account, recipients, attachments)
+    draft = draft_of(email, body, account, recipients, attachments)
     if rules:
         draft = test_mode.told(draft, recipients, rules)
     message = compose(draft)
@@ -197,13 +207,18 @@ def _nobody_left(recipients: tuple[KnownRecipient, ...]) -> BadEmail:
     return BadEmail(refused or "it has no recipient")
 
 
-def _draft(
+def draft_of(
     email: ClaimedEmail,
     body: str,
-    account: Account,
+    account: SendsAs,
     recipients: tuple[KnownRecipient, ...],
     attachments: tuple[Attachment, ...],
+    date: datetime | None = None,
 ) -> Draft:
+    """All that the email's message is made of; `date`: now, if it is left out.
+
+    Raises BadEmail.
+    """
     is_html = looks_like_html(body) if email.is_html is None else email.is_html
     return Draft(
         sender=_sender(email, account),
@@ -215,22 +230,22 @@ def _draft(
         html=body if is_html else None,
         attachments=attachments,
         message_id=email.message_id,
-        date=datetime.now(UTC),
-        headers=_headers(email.headers) if email.headers else (),
+        date=date or datetime.now(UTC),
+        headers=further_headers(email.headers) if email.headers else (),
     )
 
 
-def _sender(email: ClaimedEmail, account: Account) -> Mailbox:
+def _sender(email: ClaimedEmail, account: SendsAs) -> Mailbox:
     """Who it is from: whom the row names, else the account."""
     return parse_mailbox(email.sender) if _names_sender(email, account) else account.sender
 
 
-def _names_sender(email: ClaimedEmail, account: Account) -> bool:
+def _names_sender(email: ClaimedEmail, account: SendsAs) -> bool:
     """An account that stands in for another sends nothing in a name that is not its own."""
     return bool(email.sender and email.sender.strip()) and not account.reply_to
 
 
-def _headers(written: str) -> tuple[tuple[str, str], ...]:
+def further_headers(written: str) -> tuple[tuple[str, str], ...]:
     """Further fields from the row's JSON object; null leaves one out. Raises BadEmail for anything
     else there."""
     try:

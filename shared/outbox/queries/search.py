@@ -215,9 +215,22 @@ def _held_page(connection: Connection, wish: Wish, after: Position | None, limit
     if wish.stored_by is not None:
         return Page((), None)
     below = after.id if after is not None else _LAST_NUMBER
-    ids = list(connection.scalars(HELD_IDS.limit(limit + 1), {"below": below}))
+    ids = list(connection.scalars(held_statement(wish).limit(limit + 1), {"below": below}))
     found = tuple([_of_row_alone(connection, email_id, None) for email_id in ids[:limit]])
     return Page(found, Position(None, ids[limit - 1]) if len(ids) > limit else None)
+
+
+def held_statement(wish: Wish) -> Select[Any]:
+    """What reads the ids of held rows `below` one, the latest first."""
+    if not wish.text:
+        return HELD_IDS
+    texts = (emails.c.dd_subject, emails.c.dd_toEmailid, emails.c.dd_ccEmailid)
+    says_it = (
+        select(literal_column("1"))
+        .where(emails.c.dd_srno == held_rows.c.EmailId, _contains(wish.text, texts))
+        .exists()
+    )
+    return HELD_IDS.where(says_it)
 
 
 def page_statement(
@@ -358,21 +371,14 @@ def _filters(wish: Wish) -> list[ColumnElement[bool]]:
     if wish.status is Status.QUEUED:
         filters.append(entries.c.Retries == literal_column("0"))
     if wish.text:
-        pattern = "%" + _LIKE.sub(r"/\g<0>", wish.text) + "%"
-        filters.append(
-            or_(
-                *(
-                    column.like(pattern, escape="/")
-                    for column in (
-                        emails.c.dd_subject,
-                        emails.c.dd_toEmailid,
-                        emails.c.dd_ccEmailid,
-                        options.c.bccEmailid,
-                    )
-                )
-            )
-        )
+        texts = (emails.c.dd_subject, emails.c.dd_toEmailid, emails.c.dd_ccEmailid)
+        filters.append(_contains(wish.text, (*texts, options.c.bccEmailid)))
     return filters
+
+
+def _contains(text: str, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:
+    pattern = "%" + _LIKE.sub(r"/\g<0>", text) + "%"
+    return or_(*(column.like(pattern, escape="/") for column in columns))
 
 
 def _stored_by(caller: str | None) -> tuple[ColumnElement[bool], ...]:

@@ -68,7 +68,7 @@ TAKE_ENTERED = briefly(
         emails,
     )
 )
-GIVE_LETTER = (
+GIVE_LETTER = briefly(
     update(emails)
     .where(_ID, emails.c.dd_SendFlag == bindparam("before"))
     .values(dd_SendFlag=bindparam("letter"))

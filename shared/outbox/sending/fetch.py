@@ -152,6 +152,39 @@ def settle(connection: Connection, claimed: Claimed, lease: Lease) -> None:
         transitions.end_attempt(connection, transitions.POSTPONED, values, lease)
 
 
+def look_at(connection: Connection, email_id: int) -> ClaimedEmail | None:
+    """An email as a claim would bring it now, for somebody who only looks; None: it has no row.
+
+    Its body and document may be left out, as at a claim: `look_at_body`, `look_at_document`.
+    """
+    statement = look_statement(their_table(connection).options)
+    row = connection.execute(statement, {"email_id": email_id}).one_or_none()
+    if row is None:
+        return None
+    if row.Number is None:
+        return _claimed(row, ())._replace(
+            number=0, id=email_id, message_id="", retries=0, attachment_count=0
+        )
+    email = _claimed(row, known_recipients(connection, [row.Number]).get(row.Number, ()))
+    files = attachments_of(connection, [row.Number]).get(row.Number, ())
+    return email._replace(message_id=email.message_id or "", attachments=files)
+
+
+def look_at_body(connection: Connection, email_id: int) -> str:
+    """The body of a row, whatever its length and whoever has it."""
+    return _text(connection.scalar(LOOK_AT_BODY, {"email_id": email_id})) or ""
+
+
+def look_at_size(connection: Connection, email_id: int) -> int:
+    """How many bytes the body of a row takes."""
+    return int(connection.scalar(LOOK_AT_SIZE, {"email_id": email_id}) or 0)
+
+
+def look_at_document(connection: Connection, email_id: int) -> bytes:
+    """The document of a row, whoever has it."""
+    return _octets(connection.scalar(LOOK_AT_DOCUMENT, {"email_id": email_id}))
+
+
 def read_body(connection: Connection, number: int, lease: Lease) -> str:
     """The body of an email, whatever its length. Raises NoLongerOurs."""
     return str(_read(connection, _BODY, number, lease) or "")
@@ -159,12 +192,16 @@ def read_body(connection: Connection, number: int, lease: Lease) -> str:
 
 def read_document(connection: Connection, number: int, lease: Lease) -> bytes:
     """The document of an email. Raises NoLongerOurs."""
-    content = _read(connection, _DOCUMENT, number, lease)
-    if isinstance(content, bytes):
-        return content
-    return (_text(content) or "").encode("utf-8", "surrogateescape")
+    return _octets(_read(connection, _DOCUMENT, number, lease))
 
 
+LOOK_AT_BODY = select(cast(emails.c.dd_bodyText, AnyText).label("body")).where(
+    emails.c.dd_srno == bindparam("email_id")
+)
+LOOK_AT_SIZE = select(stored_size(emails.c.dd_bodyText)).where(
+    emails.c.dd_srno == bindparam("email_id")
+)
+LOOK_AT_DOCUMENT = select(emails.c.dd_document).where(emails.c.dd_srno == bindparam("email_id"))
 _ORDER = (entries.c.Lane, entries.c.Priority, entries.c.Number)
 _ours = and_(
     entries.c.Number == bindparam("number"),
@@ -207,6 +244,44 @@ def fetch_statement(there: frozenset[str], among: str | None = None) -> Select[A
     """What reads claimed emails, of a table that has these option columns: those of `numbers`, or
     those that are `among` what a piece of SQL selects."""
 
+    return (
+        select(*_columns(there))
+        .select_from(
+            entries.outerjoin(emails, emails.c.dd_srno == entries.c.EmailId)
+            .outerjoin(options, options.c.Number == entries.c.Number)
+            .outerjoin(confidential, confidential.c.Number == entries.c.Number)
+        )
+        .where(number_among(entries.c.Number, among))
+        .order_by(*_ORDER)
+    )
+
+
+@lru_cache(maxsize=32)
+def look_statement(there: frozenset[str]) -> Select[Any]:
+    """What reads the same of one row (`email_id`), admitted or not, whoever has it."""
+    its_own = and_(
+        options.c.EmailId == emails.c.dd_srno,
+        or_(
+            options.c.Number == entries.c.Number,
+            and_(options.c.Number.is_(None), entries.c.Number.is_(None)),
+        ),
+    )
+    return (
+        select(*_columns(there))
+        .select_from(
+            emails.outerjoin(entries, and_(entries.c.EmailId == emails.c.dd_srno, is_current))
+            .outerjoin(options, its_own)
+            .outerjoin(confidential, confidential.c.Number == entries.c.Number)
+        )
+        .where(emails.c.dd_srno == bindparam("email_id"))
+        .order_by(options.c.Id.desc())
+        .limit(1)
+    )
+
+
+def _columns(there: frozenset[str]) -> tuple[ColumnElement[Any], ...]:
+    """What is read of an email, of a table that has these option columns."""
+
     def option(name: str) -> ColumnElement[Any]:
         ours = options.c[name.removeprefix("dd_")]
         return func.coalesce(ours, emails.c[name]) if name in there else ours
@@ -216,41 +291,30 @@ def fetch_statement(there: frozenset[str], among: str | None = None) -> Select[A
     size = stored_size(emails.c.dd_bodyText)
     created = emails.c.dd_CreatedDate if "dd_CreatedDate" in there else null()
     return (
-        select(
-            entries.c.Number,
-            entries.c.EmailId,
-            emails.c.dd_srno,
-            emails.c.dd_SendFlag,
-            emails.c.dd_toEmailid,
-            emails.c.dd_ccEmailid,
-            option("dd_bccEmailid").label("bcc"),
-            emails.c.dd_subject,
-            confidential.c.Subject,
-            case(
-                (or_(apart, func.coalesce(size, 0) <= _BODY_AT_ONCE), func.coalesce(body, ""))
-            ).label("body"),
-            size.label("body_size"),
-            func.coalesce(confidential.c.TextAlternative, option("dd_TextAlternative")).label(
-                "text"
-            ),
-            option("dd_IsHtml").label("is_html"),
-            emails.c.dd_filename,
-            stored_size(emails.c.dd_document).label("document_size"),
-            entries.c.MessageId,
-            entries.c.Retries,
-            option("dd_ReplyTo").label("reply_to"),
-            option("dd_Sender").label("sender"),
-            option("dd_Headers").label("headers"),
-            entries.c.AttachmentCount,
-            created.label("created"),
-        )
-        .select_from(
-            entries.outerjoin(emails, emails.c.dd_srno == entries.c.EmailId)
-            .outerjoin(options, options.c.Number == entries.c.Number)
-            .outerjoin(confidential, confidential.c.Number == entries.c.Number)
-        )
-        .where(number_among(entries.c.Number, among))
-        .order_by(*_ORDER)
+        entries.c.Number,
+        entries.c.EmailId,
+        emails.c.dd_srno,
+        emails.c.dd_SendFlag,
+        emails.c.dd_toEmailid,
+        emails.c.dd_ccEmailid,
+        option("dd_bccEmailid").label("bcc"),
+        emails.c.dd_subject,
+        confidential.c.Subject,
+        case((or_(apart, func.coalesce(size, 0) <= _BODY_AT_ONCE), func.coalesce(body, ""))).label(
+            "body"
+        ),
+        size.label("body_size"),
+        func.coalesce(confidential.c.TextAlternative, option("dd_TextAlternative")).label("text"),
+        option("dd_IsHtml").label("is_html"),
+        emails.c.dd_filename,
+        stored_size(emails.c.dd_document).label("document_size"),
+        entries.c.MessageId,
+        entries.c.Retries,
+        option("dd_ReplyTo").label("reply_to"),
+        option("dd_Sender").label("sender"),
+        option("dd_Headers").label("headers"),
+        entries.c.AttachmentCount,
+        created.label("created"),
     )
 
 
@@ -352,6 +416,12 @@ def _with_attachments(connection: Connection, fetched: list[Fetched]) -> list[Fe
         else email
         for email in fetched
     ]
+
+
+def _octets(content: Any) -> bytes:
+    if isinstance(content, bytes):
+        return content
+    return (_text(content) or "").encode("utf-8", "surrogateescape")
 
 
 def _text(value: Any) -> str | None:

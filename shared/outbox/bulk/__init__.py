@@ -1,0 +1,1 @@
+"""Decisions about many emails at once."""
