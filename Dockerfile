@@ -19,6 +19,7 @@ COPY functions functions
 COPY shared shared
 COPY standalone standalone
 COPY templates templates
+COPY console console
 ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -12,17 +11,14 @@ from shared.api.admission import Who
 from shared.api.caller import Caller
 from shared.api.endpoint import Request, Room, Routes
 from shared.api.errors import ApiError
+from shared.api.login import LOGIN_LIMIT
+from shared.api.login import log_in as session
 from shared.api.models import Answer, Input, Timestamp, example
 from shared.app import application
-from shared.security import passwords, tokens
-from shared.security.limits import Limit
+from shared.security import passwords
 from shared.security.roles import Role
 
 routes = Routes()
-
-# A password costs us 0.2 s to check, whoever asks.
-_LOGINS = Limit(300, 60)
-
 
 # 72 bytes in UTF-8, in the words that a JSON Schema has.
 _SHORT: JsonDict = {"maxLength": 72, "pattern": "^([ -~]*|.{0,18})$", "format": "password"}
@@ -81,21 +77,12 @@ class LoggedOut(Answer):
     message: str = "You are logged out everywhere."
 
 
-@routes.post("api/authenticate", who=Who.ANYONE, errors={401}, limits=(_LOGINS,), room=Room.LOGIN)
+@routes.post(
+    "api/authenticate", who=Who.ANYONE, errors={401}, limits=(LOGIN_LIMIT,), room=Room.LOGIN
+)
 def log_in(request: Request[Credentials]) -> LoggedIn:
     """Exchange a user name and a password for a token that is good for 8 hours."""
-    username, origin = request.body.username, request.caller.origin
-    application().lockout.attempt(username, origin)
-    login = application().logins.check(username, request.body.password)
-    if login is None:
-        raise ApiError(
-            401,
-            "wrong_credentials",
-            "The user name or the password is wrong: check both and try again.",
-            headers={"WWW-Authenticate": 'Bearer realm="rowpost"'},
-        )
-    application().lockout.succeeded(username, origin)
-    issued = tokens.issue(application().signing, login, datetime.now(UTC))
+    login, issued = session(request.body.username, request.body.password, request.caller.origin)
     user = User(username=login.username, role=login.role)
     return LoggedIn(token=issued.token, expires_at=issued.expires_at, user=user)
 

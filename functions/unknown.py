@@ -14,6 +14,7 @@ from shared.monitoring.telemetry.invocation import NO_HOST, invoked
 blueprint = func.Blueprint()
 
 ROUTE = "{*path}"
+CONSOLE = "/console"
 
 
 @blueprint.function_name("zz_unknown")
@@ -21,7 +22,16 @@ ROUTE = "{*path}"
 def unknown(req: func.HttpRequest, context: func.Context = NO_HOST) -> func.HttpResponse:
     """Answer 404 in the form of every other error."""
     with invoked(context):
-        return answered(req.method, ROUTE, lambda _: _nothing(req.headers))
+        return answered(req.method, ROUTE, lambda _: _answer(req))
+
+
+def _answer(req: func.HttpRequest) -> func.HttpResponse:
+    """A browser that asks for `/` is led to the console; for everything else there is nothing."""
+    is_first_page = not req.route_params.get("path") and req.method in ("GET", "HEAD")
+    if is_first_page and "text/html" in req.headers.get("accept", ""):
+        count_anyone(req.headers)
+        return func.HttpResponse(status_code=302, headers={"Location": CONSOLE})
+    return _nothing(req.headers)
 
 
 def _nothing(headers: Mapping[str, str]) -> func.HttpResponse:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import make_url
 
+from functions.console.groups import PAGES
 from functions.groups import GROUPS
 from shared.accounts.directory import ensure_catcher
 from shared.api import admission as asked
-from shared.api.admission import Who, is_welcome
+from shared.api.admission import Who
 from shared.api.endpoint import Operation, Room, function_name
 from shared.api.request import addresses
 from shared.app import Application, use
@@ -188,8 +189,8 @@ def _doors() -> Doors:
     """What each endpoint has declared; a path that nothing answers takes no body."""
     declared = {
         (function_name(operation.path), operation.method): _door(operation)
-        for group in GROUPS
-        for operation in group.routes.operations
+        for routes in (*(group.routes for group in GROUPS), *PAGES)
+        for operation in routes.operations
     }
     closed = Door(lambda _: 0, lambda _: False)
     return lambda function, method: declared.get((function, method), closed)
@@ -197,7 +198,7 @@ def _doors() -> Doors:
 
 def _door(operation: Operation) -> Door:
     room = COMMON_ROOM if operation.room is Room.COMMON else operation.room.name
-    return Door(operation.most_in_body, partial(is_welcome, operation.door), room)
+    return Door(operation.most_in_body, operation.is_welcome, room)
 
 
 def _next_wakeup(wakeups: InProcessWakeups) -> NextBody:
@@ -228,7 +229,7 @@ def _greet(
     catcher: Catcher | None,
     password: str | None,
 ) -> None:
-    print(f"Rowpost answers at {host.url} (to read and try: {host.url}/api/docs)")
+    print(f"Rowpost answers at {host.url}/console (the API, to read and try: {host.url}/api/docs)")
     if password:
         name = chosen.admin_username or FIRST_ADMIN
         print(f"First login: {name} / {password} (made just now and shown this once)")

@@ -31,7 +31,15 @@ import azure.functions as func
 from typing_extensions import TypeVar as TypeVarWithDefault
 
 from shared.api.access_log import log_answer
-from shared.api.admission import OPEN_DOORS, Door, Who, admit, admit_holder, knock
+from shared.api.admission import (
+    OPEN_DOORS,
+    Door,
+    Who,
+    admit,
+    admit_holder,
+    is_welcome,
+    knock,
+)
 from shared.api.caller import Caller
 from shared.api.errors import EVERY_ANSWER, ApiError, as_api_error, new_request_id
 from shared.api.idempotency import Once, earlier_answer, once_of
@@ -39,7 +47,6 @@ from shared.api.limits import Limits, count_anyone, count_request
 from shared.api.models import Answer, Input, KeyedInput
 from shared.api.request.body import (
     MEGABYTE,
-    parse_body,
     refuse_oversized,
     validated,
     validated_form,
@@ -54,6 +61,7 @@ from shared.api.request.form import (
 )
 from shared.api.request.json_structure import MOST_OF_ANYONE
 from shared.api.request.local_request import LocalRequest, arrival_of, pieces_of
+from shared.api.surface import JsonApi, Surface
 from shared.monitoring import logs
 from shared.monitoring.telemetry.invocation import NO_HOST, invoked
 from shared.security.roles import Role
@@ -102,6 +110,8 @@ class Request(Generic[Body, Query]):
     """Set where the endpoint is idempotent and the caller has sent a key."""
     arrived: float = field(default_factory=time.monotonic)
     """When it came, by `time.monotonic`; it may have waited for a thread since."""
+    url: str = ""
+    """Where it went, as the caller has written it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +132,16 @@ class Operation:
     idempotent: bool = False
     file: FileField | None = None
     room: Room = Room.COMMON
+    surface: Surface = field(default_factory=JsonApi)
 
     @property
     def door(self) -> Door:
         """What is asked of whoever calls."""
         return Door(f"{self.method} {self.path}", self.who, self.limits)
+
+    def is_welcome(self, headers: Mapping[str, str]) -> bool:
+        """Whether a caller with these headers would be let in. Counts nothing."""
+        return is_welcome(self.door, self.surface.credentials(headers))
 
     def most_in_body(self, headers: Mapping[str, str]) -> int:
         """How many bytes the body of a request with these headers may have."""
@@ -140,9 +155,13 @@ class Operation:
 
 
 class Routes:
-    """The endpoints of one group, and the blueprint that the Functions host sees."""
+    """The endpoints of one group, and the blueprint that the Functions host sees.
 
-    def __init__(self) -> None:
+    `surface`: how their callers speak; JSON where none is given.
+    """
+
+    def __init__(self, surface: Surface | None = None) -> None:
+        self.surface = surface or JsonApi()
         self.blueprint = func.Blueprint()
         self.operations: list[Operation] = []
         self._paths: dict[str, dict[str, Operation]] = {}
@@ -239,6 +258,7 @@ class Routes:
                 idempotent=idempotent,
                 file=file,
                 room=room,
+                surface=self.surface,
             )
             self.operations.append(operation)
             self._operations_at(path)[method] = operation
@@ -256,7 +276,10 @@ class Routes:
         def dispatch(req: func.HttpRequest, context: func.Context = NO_HOST) -> func.HttpResponse:
             with invoked(context):
                 return answered(
-                    req.method, path, lambda request_id: _respond(operations, req, request_id)
+                    req.method,
+                    path,
+                    lambda request_id: _respond(operations, req, request_id),
+                    lambda error, request_id: self.surface.refusal(error, req, request_id),
                 )
 
         route = self.blueprint.route(path, auth_level=func.AuthLevel.ANONYMOUS)
@@ -273,9 +296,13 @@ def function_name(path: str) -> str:
 
 
 def answered(
-    method: str, route: str, respond: Callable[[str], func.HttpResponse]
+    method: str,
+    route: str,
+    respond: Callable[[str], func.HttpResponse],
+    refuse: Callable[[ApiError, str], func.HttpResponse] = ApiError.to_response,
 ) -> func.HttpResponse:
-    """What `respond` makes of a request with this id, or of what it raises; one line in the log."""
+    """What `respond` makes of a request with this id, and `refuse` of what it raises; one line in
+    the log."""
     request_id = new_request_id()
     with logs.request(request_id):
         began = time.monotonic()
@@ -285,7 +312,7 @@ def answered(
             failure = as_api_error(error)
             if failure.status >= 500:
                 log.exception("%s %s failed", method, route)
-            response = failure.to_response(request_id)
+            response = refuse(failure, request_id)
         log_answer(method, route, response.status_code, began)
     return response
 
@@ -308,7 +335,7 @@ def _respond(
     operation = operations[method]
     with ExitStack() as answering:
         request = _let_in(operation, req, request_id, answering)
-        return _to_response(_carry_out(operation, request), request_id)
+        return to_response(_carry_out(operation, request), request_id)
 
 
 def _carry_out(operation: Operation, request: Request[Any, Any]) -> Answer:
@@ -334,7 +361,7 @@ def _let_in(
 ) -> Request[Any, Any]:
     """The request with its parts checked; its file stays open while it is `answering`."""
     by_body = operation.who is Who.KEY_IN_BODY
-    caller = None if by_body else admit(operation.door, req.headers)
+    caller = None if by_body else admit(operation.door, operation.surface.credentials(req.headers))
     if operation.method in WITH_BODY:
         refuse_oversized(req, operation.most_in_body(req.headers))
     file = None
@@ -354,6 +381,7 @@ def _let_in(
         headers=req.headers,
         file=file,
         arrived=arrival_of(req),
+        url=req.url,
     )
 
 
@@ -380,7 +408,9 @@ def _by_key(operation: Operation, req: func.HttpRequest) -> tuple[Caller, Input 
 def _body(operation: Operation, req: func.HttpRequest) -> Input | None:
     if operation.body is None:
         return None
-    return parse_body(operation.body, req.headers, req.get_body(), operation.most_values())
+    return operation.surface.parsed(
+        operation.body, req.headers, req.get_body(), operation.most_values()
+    )
 
 
 def _form(field: FileField, req: func.HttpRequest) -> AbstractContextManager[Form]:
@@ -392,10 +422,11 @@ def _fields(model: type[Input] | None, form: Form) -> Input | None:
     return None if model is None else validated_form(model, form.fields)
 
 
-def _to_response(content: Answer, request_id: str) -> func.HttpResponse:
+def to_response(content: Answer, request_id: str, status: int | None = None) -> func.HttpResponse:
+    """The answer as the host sends it; `status` where it is not the answer's own."""
     return func.HttpResponse(
         content.to_bytes(),
-        status_code=content.http_status,
+        status_code=status or content.http_status,
         mimetype=content.media_type,
         headers={**EVERY_ANSWER, "X-Request-Id": request_id, **content.http_headers},
     )

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from functions import unknown
+from functions.console.groups import PAGES
 from functions.groups import GROUPS
 from shared.api.endpoint import function_name
 from tests.support.api import Client
@@ -20,6 +21,7 @@ from tests.support.application_insights import KEY
 ROOT = Path(__file__).parents[2]
 LAZY = (
     "pyodbc",
+    "jinja2",
     "alembic",
     "azure.identity",
     "azure.keyvault",
@@ -69,9 +71,8 @@ def _load(settings: dict[str, str], before: str) -> Any:
 
 
 def test_every_function_is_there(loaded: Any) -> None:
-    declared = {
-        function_name(operation.path) for group in GROUPS for operation in group.routes.operations
-    }
+    groups = (*(group.routes for group in GROUPS), *PAGES)
+    declared = {function_name(one.path) for routes in groups for one in routes.operations}
     assert set(loaded["functions"]) == declared | {
         "drain",
         "password_reset_event",

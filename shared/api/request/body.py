@@ -67,7 +67,7 @@ def validated(model: type[M], value: Mapping[str, Any]) -> M:
         return model.model_validate(value)
 
 
-def validated_form(model: type[M], fields: Mapping[str, str]) -> M:
+def validated_form(model: type[M], fields: Mapping[str, Any]) -> M:
     """A form's fields as the model. Raises 422 with an error for each wrong or unknown field."""
     with _named_errors(model):
         return model.model_validate(fields, extra="forbid")

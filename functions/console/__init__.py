@@ -1,0 +1,1 @@
+"""The operator's pages: each module declares those of one group."""

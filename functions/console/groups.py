@@ -1,0 +1,23 @@
+"""Every group of pages, listed once: for the Functions host and for standalone."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from functions.console import login, overview, static
+from shared.api.endpoint import Routes
+from shared.console.pages import Pages
+
+
+class PageGroup(Protocol):
+    """A module of pages."""
+
+    pages: Pages
+
+
+GROUPS: tuple[PageGroup, ...] = (
+    static,
+    login,
+    overview,
+)
+PAGES: tuple[Routes, ...] = tuple(group.pages.routes for group in GROUPS)

@@ -1,0 +1,1 @@
+"""What every page of the console shares: session, forms, layout, and how a page is declared."""
