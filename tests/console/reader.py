@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPMessage
 from urllib.parse import urlencode, urlsplit
 
 from tests.support.standalone import PASSWORD, USERNAME, Standalone
@@ -17,24 +17,24 @@ class Reader:
         self.base = service.base
         self.cookies: dict[str, str] = {}
 
-    def get(self, path: str) -> tuple[int, Mapping[str, str], str]:
+    def get(self, path: str) -> tuple[int, HTTPMessage, str]:
         return self._ask("GET", path, None, {})
 
     def send(
         self, path: str, fields: Mapping[str, str], **headers: str
-    ) -> tuple[int, Mapping[str, str], str]:
+    ) -> tuple[int, HTTPMessage, str]:
         sent = {"Origin": self.base, "Content-Type": "application/x-www-form-urlencoded"}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self._ask("POST", path, urlencode(fields), {**sent, **named})
 
-    def log_in(self, password: str = PASSWORD, **more: str) -> tuple[int, Mapping[str, str], str]:
+    def log_in(self, password: str = PASSWORD, **more: str) -> tuple[int, HTTPMessage, str]:
         token = form_token(self.get("/console/login")[2])
         fields = {"form_token": token, "username": USERNAME, "password": password, **more}
         return self.send("/console/login", fields)
 
     def _ask(
         self, method: str, path: str, body: str | None, headers: Mapping[str, str]
-    ) -> tuple[int, Mapping[str, str], str]:
+    ) -> tuple[int, HTTPMessage, str]:
         connection = HTTPConnection(urlsplit(self.base).netloc, timeout=30)
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         sent = {name: value for name, value in {"Cookie": cookie, **headers}.items() if value}
