@@ -29,6 +29,7 @@ from shared.outbox.states import Lane, Status
 from shared.security.roles import Role
 from shared.submissions.store import Stored, store, store_each
 from shared.submissions.submission import MOST_HEADERS, MOST_RECIPIENTS, Origin, Submission
+from shared.unsubscribing.unsubscribed import LIST_NAME, list_named
 
 routes = Routes()
 
@@ -151,6 +152,7 @@ class EmailToSend(SnakeInput):
     expires_at: AwareDatetime | None = None
     tags: list[Tag] = Field(default_factory=list, max_length=10)
     attachments: list[AttachedFile] = Field(default_factory=list, max_length=MOST_FILES)
+    unsubscribe: bool | Annotated[str, Field(pattern=LIST_NAME)] = False
 
 
 class EmailStored(SnakeAnswer):
@@ -429,6 +431,7 @@ def _submission(request: Request[Any], email: EmailToSend) -> Submission:
         expires_at=email.expires_at,
         tags=email.tags,
         attachments=[_upload(one) for one in email.attachments],
+        unsubscribe=list_named(email.unsubscribe),
         origin=Origin.API,
         stored_by=request.caller.identity,
         request_id=request.id,

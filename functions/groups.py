@@ -22,6 +22,7 @@ from functions import (
     sending,
     service,
     suppressions,
+    unsubscribing,
     users,
 )
 from shared.api.endpoint import Routes
@@ -51,6 +52,7 @@ GROUPS: tuple[Group, ...] = (
     contents,
     decisions,
     suppressions,
+    unsubscribing,
     keyed_sending,
     reset_codes,
     contact,

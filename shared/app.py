@@ -29,6 +29,7 @@ from shared.security.logins import FIRST_PASSWORD_SECRET, Logins
 from shared.security.pseudonyms import Pseudonyms
 from shared.security.tokens import SigningKeys
 from shared.settings import Settings, settings
+from shared.unsubscribing.links import UnsubscribeKey
 
 if TYPE_CHECKING:
     from shared.accounts.directory import AccountBook
@@ -97,6 +98,10 @@ class Application:
     @cached_property
     def pseudonyms(self) -> Pseudonyms:
         return Pseudonyms(self.secrets)
+
+    @cached_property
+    def unsubscribe_key(self) -> UnsubscribeKey:
+        return UnsubscribeKey(self.secrets, self.settings.public_address)
 
     @cached_property
     def lockout(self) -> Lockout:

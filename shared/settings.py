@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
@@ -25,6 +26,8 @@ from shared.smtp.ehlo_name import is_ehlo_name
 OFF = "off"
 _PREFIX = "ROWPOST_"
 _SIMILAR = 0.75
+_AZURE_NAME = "WEBSITE_HOSTNAME"
+_WEB_ADDRESS = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+(?:/[A-Za-z0-9._~/-]*)?")
 _LONGEST_SHOWN = 60
 _TRUE_FOR_THE_WORKER = ("true", "1", "t", "y", "yes")
 
@@ -84,6 +87,7 @@ class Settings(BaseSettings):
     max_retries: int = Field(27, alias="ROWPOST_MAX_RETRIES", ge=0, le=100)
     retry_seconds: float = Field(60.0, alias="ROWPOST_RETRY_SECONDS", gt=0, le=86400)
     connections: int = Field(8, alias="ROWPOST_CONNECTIONS", ge=1, le=64)
+    public_url: str | None = Field(None, alias="ROWPOST_PUBLIC_URL", max_length=300)
     redirect_to: str | None = Field(None, alias="ROWPOST_REDIRECT_TO")
     allow_recipients: Annotated[tuple[str, ...], NoDecode] = Field(
         (), alias="ROWPOST_ALLOW_RECIPIENTS"
@@ -156,6 +160,20 @@ class Settings(BaseSettings):
         if value is not None and not is_ehlo_name(value):
             raise ValueError("give a host's name, or an address in brackets")
         return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address_of_the_web(cls, value: str | None) -> str | None:
+        if value is not None and not _WEB_ADDRESS.fullmatch(value.strip()):
+            raise ValueError("give an address like https://mail.example.com")
+        return None if value is None else value.strip().rstrip("/")
+
+    @property
+    def public_address(self) -> str | None:
+        """Where others reach this service, without a slash at its end; None: nobody has said."""
+        if self.public_url is None and self.in_azure and (name := os.environ.get(_AZURE_NAME)):
+            return f"https://{name}"
+        return self.public_url
 
     @field_validator("redirect_to")
     @classmethod

@@ -233,6 +233,8 @@ options = Table(
     # Low, Normal, High; and Normal, Personal, Private, Confidential.
     Column("Importance", Unicode(6)),
     Column("Sensitivity", Unicode(12)),
+    # The list that its recipient may unsubscribe from with one click; yes: the default one.
+    Column("Unsubscribe", Unicode(50)),
     Index("IX_Rowpost_Options_Email", "EmailId"),
     Index("IX_Rowpost_Options_Number", "Number"),
 )
@@ -444,6 +446,16 @@ suppressions = Table(
     Column("Since", UtcDateTime(), nullable=False, server_default=utc_now()),
     Column("Until", UtcDateTime(), nullable=False),
     Index("IX_Rowpost_Suppressions_Until", "Until"),
+)
+
+# Who wants no more of a list, for good; other emails reach them.
+unsubscribed = Table(
+    "Rowpost_Unsubscribed",
+    metadata,
+    Column("List", Unicode(50), primary_key=True),
+    Column("Address", Unicode(320), primary_key=True),
+    Column("EmailId", Integer),
+    Column("Since", UtcDateTime(), nullable=False, server_default=utc_now()),
 )
 
 # What may be told apart by counting: keys are hashed, nobody's name or address stands here.

@@ -19,7 +19,7 @@ from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.allowance.quotas import Quotas
 from shared.delivery.allowance.ration import QuotaTaken, Take
-from shared.delivery.composing.suppression import screened
+from shared.delivery.composing.suppression import any_of_a_list, screened
 from shared.outbox.sending import one_trip
 from shared.outbox.sending.claim import Wanted, claim
 from shared.outbox.sending.fetch import Claimed, Fetched, collect, settle
@@ -93,7 +93,8 @@ class Claimer:
         if once is None:
             return ()
         emails = once.claimed.emails
-        if once.claimed.taken_back or once.claimed.new_again or once.anybody_suppressed:
+        to_settle = once.claimed.taken_back or once.claimed.new_again
+        if to_settle or once.anybody_suppressed or any_of_a_list(emails):
             emails = list(self.write(partial(self._settle, claimed=once.claimed)) or ())
         self._seen.update(email.number for email in emails)
         return emails

@@ -280,6 +280,7 @@ class Dispatcher:
             self._reading,
             self._suspects,
             self._apart,
+            lambda: self._application.unsubscribe_key.links(),
         )
         self._parts = Parts(
             self._recorder,

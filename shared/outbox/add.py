@@ -35,6 +35,7 @@ _WIDTHS = {
     "account_code": 50,
     "reply_to": 500,
     "sender": 500,
+    "unsubscribe": 50,
     "origin": 20,
     "stored_by": 150,
     "request_id": 36,
@@ -60,7 +61,8 @@ class NewEmail:
     aware; None is at once, and never. `recipients` instead of the lists where those are longer
     than their columns. `headers` are further header fields, `sender` is a mailbox in place of the
     account's own. `origin` is the way it came in, `stored_by` and `request_id` who stored it and
-    with which request. `attachments`: files that are kept for this email, beside its document.
+    with which request. `unsubscribe` is the list that its one recipient may leave with a click.
+    `attachments`: files that are kept for this email, beside its document.
     """
 
     to: str
@@ -85,6 +87,7 @@ class NewEmail:
     origin: str | None = None
     stored_by: str | None = None
     request_id: str | None = None
+    unsubscribe: str | None = None
     attachments: tuple[StoredAttachment, ...] = ()
 
     @property
@@ -213,6 +216,7 @@ def _options(email: NewEmail) -> dict[str, object]:
         "Headers": json.dumps(dict(email.headers)) if email.headers else None,
         "Tags": _tags(email),
         "Sender": email.sender,
+        "Unsubscribe": email.unsubscribe,
     }
     return given if any(value is not None for value in given.values()) else {}
 

@@ -18,11 +18,12 @@ from shared.accounts.errors import AccountNotFound
 from shared.app import Application
 from shared.attachments.pending import PendingFiles, TooMuchAttached
 from shared.errors import RowpostError
-from shared.outbox.add import DatabaseMoved, NewEmail, add
+from shared.outbox.add import BadValue, DatabaseMoved, NewEmail, add
 from shared.outbox.states import Lane
 from shared.scheduling import relocation
-from shared.submissions.submission import Submission
+from shared.submissions.submission import InvalidEmail, Submission
 from shared.submissions.validate import judge
+from shared.unsubscribing.links import NoPublicAddress
 
 T = TypeVar("T")
 
@@ -48,7 +49,7 @@ def store(
     Raises InvalidEmail, UnknownTemplate, AccountNotFound, ExpiresTooSoon, TooMuchAttached,
     AttachmentStoreUnavailable, FileNotKept, DatabaseUnreachable, or CommitUncertain.
     """
-    judged = judge(submission)
+    judged = _right(application, submission)
     with _pending_files(application) as files:
         email = replace(judged, attachments=files.keep(submission.attachments))
 
@@ -76,7 +77,7 @@ def store_each(
     DatabaseUnreachable, or CommitUncertain.
     """
     with _pending_files(application) as files:
-        judged = [_judged(one, files) for one in submissions]
+        judged = [_judged(application, one, files) for one in submissions]
 
         def write(connection: Connection) -> list[Stored]:
             stored = [_added(connection, one) for one in judged]
@@ -96,11 +97,20 @@ def store_each(
 _Judged = tuple[NewEmail, Submission] | RowpostError
 
 
-def _judged(submission: Submission | RowpostError, files: PendingFiles) -> _Judged:
+def _right(application: Application, submission: Submission) -> NewEmail:
+    """The email as the queue takes it. Raises what `judge` does."""
+    if submission.unsubscribe is not None and application.settings.public_address is None:
+        raise InvalidEmail(BadValue("unsubscribe", f"can't be offered: {NoPublicAddress()}"))
+    return judge(submission)
+
+
+def _judged(
+    application: Application, submission: Submission | RowpostError, files: PendingFiles
+) -> _Judged:
     if isinstance(submission, RowpostError):
         return submission
     try:
-        email = judge(submission)
+        email = _right(application, submission)
     except RowpostError as error:
         return error
     try:

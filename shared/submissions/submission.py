@@ -50,8 +50,8 @@ class Submission:
 
     Each recipient is one mailbox, with or without a name; `reply_to` may be a list of them.
     `account` is an account's number or code, None the default one; `sender` is who it is from in
-    place of that. Times are aware; None is at once, and never. `stored_by` is the caller, who may
-    read it again.
+    place of that. Times are aware; None is at once, and never. `unsubscribe` is the list that its
+    one recipient may leave with a click. `stored_by` is the caller, who may read it again.
     """
 
     recipients: Sequence[str]
@@ -72,6 +72,7 @@ class Submission:
     template: str | None = None
     variables: Mapping[str, Any] = field(default_factory=dict, repr=False)
     attachments: Sequence[Upload] = ()
+    unsubscribe: str | None = None
     origin: Origin
     stored_by: str | None = None
     request_id: str | None = None

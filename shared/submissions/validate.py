@@ -68,6 +68,7 @@ def judge(submission: Submission) -> NewEmail:
         origin=submission.origin.value,
         stored_by=submission.stored_by,
         request_id=submission.request_id,
+        unsubscribe=submission.unsubscribe,
     )
     try:
         check(email)
@@ -128,6 +129,8 @@ def _faults(submission: Submission) -> Iterable[BadValue]:
         yield BadValue("html_content", "holds half a character (a lone surrogate)")
     if _has_no_form(submission.text):
         yield BadValue("text_content", "holds half a character (a lone surrogate)")
+    if submission.unsubscribe is not None and number != 1:
+        yield BadValue("unsubscribe", "is its recipient's own: send it to one recipient alone")
     yield from _header_faults(submission.headers)
     try:
         _reply_to(submission)

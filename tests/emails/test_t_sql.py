@@ -14,6 +14,7 @@ from shared.outbox.queries import search
 from shared.outbox.queries.search import Position, Wish, look, page_statement
 from shared.outbox.states import Status
 from shared.submissions import kept_answers
+from shared.unsubscribing import unsubscribed
 from tests.support.t_sql import t_sql
 
 HERE = Position(datetime(2026, 11, 21, tzinfo=UTC), 4711)
@@ -39,6 +40,9 @@ STATEMENTS: dict[str, ClauseElement] = {
     "suppressed among": suppressions.AMONG,
     "suppressed list": suppressions.list_statement("a@example.com", 50),
     "let go": suppressions.FORGET,
+    "unsubscribed among": unsubscribed.AMONG,
+    "unsubscribed list": unsubscribed.page_statement("news", "a@example.com", 50),
+    "subscribe again": unsubscribed.FORGET,
     "forget suppressions": suppressions.FORGET_OVER,
     "with content": retention.WITH_CONTENT,
     "with record": retention.WITH_RECORD,

@@ -51,11 +51,12 @@ class ComposingProcess:
         document: bytes | None,
         account: Account,
         files: tuple[Attachment, ...],
+        further: tuple[tuple[str, str], ...] = (),
     ) -> Prepared:
         """As `prepare`. Raises BadEmail also where the process dies of it or takes too long, and
         ComposingUnavailable where there is no process."""
         server = replace(account.server, password=None, tokens=None)
-        task = (email, body, document, replace(account, server=server), files)
+        task = (email, body, document, replace(account, server=server), files, further)
         process = self._running()
         with _killed_in_the_end(process) as late:
             try:
@@ -158,9 +159,11 @@ def serve(tasks: IO[bytes], answers: IO[bytes]) -> None:
     answers.flush()
     with suppress(EOFError):
         while True:
-            email, body, document, account, files = pickle.load(tasks)
+            email, body, document, account, files, further = pickle.load(tasks)
             try:
-                came_to: Prepared | BadEmail = prepare(email, body, document, account, files)
+                came_to: Prepared | BadEmail = prepare(
+                    email, body, document, account, files, further
+                )
             except BadEmail as error:
                 came_to = error
             pickle.dump(came_to, answers)

@@ -10,18 +10,22 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from shared.attachments.store import AttachmentStoreUnavailable
+from shared.configuration.live_document import DocumentUnreadable
+from shared.configuration.secret_store import SecretStoreUnavailable
 from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.account_queue import AccountQueue
 from shared.delivery.composing.attached_files import AWAY_SECONDS, AttachedFiles, octets_of
 from shared.delivery.composing.compose_apart import ComposingProcess, ComposingUnavailable
 from shared.delivery.composing.prepare import NobodyLeft, Prepared, prepare
+from shared.delivery.composing.unsubscribing import unsubscribe_headers
 from shared.delivery.delivery import Delivery
 from shared.delivery.outcome import Attempt, held_back
 from shared.delivery.reports import Reports
@@ -31,6 +35,7 @@ from shared.mime.bad_email import BadEmail
 from shared.mime.message import Attachment
 from shared.outbox.sending.fetch import ClaimedEmail, NoLongerOurs, read_body, read_document
 from shared.outbox.sending.lease import Lease
+from shared.unsubscribing.links import Headers, NoPublicAddress, UnsubscribeLinks
 
 log = logging.getLogger("rowpost.delivery")
 
@@ -44,6 +49,9 @@ _PASSING = (
     ComposingUnavailable,
 )
 """What may go wrong while an email is prepared without being the email's."""
+_SECONDS_UNTIL_A_LINK_CAN_BE_MADE = 60.0
+_NO_LINK = (NoPublicAddress, SecretStoreUnavailable, DocumentUnreadable)
+"""What keeps an email's unsubscribe link from being made for now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,7 @@ class Fetching:
     reading: SqlThread
     suspects: SqlThread
     apart: ComposingProcess
+    unsubscribe_links: Callable[[], UnsubscribeLinks]
 
 
 class Composer:
@@ -75,6 +84,8 @@ class Composer:
     def has_all_of(self, email: ClaimedEmail) -> bool:
         """Whether the claim brought all that it is composed of, and it may be composed here."""
         if email.body is None or email.document_size or email.attachment_count:
+            return False
+        if email.unsubscribe:  # The key of its link may have to be asked for.
             return False
         return not self._queue.is_suspect(email.number)
 
@@ -106,6 +117,8 @@ class Composer:
             self._reports.give_back(email)
         except AttachmentStoreUnavailable as error:
             self._reports.postpone(email, str(error), AWAY_SECONDS)
+        except _NO_LINK as error:
+            self._reports.postpone(email, str(error), _SECONDS_UNTIL_A_LINK_CAN_BE_MADE)
         except _PASSING as error:
             reason = f"it could not be prepared ({type(error).__name__})"
             self._reports.postpone(email, reason, _SECONDS_UNTIL_THE_DATABASE_IS_BACK)
@@ -126,19 +139,20 @@ class Composer:
     async def _fetched(self, email: ClaimedEmail) -> Prepared:
         files = await self._fetching.files.read(email)
         if self._queue.is_suspect(email.number):
-            body, document = await self._fetching.reading.run(lambda: self._read(email))
+            body, document, further = await self._fetching.reading.run(lambda: self._read(email))
             account = self._queue.account
             return await self._fetching.suspects.run(
-                lambda: self._fetching.apart.compose(email, body, document, account, files)
+                lambda: self._fetching.apart.compose(email, body, document, account, files, further)
             )
         return await self._fetching.reading.run(lambda: self._prepared(email, files))
 
     def _prepared(self, email: ClaimedEmail, files: tuple[Attachment, ...]) -> Prepared:
         """On a thread: what takes long to read may take long to encode."""
-        body, document = self._read(email)
-        return prepare(email, body, document, self._queue.account, files)
+        body, document, further = self._read(email)
+        return prepare(email, body, document, self._queue.account, files, further)
 
-    def _read(self, email: ClaimedEmail) -> tuple[str, bytes | None]:
+    def _read(self, email: ClaimedEmail) -> tuple[str, bytes | None, Headers]:
+        """Its body, its document, and the fields of its link."""
         body, document, lease = email.body, None, self._fetching.lease
         if body is None or email.document_size:
             with self._fetching.database.read() as connection:
@@ -146,7 +160,7 @@ class Composer:
                     body = read_body(connection, email.number, lease)
                 if email.document_size:
                     document = read_document(connection, email.number, lease)
-        return body, document
+        return body, document, unsubscribe_headers(email, self._fetching.unsubscribe_links)
 
     def _delivery(self, prepared: Prepared, started: float, octets: int = 0) -> Delivery:
         account = self._queue.account.code

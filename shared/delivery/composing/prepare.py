@@ -60,8 +60,10 @@ def prepare(
     document: bytes | None,
     account: Account,
     files: tuple[Attachment, ...] = (),
+    further: tuple[tuple[str, str], ...] = (),
 ) -> Prepared:
-    """Compose the email and address its envelope; `files` go beside the document of its row.
+    """Compose the email and address its envelope; `files` go beside the document of its row, and
+    `further` header fields in place of those of the same names that its row gives.
 
     Raises BadEmail when no valid email can be made of the row, NobodyLeft when it is done.
     """
@@ -73,6 +75,8 @@ def prepare(
         raise _nobody_left(recipients)
     attachments = files if document is None else (Attachment(email.filename, document), *files)
     draft = draft_of(email, body, account, recipients, attachments)
+    if further:
+        draft = replace(draft, headers=_with_further(draft.headers, further))
     if rules:
         draft = test_mode.told(draft, recipients, rules)
     message = compose(draft)
@@ -255,6 +259,13 @@ def further_headers(written: str) -> tuple[tuple[str, str], ...]:
     if not isinstance(fields, dict):
         raise BadEmail("dd_Headers is not a JSON object")
     return tuple([(name, str(value)) for name, value in fields.items() if value is not None])
+
+
+def _with_further(
+    given: tuple[tuple[str, str], ...], further: tuple[tuple[str, str], ...]
+) -> tuple[tuple[str, str], ...]:
+    ours = {name.lower() for name, _ in further}
+    return (*[field for field in given if field[0].lower() not in ours], *further)
 
 
 def _mailboxes(recipients: Iterable[KnownRecipient], kind: Kind) -> tuple[Mailbox, ...]:

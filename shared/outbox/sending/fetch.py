@@ -83,6 +83,8 @@ class ClaimedEmail(NamedTuple):
     """Its files in the attachment store; fewer than there should be once they were removed."""
     fingerprint: str = ""
     """Of what the row says now; kept with the mark."""
+    unsubscribe: str | None = None
+    """The list that its recipient may unsubscribe from, as the email's option says."""
 
     def __repr__(self) -> str:
         """Without what the email says."""
@@ -315,6 +317,7 @@ def _columns(there: frozenset[str]) -> tuple[ColumnElement[Any], ...]:
         option("dd_Headers").label("headers"),
         entries.c.AttachmentCount,
         created.label("created"),
+        options.c.Unsubscribe.label("unsubscribe"),
     )
 
 
@@ -364,6 +367,7 @@ def _claimed(row: Any, recipients: tuple[KnownRecipient, ...]) -> ClaimedEmail:
         headers,
         files,
         created,
+        unsubscribe,
     ) = row
     to, cc, subject, filename = _text(to), _text(cc), _text(subject), _text(filename)
     return ClaimedEmail(
@@ -389,6 +393,7 @@ def _claimed(row: Any, recipients: tuple[KnownRecipient, ...]) -> ClaimedEmail:
         fingerprint(
             Content(to, cc, subject, filename, body_size, document_size, creation_date(created))
         ),
+        _text(unsubscribe),
     )
 
 

@@ -1,0 +1,142 @@
+"""One-click unsubscribe: what a link in an email leads to, and who is off which list."""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import ClassVar
+
+from pydantic import Field
+
+from shared.api.admission import Who
+from shared.api.endpoint import Request, Routes
+from shared.api.errors import ApiError
+from shared.api.models import File, QueryNumber, SnakeAnswer, SnakeInput, Timestamp
+from shared.app import application
+from shared.monitoring.logs import masked
+from shared.security.roles import Role
+from shared.unsubscribing.links import BadLink, Subscription
+from shared.unsubscribing.unsubscribed import (
+    DEFAULT_LIST,
+    subscribe_again,
+    unsubscribe,
+    who_unsubscribed,
+)
+
+routes = Routes()
+
+_PAGE = Path(__file__).with_name("static") / "unsubscribe.html"
+# Nothing is loaded, the button posts to where the page came from, and no other page frames it.
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex",
+}
+_BUTTON = """<form method="post">
+<input type="hidden" name="List-Unsubscribe" value="One-Click">
+<button>Unsubscribe</button>
+</form>"""
+
+
+class UnsubscribePage(File):
+    media_types: ClassVar[tuple[str, ...]] = ("text/html",)
+    content_type: str = "text/html"
+
+
+class UnsubscribedQuery(SnakeInput):
+    list: str = Field(DEFAULT_LIST, min_length=1, max_length=50)
+    cursor: str = Field("", max_length=320)
+    limit: QueryNumber = Field(50, ge=1, le=500)
+
+
+class UnsubscribedAddress(SnakeAnswer):
+    address: str
+    list: str
+    email_id: int | None
+    since: Timestamp
+
+
+class UnsubscribedList(SnakeAnswer):
+    items: list[UnsubscribedAddress]
+    next_cursor: str | None
+
+
+class SubscribedAgain(SnakeAnswer):
+    message: str = "The address is on the list again"
+    address: str
+    list: str
+
+
+@routes.get("unsubscribe/{token}", who=Who.ANYONE, errors={404})
+def show_unsubscribe(request: Request) -> UnsubscribePage:
+    """Show a page with a button to unsubscribe; looking at it changes nothing."""
+    # Programs that look for harm follow every link of an email.
+    subscription = _subscription(request)
+    return _page(f"Do you want no more of these emails at {_shown(subscription)}?", _BUTTON)
+
+
+@routes.post("unsubscribe/{token}", who=Who.ANYONE, errors={404})
+def take_off_the_list(request: Request) -> UnsubscribePage:
+    """Unsubscribe with one click (RFC 8058), by a mail reader's button or the page's own."""
+    subscription = _subscription(request)
+    application().database().run(partial(unsubscribe, subscription=subscription))
+    return _page(f"Done: {_shown(subscription)} gets no more of these emails.", "")
+
+
+@routes.get("api/unsubscribed", who=Role.VIEWER)
+def unsubscribed_addresses(request: Request[None, UnsubscribedQuery]) -> UnsubscribedList:
+    """List the addresses that have unsubscribed from a list."""
+    query = request.query
+    with application().database().read() as connection:
+        found = who_unsubscribed(connection, query.list, query.cursor, query.limit + 1)
+    return UnsubscribedList(
+        items=[
+            UnsubscribedAddress(
+                address=one.address, list=one.list_name, email_id=one.email_id, since=one.since
+            )
+            for one in found[: query.limit]
+        ],
+        next_cursor=found[query.limit - 1].address if len(found) > query.limit else None,
+    )
+
+
+@routes.delete("api/unsubscribed/{list}/{*address}", who=Role.OPERATOR, errors={404})
+def put_back_on_the_list(request: Request) -> SubscribedAgain:
+    """Put an address back on a list, if its owner wants that."""
+    address, list_name = request.path.get("address", ""), request.path.get("list", "")
+    again = partial(subscribe_again, address=address, list_name=list_name)
+    if not application().database().run(again):
+        raise ApiError(
+            404,
+            "address_not_unsubscribed",
+            "This address has not unsubscribed from this list: check both.",
+        )
+    return SubscribedAgain(address=address, list=list_name)
+
+
+def _subscription(request: Request) -> Subscription:
+    try:
+        return application().unsubscribe_key.links().read(request.path.get("token", ""))
+    except BadLink as error:
+        raise ApiError(404, "not_found", f"{error} Take the link from the email itself.") from None
+
+
+def _shown(subscription: Subscription) -> str:
+    """Whoever an email was forwarded to reads no address there."""
+    return masked(subscription.address)
+
+
+def _page(words: str, button: str) -> UnsubscribePage:
+    html = Template(_template()).substitute(words=escape(words), button=button)
+    return UnsubscribePage(content=html.encode()).with_headers(_HEADERS)
+
+
+@cache
+def _template() -> str:
+    return _PAGE.read_text("utf-8")
