@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, RowMapping, func, select, update
+from sqlalchemy import Connection, Row, RowMapping, func, select, union, update
 
 from shared.accounts.credentials import passwords
 from shared.accounts.credentials.passwords import Binding, PasswordUnavailable
 from shared.accounts.failovers import failover_ids, further_failovers
 from shared.accounts.numbers import insert_account
-from shared.accounts.routing import ActiveAccount, answered, default_of, failovers, fold, route
+from shared.accounts.profiles import AS_ALL_EMAILS, ProfileRetries, active_profiles, profile_retries
+from shared.accounts.routing import (
+    ActiveAccount,
+    ActiveProfile,
+    answered,
+    default_of,
+    first_of,
+    fold,
+    leaders,
+    route,
+)
 from shared.configuration.secret_store import SecretStore, SecretStoreUnavailable
 from shared.database.columns.tolerant import unreadable
 from shared.database.tables import accounts
@@ -23,6 +33,7 @@ from shared.mime.addresses import BadAddress, Mailbox, envelope_address, parse_r
 from shared.mime.allowed_recipients import RecipientRule, recipient_rule, split_entries
 from shared.mime.bad_email import BadEmail
 from shared.mime.validate import require_line
+from shared.outbox.conditions import PROFILE_CODE
 from shared.settings import Settings
 from shared.smtp.oauth import AccessTokens, access_tokens
 from shared.smtp.opening import Server, TlsMode
@@ -36,7 +47,8 @@ _LAST_PORT = 65535
 _ALL = select(accounts).where(accounts.c.Rowpost_Id.is_not(None)).order_by(accounts.c.Rowpost_Id)
 _YES = frozenset({"y", "yes", "true", "1"})
 _NO = frozenset({"", "n", "no", "false", "0"})
-_CODES = select(accounts.c.ParamCode).distinct().order_by(accounts.c.ParamCode)
+_EVERY_CODE = union(select(accounts.c.ParamCode), select(PROFILE_CODE)).subquery()
+_CODES = select(_EVERY_CODE.c.ParamCode).order_by(_EVERY_CODE.c.ParamCode)
 
 
 Columns = RowMapping | Mapping[str, Any]
@@ -61,9 +73,14 @@ class Account:
     """Over all senders."""
     failover_ids: tuple[int, ...] = ()
     """Who takes over while it rests, in this order."""
+    profiles: tuple[ActiveProfile, ...] = ()
+    """The mail profiles for which it sends first: whose other accounts take over for it there."""
+    profile_retries: ProfileRetries = AS_ALL_EMAILS
+    """When emails of profiles are tried again."""
     stands_in_for: int | None = None
     """The account that rests, where this is its failover as it sends for it."""
     reply_to: tuple[Mailbox, ...] = ()
+    """Where answers go, unless an email says so itself."""
     recipient_rules: tuple[RecipientRule, ...] = ()
     """Whom its emails may reach, in test mode: its own rule, then that of the whole service."""
 
@@ -108,6 +125,7 @@ def load_accounts(connection: Connection, secrets: SecretStore, settings: Settin
     """
     rows = _active_rows(connection)
     active = _as_routed(connection, rows)
+    profiles = active_profiles(connection)
     default = default_of(active)
     numbers = Counter(row.Rowpost_Id for row in rows)
     usable: list[Account] = []
@@ -124,8 +142,26 @@ def load_accounts(connection: Connection, secrets: SecretStore, settings: Settin
     if default is None and rows:
         problems.setdefault("", "several accounts are active and none is marked as the default")
     return AccountBook(
-        tuple(usable), tuple(unusable), problems, _plain_passwords(rows), answered(active)
+        _leading(usable, profiles, profile_retries(connection)),
+        tuple(unusable),
+        problems,
+        _plain_passwords(rows),
+        answered(active, profiles),
     )
+
+
+def _leading(
+    usable: Sequence[Account], profiles: Sequence[ActiveProfile], retries: ProfileRetries
+) -> tuple[Account, ...]:
+    """The accounts, and for which profiles each of them sends first."""
+    leading = leaders(profiles, {account.id for account in usable})
+
+    def leader(account: Account) -> Account:
+        own = tuple(leading.get(account.id, ()))
+        codes = (*account.codes, *(profile.code for profile in own))
+        return replace(account, codes=codes, profiles=own, profile_retries=retries)
+
+    return tuple(map(leader, usable))
 
 
 def _require_own_number(accounts_with_it: int) -> None:
@@ -139,10 +175,15 @@ def answered_codes(connection: Connection) -> list[str | None]:
 
     None stands for emails without a code. Whether the account works is another question.
     """
-    active = active_accounts(connection)
-    own = {account.code for account in active}
-    in_order = [code for code in connection.scalars(_CODES) if code and code in own]
-    return in_order if default_of(active) is None else [*NO_CODE, *in_order]
+    own = answered_now(connection)
+    spelled = set(own.values())
+    in_order = [code for code in connection.scalars(_CODES) if code and code in spelled]
+    return [*NO_CODE, *in_order] if "" in own else in_order
+
+
+def answered_now(connection: Connection) -> dict[str, str | None]:
+    """As `routing.answered`."""
+    return answered(active_accounts(connection), active_profiles(connection))
 
 
 def active_accounts(connection: Connection) -> tuple[ActiveAccount, ...]:
@@ -151,21 +192,39 @@ def active_accounts(connection: Connection) -> tuple[ActiveAccount, ...]:
 
 
 def stand_ins(accounts: Sequence[Account], resting: Collection[int]) -> Iterator[Account]:
-    """For each account that rests, the first of its failovers that does not, as it sends for it.
+    """For each account that rests, the first of its failovers that does not, as it sends for it;
+    for its profiles, the next of their accounts.
 
     It signs with its own address, since its server takes no other, and answers go to the original
     sender.
     """
     awake = {account.id: account for account in accounts if account.id not in resting}
     for account in accounts:
-        if account.id in resting and (deputy := next(failovers(account, awake), None)):
-            yield replace(
-                deputy,
-                codes=account.codes,
-                reply_to=(account.sender,),
-                stands_in_for=account.id,
-                recipient_rules=(*account.recipient_rules, *deputy.recipient_rules),
-            )
+        if account.id in resting:
+            for deputy_id, codes in _deputies(account, awake).items():
+                deputy = awake[deputy_id]
+                yield replace(
+                    deputy,
+                    codes=codes,
+                    profiles=(),
+                    reply_to=account.reply_to or (account.sender,),
+                    stands_in_for=account.id,
+                    recipient_rules=(*account.recipient_rules, *deputy.recipient_rules),
+                )
+
+
+def _deputies(account: Account, awake: Container[int]) -> dict[int, tuple[str | None, ...]]:
+    """Who sends for an account that rests, by number, and which codes each of them sends for."""
+    of_profiles = {profile.code for profile in account.profiles}
+    own = tuple(code for code in account.codes if code not in of_profiles)
+    lists = [(own, account.failover_ids)]
+    lists += [((profile.code,), profile.account_ids) for profile in account.profiles]
+    found: dict[int, tuple[str | None, ...]] = {}
+    for codes, ids in lists:
+        deputy = first_of((each for each in ids if each != account.id), awake)
+        if deputy is not None and codes:
+            found[deputy] = (*found.get(deputy, ()), *codes)
+    return found
 
 
 class Sender(NamedTuple):
@@ -174,15 +233,18 @@ class Sender(NamedTuple):
     account_id: int
     account_name: str
     mailbox: Mailbox
+    reply_to: tuple[Mailbox, ...] = ()
 
 
 def sender_of(connection: Connection, code: str | None) -> Sender | None:
     """Who an email with this code is from; None where no active account answers for it."""
     rows = _active_rows(connection)
-    for account in route(code, _as_routed(connection, rows))[:1]:
+    routed = _as_routed(connection, rows)
+    for account in route(code, routed, active_profiles(connection))[:1]:
         row = next(row for row in rows if row.Rowpost_Id == account.id)
         try:
-            return Sender(account.id, row.Rowpost_Name or account.code, _sender(row))
+            name = row.Rowpost_Name or account.code
+            return Sender(account.id, name, _sender(row), _reply_to(row))
         except BadAccount:
             return None
     return None
@@ -291,6 +353,7 @@ def _account(
         limits=_limits(row),
         max_connections=_positive(row.Rowpost_MaxConnections),
         failover_ids=routed.failover_ids,
+        reply_to=_reply_to(row),
         recipient_rules=recipient_rules(row._mapping, settings),
     )
 
@@ -368,6 +431,13 @@ def _sender(row: Row[Any]) -> Mailbox:
     except BadEmail as error:
         raise BadAccount(f"{error}: it can't be a sender's name") from error
     return Mailbox(given[0].address, name)
+
+
+def _reply_to(row: Row[Any]) -> tuple[Mailbox, ...]:
+    try:
+        return parse_recipients(row.Rowpost_ReplyTo)
+    except BadAddress as error:
+        raise BadAccount(f"Rowpost_ReplyTo is no email address: {error}") from error
 
 
 def _limits(row: Row[Any]) -> Limits:

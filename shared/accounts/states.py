@@ -36,7 +36,9 @@ class AccountState:
 def account_states(connection: Connection, book: AccountBook) -> tuple[AccountState, ...]:
     """The state of each account in the book."""
     resting = pauses(connection)
-    deputies = {one.stands_in_for: one.code for one in stand_ins(book.usable, resting)}
+    deputies: dict[int | None, list[str]] = {}
+    for each in stand_ins(book.usable, resting):
+        deputies.setdefault(each.stands_in_for, []).append(each.code)
     minute = minute_of(reservations.now(connection))
     limited = [one.id for one in book.usable if one.limits]
     used = reservations.used(connection, limited, minute) if limited else {}
@@ -47,8 +49,9 @@ def account_states(connection: Connection, book: AccountBook) -> tuple[AccountSt
 
     def sending(account: Account) -> AccountState:
         if (pause := resting.get(account.id)) is not None:
-            deputy = deputies.get(account.id)
-            meanwhile = f"; {deputy} sends its emails meanwhile" if deputy is not None else ""
+            several = deputies.get(account.id, [])
+            sends = "sends" if len(several) == 1 else "send"
+            meanwhile = f"; {' and '.join(several)} {sends} its emails meanwhile" if several else ""
             return AccountState(
                 account.id, account.code, "paused", pause.reason + meanwhile, pause.until
             )

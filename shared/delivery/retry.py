@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _GROWTH = 4.0
 _JITTER = 0.2
@@ -23,6 +23,8 @@ class RetryPolicy:
 
     max_retries: int
     first_wait: float
+    growth: float = _GROWTH
+    """Of each wait over the one before."""
 
     def next_wait(self, retries: int, chance: float) -> float | None:
         """How long to wait after this many retries; None when there are to be no more.
@@ -32,9 +34,16 @@ class RetryPolicy:
         if retries >= self.max_retries:
             return None
         wait = min(
-            self.first_wait * _GROWTH ** min(retries, 20), max(self.first_wait, _LONGEST_WAIT)
+            self.first_wait * self.growth ** min(retries, 20), max(self.first_wait, _LONGEST_WAIT)
         )
         return wait * (1 + _JITTER * chance)
+
+    def changed(self, max_retries: int | None, wait: float | None) -> RetryPolicy:
+        """The same with so many retries, and this one wait before each of them; None: as it is."""
+        most = self.max_retries if max_retries is None else max_retries
+        if wait is None:
+            return replace(self, max_retries=most)
+        return RetryPolicy(most, wait, growth=1.0)
 
 
 def pause_seconds(times: int, *, login_refused: bool, chance: float) -> float:

@@ -11,8 +11,7 @@ from functools import partial
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.accounts.directory import active_accounts
-from shared.accounts.routing import answered
+from shared.accounts.directory import answered_now
 from shared.app import Application
 from shared.background import NoAnswerYet, Work
 from shared.database.database import Database
@@ -200,7 +199,7 @@ def _left_of_open_run(application: Application) -> frozenset[str] | None:
 
 def _left(application: Application, state: service_state.ServiceState) -> Left:
     with application.database().read() as connection:
-        codes = frozenset(answered(active_accounts(connection)))
+        codes = frozenset(answered_now(connection))
         return left_of_run(connection, state.run_last_id or 0, codes)
 
 

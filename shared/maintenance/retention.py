@@ -33,7 +33,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from shared.database.columns.times import in_days, utc_now
 from shared.database.database import Database
 from shared.database.errors import is_held_by_others, is_transient
-from shared.database.tables import contacts, emails, entries, options, service
+from shared.database.tables import contacts, emails, entries, mail_items, options, service
 from shared.outbox.attachments import release_attachments
 from shared.outbox.conditions import NUMBERS, ended
 from shared.outbox.removal import forget
@@ -93,6 +93,7 @@ EMPTY = (
 )
 EMPTY_OPTIONS = update(options).where(options.c.Number.in_(NUMBERS)).values(TextAlternative=null())
 NOTE = update(service).where(service.c.Id == 1).values(EmptiedUntil=_then)
+EMPTY_ITEM = update(mail_items).where(mail_items.c.Number.in_(NUMBERS)).values(Query=null())
 EMPTY_CONTACT = update(contacts).where(contacts.c.Number.in_(NUMBERS)).values(Message="")
 
 
@@ -109,7 +110,7 @@ def empty_old(connection: Connection, days: float) -> int:
     for entry in _of_rows(old):
         their_rows.empty(connection, entry.EmailId, entry.State)
     numbers = [entry.Number for entry in old]
-    for statement in (EMPTY, EMPTY_OPTIONS, EMPTY_CONTACT):
+    for statement in (EMPTY, EMPTY_OPTIONS, EMPTY_ITEM, EMPTY_CONTACT):
         connection.execute(statement, {"numbers": numbers})
     release_attachments(connection, numbers)
     return len(old)

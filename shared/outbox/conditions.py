@@ -8,13 +8,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, bindparam, exists, literal_column, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Unicode,
+    and_,
+    bindparam,
+    cast,
+    exists,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.sql.elements import BindParameter
 
 from shared.database.columns.times import utc_now
 from shared.database.statements.locks import until_commit
-from shared.database.tables import entries, relocation, service
-from shared.outbox.states import Flag
+from shared.database.tables import entries, mail_profiles, relocation, service
+from shared.outbox.states import PROFILE, Flag
 
 NUMBERS: BindParameter[int] = bindparam("numbers", expanding=True)
 TOKEN: BindParameter[str] = bindparam("token")
@@ -36,6 +46,12 @@ def number_among(column: ColumnElement[int], selected: str | None) -> ColumnElem
     if selected is None:
         return column.in_(NUMBERS)
     return column.op("IN", is_comparison=True)(literal_column(f"({selected})"))
+
+
+PROFILE_CODE: ColumnElement[str] = literal_column(f"'{PROFILE}'", Unicode) + cast(
+    mail_profiles.c.Id, Unicode(10)
+)
+"""The account code of the emails of a profile, by its row (`states.profile_code`)."""
 
 
 is_current: ColumnElement[bool] = entries.c.IsCurrent == literal_column("1")

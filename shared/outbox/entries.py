@@ -7,7 +7,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, func, select, update
 
-from shared.database.tables import attachments, confidential, contacts, entries, options, recipients
+from shared.database.tables import (
+    attachments,
+    confidential,
+    contacts,
+    entries,
+    mail_items,
+    options,
+    recipients,
+)
 from shared.errors import RowpostError
 from shared.outbox.conditions import is_current
 
@@ -21,7 +29,7 @@ _PASS_ON = {
     table.name: update(table)
     .where(table.c.Number == bindparam("former"))
     .values(Number=bindparam("number"))
-    for table in (options, attachments, contacts, recipients, confidential)
+    for table in (options, attachments, contacts, recipients, confidential, mail_items)
 }
 first_number = func.coalesce(entries.c.FirstNumber, entries.c.Number)
 
@@ -59,8 +67,9 @@ def pass_on(
     options_too: bool = True,
 ) -> None:
     """What belongs to an email's former entry belongs to its new one: files, what a visitor wrote,
-    `options_too` unless new ones were given; and `who_had_it`: what became of each recipient."""
-    tables = [attachments, contacts, confidential]
+    what Database Mail was given, `options_too` unless new ones were given; and `who_had_it`: what
+    became of each recipient."""
+    tables = [attachments, contacts, confidential, mail_items]
     if options_too:
         tables.append(options)
     if who_had_it:

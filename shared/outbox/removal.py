@@ -13,6 +13,7 @@ from shared.database.tables import (
     contacts,
     emails,
     entries,
+    mail_items,
     options,
     recipients,
 )
@@ -38,7 +39,7 @@ REMOVE = delete(entries).where(
 ASKED_AGAIN = select(emails.c.dd_srno).where(emails.c.dd_srno == bindparam("email_id"), says_new)
 FORGET = tuple(
     delete(table).where(table.c.Number.in_(NUMBERS))
-    for table in (attempts, recipients, contacts, options, confidential, entries)
+    for table in (attempts, recipients, contacts, options, confidential, mail_items, entries)
 )
 
 

@@ -40,6 +40,21 @@ NEW_LETTERS = ("N", "n", " N", "N ", " n", "n ")
 """What an application means by N; a NULL, too, in a row that Rowpost has never seen."""
 
 
+PROFILE = "profile:"
+"""What the account codes of mail profiles begin with."""
+
+
+def profile_code(profile_id: int) -> str:
+    """The account code of emails that a mail profile sends: their rows may name another."""
+    return f"{PROFILE}{profile_id}"
+
+
+def profile_of(code: str | None) -> int | None:
+    """The number of the mail profile that has this code, if one has."""
+    number = (code or "").removeprefix(PROFILE)
+    return int(number) if number != code and number.isascii() and number.isdecimal() else None
+
+
 class Status(StrEnum):
     """The same for those who ask by the API."""
 
@@ -79,3 +94,20 @@ class Lane(StrEnum):
 
 
 BOTH_LANES = (Lane.IMMEDIATE, Lane.SCHEDULED)
+
+
+class Importance(StrEnum):
+    """How important its sender says that an email is (RFC 2156, 5.3.4)."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+
+class Sensitivity(StrEnum):
+    """How its sender says that an email is to be treated (RFC 2156, 5.3.4)."""
+
+    NORMAL = "normal"
+    PERSONAL = "personal"
+    PRIVATE = "private"
+    CONFIDENTIAL = "confidential"

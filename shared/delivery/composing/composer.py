@@ -164,7 +164,7 @@ class Composer:
 
     def _delivery(self, prepared: Prepared, started: float, octets: int = 0) -> Delivery:
         account = self._queue.account.code
-        attempt = Attempt(prepared, account, self._policy, random.random())
+        attempt = Attempt(prepared, account, self._policy_of(prepared.email), random.random())
         return Delivery.of(attempt, started, octets)
 
     def _hold(self, email: ClaimedEmail, error: Exception) -> None:
@@ -174,4 +174,11 @@ class Composer:
         )
         reason = f"it could not be composed ({type(error).__name__})"
         account = self._queue.account.code
-        self._reports.finish(held_back(email, account, self._policy, random.random(), reason))
+        policy = self._policy_of(email)
+        self._reports.finish(held_back(email, account, policy, random.random(), reason))
+
+    def _policy_of(self, email: ClaimedEmail) -> RetryPolicy:
+        """Database Mail's own settings count for emails of profiles."""
+        if not email.by_profile:
+            return self._policy
+        return self._policy.changed(*self._queue.account.profile_retries)

@@ -14,6 +14,7 @@ from shared.delivery.composing.edited_lists import as_named
 from shared.mime.addresses import Mailbox, envelope_address, parse_mailbox, parse_recipients, unique
 from shared.mime.bad_email import BadEmail
 from shared.mime.compose import compose
+from shared.mime.importance import marks_of
 from shared.mime.looks_like_html import looks_like_html
 from shared.mime.message import Attachment, Draft
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
@@ -30,6 +31,8 @@ class SendsAs(Protocol):
     def sender(self) -> Mailbox: ...
     @property
     def reply_to(self) -> tuple[Mailbox, ...]: ...
+    @property
+    def stands_in_for(self) -> int | None: ...
 
 
 class NobodyLeft(BadEmail):
@@ -235,7 +238,7 @@ def draft_of(
         attachments=attachments,
         message_id=email.message_id,
         date=date or datetime.now(UTC),
-        headers=further_headers(email.headers) if email.headers else (),
+        headers=_fields(email) if email.headers or email.importance or email.sensitivity else (),
     )
 
 
@@ -246,7 +249,15 @@ def _sender(email: ClaimedEmail, account: SendsAs) -> Mailbox:
 
 def _names_sender(email: ClaimedEmail, account: SendsAs) -> bool:
     """An account that stands in for another sends nothing in a name that is not its own."""
-    return bool(email.sender and email.sender.strip()) and not account.reply_to
+    return bool(email.sender and email.sender.strip()) and account.stands_in_for is None
+
+
+def _fields(email: ClaimedEmail) -> tuple[tuple[str, str], ...]:
+    """The fields that its row gives, and those that its importance and sensitivity make."""
+    given = further_headers(email.headers) if email.headers else ()
+    names = {name.lower() for name, _ in given}
+    made = marks_of(email.importance, email.sensitivity)
+    return (*given, *(each for each in made if each[0].lower() not in names))
 
 
 def further_headers(written: str) -> tuple[tuple[str, str], ...]:

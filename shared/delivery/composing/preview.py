@@ -79,6 +79,7 @@ class Content:
 class _Identity(NamedTuple):
     sender: Mailbox
     reply_to: tuple[Mailbox, ...]
+    stands_in_for: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +210,9 @@ def _identity(connection: Connection, known: StoredEmail) -> _Identity | None:
     last = made[-1].account if made else None
     deputy = sender_of(connection, last) if last and last != known.account_code else None
     if deputy is None or own is None or deputy.account_id == own.account_id:
-        return None if own is None else _Identity(own.mailbox, ())
-    return _Identity(deputy.mailbox, (own.mailbox,))
+        return None if own is None else _Identity(own.mailbox, own.reply_to)
+    answers = own.reply_to or (own.mailbox,)
+    return _Identity(deputy.mailbox, answers, stands_in_for=own.account_id)
 
 
 def _date_of(known: StoredEmail) -> datetime:

@@ -44,7 +44,15 @@ from shared.database.database import Database
 from shared.database.dialects.dialect_of import dialect_of
 from shared.database.errors import is_held_by_others, is_transient
 from shared.database.statements.locks import skipping_locked
-from shared.database.tables import emails, entries, held_rows, options, service
+from shared.database.tables import (
+    emails,
+    entries,
+    held_rows,
+    mail_items,
+    mail_profiles,
+    options,
+    service,
+)
 from shared.outbox import transitions
 from shared.outbox.admission.fingerprint import fingerprint
 from shared.outbox.admission.held import (
@@ -54,6 +62,12 @@ from shared.outbox.admission.held import (
     codes_are_answered,
     hold,
     let_go,
+)
+from shared.outbox.admission.mail_items import (
+    DATABASE_MAIL,
+    item_given,
+    lists_size,
+    take_items,
 )
 from shared.outbox.admission.row_content import content_of, says_when_it_was_made
 from shared.outbox.admission.rules import (
@@ -391,6 +405,11 @@ def rows_statement(there: frozenset[str]) -> Select[Any]:
             option("SendAt"),
             option("ExpiresAt"),
             option("RequestId"),
+            _raw(options.c.ProfileId).label("ProfileId"),
+            mail_profiles.c.Name.label("ProfileName"),
+            _raw(options.c.Importance).label("Importance"),
+            _raw(options.c.Sensitivity).label("Sensitivity"),
+            lists_size.label("ListsSize"),
             stored_size(emails.c.dd_subject).label("SubjectSize"),
             _raw(emails.c.dd_filename).label("Filename"),
             stored_size(emails.c.dd_bodyText).label("BodySize"),
@@ -400,7 +419,12 @@ def rows_statement(there: frozenset[str]) -> Select[Any]:
             options.c.Id.label("OptionsId"),
             entries.c.Number,
         )
-        .select_from(emails.outerjoin(options, _options_given).outerjoin(entries, _entry_there))
+        .select_from(
+            emails.outerjoin(options, _options_given)
+            .outerjoin(mail_profiles, mail_profiles.c.Id == options.c.ProfileId)
+            .outerjoin(mail_items, item_given)
+            .outerjoin(entries, _entry_there)
+        )
         .where(_ID.in_(IDS), or_(says_new, emails.c.dd_SendFlag.is_(None)))
         .order_by(_ID, options.c.Id),
         emails,
@@ -603,6 +627,10 @@ class _Batch:
                     for email_id, options_id in given.items()
                 ],
             )
+            take_items(
+                self.connection,
+                {each: numbers[each] for each in given if rows[each].ProfileId is not None},
+            )
 
 
 def _values(row: Row[Any], wanted: Wanted) -> dict[str, Any]:
@@ -619,7 +647,7 @@ def _values(row: Row[Any], wanted: Wanted) -> dict[str, Any]:
         "RowCreatedAt": created,
         "FirstNumber": None,
         "MessageId": None,
-        "Origin": None,
+        "Origin": None if wanted.profile_id is None else DATABASE_MAIL,
         "StoredBy": None,
         "AttachmentCount": 0,
         "Fingerprint": None,

@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from shared.outbox.states import ENDED, Flag, Lane
+from shared.outbox.states import ENDED, Flag, Importance, Lane, Sensitivity, profile_code
 
 PRIORITIES = range(1, 6)
 _USUAL_PRIORITY = 3
 _REQUEST_ID_WIDTH = 36
+LONGEST_LISTS = 500_000
+"""Bytes that an email's lists of recipients may have where they stand beside its row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Wanted:
     send_at: datetime | None
     expires_at: datetime | None
     request_id: str | None
+    profile_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,14 @@ def judge(row: Mapping[str, Any], answered: Mapping[str, str | None]) -> Wanted 
 
     What was surely meant is taken so: letter case, spaces around a word, a number written as text.
     """
-    code = _text(row.get("AccountCode"))
-    if code.lower() not in answered:
+    profile_id, code = _profile(row.get("ProfileId")), _text(row.get("AccountCode"))
+    if profile_id is not None:
+        code = profile_code(profile_id)
+        if row.get("ProfileName") is None:
+            return Held(f"its mail profile, number {profile_id}, is gone: send it by another", code)
+        if code not in answered:
+            return Held(_no_profile(_text(row["ProfileName"])), code)
+    elif code.lower() not in answered:
         return Held(_nobody(code), code)
     lane = _lane(row.get("Lane"))
     if lane is None:
@@ -61,8 +70,8 @@ def judge(row: Mapping[str, Any], answered: Mapping[str, str | None]) -> Wanted 
     request_id = _text(row.get("RequestId"))
     if len(request_id) > _REQUEST_ID_WIDTH:
         return Held(f"its request id is longer than {_REQUEST_ID_WIDTH} characters")
-    if lack := _lack(row):
-        return Held(lack)
+    if fault := _header_fault(row) or _lack(row):
+        return Held(fault)
     return Wanted(
         answered[code.lower()],
         lane,
@@ -70,6 +79,7 @@ def judge(row: Mapping[str, Any], answered: Mapping[str, str | None]) -> Wanted 
         times["SendAt"],
         times["ExpiresAt"],
         request_id or None,
+        profile_id,
     )
 
 
@@ -115,6 +125,25 @@ def instant(value: Any) -> datetime | None:
         raise ValueError("beyond all calendars") from error
 
 
+def _profile(value: Any) -> int | None:
+    """The number of its mail profile; no profile has the number 0."""
+    word = _text(value)
+    if not word:
+        return None
+    return int(word) if word.isascii() and word.isdecimal() and len(word) < 10 else 0
+
+
+def _header_fault(row: Mapping[str, Any]) -> str | None:
+    """What of its header can't be written, or of its recipients."""
+    for name, known in (("Importance", Importance), ("Sensitivity", Sensitivity)):
+        word = _text(row.get(name))
+        if word and word.lower() not in tuple(known):
+            return f"its {name.lower()} is {_shown(word)}: it may be {', '.join(known)}"
+    if (row.get("ListsSize") or 0) > LONGEST_LISTS:
+        return f"its lists of recipients are longer than {LONGEST_LISTS} bytes: send it in parts"
+    return None
+
+
 def _lack(row: Mapping[str, Any]) -> str | None:
     """What an email can't be sent without: the document of a file that it names, or anything."""
     if row.get("DocumentSize"):
@@ -152,6 +181,13 @@ def _text(value: Any) -> str:
 
 def _shown(value: Any) -> str:
     return repr(_text(value)[:60])
+
+
+def _no_profile(name: str) -> str:
+    return (
+        f"no active account sends for its mail profile {_shown(name)}: give the profile one, "
+        "or start Database Mail"
+    )
 
 
 def _nobody(code: str) -> str:

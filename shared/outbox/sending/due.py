@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from shared.database.tables import accounts, entries
-from shared.outbox.conditions import state_is
+from shared.outbox.conditions import PROFILE_CODE, state_is
 from shared.outbox.states import Flag, Lane
 
 _MOST_ODD = 100
@@ -76,6 +76,7 @@ def due_statement(lanes: int) -> CompoundSelect[Any]:
             waits(entries.c.AccountCode == accounts.c.ParamCode)
         ),
         select(null().label("ParamCode"), _kind(0)).where(waits(entries.c.AccountCode.is_(None))),
+        select(PROFILE_CODE, _kind(0)).where(waits(entries.c.AccountCode == PROFILE_CODE)),
         odd(entries.c.LostLeases, 1),
         odd(entries.c.Blamed, 2),
     )

@@ -85,6 +85,10 @@ class ClaimedEmail(NamedTuple):
     """Of what the row says now; kept with the mark."""
     unsubscribe: str | None = None
     """The list that its recipient may unsubscribe from, as the email's option says."""
+    importance: str | None = None
+    sensitivity: str | None = None
+    by_profile: bool = False
+    """A mail profile sends it, whose settings say when it is tried again."""
 
     def __repr__(self) -> str:
         """Without what the email says."""
@@ -318,6 +322,9 @@ def _columns(there: frozenset[str]) -> tuple[ColumnElement[Any], ...]:
         entries.c.AttachmentCount,
         created.label("created"),
         options.c.Unsubscribe.label("unsubscribe"),
+        options.c.Importance.label("importance"),
+        options.c.Sensitivity.label("sensitivity"),
+        options.c.ProfileId.label("profile"),
     )
 
 
@@ -368,6 +375,9 @@ def _claimed(row: Any, recipients: tuple[KnownRecipient, ...]) -> ClaimedEmail:
         files,
         created,
         unsubscribe,
+        importance,
+        sensitivity,
+        profile,
     ) = row
     to, cc, subject, filename = _text(to), _text(cc), _text(subject), _text(filename)
     return ClaimedEmail(
@@ -394,6 +404,9 @@ def _claimed(row: Any, recipients: tuple[KnownRecipient, ...]) -> ClaimedEmail:
             Content(to, cc, subject, filename, body_size, document_size, creation_date(created))
         ),
         _text(unsubscribe),
+        _text(importance),
+        _text(sensitivity),
+        profile is not None,
     )
 
 
