@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from shared.accounts.routing import ActiveAccount, answered, default_of, route
+from shared.accounts.routing import (
+    ActiveAccount,
+    ActiveProfile,
+    answered,
+    default_of,
+    leaders,
+    route,
+)
 
 SHOP = ActiveAccount(1, "SHOP", is_marked=True, failover_ids=(3, 2))
 NEWS = ActiveAccount(2, "News", failover_ids=(1,))
@@ -71,3 +78,21 @@ def test_codes_are_answered_where_there_is_a_route(active: tuple[ActiveAccount, 
         assert (code in known) == bool(route(code, active))
     assert all(spelled in (None, "SHOP", "News") for spelled in known.values())
     assert known.get("") is None
+
+
+def test_a_profile_goes_by_its_own_order_whatever_the_failovers_of_its_accounts() -> None:
+    alerts, empty = ActiveProfile(4, (2, 99, 3)), ActiveProfile(5, (99,))
+
+    assert route("profile:4", ALL, (alerts, empty)) == (NEWS, SPARE)
+    assert route("profile:5", ALL, (alerts, empty)) == ()
+    known = answered(ALL, (alerts, empty))
+    assert known["profile:4"] == "profile:4"
+    assert "profile:5" not in known
+
+
+def test_the_first_account_that_can_be_used_sends_first_for_a_profile() -> None:
+    alerts, news = ActiveProfile(4, (2, 3)), ActiveProfile(5, (3, 2))
+
+    assert leaders((alerts, news), {2, 3}) == {2: [alerts], 3: [news]}
+    assert leaders((alerts, news), {3}) == {3: [alerts, news]}
+    assert leaders((alerts, news), set()) == {}

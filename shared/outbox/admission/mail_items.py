@@ -87,8 +87,9 @@ def _recipients(item: Row[tuple[int, str | None]]) -> Iterator[KnownRecipient]:
             try:
                 mailbox = parse_mailbox(entry)
             except BadAddress:
+                # Of no list that the header shows.
                 shown = cut(entry, _ADDRESS_WIDTH)
-                yield KnownRecipient(kind, shown, "", RecipientState.REFUSED, _NO_ADDRESS)
+                yield KnownRecipient(Kind.BCC, shown, "", RecipientState.REFUSED, _NO_ADDRESS)
                 continue
             if address_key(mailbox.address) not in seen:
                 seen.add(address_key(mailbox.address))
