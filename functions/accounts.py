@@ -247,21 +247,21 @@ def list_accounts(request: Request) -> AccountList:
 @routes.get("api/smtp-configs/{id:int}", who=Role.VIEWER, errors={404})
 def get_account(request: Request) -> Account:
     """Show one account."""
-    return account_of(shown_account(application(), _id_in(request.path)))
+    return account_of(shown_account(application(), account_id_in(request.path)))
 
 
 @routes.put("api/smtp-configs/{id:int}", who=Role.ADMIN, errors={404, 409})
 def change_account(request: Request[AccountChange]) -> Updated:
     """Change what is given. Another host, port, TLS mode or user needs the password again."""
     body = request.body
-    admin.change(application(), _id_in(request.path), body.given(), body.secret())
+    admin.change(application(), account_id_in(request.path), body.given(), body.secret())
     return Updated()
 
 
 @routes.delete("api/smtp-configs/{id:int}", who=Role.ADMIN, errors={404})
 def delete_account(request: Request) -> Deleted:
     """Remove an account and its password. Emails that wait for it are held."""
-    held = admin.remove(application(), _id_in(request.path))
+    held = admin.remove(application(), account_id_in(request.path))
     message = "SMTP configuration deleted successfully"
     if held:
         message += f". Emails that name no other account wait for one now: {held}"
@@ -273,7 +273,7 @@ def delete_account(request: Request) -> Deleted:
 )
 def try_account(request: Request) -> Tried:
     """Connect and log in without sending, and say what was said and what the account may do."""
-    return tried_of(connection_test.try_account(application(), _id_in(request.path)))
+    return tried_of(connection_test.try_account(application(), account_id_in(request.path)))
 
 
 def tried_of(found: connection_test.Tryout) -> Tried:
@@ -324,7 +324,8 @@ def _tls(tls: Tls | None) -> TriedTls | None:
     return TriedTls(version=tls.version, certificate=certificate)
 
 
-def _id_in(path: Mapping[str, str]) -> int:
+def account_id_in(path: Mapping[str, str]) -> int:
+    """The number of the account that an address names. Raises AccountNotFound."""
     text = path["id"]
     if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= _LARGEST_ID):
         raise AccountNotFound

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from functions.console import login, overview, static
+from functions.console import (
+    accounts,
+    database,
+    first_steps,
+    keys,
+    login,
+    overview,
+    schedule,
+    static,
+    users,
+)
 from shared.api.endpoint import Routes
 from shared.console.pages import Pages
 
@@ -19,5 +29,11 @@ GROUPS: tuple[PageGroup, ...] = (
     static,
     login,
     overview,
+    first_steps,
+    accounts,
+    schedule,
+    database,
+    users,
+    keys,
 )
 PAGES: tuple[Routes, ...] = tuple(group.pages.routes for group in GROUPS)

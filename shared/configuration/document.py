@@ -147,6 +147,8 @@ class Configuration(_Part):
     version: int = Field(0, ge=0)
     database: DatabaseAddress | None = None
     email: EmailSchedule = EmailSchedule()
+    ticked_steps: tuple[str, ...] = ()
+    """Steps of the first visit that somebody has ticked off."""
 
     @property
     def has_email(self) -> bool:

@@ -30,8 +30,22 @@ MENU: tuple[Heading, ...] = (
             Entry("Emails", "/console/emails"),
         ),
     ),
-    Heading("Setting up", ()),
-    Heading("Access", ()),
+    Heading(
+        "Setting up",
+        (
+            Entry("First steps", "/console/first-steps", Role.ADMIN),
+            Entry("Accounts", "/console/accounts"),
+            Entry("Schedule", "/console/schedule"),
+            Entry("Database", "/console/database", Role.ADMIN),
+        ),
+    ),
+    Heading(
+        "Access",
+        (
+            Entry("Users", "/console/users", Role.ADMIN),
+            Entry("Keys", "/console/keys", Role.ADMIN),
+        ),
+    ),
     Heading("For developers", (Entry("API", "/api/docs"),)),
 )
 

@@ -17,5 +17,17 @@ class Shown(NamedTuple):
 
 EVERY_PAGE = (
     Shown("overview", "/console"),
+    Shown("first-steps", "/console/first-steps"),
+    Shown("accounts", "/console/accounts"),
+    Shown("account", "/console/accounts/1"),
+    Shown("account-edit", "/console/accounts/1/edit"),
+    Shown("account-preset", "/console/accounts/new"),
+    Shown("account-new", "/console/accounts/new?preset=microsoft365"),
+    Shown("schedule", "/console/schedule"),
+    Shown("database", "/console/database"),
+    Shown("start", "/console/start"),
+    Shown("users", "/console/users"),
+    Shown("user", "/console/users/user?username=admin"),
+    Shown("keys", "/console/keys"),
     Shown("nothing-here", "/console/nothing/here"),
 )
