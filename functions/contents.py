@@ -80,7 +80,8 @@ def email_source(request: Request) -> RawEmail:
     """Give the message of an email as it was sent, or as it would be sent now (RFC 5322).
 
     It is composed anew from the row, with the sender and the time of the last attempt: the parts'
-    boundaries differ from those that were sent, and what a mail server has added is not there.
+    boundaries differ from those that were sent, and what a mail server has added is not there; nor
+    is an unsubscribe link, which is its recipient's own.
     Before its first attempt an email has no Message-ID of its own.
     """
     here, number = application(), int(request.path["id"])

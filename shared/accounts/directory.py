@@ -234,17 +234,25 @@ class Sender(NamedTuple):
     account_name: str
     mailbox: Mailbox
     reply_to: tuple[Mailbox, ...] = ()
+    recipient_rules: tuple[RecipientRule, ...] = ()
+    """In test mode, as Account has them."""
 
 
-def sender_of(connection: Connection, code: str | None) -> Sender | None:
-    """Who an email with this code is from; None where no active account answers for it."""
+def sender_of(
+    connection: Connection, code: str | None, settings: Settings | None = None
+) -> Sender | None:
+    """Who an email with this code is from; None where no active account answers for it.
+
+    `settings`: tell of its test mode, too.
+    """
     rows = _active_rows(connection)
     routed = _as_routed(connection, rows)
     for account in route(code, routed, active_profiles(connection))[:1]:
         row = next(row for row in rows if row.Rowpost_Id == account.id)
         try:
             name = row.Rowpost_Name or account.code
-            return Sender(account.id, name, _sender(row), _reply_to(row))
+            rules = () if settings is None else recipient_rules(row._mapping, settings)
+            return Sender(account.id, name, _sender(row), _reply_to(row), rules)
         except BadAccount:
             return None
     return None

@@ -146,6 +146,17 @@ def test_what_a_failover_sent_says_so(api: Api, queue: Database) -> None:
     assert "news@example.com" in composed["Reply-To"]
 
 
+def test_in_test_mode_the_message_says_who_it_is_for(api: Api, queue: Database) -> None:
+    account(queue, Rowpost_RedirectTo="tests@example.com")
+    number = waiting_email(queue, dd_subject="Sale")
+
+    composed = message(api, number)
+
+    assert (composed["To"], composed["X-Original-To"]) == ("tests@example.com", "ann@example.com")
+    assert composed["Subject"] == "[Test, for ann@example.com] Sale"
+    assert content(api, number)["headers"]["To"] == "ann@example.com"
+
+
 def test_a_file_comes_as_octets_to_be_saved(api: Api, queue: Database) -> None:
     number = waiting_email(queue, dd_document=b"<script>", dd_filename="ä.html")
 

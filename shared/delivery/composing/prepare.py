@@ -12,6 +12,7 @@ from shared.accounts.directory import Account
 from shared.delivery.composing import test_mode
 from shared.delivery.composing.edited_lists import as_named
 from shared.mime.addresses import Mailbox, envelope_address, parse_mailbox, parse_recipients, unique
+from shared.mime.allowed_recipients import RecipientRule
 from shared.mime.bad_email import BadEmail
 from shared.mime.compose import compose
 from shared.mime.importance import marks_of
@@ -33,6 +34,8 @@ class SendsAs(Protocol):
     def reply_to(self) -> tuple[Mailbox, ...]: ...
     @property
     def stands_in_for(self) -> int | None: ...
+    @property
+    def recipient_rules(self) -> tuple[RecipientRule, ...]: ...
 
 
 class NobodyLeft(BadEmail):
@@ -80,8 +83,6 @@ def prepare(
     draft = draft_of(email, body, account, recipients, attachments)
     if further:
         draft = replace(draft, headers=_with_further(draft.headers, further))
-    if rules:
-        draft = test_mode.told(draft, recipients, rules)
     message = compose(draft)
     sender = envelope_address(_sender(email, account).address)
     addresses = [envelope_address(recipients[number].mailed_at) for number in addressed]
@@ -227,7 +228,7 @@ def draft_of(
     Raises BadEmail.
     """
     is_html = looks_like_html(body) if email.is_html is None else email.is_html
-    return Draft(
+    draft = Draft(
         sender=_sender(email, account),
         to=_mailboxes(recipients, Kind.TO),
         cc=_mailboxes(recipients, Kind.CC),
@@ -240,6 +241,8 @@ def draft_of(
         date=date or datetime.now(UTC),
         headers=_fields(email) if email.headers or email.importance or email.sensitivity else (),
     )
+    rules = account.recipient_rules
+    return test_mode.told(draft, recipients, rules) if rules else draft
 
 
 def _sender(email: ClaimedEmail, account: SendsAs) -> Mailbox:

@@ -19,6 +19,7 @@ from shared.delivery.composing.attached_files import read_file, require_whole
 from shared.delivery.composing.prepare import draft_of, further_headers, recipients_of
 from shared.errors import RowpostError
 from shared.mime.addresses import Mailbox
+from shared.mime.allowed_recipients import RecipientRule
 from shared.mime.attachment_type import content_type, filename
 from shared.mime.bad_email import BadEmail
 from shared.mime.compose import compose
@@ -35,6 +36,7 @@ from shared.outbox.sending.fetch import (
     look_at_size,
 )
 from shared.outbox.states import Status
+from shared.settings import settings
 
 MOST_TEXT = 32 * 1024 * 1024
 """Bytes of a body that may be looked at."""
@@ -79,6 +81,7 @@ class Content:
 class _Identity(NamedTuple):
     sender: Mailbox
     reply_to: tuple[Mailbox, ...]
+    recipient_rules: tuple[RecipientRule, ...]
     stands_in_for: int | None = None
 
 
@@ -205,14 +208,19 @@ def _long_body(connection: Connection, email_id: int) -> str:
 
 def _identity(connection: Connection, known: StoredEmail) -> _Identity | None:
     """Who it was from at its last attempt, or would be now."""
-    own = sender_of(connection, known.account_code)
+    own = sender_of(connection, known.account_code, settings())
+    if own is None:
+        return None
     made = attempts_at(connection, known.id)
     last = made[-1].account if made else None
-    deputy = sender_of(connection, last) if last and last != known.account_code else None
-    if deputy is None or own is None or deputy.account_id == own.account_id:
-        return None if own is None else _Identity(own.mailbox, own.reply_to)
+    deputy = None
+    if last and last != known.account_code:
+        deputy = sender_of(connection, last, settings())
+    if deputy is None or deputy.account_id == own.account_id:
+        return _Identity(own.mailbox, own.reply_to, own.recipient_rules)
     answers = own.reply_to or (own.mailbox,)
-    return _Identity(deputy.mailbox, answers, stands_in_for=own.account_id)
+    rules = (*own.recipient_rules, *deputy.recipient_rules)
+    return _Identity(deputy.mailbox, answers, rules, stands_in_for=own.account_id)
 
 
 def _date_of(known: StoredEmail) -> datetime:
