@@ -20,7 +20,7 @@ from shared.security.roles import Role
 from shared.smtp.opening import TlsMode
 from shared.smtp.wire import Tls
 
-routes = Routes()
+routes = Routes({"id": "The account's number."})
 
 _LARGEST_ID = 2**31 - 1
 Line = Annotated[str, Field(min_length=1, max_length=255, pattern=ONE_LINE)]
@@ -52,33 +52,69 @@ class AccountChange(Input):
     )
 
     name: Line | None = None
+    """What the account is called in lists."""
     email_address: Annotated[str, Field(min_length=3, max_length=255)] | None = None
+    """The address that its emails are from. The mail server has to allow it for this login."""
     display_name: Line | None = None
+    """The name shown beside that address; null: the address alone."""
     smtp_host: Line | None = None
+    """The mail server's name or address. A preset brings one."""
     smtp_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """Its port: 587 (STARTTLS) as a rule, 465 (TLS from the beginning), 25. A preset brings one."""
     username: Line | None = None
+    """What it logs in as; null: without a login."""
     password: Secret | None = None
+    """Its password, or an app password. It goes into the secret store and is never shown; it
+    belongs to host, port, TLS and user, and has to be given again when one of them changes."""
     use_tls: bool | None = None
+    """Whether the connection is secured, by STARTTLS unless `use_ssl` says otherwise. Without it
+    passwords go only to this machine."""
     use_ssl: bool | None = None
+    """Whether TLS begins with the connection (port 465), not by STARTTLS."""
     active: bool | None = None
+    """Whether it is used. Emails of an inactive account are held until it is active again."""
     daily_limit: Limit | None = None
+    """How many emails it sends in a day (UTC), over all senders; null: any number. What is beyond
+    waits."""
     hourly_limit: Limit | None = None
+    """The same for each hour."""
     minute_limit: Limit | None = None
+    """The same for each minute."""
     count_recipients_per: Annotated[tuple[Window, ...], Field(max_length=3)] | None = None
+    """The windows whose limit counts recipients, as some providers do, and not emails."""
     max_connections: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """How many connections it may have open at once, over all senders; null: as many as
+    `ROWPOST_CONNECTIONS` says."""
     param_code: Code | None = None
+    """The code (`dd_EmailParamCode`) of the emails that it sends; made up from the name where none
+    is given."""
     default: bool | None = None
+    """Whether it sends what names no account."""
     fallback_id: AccountId | None = None
+    """The number of the account that takes over while this one rests: the first of `failover_ids`.
+    """
     failover_ids: Annotated[tuple[AccountId, ...], Field(max_length=10)] | None = None
+    """The numbers of the accounts that take over while it rests, in their order, up to 10. They
+    sign with their own address and name this one's in Reply-To."""
     preset: PresetName | None = None
+    """A provider whose host, port, TLS and usual limits are filled in where they are not given."""
     tenant_id: (
         Annotated[str, Field(max_length=255, pattern=r"^[0-9A-Za-z]([0-9A-Za-z.-]*)$")] | None
     ) = None
+    """For XOAUTH2 with Microsoft 365: the tenant."""
     client_id: Annotated[str, Field(max_length=100, pattern=r"^[0-9A-Za-z-]+$")] | None = None
+    """For XOAUTH2: the application that logs in."""
     client_secret: Secret | None = None
+    """For XOAUTH2: its secret, in place of a password. It is never shown."""
     allow_plain_login: bool | None = None
+    """Whether the password may be sent over a connection without TLS, to another machine. Somebody
+    on the way can read it then."""
     ehlo_name: Line | None = None
+    """What it calls itself to the mail server (EHLO); null: as `ROWPOST_EHLO_NAME` says, or this
+    machine's name."""
     redirect_to: Annotated[str, Field(min_length=3, max_length=320)] | None = None
+    """Test mode: the address that gets every email in place of whoever it is for; null: no test
+    mode."""
     allow_recipients: (
         Annotated[
             tuple[Annotated[str, Field(min_length=1, max_length=320, pattern=ONE_LINE)], ...],
@@ -86,6 +122,8 @@ class AccountChange(Input):
         ]
         | None
     ) = None
+    """In test mode, the addresses and domains (`example.com`) that get their emails all the same.
+    """
 
     @model_validator(mode="after")
     def _one_secret(self) -> Self:
@@ -110,7 +148,9 @@ class NewAccount(AccountChange):
     model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     name: Line
+    """What the account is called in lists."""
     email_address: Annotated[str, Field(min_length=3, max_length=255)]
+    """The address that its emails are from. The mail server has to allow it for this login."""
 
 
 class _Answer(Answer):
@@ -123,54 +163,97 @@ class Created(_Answer):
     http_status: ClassVar[int] = 201
 
     message: str = "SMTP configuration created successfully"
+    """The same in words."""
     config_id: int
+    """The account's number."""
 
 
 class Updated(_Answer):
     message: str = "SMTP configuration updated successfully"
+    """The same in words."""
 
 
 class Deleted(_Answer):
     message: str
+    """The same in words, and how many emails are held now."""
     held: int
+    """How many waiting emails have no account any more; they wait until one answers for their code.
+    """
 
 
 class Account(_Answer):
     id: int
+    """Its number, in the paths of this API."""
     name: str
+    """What it is called in lists."""
     email_address: str
+    """The address that its emails are from."""
     display_name: str | None
+    """The name shown beside that address; null: the address alone."""
     smtp_host: str
+    """The mail server's name or address."""
     smtp_port: int
+    """Its port."""
     username: str | None
+    """What it logs in as; null: without a login."""
     has_password: bool
+    """Whether a password or client secret is kept for it."""
     use_tls: bool
+    """Whether the connection is secured."""
     use_ssl: bool
+    """Whether TLS begins with the connection, not by STARTTLS."""
     active: bool
+    """Whether it is used."""
     daily_limit: int | None
+    """How many emails it sends in a day (UTC); null: any number."""
     hourly_limit: int | None
+    """The same for each hour."""
     minute_limit: int | None
+    """The same for each minute."""
     count_recipients_per: tuple[Window, ...]
+    """The windows whose limit counts recipients, not emails."""
     max_connections: int | None
+    """How many connections it may have open at once; null: as the settings say."""
     param_code: str
+    """The code of the emails that it sends; empty for none."""
     default: bool
+    """Whether it sends what names no account."""
     fallback_id: int | None
+    """The first of `failover_ids`; null: there is none."""
     failover_ids: tuple[int, ...]
+    """The numbers of the accounts that take over while it rests, in their order."""
     preset: PresetName | None
+    """The provider that it was made from; null: none."""
     tenant_id: str | None
+    """For XOAUTH2: the tenant."""
     client_id: str | None
+    """For XOAUTH2: the application that logs in."""
     allow_plain_login: bool
+    """Whether the password may go over a connection without TLS."""
     ehlo_name: str | None
+    """What it calls itself to the mail server; null: as the settings say."""
     redirect_to: str | None
+    """Test mode: the address that gets every email; null: none."""
     allow_recipients: tuple[str, ...]
+    """In test mode, the addresses and domains that get their emails all the same."""
     test_mode: str | None
+    """What test mode does to its emails now, its own and the service's, in words; null: nothing."""
     state: Literal["ready", "paused", "out_of_quota", "unusable", "inactive"]
+    """How it is: `ready`; `paused` after a failure of its own; `out_of_quota` until its next
+    window; `unusable` as it is configured; `inactive`."""
     reason: str | None
+    """Why it is not ready, with the mail server's words; null where it is."""
     until: Timestamp | None
+    """When it is tried again; null where it is ready, or where somebody has to change something
+    first."""
     sent_count_today: int
+    """How many emails it has sent in this day (UTC)."""
     sent_count_hour: int
+    """How many in this hour."""
     last_sent: Timestamp | None
+    """When it last sent one; null: never, as far as the statistics go back."""
     created_at: Timestamp | None
+    """When it was added; null: before Rowpost came."""
 
 
 class AccountList(RootModel[tuple[Account, ...]], _Answer):
@@ -179,40 +262,58 @@ class AccountList(RootModel[tuple[Account, ...]], _Answer):
 
 class TriedStep(_Answer):
     step: connection_test.StepName
+    """What was done."""
     ok: bool
+    """Whether it went well."""
     detail: str
+    """What the server said, or what is wrong and what to do."""
 
 
 class ServerLimits(_Answer):
     """What the server names itself; null where it names none."""
 
     message_bytes: int | None = None
+    """The largest message that it takes, in bytes."""
     emails_per_connection: int | None = None
+    """How many emails it takes over one connection."""
     recipients_per_email: int | None = None
+    """How many recipients it takes for one email."""
 
 
 class Spoken(_Answer):
     by: Literal["client", "server"]
+    """Who said it."""
     line: str
+    """The line, without what is secret."""
 
 
 class Certificate(_Answer):
     subject: str
+    """Whom it is made out to."""
     issuer: str
+    """Who made it."""
     names: tuple[str, ...]
+    """The names that it is good for."""
     valid_until: Timestamp
+    """When it ends."""
 
 
 class TriedTls(_Answer):
     version: str
+    """The version of TLS."""
     certificate: Certificate
+    """The server's certificate."""
 
 
 class Offered(_Answer):
     login_methods: tuple[str, ...]
+    """The ways to log in that the server names."""
     smtputf8: bool
+    """Whether it takes addresses that are not ASCII (RFC 6531)."""
     pipelining: bool
+    """Whether it takes several commands at once (RFC 2920)."""
     extensions: tuple[str, ...]
+    """All extensions that it names (EHLO)."""
 
 
 class Tried(_Answer):
@@ -220,12 +321,19 @@ class Tried(_Answer):
     where it did not come to that."""
 
     success: bool
+    """Whether every step went well."""
     message: str
+    """The same in words, and what to do next."""
     steps: tuple[TriedStep, ...]
+    """The steps, in their order, up to the one that failed."""
     limits: ServerLimits
+    """The limits that the server names itself."""
     conversation: tuple[Spoken, ...]
+    """What was said, line by line."""
     tls: TriedTls | None
+    """How the connection is secured; null: it is not, or it did not come to that."""
     offered: Offered | None
+    """What the server offers; null: it did not come to that."""
 
 
 _SECRETS = frozenset({"password", "client_secret"})

@@ -15,9 +15,14 @@ routes = Routes()
 
 class AdoptionFinding(Answer):
     level: Literal["refused", "warned", "fine"]
+    """`refused`: Rowpost does not work on the table as it is; `warned`: it works, but somebody
+    should look; `fine`: nothing to do."""
     code: str
+    """What it is about, for programs."""
     message: str
+    """What was found, and what to do."""
     statement: str | None
+    """The SQL that mends it; null where there is none."""
 
 
 class AdoptionAnswer(Answer):
@@ -34,7 +39,9 @@ class AdoptionAnswer(Answer):
     )
 
     adopted: bool
+    """Whether the queue's table was there before Rowpost."""
     findings: tuple[AdoptionFinding, ...]
+    """What was found, the worst first."""
 
     @classmethod
     def of(cls, found: Adoption) -> Self:

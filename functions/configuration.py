@@ -41,6 +41,7 @@ class NewDatabase(Input, DatabaseAddress):
     )
 
     force: bool = False
+    """Save it even where the database can't be reached now."""
 
     def to_address(self) -> DatabaseAddress:
         """The address alone."""
@@ -62,11 +63,19 @@ class NewSchedule(Input, EmailSchedule):
     )
 
     start_time: TimeOfDay
+    """When scheduled emails begin to go, as `HH:MM` in the time zone."""
     end_time: EndOfDay
+    """When they cease, as `HH:MM`; `24:00` is the day's end. 22:00 to 06:00 works; the same as the
+    start means all day."""
     interval_unit: Literal["minutes", "hours"]
+    """The unit of `interval`."""
     interval: int = Field(ge=1, strict=True)
+    """How long after a run the next one begins."""
     username: OptionalName = Field(None, max_length=100)
+    """The operator's login, which takes the place of the former operator's; left out with the
+    password, it stays."""
     password: OptionalSecret = None
+    """The operator's password, 72 bytes in UTF-8 at most."""
 
     @model_validator(mode="after")
     def _login_is_whole(self) -> Self:
@@ -81,7 +90,9 @@ class NewSchedule(Input, EmailSchedule):
 
 class Left(Answer):
     waiting: int
+    """How many emails still wait in the former database."""
     unknown: int
+    """How many there have an outcome that is unknown: somebody has to decide about them there."""
 
 
 class DatabaseSaved(Answer):
@@ -92,12 +103,16 @@ class DatabaseSaved(Answer):
     )
 
     success: Literal[True] = True
+    """Always true."""
     message: str = "Database configuration saved"
+    """The same in words."""
     left_behind: Left
+    """What the former database still holds."""
 
 
 class Forget(Input):
     force: bool = False
+    """Forget it even where the database that is used then can't be reached now."""
 
 
 class DatabaseForgotten(Answer):
@@ -109,39 +124,62 @@ class DatabaseForgotten(Answer):
     )
 
     success: Literal[True] = True
+    """Always true."""
     message: str = "Database configuration forgotten"
+    """The same in words."""
     source: Source
+    """Where the address in use comes from now."""
     left_behind: Left
+    """What the former database still holds."""
 
 
 class ScheduleSaved(Answer):
     success: Literal[True] = True
+    """Always true."""
     message: str = _SAVED
+    """The same in words, and whether the password is weak."""
 
 
 class CurrentDatabase(Answer):
     server: str | None
+    """The server's name; null for a file."""
     port: int | None
+    """Its port; null for a file."""
     user: str | None
+    """What Rowpost logs in as; null for a managed identity or a file."""
     database: str | None
+    """The database's name, or the file's."""
     source: Source
+    """Where the address comes from: a saved configuration wins over `DATABASE_URL`, which wins over
+    the local file."""
 
 
 class CurrentSchedule(Answer):
     start_time: str
+    """When scheduled emails begin to go, as `HH:MM` in the time zone."""
     end_time: str
+    """When they cease."""
     interval: int
+    """How long after a run the next one begins, in `intervalUnit`."""
     interval_unit: Literal["minutes", "hours"]
+    """The unit of `interval`."""
     time_zone: str
+    """The IANA name of the time zone."""
     days: tuple[str, ...]
+    """The days on which they go."""
     db_request_timeout: int
+    """How long a statement may take, in milliseconds."""
     db_connection_timeout: int
+    """How long a connection may take to come about, in milliseconds."""
     username: str | None
+    """The operator's login; null: there is none."""
 
 
 class Current(Answer):
     database: CurrentDatabase
+    """Where the queue is."""
     email: CurrentSchedule
+    """When scheduled emails go."""
 
 
 class CurrentConfig(Answer):
@@ -170,20 +208,25 @@ class CurrentConfig(Answer):
     )
 
     success: Literal[True] = True
+    """Always true."""
     config: Current
+    """What is in force."""
 
 
 class Exists(Answer):
     model_config = example(exists=True)
 
     exists: bool
+    """Whether it has been configured."""
 
 
 class Tested(Answer):
     model_config = example(success=True, message="Database connection successful")
 
     success: bool
+    """Whether the database can be used."""
     message: str
+    """The same in words, or why not and what to do."""
 
 
 class DatabaseStatus(Answer):
@@ -196,10 +239,15 @@ class DatabaseStatus(Answer):
     )
 
     success: Literal[True] = True
+    """Always true: the test ran."""
     connected: bool
+    """Whether the database answers."""
     response_time: int | None
+    """How long it took, in milliseconds; null where it did not answer."""
     timestamp: Timestamp
+    """When it was asked."""
     message: str
+    """The same in words, or why it does not answer."""
 
 
 @routes.post("api/save-config", who=Role.ADMIN, errors={409}, room=Room.OTHER_SERVERS)

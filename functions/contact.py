@@ -33,7 +33,7 @@ from shared.features.contact.submit import Contact
 from shared.security.limits import Limit
 from shared.security.roles import Role, includes
 
-routes = Routes()
+routes = Routes({"contact_id": "What POST `/api/email/emails` has answered."})
 
 _FILE = FileField(
     "file_attached",
@@ -69,12 +69,19 @@ class ContactForm(SnakeInput):
     )
 
     full_name: FilledLine = Field(max_length=200)
+    """Who writes."""
     email: EmailAddress
+    """Where the answer is to go (Reply-To)."""
     phone: Line | None = Field(None, max_length=50)
+    """A telephone number, if the visitor gives one."""
     job_profession: Line | None = Field(None, max_length=100)
+    """What the visitor does, if that is told."""
     subject: FilledLine = Field(max_length=200)
+    """What it is about, in one line."""
     message: Text = Field(max_length=20_000, repr=False)
+    """What the visitor says."""
     file_attached: Line | None = Field(None, max_length=255)
+    """The name of a file; the file itself comes only as a part of a form with this name."""
     website: str | None = Field(
         None,
         repr=False,
@@ -99,53 +106,80 @@ class ContactTaken(SnakeAnswer):
     http_status: ClassVar[int] = 201
 
     id: UUID
+    """The id (a GUID) to ask by what became of it."""
     status: ContactStatus
+    """Where it stands."""
 
 
 class ContactDecided(SnakeAnswer):
     model_config = example(message="Email request cancelled", id=_EXAMPLE_ID, status="Cancelled")
 
     message: str
+    """The same in words."""
     id: UUID
+    """The id of what was written."""
     status: ContactStatus
+    """Where it stands now."""
 
 
 class ContactRemoved(SnakeAnswer):
     message: str = "Email request deleted"
+    """The same in words."""
     id: UUID
+    """The id of what was removed."""
 
 
 class ContactsTriedAgain(SnakeAnswer):
     model_config = example(message="Email requests queued again: 2", retried=2, more=False)
 
     message: str
+    """The same in words."""
     retried: int
+    """How many are tried again."""
     more: bool
+    """Whether there are more: ask again."""
 
 
 class ContactProgress(SnakeAnswer):
     """What anyone with the id may know."""
 
     id: UUID
+    """The id of what was written."""
     status: ContactStatus
+    """Where it stands."""
     created_at: Timestamp | None
+    """When it was written, as far as that is known."""
     updated_at: Timestamp | None
+    """When something last became of it."""
     sent_at: Timestamp | None
+    """When the support address's mail server had it; null: not yet."""
 
 
 class ContactDetails(ContactProgress):
     full_name: str
+    """Who has written."""
     email: str
+    """Where the answer is to go."""
     phone: str | None
+    """The telephone number; null: none was given."""
     job_profession: str | None
+    """What the visitor does; null: that was not told."""
     subject: str
+    """What it is about."""
     message: str = Field(repr=False)
+    """What the visitor says."""
     file_attached: str | None
+    """The file's name as the visitor gave it; null: none."""
     file_path: str | None
+    """Where the file lies in the store; null: there is none."""
     file_size: int | None
+    """How large it is, in bytes; null: there is none."""
     retry_count: int
+    """How many tries have failed for the time being."""
     error_message: str | None
+    """Why it failed or waits; null: nothing went wrong."""
     email_id: int
+    """The number of its email."""
 
 
 class ContactCounts(SnakeAnswer):
@@ -156,24 +190,36 @@ class ContactCounts(SnakeAnswer):
     )
 
     total: int
+    """All that were counted."""
     pending: int
+    """Those that wait."""
     processing: int
+    """Those on their way, and those whose outcome is unknown."""
     sent: int
+    """Those that were sent."""
     failed: int
+    """Those that were given up."""
     cancelled: int
+    """Those that were cancelled."""
     capped: bool
+    """Whether there are more than the latest 10,000, which were counted."""
 
 
 class ContactPage(SnakeAnswer):
     items: list[ContactDetails]
+    """What was written, the latest first."""
     next_cursor: str | None
+    """To be given as `cursor` for the next page; null: this is the last."""
 
 
 class ContactQuery(SnakeInput):
     # The host leaves out what is empty, so an empty status is none.
     status: Literal["", "Pending", "Processing", "Sent", "Failed", "Cancelled"] = ""
+    """Only those that stand there; left out, all."""
     limit: QueryNumber = Field(50, ge=1, le=100)
+    """How many at most."""
     cursor: str | None = Field(None, pattern=r"^[0-9]{0,10}$")
+    """`next_cursor` of the page before; left out, the first page."""
 
 
 @routes.post(

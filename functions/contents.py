@@ -13,7 +13,12 @@ from shared.app import application
 from shared.delivery.composing.preview import content_of, file_of, raw_of
 from shared.security.roles import Role
 
-routes = Routes()
+routes = Routes(
+    {
+        "id": "The email's number: that of its row (`dd_srno`).",
+        "place": "The file's place among the attachments of the content, from 0.",
+    }
+)
 
 
 class ContentFile(SnakeAnswer):

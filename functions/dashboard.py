@@ -19,48 +19,76 @@ routes = Routes()
 
 class DashboardDatabase(Answer):
     connected: bool
+    """Whether the database answers."""
     server: str | None
+    """The server's name; null for a file."""
     database: str | None
+    """The database's name, or the file's."""
     last_checked: Timestamp
+    """When it was asked."""
     response_time: int | None
+    """How long it took, in milliseconds; null where it did not answer."""
 
 
 class DashboardSchedule(Answer):
     start_time: str
+    """When scheduled emails begin to go, as `HH:MM` in the time zone."""
     end_time: str
+    """When they cease."""
     interval: int
+    """How long after a run the next one begins, in `intervalUnit`."""
     interval_unit: Literal["minutes", "hours"]
+    """The unit of `interval`."""
     time_zone: str
+    """The IANA name of the time zone."""
     is_active: bool
+    """Whether they may go now."""
 
 
 class EmailStats(Answer):
     total_processed: int
+    """How many emails were sent or given up, ever."""
     total_sent: int
+    """How many were sent."""
     total_failed: int
+    """How many were given up."""
 
 
 class DashboardQueue(Answer):
     waiting: int
+    """How many emails wait, those for later included."""
     sending: int
+    """How many are on their way."""
     unknown: int
+    """How many have an outcome that is unknown: somebody has to decide."""
     held: int
+    """How many rows can't be sent as they are: each says why."""
     capped: bool
+    """Whether a count has stopped at 10,000: there are more."""
     oldest_waiting_seconds: int | None
+    """How long the oldest has been due, in seconds; null: nothing is due."""
 
 
 class DashboardService(Answer):
     status: Literal["running", "stopped", "unknown"]
+    """Whether emails are being sent; `unknown` while the database does not answer."""
     last_run: Timestamp | None
+    """When the last run of scheduled emails began."""
     next_run: Timestamp | None
+    """When the next one will; null while it is stopped."""
     email_stats: EmailStats | None
+    """What was sent, ever; null while the database does not answer."""
     queue: DashboardQueue | None
+    """What is in the queue now; null while the database does not answer."""
 
 
 class Dashboard(Answer):
     database: DashboardDatabase
+    """Where the queue is, and whether it answers."""
     schedule: DashboardSchedule
+    """When scheduled emails go."""
     service: DashboardService
+    """What is going on."""
 
 
 @routes.get("api/dashboard", who=Role.VIEWER, room=Room.CONTROL)

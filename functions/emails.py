@@ -31,7 +31,9 @@ from shared.submissions.store import Stored, store, store_each
 from shared.submissions.submission import MOST_HEADERS, MOST_RECIPIENTS, Origin, Submission
 from shared.unsubscribing.unsubscribed import LIST_NAME, list_named
 
-routes = Routes()
+routes = Routes(
+    {"id": "The email's number: that of its row (`dd_srno`).", "status": "Where the emails stand."}
+)
 
 MOST_TEXT = 10 * MEGABYTE
 MOST_IN_A_BATCH = 500
@@ -115,9 +117,14 @@ class AttachedFile(SnakeInput):
     """
 
     filename: str = Field(min_length=1, max_length=255)
+    """The name that its reader sees; what would be unsafe in it is left out."""
     content_type: Annotated[str, Field(max_length=255, pattern=CONTENT_TYPE)] | None = None
+    """Its media type; left out, it is told from its first bytes or its name."""
     content_base64: Base64 = Field(repr=False)
+    """The file itself, in base64. All files of an email together may have as many MB as
+    `ROWPOST_MOST_ATTACHED_MB` says (25)."""
     content_id: Annotated[str, Field(pattern=CONTENT_ID)] | None = None
+    """A name without angle brackets, by which the HTML shows it; left out, it is an attachment."""
 
 
 class EmailToSend(SnakeInput):
@@ -132,34 +139,57 @@ class EmailToSend(SnakeInput):
     )
 
     subject: Line | None = Field(None, max_length=500)
+    """The subject, in one line; with a template it is left out."""
     recipients: list[Address] = Field(min_length=1, max_length=MOST_RECIPIENTS)
+    """Who it is to (To), up to 1,000 together with the others; each address may come with a name.
+    """
     cc: list[Address] = Field(default_factory=list, max_length=MOST_RECIPIENTS)
+    """Who gets a copy that everybody sees (Cc)."""
     bcc: list[Address] = Field(default_factory=list, max_length=MOST_RECIPIENTS)
+    """Who gets a copy that nobody sees (Bcc)."""
     html_content: str | None = Field(None, repr=False)
+    """The HTML, up to 10 MB."""
     text_content: str | None = Field(None, repr=False)
+    """The text, alone or as the alternative to the HTML, up to 10 MB."""
     template: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")] | None = None
+    """The name of a folder of `templates/`, in place of subject, HTML and text."""
     variables: dict[str, JsonValue] = Field(default_factory=dict, repr=False)
+    """What the template fills in, by name."""
     priority: int = Field(3, ge=1, le=5)
+    """1 goes first, 5 last, of what is due in the same lane."""
     smtp_config_id: int | None = Field(None, ge=1, le=_LARGEST_NUMBER)
+    """The number of the account that sends it; left out, the default account. A key has its own."""
     reply_to: Address | None = None
+    """Where answers go in place of the sender."""
     headers: dict[str, HeaderValue] = Field(
         default_factory=dict,
         max_length=MOST_HEADERS,
         json_schema_extra={"propertyNames": {"pattern": _HEADER_NAME}},
     )
+    """Further header fields: `X-*`, `List-*`, `References` and `In-Reply-To` only, up to 20."""
     lane: Lane = Lane.IMMEDIATE
+    """`immediate` goes at once and at any hour; `scheduled` waits for the interval and the window.
+    """
     send_at: AwareDatetime | None = None
+    """It is not sent before this time, which names its zone."""
     expires_at: AwareDatetime | None = None
+    """It is given up if it could not be sent before this time."""
     tags: list[Tag] = Field(default_factory=list, max_length=10)
+    """Words of your own to find it by, up to 10."""
     attachments: list[AttachedFile] = Field(default_factory=list, max_length=MOST_FILES)
+    """Its files, up to 100."""
     unsubscribe: bool | Annotated[str, Field(pattern=LIST_NAME)] = False
+    """Whether its reader may unsubscribe with one click (RFC 8058), and from which list; `true`:
+    from the one called `default`. It has one recipient then."""
 
 
 class EmailStored(SnakeAnswer):
     http_status: ClassVar[int] = 202
 
     message: str = "Email created and queued successfully"
+    """The same in words."""
     email_id: int
+    """The email's number: that of its row (`dd_srno`)."""
 
 
 class Batch(SnakeInput):
@@ -168,81 +198,133 @@ class Batch(SnakeInput):
     model_config = ConfigDict(json_schema_extra={"examples": [{"emails": [_EXAMPLE]}]})
 
     emails: list[dict[str, JsonValue]] = Field(min_length=1, max_length=MOST_IN_A_BATCH)
+    """Up to 500 emails; one that is not acceptable keeps no other out."""
 
 
 class BatchError(SnakeAnswer):
     field: str
+    """The field as it was named: `recipients[1]`."""
     message: str
+    """What is wrong with it."""
 
 
 class BatchResult(SnakeAnswer):
     index: int
+    """Which of the emails it is about, from 0."""
     status: int
+    """The HTTP status that it would have been answered alone: 202 when it is stored."""
     email_id: int | None = None
+    """The email's number; null where it was not stored."""
     errors: tuple[BatchError, ...] = ()
+    """What is wrong with it; empty where it was stored."""
 
 
 class BatchStored(SnakeAnswer):
     http_status: ClassVar[int] = 207
 
     results: list[BatchResult]
+    """One for each email, in their order."""
 
 
 class RefusedRecipient(SnakeAnswer):
     address: str
+    """Who was refused."""
     reply: str
+    """What the mail server said."""
 
 
 class StoredFile(SnakeAnswer):
     filename: str
+    """The name that its reader sees."""
     content_type: str | None
+    """Its media type; null where it is told from the file when the email is sent."""
     size: int
+    """In bytes."""
     content_id: str | None
+    """The name by which the HTML shows it; null for an attachment."""
 
 
 class EmailDetails(SnakeAnswer):
     id: int
+    """The email's number."""
     subject: str
+    """Its subject; of an email with a code, a word in its place."""
     sender: str | None
+    """The address that it is from; null where no active account answers for it."""
     sender_name: str | None
+    """The name beside that address; null: none."""
     recipients: list[str]
+    """Who it is to, as it was written."""
     cc: list[str]
+    """Who gets a copy that everybody sees."""
     bcc: list[str]
+    """Who gets a copy that nobody sees."""
     reply_to: str | None
+    """Where answers go in place of the sender; null: to the sender."""
     status: Status
+    """Where it stands."""
     priority: int
+    """1 goes first, 5 last."""
     lane: Lane
+    """Whether it waits for the interval and the window."""
     retry_count: int
+    """How many of its tries have failed for the time being."""
     smtp_config: str | None
+    """The name of the account that sends it, or the code that no account answers for; null:
+    neither."""
     smtp_config_id: int | None
+    """The number of that account; null where none answers for it."""
     created_at: Timestamp | None
+    """When its row was made, as far as that is known."""
     updated_at: Timestamp | None
+    """When something last became of it."""
     sent_at: Timestamp | None
+    """When a mail server accepted it; null: none has."""
     send_at: Timestamp | None
+    """It is not sent before this time; null: at once."""
     expires_at: Timestamp | None
+    """It is given up if it could not be sent before this time; null: never."""
     next_attempt_at: Timestamp | None
+    """When it is tried again; null: it may go now, or has ended."""
     content_removed_at: Timestamp | None
+    """When body and files were removed after it had ended; null: they are there."""
     error_message: str | None
+    """Why it failed, waits or is held, with the mail server's words; null: nothing went wrong."""
     reason: str | None
+    """The same as `error_message`."""
     refused: list[RefusedRecipient]
+    """The recipients that a mail server has refused for good; the others got it."""
     attachments: list[StoredFile]
+    """Its files in the attachment store; the document of its row is not among them."""
     message_id: str | None
+    """Its Message-ID, the same on every try; null before the first."""
     tags: list[str]
+    """The words that it was stored with."""
     origin: str | None
+    """The way it came in: `api`, `key`, `contact`, `reset`, `command`; null for a row that an
+    application inserted."""
     request_id: str | None
+    """What the request that stored it is called in the log; null: none did."""
 
 
 class EmailSummary(SnakeAnswer):
     id: int
+    """The email's number."""
     subject: str
+    """Its subject."""
     status: Status
+    """Where it stands."""
     priority: int
+    """1 goes first, 5 last."""
     retry_count: int
+    """How many of its tries have failed for the time being."""
     created_at: Timestamp | None
+    """When its row was made, as far as that is known."""
 
 
 class ListedEmail(EmailSummary):
     reason: str | None
+    """Why it failed, waits or is held; null: nothing went wrong."""
 
 
 class EmailSummaries(RootModel[tuple[EmailSummary, ...]], Answer):
@@ -251,11 +333,14 @@ class EmailSummaries(RootModel[tuple[EmailSummary, ...]], Answer):
 
 class EmailPage(SnakeAnswer):
     items: list[ListedEmail]
+    """The emails, the latest first."""
     next_cursor: str | None
+    """To be given as `cursor` for the next page; null: this is the last."""
 
 
 class Limit(SnakeInput):
     limit: QueryNumber = Field(50, ge=1, le=500)
+    """How many emails at most."""
 
 
 class EmailQuery(Limit):
@@ -263,32 +348,47 @@ class EmailQuery(Limit):
     status: Literal[
         "", "queued", "sending", "retry", "sent", "failed", "unknown", "cancelled", "held"
     ] = ""
+    """Only those that stand there; left out, all."""
     query: str = Field("", max_length=200)
+    """Only those whose subject or recipients contain it."""
     cursor: Annotated[str, Field(pattern=CURSOR)] | None = None
+    """`next_cursor` of the page before; left out, the first page."""
 
 
 class AttemptMade(Answer):
     at: Timestamp
+    """When it ended."""
     account: str | None
+    """The code of the account that it went over; null where a dead sender left it unfinished."""
     outcome: str
+    """What came of it."""
     code: int | None
+    """The mail server's reply code (RFC 5321); null where it did not answer."""
     enhanced_code: str | None
+    """Its enhanced status code (RFC 3463), such as 5.1.1; null: it gave none."""
     reply: str | None
+    """Its words; null where it did not answer."""
     duration_ms: int | None
+    """How long it took, in milliseconds; null where that is not known."""
 
 
 class Attempts(Answer):
     items: list[AttemptMade]
+    """The attempts, the first one first, up to 500."""
 
 
 class Resolution(SnakeInput):
     decision: Literal["resend", "sent"]
+    """`resend`: send it again to whoever may not have had it. `sent`: count it as sent."""
 
 
 class EmailDecided(SnakeAnswer):
     message: str
+    """The same in words."""
     email_id: int
+    """The email's number."""
     status: Status
+    """Where it stands now."""
 
 
 def body_limit() -> int:

@@ -33,7 +33,7 @@ from shared.outbox.queries.requests import LoggedRequest
 from shared.security.roles import Role
 from shared.submissions.store import Afterwards
 
-routes = Routes()
+routes = Routes({"request_id": "What POST `/send-email` has answered."})
 
 _EXAMPLE_ID = "0b5c1a52-5f0e-4a4e-9d5e-3a8f5f1f8f0b"
 _EXAMPLE_ENTRY = {
@@ -45,7 +45,7 @@ _EXAMPLE_ENTRY = {
 }
 
 
-class EmailToSend(KeyedInput):
+class KeyedEmailToSend(KeyedInput):
     model_config = example(
         subject="Welcome to Our Service",
         recipient="user@example.com",
@@ -55,9 +55,13 @@ class EmailToSend(KeyedInput):
     )
 
     subject: Line = Field(min_length=1, max_length=500)
+    """The subject, in one line."""
     recipient: EmailAddress
+    """Who it is to, one address."""
     body: str = Field(min_length=1, repr=False)
+    """What it says."""
     is_html: bool = False
+    """Whether the body is HTML."""
 
 
 class EmailTaken(SnakeAnswer):
@@ -66,31 +70,43 @@ class EmailTaken(SnakeAnswer):
     http_status: ClassVar[int] = 202
 
     message: str = "Email request is being processed"
+    """The same in words."""
     request_id: str
+    """The number of the request, to ask what became of it."""
 
 
 class EmailStatus(SnakeAnswer):
     model_config = example(request_id=_EXAMPLE_ID, status="sent")
 
     request_id: str
+    """The number of the request."""
     status: str
+    """`queued`, `sending`, `sent`, or `failed` with the reply code and its class: `failed (550
+    5.1.1 permanent)`."""
 
 
 class SendLogEntry(Answer):
     model_config = example(**_EXAMPLE_ENTRY)
 
     id: str
+    """The number of the request."""
     sender: str
+    """The address that the email is from."""
     recipient: str
+    """Who it is to."""
     date: Timestamp | None
+    """When it was sent, or else stored; null where that is not known."""
     status: str
+    """What became of it, in the words of GET `/email-status/{request_id}`."""
 
 
 class SendLog(SnakeAnswer):
     model_config = example(items=[_EXAMPLE_ENTRY], next_cursor=None)
 
     items: list[SendLogEntry]
+    """The requests, the latest first."""
     next_cursor: str | None
+    """To be given as `cursor` for the next page; null: this is the last."""
 
 
 class SendLogFile(File):
@@ -99,12 +115,16 @@ class SendLogFile(File):
 
 class SendLogQuery(Input):
     format: Literal["json", "csv"] = "json"
+    """JSON, or CSV as a file with a header line."""
     limit: QueryNumber = Field(1_000, ge=1, le=10_000)
+    """How many requests at most."""
     cursor: str | None = Field(None, pattern=r"^[0-9]{1,9}$")
+    """`next_cursor` of the page before (of CSV: the header X-Next-Cursor); left out, the first
+    page."""
 
 
 @routes.post("send-email", who=Who.KEY_IN_BODY, errors={409}, idempotent=True)
-def send_email(request: Request[EmailToSend]) -> EmailTaken:
+def send_email(request: Request[KeyedEmailToSend]) -> EmailTaken:
     """Send an email over the account of the key in the body, at once and at any hour."""
     wanted, key = request.body, request.caller.key
     assert key, "nobody is let in here without a key"

@@ -21,7 +21,7 @@ from shared.app import application
 from shared.security.kept_keys import NAME_WIDTH, KeptKey
 from shared.security.roles import Role
 
-routes = Routes()
+routes = Routes({"id": "The key's number."})
 
 _LARGEST_NUMBER = 2**31 - 1
 _EXAMPLE_KEY = "rp_4Jf0sVtYb1wqE7n2Zk8mXcR5uHdA3gLp9TiOyCeNvQs"
@@ -41,8 +41,11 @@ class KeyToMake(SnakeInput):
     model_config = example(name="web shop", smtp_config_id=1)
 
     name: Annotated[str, Field(min_length=1, max_length=NAME_WIDTH, pattern=ONE_LINE)]
+    """What the key is for, as it is shown in lists."""
     smtp_config_id: int = Field(ge=1, le=_LARGEST_NUMBER)
+    """The number of the account that everything sent with the key goes over."""
     role: Role = Role.SERVICE
+    """What the key may do beside sending; `service` reads only what it has stored itself."""
 
 
 class KeyMade(Answer):
@@ -53,37 +56,54 @@ class KeyMade(Answer):
     http_status: ClassVar[int] = 201
 
     id: int
+    """The key's number, to revoke it by."""
     key: str = Field(repr=False)
+    """The key itself, as the `key` of a body or as `Authorization: Bearer`. Nobody can show it
+    again."""
 
 
 class KeyDetails(SnakeAnswer):
     model_config = example(**_EXAMPLE_DETAILS)
 
     id: int
+    """The key's number."""
     name: str
+    """What the key is for."""
     role: Role
+    """What the key may do."""
     smtp_config_id: int
+    """The number of the account that it sends over."""
     created_at: Timestamp
+    """When it was made."""
     created_by: str | None
+    """Who made it: `login:` or `key:` and the name; null if it was imported."""
     revoked_at: Timestamp | None
+    """When it was revoked; null: it is good."""
     last_used_at: Timestamp | None
+    """When it was last used, to about a minute; null: never."""
 
 
 class KeyPage(SnakeAnswer):
     model_config = example(items=[_EXAMPLE_DETAILS], next_cursor=None)
 
     items: list[KeyDetails]
+    """The keys, the oldest first."""
     next_cursor: str | None
+    """To be given as `cursor` for the next page; null: this is the last."""
 
 
 class KeyQuery(Input):
     limit: QueryNumber = Field(100, ge=1, le=500)
+    """How many keys at most."""
     cursor: str = Field("0", pattern=r"^[0-9]{1,9}$")
+    """`next_cursor` of the page before; left out, the first page."""
 
 
 class KeyRevoked(Answer):
     message: str = "The key is revoked: within 30 seconds it opens nothing, anywhere."
+    """The same in words."""
     id: int
+    """The key's number."""
 
 
 @routes.post("api/keys", who=Role.ADMIN)

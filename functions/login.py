@@ -41,12 +41,17 @@ class Credentials(Input):
     model_config = example(username="admin", password="a long password")
 
     username: Annotated[str, Field(min_length=1, max_length=100)]
+    """The user's name."""
     password: Password = Field(repr=False)
+    """72 bytes in UTF-8 at most. Five wrong ones in 15 minutes lock this user out from this
+    address."""
 
 
 class User(Answer):
     username: str
+    """The user's name, or that of the key."""
     role: Role
+    """What it may do: admin, operator, viewer or service."""
 
 
 class LoggedIn(Answer):
@@ -59,22 +64,31 @@ class LoggedIn(Answer):
     )
 
     success: Literal[True] = True
+    """Always true."""
     message: str = "Authentication successful"
+    """The same in words."""
     token: str
+    """To be sent as `Authorization: Bearer` with each request."""
     expires_at: Timestamp
+    """When the token ends, 8 hours from now."""
     user: User
+    """Who has logged in."""
 
 
 class Known(Answer):
     model_config = example(success=True, user={"username": "admin", "role": "admin"})
 
     success: Literal[True] = True
+    """Always true."""
     user: User
+    """Whose token or key it is."""
 
 
 class LoggedOut(Answer):
     success: Literal[True] = True
+    """Always true."""
     message: str = "You are logged out everywhere."
+    """The same in words."""
 
 
 @routes.post(

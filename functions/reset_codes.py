@@ -45,7 +45,9 @@ class ResetCodeToSend(Input):
     missing_status: ClassVar[int] = 400
 
     email: OneAddress
+    """Whom the code is for, one address."""
     code: Code
+    """The code as its reader sees it: visible ASCII, without spaces."""
 
     def fingerprint(self) -> bytes:
         """With a key: whoever reads it must not find the code by trying all there are."""
@@ -56,6 +58,7 @@ class ResetCodeSent(Answer):
     model_config = example(message="Password reset code sent successfully")
 
     message: str = "Password reset code sent successfully"
+    """The mail server has accepted it."""
 
 
 class ResetCodeNotSent(Failure):
@@ -71,6 +74,7 @@ class ResetCodeNotSent(Failure):
     http_status: ClassVar[int] = 500
 
     code: Literal["not_sent", "outcome_unknown"]
+    """`not_sent`: it never will be. `outcome_unknown`: it may arrive or not."""
 
 
 @routes.post(

@@ -24,15 +24,20 @@ class EmailTest(Input):
     model_config = example(email="ann@example.com")
 
     email: EmailAddress
+    """Who gets the test email."""
     param_code: str | None = Field(None, max_length=50)
+    """The code of the account that sends it; left out, the default account."""
 
 
 class AccountUsed(Answer):
     """The account that an email went over; one without a code is the default one."""
 
     id: int
+    """Its number."""
     param_code: str | None
+    """Its code; null: it has none."""
     sender: str
+    """The address that the email is from."""
 
 
 class EmailTested(Answer):
@@ -44,9 +49,13 @@ class EmailTested(Answer):
     )
 
     success: Literal[True] = True
+    """Always true."""
     message_id: str
+    """The email's Message-ID."""
     recipient: str
+    """Who gets it."""
     account: AccountUsed
+    """The account that it went over."""
 
 
 class Processed(Answer):
@@ -61,12 +70,19 @@ class Processed(Answer):
     )
 
     success: Literal[True] = True
+    """Always true."""
     message: str
+    """The same in words."""
     timestamp: Timestamp
+    """When the answer was made."""
     processed: int
+    """How many emails this run has tried."""
     sent: int
+    """How many of them were sent."""
     failed: int
+    """How many were given up."""
     remaining: int
+    """How many are still due: they go on without you."""
 
 
 @routes.post("api/email-test", who=Role.OPERATOR, errors={409, 502}, room=Room.OTHER_SERVERS)

@@ -23,7 +23,9 @@ class ServiceControl(Input):
     model_config = example(action="start", user="olga")
 
     action: Literal["start", "stop"]
+    """What to do. Starting what runs, and stopping what does not, is fine."""
     user: str | None = Field(None, max_length=100, pattern=ONE_LINE)
+    """Who does it, as it is kept with the state; left out: whoever is logged in."""
     from_id: int | None = Field(None, alias="from_id", ge=0, le=2**31 - 1)
     """Of an adopted queue the first id to send; 0: all of them."""
 
@@ -46,11 +48,17 @@ class ServiceStatus(Answer):
     model_config = example(**_RUNNING)
 
     success: Literal[True] = True
+    """Always true."""
     status: Literal["running", "stopped"]
+    """Whether emails are being sent."""
     started_at: Timestamp | None
+    """When it was started."""
     last_activity: Timestamp | None
+    """When it last worked, or was started or stopped."""
     last_run: Timestamp | None
+    """When the last run of scheduled emails began."""
     next_run: Timestamp | None
+    """When the next one will; null while it is stopped."""
 
 
 class Started(Answer):
@@ -63,10 +71,15 @@ class Started(Answer):
     )
 
     success: Literal[True] = True
+    """Always true."""
     message: str = "Service started successfully"
+    """The same in words."""
     status: ServiceStatus
+    """How the service is now."""
     waiting: int
+    """How many emails wait, counted up to 10,000."""
     oldest_waiting: Timestamp | None
+    """Since when the oldest of them has been due."""
 
 
 class Stopped(Answer):
@@ -79,18 +92,28 @@ class Stopped(Answer):
     )
 
     success: Literal[True] = True
+    """Always true."""
     message: str = "Service stopped successfully"
+    """The same in words."""
     status: ServiceStatus
+    """How the service is now."""
     finishing: int
+    """How many emails are on their way: they are finished."""
     oldest_waiting: Timestamp | None
+    """Since when the oldest waiting email has been due."""
 
 
 class WaitingByAge(Answer):
     total: int
+    """All rows that say N."""
     day: int | None
+    """Those made within the last day; null where the table has no creation date."""
     week: int | None
+    """Those made within the last week, but not within the day."""
     month: int | None
+    """Those made within the last month, but not within the week."""
     older: int | None
+    """All older ones."""
 
 
 class ChooseFirstId(Failure):
@@ -106,7 +129,9 @@ class ChooseFirstId(Failure):
     http_status: ClassVar[int] = 409
 
     waiting: WaitingByAge
+    """How many rows say N, by age."""
     newest_id: int | None
+    """The highest id there is; null for an empty table."""
 
 
 @routes.post("api/service-control", who=Role.OPERATOR, room=Room.CONTROL)

@@ -11,30 +11,41 @@ from shared.app import application
 from shared.outbox.suppressions import list_suppressions, remove_suppression
 from shared.security.roles import Role
 
-routes = Routes()
+routes = Routes({"address": "The address, whole."})
 
 
 class SuppressionQuery(SnakeInput):
     cursor: str = Field("", max_length=320)
+    """`next_cursor` of the page before; left out, the first page."""
     limit: QueryNumber = Field(50, ge=1, le=500)
+    """How many addresses at most."""
 
 
 class SuppressedAddress(SnakeAnswer):
     address: str
+    """The address, in small letters."""
     reason: str
+    """What the mail server said when it refused it."""
     email_id: int | None
+    """The number of the email that was refused; null where that is not known."""
     since: Timestamp
+    """When it was last refused."""
     until: Timestamp
+    """When it may get emails again by itself, 30 days later."""
 
 
 class SuppressionPage(SnakeAnswer):
     items: list[SuppressedAddress]
+    """The addresses, in their order."""
     next_cursor: str | None
+    """To be given as `cursor` for the next page; null: this is the last."""
 
 
 class SuppressionRemoved(SnakeAnswer):
     message: str = "Address removed from the suppression list"
+    """The same in words."""
     address: str
+    """The address as it was named."""
 
 
 @routes.get("api/suppressions", who=Role.VIEWER)

@@ -25,7 +25,13 @@ from shared.unsubscribing.unsubscribed import (
     who_unsubscribed,
 )
 
-routes = Routes()
+routes = Routes(
+    {
+        "token": "The encrypted link: whose it is, and of which list.",
+        "list": "The list, as the emails name it.",
+        "address": "The address, whole.",
+    }
+)
 
 _PAGE = Path(__file__).with_name("static") / "unsubscribe.html"
 # Nothing is loaded, the button posts to where the page came from, and no other page frames it.
@@ -51,26 +57,38 @@ class UnsubscribePage(File):
 
 class UnsubscribedQuery(SnakeInput):
     list: str = Field(DEFAULT_LIST, min_length=1, max_length=50)
+    """The list, as the emails name it."""
     cursor: str = Field("", max_length=320)
+    """`next_cursor` of the page before; left out, the first page."""
     limit: QueryNumber = Field(50, ge=1, le=500)
+    """How many addresses at most."""
 
 
 class UnsubscribedAddress(SnakeAnswer):
     address: str
+    """The address."""
     list: str
+    """The list that it is off."""
     email_id: int | None
+    """The number of the email whose link was used; null where it is gone."""
     since: Timestamp
+    """Since when."""
 
 
 class UnsubscribedList(SnakeAnswer):
     items: list[UnsubscribedAddress]
+    """The addresses, in their order."""
     next_cursor: str | None
+    """To be given as `cursor` for the next page; null: this is the last."""
 
 
 class SubscribedAgain(SnakeAnswer):
     message: str = "The address is on the list again"
+    """The same in words."""
     address: str
+    """The address."""
     list: str
+    """The list that it is on again."""
 
 
 @routes.get("unsubscribe/{token}", who=Who.ANYONE, errors={404})

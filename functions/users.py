@@ -15,7 +15,7 @@ from shared.security import passwords
 from shared.security.logins import Login, NamedBy
 from shared.security.roles import Role
 
-routes = Routes()
+routes = Routes({"username": "The user's name."})
 
 Username = Annotated[Name, StringConstraints(strip_whitespace=True, max_length=100)]
 
@@ -80,6 +80,7 @@ class UserAdded(Answer):
     http_status: ClassVar[int] = 201
 
     success: Literal[True] = True
+    """Always true."""
     message: str = Field(description="What was done, and whether the password is weak.")
     user: KnownUser = Field(description="The user as added.")
 
@@ -90,13 +91,16 @@ class UserChanged(Answer):
     )
 
     success: Literal[True] = True
+    """Always true."""
     message: str = Field(description="What was done, and whether the password is weak.")
     user: KnownUser = Field(description="The user as changed.")
 
 
 class UserRemoved(Answer):
     success: Literal[True] = True
+    """Always true."""
     message: str = "The user is removed, and the sessions end within a minute."
+    """The same in words."""
 
 
 @routes.get("api/users", who=Role.ADMIN)

@@ -133,6 +133,8 @@ class Operation:
     file: FileField | None = None
     room: Room = Room.COMMON
     surface: Surface = field(default_factory=JsonApi)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """What the parts of the path that vary are, by their names."""
 
     @property
     def door(self) -> Door:
@@ -157,12 +159,16 @@ class Operation:
 class Routes:
     """The endpoints of one group, and the blueprint that the Functions host sees.
 
-    `surface`: how their callers speak; JSON where none is given.
+    `parameters`: what the parts of their paths that vary are, by their names. `surface`: how their
+    callers speak; JSON where none is given.
     """
 
-    def __init__(self, surface: Surface | None = None) -> None:
+    def __init__(
+        self, parameters: Mapping[str, str] | None = None, *, surface: Surface | None = None
+    ) -> None:
         self.surface = surface or JsonApi()
         self.blueprint = func.Blueprint()
+        self.parameters = parameters or {}
         self.operations: list[Operation] = []
         self._paths: dict[str, dict[str, Operation]] = {}
 
@@ -259,6 +265,7 @@ class Routes:
                 file=file,
                 room=room,
                 surface=self.surface,
+                parameters=self.parameters,
             )
             self.operations.append(operation)
             self._operations_at(path)[method] = operation

@@ -96,7 +96,9 @@ class FieldError:
     """What is wrong with one field, named as the caller named it: `recipients[1]`."""
 
     field: str
+    """The field as it was named: `recipients[1]`."""
     message: str
+    """What is wrong with it, and what is taken."""
 
 
 class Failure(Answer):
@@ -111,10 +113,15 @@ class Failure(Answer):
     )
 
     success: Literal[False] = False
+    """Always false."""
     code: str
+    """What went wrong, for programs: it does not change."""
     message: str
+    """What went wrong and what to do next, for people: it may change."""
     errors: tuple[FieldError, ...] = ()
+    """Each field that is not acceptable."""
     request_id: str
+    """What this request is called in the log."""
 
 
 def new_request_id() -> str:

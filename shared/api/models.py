@@ -130,6 +130,7 @@ class KeyedInput(SnakeInput):
     """A body with the caller's key in it."""
 
     key: str = Field(min_length=1, max_length=LONGEST_CHARACTERS, repr=False)
+    """The caller's key, as POST `/api/keys` has shown it."""
 
     def fingerprint(self) -> bytes:
         """Without the key: it says who is asking, and a hash of it would let guesses be tried."""

@@ -23,6 +23,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 from shared.api.admission import Who
 from shared.api.endpoint import WITH_BODY, Operation
 from shared.api.errors import Failure
+from shared.api.field_docs import field_docs
 from shared.api.idempotency import HEADER, LONGEST_KEY
 from shared.api.models import Answer, File, Input
 from shared.security.roles import Role
@@ -120,10 +121,26 @@ def describe(sections: Sequence[Section]) -> bytes:
 
 
 class _GenerateSchema(GenerateJsonSchema):
-    """Without the titles of fields, which only repeat their names."""
+    """Without the titles of fields, which only repeat their names, and with their docstrings."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
+
+    def model_schema(self, schema: Any) -> dict[str, Any]:
+        return _told(super().model_schema(schema), schema["cls"])
+
+    def dataclass_schema(self, schema: Any) -> dict[str, Any]:
+        return _told(super().dataclass_schema(schema), schema["cls"])
+
+
+def _told(described: dict[str, Any], model: type[Any]) -> dict[str, Any]:
+    """The schema of a model, its fields with what their docstrings say."""
+    fields = getattr(model, "model_fields", {})
+    for name, text in field_docs(model).items():
+        alias = fields[name].alias or name if name in fields else name
+        if (field := described.get("properties", {}).get(alias)) is not None:
+            field.setdefault("description", text)
+    return described
 
 
 class _Schemas:
@@ -257,11 +274,16 @@ def _path_parameters(operation: Operation) -> list[spec.Parameter]:
                 "name": found["name"],
                 "in": "path",
                 "required": True,
+                **_described(operation.parameters.get(found["name"])),
                 "schema": _constrained(found["constraint"] or ""),
             }
         )
         for found in _PATH_PARAMETER.finditer(operation.path)
     ]
+
+
+def _described(text: str | None) -> dict[str, str]:
+    return {"description": text} if text else {}
 
 
 def _constrained(constraint: str) -> dict[str, Any]:
@@ -326,7 +348,11 @@ def _form(operation: Operation, schemas: _Schemas) -> spec.MediaType:
     assert operation.file
     model, file = schemas.definition(operation.body), operation.file
     fields = {name: _without_null(field) for name, field in model["properties"].items()}
-    content = {"type": "string", "contentMediaType": "application/octet-stream"}
+    content = {
+        "type": "string",
+        "contentMediaType": "application/octet-stream",
+        "description": "The file itself, of one of these types: " + ", ".join(file.content_types),
+    }
     return spec.MediaType.model_validate(
         {
             "schema": {

@@ -83,10 +83,15 @@ class DatabaseAddress(_Part):
     """A SQL Server database. Without a user the process's own identity logs in."""
 
     server: ServerName
+    """The server's name, without its port."""
     port: Port = 1433
+    """Its port, as a number or as text."""
     user: OptionalName = None
+    """What to log in as; null, with no password: by managed identity."""
     password: OptionalSecret = None
+    """Its password; left out, that of the same server and user stays."""
     database: Name
+    """The database's name."""
 
     @field_serializer("password", when_used="json-unless-none")
     def _masked(self, password: SecretStr, context: SerializationInfo) -> str:
@@ -102,9 +107,13 @@ class EmailSchedule(_Part):
     interval_unit: Literal["minutes", "hours"] = "minutes"
     interval: Annotated[int, Strict(), Field(ge=1)] = 1
     time_zone: str = "UTC"
+    """The IANA name of a time zone, such as `Europe/Berlin`."""
     days: tuple[Day, ...] = WEEK
+    """The days on which scheduled emails go; left out: all."""
     db_request_timeout: Milliseconds = 30_000
+    """How long a statement may take, in milliseconds."""
     db_connection_timeout: Milliseconds = 30_000
+    """How long a connection may take to come about, in milliseconds."""
 
     @field_validator("interval")
     @classmethod

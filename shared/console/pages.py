@@ -159,7 +159,7 @@ class Pages:
     """The pages of one group."""
 
     def __init__(self) -> None:
-        self.routes = Routes(_PageSurface())
+        self.routes = Routes(surface=_PageSurface())
 
     def page(
         self, path: str, *, who: Role | Who, limits: Limits = None, room: Room = Room.COMMON

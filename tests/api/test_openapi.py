@@ -252,7 +252,11 @@ def test_a_form_has_the_same_fields_without_null_and_the_file(small: Any) -> Non
     assert form["schema"]["required"] == ["name"]
     assert form["schema"]["properties"] == {
         "name": {"type": "string"},
-        "photo": {"type": "string", "contentMediaType": "application/octet-stream"},
+        "photo": {
+            "type": "string",
+            "contentMediaType": "application/octet-stream",
+            "description": "The file itself, of one of these types: image/png",
+        },
         "colour": {"type": "string", "maxLength": 9},
     }
     assert form["encoding"] == {"photo": {"contentType": "image/png"}}
