@@ -15,7 +15,7 @@ from shared.api.errors import ApiError
 from shared.api.etag import etag_of, has_current
 from shared.api.models import File, NotModified
 
-routes = Routes()
+routes = Routes({"name": "The file's name."})
 
 F = TypeVar("F", bound=File)
 

@@ -19,6 +19,8 @@ def field_docs(model: type[object]) -> Docs:
     """The docstring of each field that has one, by the field's name; inherited ones, too."""
     told: dict[str, str] = {}
     for base in reversed(model.__mro__):
+        if base.__module__.startswith("pydantic."):
+            continue
         told |= _of_module(base.__module__).get(base.__qualname__, {})
     return told
 
