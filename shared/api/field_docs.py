@@ -39,7 +39,7 @@ def _docs_in(body: ast.ClassDef) -> Iterator[tuple[str, str]]:
     for field, below in zip(body.body, body.body[1:], strict=False):
         match field, below:
             case (
-                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.AnnAssign(target=ast.Name(id=name), annotation=kind),
                 ast.Expr(value=ast.Constant(value=str(text))),
-            ):
+            ) if not ast.unparse(kind).startswith("ClassVar"):
                 yield name, inspect.cleandoc(text).replace("\n", " ").strip()

@@ -47,8 +47,10 @@ def test_runs_are_told_in_the_schedules_zone_with_the_clock_change_among_them() 
     [
         (
             window("22:00", "06:00", BERLIN),
-            "The window that opens on Saturday 28 March 2026, 22:00 CET and closes at 06:00 CEST "
-            "is 1 hour shorter than others.",
+            (
+                "The window that opens on Saturday 28 March 2026, 22:00 CET and closes at 06:00 "
+                "CEST is 1 hour shorter than others."
+            ),
         ),
         (window("02:10", "02:40", BERLIN), "The window of that day does not open."),
         (window("22:00", "06:00"), "Clocks in UTC do not change within a year."),
