@@ -51,7 +51,7 @@ test: $(DEV) $(WORKER) $(NPM) $(EXIM)
 		'/usr/lib/*/libuid_wrapper.so=libuid-wrapper' '/usr/lib/*/libnss_wrapper.so=libnss-wrapper' \
 		saslpasswd2=sasl2-bin '/usr/lib/*/sasl2/libplain.so=libsasl2-modules' \
 		libidn.so.12=libidn12 libgnutls-dane.so.0=libgnutls-dane0 libdb-5.3.so=libdb5.3 libpcre2-8.so.0=libpcre2-8-0
-	.venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --timeout 120 $(ARGS)
+	PYTHONDONTWRITEBYTECODE= .venv/bin/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --timeout 120 $(ARGS)
 
 lint: $(DEV)
 	.venv/bin/ruff check .

@@ -49,7 +49,7 @@ def send(folder: Path, step: str, nth: int, connections: int) -> None:
     use(application)
     deadline = time.monotonic() + LONGEST_SECONDS
     while time.monotonic() < deadline and tick.force(application, 5).remaining + _held(application):
-        time.sleep(0.05)
+        time.sleep(0.25)
     application.close()
 
 

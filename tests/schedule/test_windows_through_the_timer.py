@@ -108,7 +108,7 @@ def test_office_hours_stay_office_hours_when_the_clock_changes(
 ) -> None:
     operation.keep("09:00", "18:00")
 
-    for at in walk(first, last, 30):
+    for at in walk(first, last, 60):
         wall_clock = at.astimezone(NEW_YORK)
         assert operation.sends(at) == (9 <= wall_clock.hour < 18), wall_clock
 
@@ -117,7 +117,7 @@ def test_office_hours_stay_office_hours_when_the_clock_changes(
 def test_a_window_over_midnight_stays_one(operation: Operation, first: str, last: str) -> None:
     operation.keep("22:00", "06:00")
 
-    for at in walk(first, last, 30):
+    for at in walk(first, last, 60):
         wall_clock = at.astimezone(NEW_YORK)
         assert operation.sends(at) == (wall_clock.hour >= 22 or wall_clock.hour < 6), wall_clock
 
@@ -152,7 +152,7 @@ def test_an_hourly_run_comes_every_hour_of_real_time(
     assert end.astimezone(NEW_YORK).hour == 0
 
     runs = [
-        at for at in walk(midnight, end.isoformat(sep=" ")[:16], 10)[:-1] if operation.sends(at)
+        at for at in walk(midnight, end.isoformat(sep=" ")[:16], 20)[:-1] if operation.sends(at)
     ]
 
     assert len(runs) == hours

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from tests.support.standalone import Standalone
@@ -47,6 +48,11 @@ def filled(piece: bytes, size: int = SIZE) -> bytes:
     return b'{"emails": [' + b",".join([piece] * (size // (len(piece) + 1))) + b"]}"
 
 
+def numbered(piece: bytes) -> bytes:
+    """400,000 of them, each with a number twice."""
+    return b",".join(piece % (n, n) for n in range(400_000))
+
+
 def text(letter: str, size: int = SIZE) -> bytes:
     return json.dumps(
         {
@@ -58,28 +64,33 @@ def text(letter: str, size: int = SIZE) -> bytes:
     ).encode()
 
 
-STRUCTURES = {
-    "empty objects": filled(b"{}"),
-    "empty lists": filled(b"[]"),
-    "numbers": filled(b"1"),
-    "long numbers": filled(b"1.25e3"),
-    "short texts": filled(b'"a"'),
-    "objects": filled(b'{"a":1}'),
-    "objects of other names": b'{"emails": [%s]}'
-    % b",".join(b'{"%d":%d}' % (n, n) for n in range(400_000)),
-    "many names": b"{%s}" % b",".join(b'"%d":%d' % (n, n) for n in range(400_000)),
-    "lists in lists": filled(b"[[[[[[[[]]]]]]]]"),
-    "deep": b"[" * SIZE,
-    "an open text": b'{"a": "' + b"a" * SIZE,
-    "quotation marks": b'{"a": "' + b'\\"' * (SIZE // 2) + b'"}',
-    "latin text": text("x"),
-    "text with a picture": text("😀"),
+STRUCTURES: dict[str, Callable[[], bytes]] = {
+    "empty objects": lambda: filled(b"{}"),
+    "empty lists": lambda: filled(b"[]"),
+    "numbers": lambda: filled(b"1"),
+    "long numbers": lambda: filled(b"1.25e3"),
+    "short texts": lambda: filled(b'"a"'),
+    "objects": lambda: filled(b'{"a":1}'),
+    "objects of other names": lambda: b'{"emails": [%s]}' % numbered(b'{"%d":%d}'),
+    "many names": lambda: b"{%s}" % numbered(b'"%d":%d'),
+    "lists in lists": lambda: filled(b"[[[[[[[[]]]]]]]]"),
+    "deep": lambda: b"[" * SIZE,
+    "an open text": lambda: b'{"a": "' + b"a" * SIZE,
+    "quotation marks": lambda: b'{"a": "' + b'\\"' * (SIZE // 2) + b'"}',
+    "latin text": lambda: text("x"),
+    "text with a picture": lambda: text("😀"),
 }
+
+
+@cache
+def structure(name: str) -> bytes:
+    """The body of this name, a moment's work each."""
+    return STRUCTURES[name]()
 
 
 def body_for(path: str, name: str) -> bytes:
     """The body of this name, as one of a batch where the path takes batches."""
-    body = STRUCTURES[name]
+    body = structure(name)
     is_email = name.endswith(("text", "picture"))
     return b'{"emails": [' + body + b"]}" if path.endswith("batch") and is_email else body
 
@@ -92,7 +103,7 @@ def warm_up(service: Standalone) -> None:
 
 def taken_by_anyone(service: Standalone, path: str, name: str) -> tuple[int, int]:
     """The answer's status and the bytes taken, for a body too large and some that are not."""
-    body = STRUCTURES[name]
+    body = structure(name)
     with measured(service) as grown:
         answer = service.request("POST", path, body)
         for _ in range(5):
