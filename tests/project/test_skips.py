@@ -12,9 +12,9 @@ import pytest
 from tests.support.tools import ROOT
 
 FILES = {
-    "test_skipped.py": "import pytest\ndef test_nothing(): pytest.skip('no such program')\n",
-    "test_skipped_file.py": "import pytest\npytest.skip('no such module', allow_module_level=True)\n",
-    "test_expected.py": "import pytest\n@pytest.mark.xfail\ndef test_nothing(): assert False\n",
+    "test_skipped.py": "def test_nothing(): pytest.skip('no such program')\n",
+    "test_skipped_file.py": "pytest.skip('no such module', allow_module_level=True)\n",
+    "test_expected.py": "@pytest.mark.xfail\ndef test_nothing(): assert False\n",
 }
 REPORTED = re.compile(r"^([A-Z]+) .*?\b(test_\w+\.py)", re.MULTILINE)
 
@@ -31,13 +31,12 @@ def test_only_ci_fails_what_was_skipped(
     tmp_path: Path, ci: str, passes: bool, outcomes: tuple[str, ...]
 ) -> None:
     for name, content in FILES.items():
-        (tmp_path / name).write_text(content)
+        (tmp_path / name).write_text(f"import pytest\n{content}")
     command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider"]
-    command += ["-p", "no:schemathesis"]
+    command += ["-p", "no:schemathesis", "-rA", "--continue-on-collection-errors"]
 
     run = subprocess.run(
-        [*command, "-rA", "--continue-on-collection-errors"]
-        + ["--rootdir", str(tmp_path), "-c", "/dev/null", str(tmp_path)],
+        [*command, "--rootdir", str(tmp_path), "-c", "/dev/null", str(tmp_path)],
         cwd=ROOT,
         env={"CI": ci, "PATH": "/usr/bin:/bin"},
         capture_output=True,

@@ -18,6 +18,10 @@ from collections.abc import Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
+import bcrypt
+
+_salt = bcrypt.gensalt
+
 CONTEXT = multiprocessing.get_context("forkserver")
 # Not function_app.py: to import it is to set up the process's logging.
 CONTEXT.set_forkserver_preload(
@@ -30,7 +34,6 @@ CONTEXT.set_forkserver_preload(
         *("shared.configuration.encrypted_file", "shared.submissions.waking"),
         *(
             "alembic.command",
-            "bcrypt",
             "jwt",
             "python_multipart",
             "uvicorn.protocols.http.h11_impl",
@@ -83,6 +86,14 @@ def rowpost(
     return Forked(process)
 
 
+def _quick_salt(rounds: int = 4, prefix: bytes = b"2b") -> bytes:
+    """bcrypt's least: at our cost each login would take 0.2 s, and guessers are not at work here.
+
+    tests/security has the cost as it is.
+    """
+    return _salt(4, prefix)
+
+
 def _rowpost(
     arguments: tuple[str, ...], folder: Path, environment: dict[str, str], out: Path, err: Path
 ) -> None:
@@ -95,6 +106,7 @@ def _rowpost(
         os.close(file)
     sys.stdout = io.TextIOWrapper(open(1, "wb", closefd=False), "utf-8")  # noqa: SIM115
     sys.argv = ["standalone", *arguments]
+    setattr(bcrypt, "gensalt", _quick_salt)  # noqa: B010
     from standalone.commands.cli import main
 
     try:
