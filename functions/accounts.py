@@ -238,6 +238,8 @@ class Account(_Answer):
     """In test mode, the addresses and domains that get their emails all the same."""
     test_mode: str | None
     """What test mode does to its emails now, its own and the service's, in words; null: nothing."""
+    signs_dkim: bool
+    """Whether its emails are signed by DKIM here."""
     state: Literal["ready", "paused", "out_of_quota", "unusable", "inactive"]
     """How it is: `ready`; `paused` after a failure of its own; `out_of_quota` until its next
     window; `unusable` as it is configured; `inactive`."""
@@ -474,6 +476,7 @@ def account_of(shown: ShownAccount) -> Account:
         redirect_to=settings.redirect_to,
         allow_recipients=settings.allow_recipients,
         test_mode=shown.test_mode,
+        signs_dkim=shown.signs,
         state=state.state if state else "inactive",
         reason=state.reason if state else None,
         until=state.until if state else None,

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row, delete, select, update
 
 from shared.accounts.account_settings import AccountSettings, settings_of
 from shared.accounts.credentials import passwords
+from shared.accounts.credentials.dkim_secrets import forget_key
 from shared.accounts.credentials.passwords import same_connection
 from shared.accounts.directory import answered_codes
 from shared.accounts.errors import AccountNotFound, BadAccountValue, CodeTaken
@@ -99,7 +100,7 @@ def remove(application: Application, account_id: int) -> int:
     Raises AccountNotFound, DatabaseUnreachable.
     """
 
-    def write(connection: Connection) -> tuple[str | None, int]:
+    def write(connection: Connection) -> tuple[Row[Any], str | None, int]:
         known = _read(connection)
         row = _row(known.rows, account_id)
         answered = set(answered_codes(connection))
@@ -108,10 +109,12 @@ def remove(application: Application, account_id: int) -> int:
             connection.execute(delete(table).where(table.c.AccountId == account_id))
         _take_over_without(connection, account_id, known)
         lost = answered - set(answered_codes(connection))
-        return _unused(connection, row.SMTPPassword), waiting_for(connection, tuple(lost))
+        return row, _unused(connection, row.SMTPPassword), waiting_for(connection, tuple(lost))
 
-    reference, held = application.database().run(write)
+    row, reference, held = application.database().run(write)
     _forget(application.secrets, reference)
+    for key in (row.Rowpost_Dkim, row.Rowpost_DkimNext):
+        forget_key(application.secrets, key)
     return held
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row, RowMapping, func, select, union, update
 
 from shared.accounts.credentials import passwords
+from shared.accounts.credentials.dkim_secrets import DkimKeyUnavailable, resolve_key
 from shared.accounts.credentials.passwords import Binding, PasswordUnavailable
 from shared.accounts.failovers import failover_ids, further_failovers
 from shared.accounts.numbers import insert_account
@@ -32,6 +33,7 @@ from shared.limits.sending_limits import Limits, windows_of
 from shared.mime.addresses import BadAddress, Mailbox, envelope_address, parse_recipients
 from shared.mime.allowed_recipients import RecipientRule, recipient_rule, split_entries
 from shared.mime.bad_email import BadEmail
+from shared.mime.dkim.signature import DkimKey
 from shared.mime.validate import require_line
 from shared.outbox.conditions import PROFILE_CODE
 from shared.settings import Settings
@@ -83,6 +85,8 @@ class Account:
     """Where answers go, unless an email says so itself."""
     recipient_rules: tuple[RecipientRule, ...] = ()
     """Whom its emails may reach, in test mode: its own rule, then that of the whole service."""
+    dkim: DkimKey | None = None
+    """What signs its emails; None: its mail server does, or nobody."""
 
     @property
     def message_domain(self) -> str:
@@ -136,7 +140,12 @@ def load_accounts(connection: Connection, secrets: SecretStore, settings: Settin
         try:
             _require_own_number(numbers[row.Rowpost_Id])
             usable.append(_account(row, routed, codes, secrets, settings))
-        except (BadAccount, PasswordUnavailable, SecretStoreUnavailable) as error:
+        except (
+            BadAccount,
+            PasswordUnavailable,
+            DkimKeyUnavailable,
+            SecretStoreUnavailable,
+        ) as error:
             unusable.append(UnusableAccount(row.Rowpost_Id, row.ParamCode or "", str(error)))
     problems = {one.code: one.reason for one in unusable}
     if default is None and rows:
@@ -363,6 +372,7 @@ def _account(
         failover_ids=routed.failover_ids,
         reply_to=_reply_to(row),
         recipient_rules=recipient_rules(row._mapping, settings),
+        dkim=resolve_key(secrets, row.Rowpost_Dkim) if row.Rowpost_Dkim else None,
     )
 
 

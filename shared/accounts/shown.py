@@ -32,6 +32,8 @@ class ShownAccount:
     created_at: datetime | None
     state: AccountState | None
     sent: SentSoFar
+    signs: bool
+    """Its emails are signed by DKIM here."""
     test_mode: str | None
     """Whom its emails may not reach, by its own values or by the settings; None: everybody."""
 
@@ -53,6 +55,7 @@ def shown_accounts(application: Application) -> list[ShownAccount]:
             created_at=row.Rowpost_CreatedDate,
             state=states.get(row.Rowpost_Id),
             sent=sent.get(row.ParamCode or "", SentSoFar()),
+            signs=bool(row.Rowpost_Dkim),
             test_mode=_test_mode(row, application.settings),
         )
         for row in rows

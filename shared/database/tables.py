@@ -302,6 +302,9 @@ accounts = Table(
     # Test mode: who gets what is not for these addresses and domains.
     Column("Rowpost_RedirectTo", Unicode(320)),
     Column("Rowpost_AllowRecipients", Unicode(1000)),
+    # References to the DKIM key that signs, and to the one that is to take its place.
+    Column("Rowpost_Dkim", Unicode(100)),
+    Column("Rowpost_DkimNext", Unicode(100)),
     # Where answers to its emails go, unless an email says so itself.
     Column("Rowpost_ReplyTo", Unicode(255)),
     Column("Rowpost_Description", Unicode(256)),

@@ -15,6 +15,7 @@ from shared.errors import RowpostError
 from shared.mime.addresses import BadAddress, Mailbox, envelope_address, parse_mailbox
 from shared.mime.allowed_recipients import destination
 from shared.mime.compose import compose
+from shared.mime.dkim.signature import signed
 from shared.mime.message import Draft
 from shared.smtp.opening import Server
 from shared.transports.base import AccountFault, ConnectionLost, Envelope, Message, Transport
@@ -62,10 +63,9 @@ def send_test_email(application: Application, recipient: str, code: str | None =
     composed = compose(
         Draft(account.sender, (mailbox,), message_id, datetime.now(UTC), _SUBJECT, _TEXT)
     )
-    message = Message(
-        _envelope(account, mailbox, len(composed.content), wide=composed.smtputf8),
-        composed.content,
-    )
+    content = composed.content if account.dkim is None else signed(composed.content, account.dkim)
+    envelope = _envelope(account, mailbox, len(content), wide=composed.smtputf8)
+    message = Message(envelope, content)
     try:
         asyncio.run(_delivered(SmtpTransport(_hasty(account)), message))
     except (AccountFault, ConnectionLost) as error:

@@ -34,6 +34,7 @@ _MODULES = {
     "revoke-key": "revoke_key",
     "import-keys": "import_keys",
     "move-passwords": "move_passwords",
+    "dkim": "dkim",
     "doctor": "doctor",
     "migrate": "migrate",
     "forget-config": "forget_config",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -147,6 +148,13 @@ def test_accounts_are_added_tried_used_and_removed(
     assert answer(rowpost, "revoke-key", "1")["id"] == 1
     assert "revoked" in rowpost("keys").stdout
 
+    made = rowpost("dkim", "make", "1").stdout
+    assert re.match(r'rowpost-\S+\._domainkey\.example\.com\. IN TXT \( "v=DKIM1; k=rsa; p=', made)
+    assert rowpost("dkim", "sign", "1", "--unchecked").returncode == 0
+    assert made.partition("\n")[0] in rowpost("dkim", "show", "1").stdout
+    assert rowpost("dkim", "end", "1").returncode == 0
+    assert "no key" in rowpost("dkim", "show", "1").stdout
+    assert rowpost("dkim", "make", "7").returncode != 0
     assert rowpost("accounts", "remove", "1").stdout == "Account 1 is removed.\n"
     assert answer(rowpost, "accounts") == []
 

@@ -2,7 +2,7 @@
 
 Each is bounded in time, the process in memory. If it dies of one, that email is at fault and fails;
 nothing else is touched. A process that can't begin, or was ended between two emails, is nobody's
-fault: it says that it is ready before it is given one. No password goes there.
+fault: it says that it is ready before it is given one. No password or key goes there.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ class ComposingProcess:
         """As `prepare`. Raises BadEmail also where the process dies of it or takes too long, and
         ComposingUnavailable where there is no process."""
         server = replace(account.server, password=None, tokens=None)
-        task = (email, body, document, replace(account, server=server), files, further)
+        keyless = replace(account, server=server, dkim=None)
+        task = (email, body, document, keyless, files, further)
         process = self._running()
         with _killed_in_the_end(process) as late:
             try:

@@ -24,7 +24,7 @@ from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.account_queue import AccountQueue
 from shared.delivery.composing.attached_files import AWAY_SECONDS, AttachedFiles, octets_of
 from shared.delivery.composing.compose_apart import ComposingProcess, ComposingUnavailable
-from shared.delivery.composing.prepare import NobodyLeft, Prepared, prepare
+from shared.delivery.composing.prepare import NobodyLeft, Prepared, prepare, with_signature
 from shared.delivery.composing.unsubscribing import unsubscribe_headers
 from shared.delivery.delivery import Delivery
 from shared.delivery.outcome import Attempt, held_back
@@ -87,6 +87,8 @@ class Composer:
             return False
         if email.unsubscribe:  # The key of its link may have to be asked for.
             return False
+        if self._queue.account.dkim is not None:
+            return False
         return not self._queue.is_suspect(email.number)
 
     def compose(self, email: ClaimedEmail) -> Delivery | None:
@@ -142,14 +144,19 @@ class Composer:
             body, document, further = await self._fetching.reading.run(lambda: self._read(email))
             account = self._queue.account
             return await self._fetching.suspects.run(
-                lambda: self._fetching.apart.compose(email, body, document, account, files, further)
+                lambda: with_signature(
+                    self._fetching.apart.compose(email, body, document, account, files, further),
+                    account.dkim,
+                )
             )
         return await self._fetching.reading.run(lambda: self._prepared(email, files))
 
     def _prepared(self, email: ClaimedEmail, files: tuple[Attachment, ...]) -> Prepared:
         """On a thread: what takes long to read may take long to encode."""
         body, document, further = self._read(email)
-        return prepare(email, body, document, self._queue.account, files, further)
+        account = self._queue.account
+        prepared = prepare(email, body, document, account, files, further)
+        return with_signature(prepared, account.dkim)
 
     def _read(self, email: ClaimedEmail) -> tuple[str, bytes | None, Headers]:
         """Its body, its document, and the fields of its link."""

@@ -15,6 +15,7 @@ from shared.mime.addresses import Mailbox, envelope_address, parse_mailbox, pars
 from shared.mime.allowed_recipients import RecipientRule
 from shared.mime.bad_email import BadEmail
 from shared.mime.compose import compose
+from shared.mime.dkim.signature import DkimKey, signed
 from shared.mime.importance import marks_of
 from shared.mime.looks_like_html import looks_like_html
 from shared.mime.message import Attachment, Draft
@@ -48,7 +49,7 @@ class Prepared:
 
     The envelope names them in the same order. `names_sender`: the email's own row says who it is
     from, and not its account. `draft`: where the mail server has to offer SMTPUTF8, what to compose
-    the email of for one that does not.
+    the email of for one that does not. `dkim`: what has signed it.
     """
 
     email: ClaimedEmail
@@ -58,6 +59,7 @@ class Prepared:
     addressed: tuple[int, ...]
     names_sender: bool = False
     draft: Draft | None = field(default=None, repr=False)
+    dkim: DkimKey | None = None
 
 
 def prepare(
@@ -103,6 +105,15 @@ def prepare(
     )
 
 
+def with_signature(prepared: Prepared, key: DkimKey | None) -> Prepared:
+    """The same email, signed if there is a key; that takes some milliseconds, on a thread."""
+    if key is None:
+        return prepared
+    content = signed(prepared.content, key)
+    envelope = prepared.envelope._replace(size=len(content))
+    return replace(prepared, content=content, envelope=envelope, dkim=key)
+
+
 def without_smtputf8(prepared: Prepared) -> Prepared | None:
     """The same email for a mail server that does not offer SMTPUTF8 (RFC 6531).
 
@@ -118,6 +129,8 @@ def without_smtputf8(prepared: Prepared) -> Prepared | None:
         content = compose(prepared.draft, ascii_only=True).content
     except BadEmail:
         return None
+    if prepared.dkim is not None:
+        content = signed(content, prepared.dkim)
     envelope = prepared.envelope._replace(
         recipients=tuple(
             [envelope_address(recipients[number].mailed_at).address for number in addressed]
