@@ -16,6 +16,7 @@ Given = Mapping[str, Any]
 those given."""
 
 _DEFAULT_PORT = 587
+_LIMITS = ("minute_limit", "hourly_limit", "daily_limit", "max_connections")
 
 
 def new_settings(given: Given, codes: frozenset[str], catcher_port: int | None) -> AccountSettings:
@@ -25,7 +26,9 @@ def new_settings(given: Given, codes: frozenset[str], catcher_port: int | None) 
     """
     values = {name: value for name, value in given.items() if value is not None}
     known = _preset_of(given, catcher_port)
-    values = _values_of(known, values) | values
+    # A limit that is given as null is none, whatever the preset says.
+    limits = {name: None for name in _LIMITS if name in given}
+    values = _values_of(known, limits | values) | values
     if "smtp_host" not in values:
         raise BadAccountValue("smtp_host", "Give the mail server's host, or a preset.")
     port = values.setdefault("smtp_port", _DEFAULT_PORT)

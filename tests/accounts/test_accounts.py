@@ -349,6 +349,14 @@ def test_a_preset_says_what_is_known_of_a_service(
     assert shown["preset"] == preset
 
 
+def test_a_preset_s_limit_that_is_given_as_null_is_none(ask: Ask) -> None:
+    login = {"username": "a@gmail.com", "password": "p"}
+    ask("POST", name="G", email_address="a@gmail.com", preset="gmail", daily_limit=None, **login)
+
+    shown = ask("GET", "/1").json
+    assert (shown["preset"], shown["daily_limit"]) == ("gmail", None)
+
+
 def test_the_catcher_needs_no_login_and_what_is_given_wins_over_a_preset(ask: Ask) -> None:
     ask("POST", name="C", email_address="a@b.example", preset="catcher", daily_limit=5)
 
