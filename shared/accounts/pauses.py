@@ -1,7 +1,8 @@
 """Pauses: an account whose server can't be used rests, for all senders at once.
 
 A pause costs the emails nothing. When its time is over one sender probes the account with a single
-connection; the others go on leaving it alone until that has worked.
+connection; the others go on leaving it alone until that has worked. That it begins and ends is an
+event; that it goes on after a probe is none.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from shared.database.columns.times import utc_now
 from shared.database.columns.widths import cut
 from shared.database.statements.changes import changed
 from shared.database.statements.insert_if_absent import insert_if_absent
-from shared.database.tables import usage
+from shared.database.tables import accounts, usage
+from shared.events.event import Event, EventType
+from shared.events.record import record
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,9 @@ END = (
     )
 )
 
+TIMES = select(usage.c.PauseCount).where(_account)
+CODE = select(accounts.c.ParamCode).where(accounts.c.Rowpost_Id == bindparam("account_id"))
+
 
 def pauses(connection: Connection) -> dict[int, Pause]:
     """The accounts that rest, by their id."""
@@ -101,7 +107,11 @@ def pause(connection: Connection, account_id: int, seconds: float, reason: str) 
     values = {"account_id": account_id, "seconds": seconds, "reason": cut(reason, _REASON_WIDTH)}
     if not connection.scalar(select(usage.c.AccountId).where(usage.c.AccountId == account_id)):
         insert_if_absent(connection, usage, {"AccountId": account_id})
-    return changed(connection, PAUSE, values) == 1
+    if changed(connection, PAUSE, values) != 1:
+        return False
+    if connection.scalar(TIMES, {"account_id": account_id}) == 1:
+        _record(connection, EventType.ACCOUNT_PAUSED, account_id, reason)
+    return True
 
 
 def take_probe(
@@ -120,4 +130,12 @@ def return_probe(connection: Connection, token: str) -> None:
 
 def end_pause(connection: Connection, account_id: int) -> None:
     """The account works again."""
-    connection.execute(END, {"account_id": account_id})
+    if changed(connection, END, {"account_id": account_id}):
+        _record(connection, EventType.ACCOUNT_RESUMED, account_id)
+
+
+def _record(
+    connection: Connection, what: EventType, account_id: int, reason: str | None = None
+) -> None:
+    code = connection.scalar(CODE, {"account_id": account_id})
+    record(connection, [Event(what, account=code, reason=reason)])

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     Column,
+    FetchedValue,
     Index,
     Integer,
     LargeBinary,
@@ -34,6 +36,7 @@ metadata = MetaData()
 LongText = Text().with_variant(sqlserver.LONG_TEXT, sqlserver.NAME)
 AnyText = Text().with_variant(sqlserver.ANY_TEXT, sqlserver.NAME)
 Bytes = LargeBinary().with_variant(sqlserver.BYTES, sqlserver.NAME)
+LargeNumber = BigInteger().with_variant(Integer(), "sqlite")
 Bit = Integer().with_variant(sqlserver.BIT, sqlserver.NAME)
 
 # Theirs: an application's way in. What Rowpost knows of an email is an entry of its own.
@@ -380,6 +383,37 @@ attempts = Table(
     Column("Reply", Unicode(500)),
     Column("DurationMs", Integer),
     Index("IX_Rowpost_Attempts_Number", "Number", "Id"),
+)
+
+
+def _of_an_event() -> tuple[Column[Any], ...]:
+    return (
+        Column("At", UtcDateTime(), nullable=False, server_default=utc_now()),
+        Column("Type", String(30), nullable=False),
+        Column("EmailId", Integer),
+        Column("Recipient", Unicode(320)),
+        Column("Account", Unicode(50)),
+        Column("Code", Integer),
+        Column("EnhancedCode", String(12)),
+        Column("Reason", Unicode(500)),
+    )
+
+
+# What happened, to be read in the order of the numbers: none is filled in later. Where one
+# transaction writes at a time these are the rows' own, elsewhere they are given after the commit.
+events = Table(
+    "Rowpost_Events",
+    metadata,
+    Column("Id", LargeNumber, primary_key=True, autoincrement=False, server_default=FetchedValue()),
+    *_of_an_event(),
+)
+# Events whose transaction was committed a moment ago, or is not yet: without a number.
+new_events = Table(
+    "Rowpost_NewEvents",
+    metadata,
+    Column("Id", LargeNumber, primary_key=True, autoincrement=True),
+    *_of_an_event(),
+    sqlite_autoincrement=True,
 )
 
 # Files of an email in the attachment store, beside the document in its own row.

@@ -12,7 +12,7 @@ from shared.database.statements.batch import ADD_BEGINS, ADD_ENDS, ENTRY_ADDED, 
 from shared.database.tables import emails, entries, options
 from shared.outbox.relocation_mark import DatabaseMoved
 from shared.outbox.states import Flag, Letter
-from shared.outbox.transitions import superseding_former_in_batch
+from shared.outbox.transitions import entered_in_batch, superseding_former_in_batch
 
 Values = Mapping[str, Any]
 
@@ -33,6 +33,7 @@ def added_in_one_trip(
     batch.add(superseding_former_in_batch())
     batch.add(_inserting(entries, tuple(entry), ("EmailId",)), entry)
     batch.say(ENTRY_ADDED)
+    batch.add(entered_in_batch())
     if own:
         batch.add(_inserting(options, tuple(own), ("EmailId", "Number")), own)
     batch.say(ADD_ENDS)

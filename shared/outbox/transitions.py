@@ -7,7 +7,8 @@
     Y, F, U, C     → an entry of its own where somebody asks for the email again
 
 What has ended, or was tried, is to be told to the email's row (`WriteAfter`), except where the row
-is what told us.
+is what told us. Each change that others can see is an event, written in its transaction: an email
+that is claimed, and given back before anything of it could arrive, has waited all the time.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from sqlalchemy import (
     Connection,
     Double,
     Insert,
+    Integer,
     Row,
     Select,
     String,
@@ -42,8 +44,11 @@ from sqlalchemy import (
 
 from shared.database.columns.times import utc_now
 from shared.database.statements.changes import changed
+from shared.database.statements.locks import skipping_locked
 from shared.database.statements.prepared import PreparedUpdate
-from shared.database.tables import entries
+from shared.database.tables import emails, entries, new_events
+from shared.events.event import Event, EventType
+from shared.events.record import record, record_each, record_selected, recording
 from shared.outbox.conditions import (
     NUMBERS,
     TOKEN,
@@ -56,7 +61,7 @@ from shared.outbox.conditions import (
 )
 from shared.outbox.queries.statistics import Counted, count
 from shared.outbox.sending.lease import Lease
-from shared.outbox.states import Flag
+from shared.outbox.states import Flag, Letter
 
 MOST_LOST_LEASES = 3
 DIED_PREPARING = "sender died while preparing this email"
@@ -67,6 +72,7 @@ DIED_TRANSMITTING = (
 EXPIRED = "expired before it could be sent"
 TAKEN_BACK = "taken back: its row says so, or is gone"
 REPLACED = "its row was put into the queue once more"
+TOO_LATE_THEN = "it would have expired before its next attempt"
 COUNTED_AS_SENT = "counted as sent by decision, its outcome was unknown"
 
 _BATCH = 500
@@ -89,6 +95,7 @@ ENTER = insert(entries)
 def enter(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Make entries that wait; each row has a value for the same of the table's columns."""
     connection.execute(ENTER, [{"State": Flag.WAITING.value, **row} for row in rows])
+    record_each(connection, EventType.QUEUED, [row["EmailId"] for row in rows])
 
 
 def enter_one(connection: Connection, row: Mapping[str, Any]) -> int:
@@ -96,6 +103,7 @@ def enter_one(connection: Connection, row: Mapping[str, Any]) -> int:
     key = connection.execute(ENTER, {"State": Flag.WAITING.value, **row}).inserted_primary_key
     if key is None:
         raise LookupError("the database gave no number for the new entry")
+    record_each(connection, EventType.QUEUED, [row["EmailId"]])
     return int(key[0])
 
 
@@ -104,6 +112,34 @@ def entering(columns: Sequence[str], rows: Select[Any]) -> Insert:
     return insert(entries).from_select(
         [*columns, "State"], rows.add_columns(_to(Flag.WAITING)), include_defaults=False
     )
+
+
+_JUST_ENTERED = (
+    skipping_locked(
+        select(entries.c.EmailId).join_from(entries, emails, emails.c.dd_srno == entries.c.EmailId),
+        emails,
+    )
+    .where(
+        entries.c.Number > bindparam("before"),
+        entries.c.EmailId.between(bindparam("low"), bindparam("high")),
+        is_current,
+        emails.c.dd_SendFlag == literal_column(f"'{Letter.NEW}'"),
+    )
+    .order_by(entries.c.Number)
+)
+
+
+def entered(connection: Connection, low: int, high: int, before: int) -> None:
+    """What `entering` has made of rows with ids from `low` to `high`, which still say N, are the
+    entries with numbers beyond `before`."""
+    values = {"low": low, "high": high, "before": before}
+    record_selected(connection, EventType.QUEUED, _JUST_ENTERED, values)
+
+
+@cache
+def entered_in_batch() -> Insert:
+    """That a new email waits, in one text with its INSERT: its row's id is in @EmailId."""
+    return recording(new_events, EventType.QUEUED, select(literal_column("@EmailId", Integer())))
 
 
 def _superseding(which: ColumnElement[bool]) -> Update:
@@ -131,7 +167,9 @@ def _superseding(which: ColumnElement[bool]) -> Update:
     )
 
 
-SUPERSEDE = _superseding(entries.c.Number.in_(NUMBERS))
+SUPERSEDE = _superseding(entries.c.Number.in_(NUMBERS)).returning(
+    entries.c.EmailId, entries.c.State, entries.c.Reason
+)
 SUPERSEDE_FORMER = PreparedUpdate(
     lambda ids: _superseding(entries.c.EmailId.in_(ids)).returning(entries.c.Number)
 )
@@ -140,7 +178,19 @@ SUPERSEDE_FORMER = PreparedUpdate(
 def supersede(connection: Connection, numbers: Numbers) -> None:
     """Others take the place of these entries, in the same transaction."""
     for start in range(0, len(numbers), _BATCH):
-        connection.execute(SUPERSEDE, {"numbers": list(numbers[start : start + _BATCH])})
+        some = {"numbers": list(numbers[start : start + _BATCH])}
+        record(
+            connection,
+            [
+                Event(
+                    EventType.UNKNOWN if state == Flag.UNKNOWN else EventType.CANCELLED,
+                    email_id,
+                    reason=REPLACED,
+                )
+                for email_id, state, reason in connection.execute(SUPERSEDE, some)
+                if reason == REPLACED
+            ],
+        )
 
 
 @cache
@@ -193,7 +243,7 @@ def _marking(numbers: list[BindParameter[int]]) -> Update:
             LeaseUntil=lease_end,
             Fingerprint=case(*prints, else_=entries.c.Fingerprint),
         )
-        .returning(entries.c.Number)
+        .returning(entries.c.Number, entries.c.EmailId)
     )
 
 
@@ -207,17 +257,20 @@ def mark(connection: Connection, prints: Mapping[int, str], lease: Lease) -> set
         return set()
     numbers = list(prints)
     padded = MARK.padded(numbers)
-    return MARK.run(
+    marked = MARK.rows(
         connection,
         numbers,
         token=lease.token,
         lease_seconds=lease.seconds,
         **{f"print_id{place}": prints[number] for place, number in enumerate(padded)},
     )
+    record_each(connection, EventType.SENDING, [email_id for _, email_id in marked])
+    return {number for number, _ in marked}
 
 
 # What an attempt came to.
 
+_FINISHED = (entries.c.Number, entries.c.Origin, entries.c.EmailId, entries.c.State)
 _OURS = (Flag.PREPARING, Flag.TRANSMITTING, Flag.UNKNOWN)
 _wait = cast(bindparam("wait"), Double)
 
@@ -233,7 +286,7 @@ SENT = PreparedUpdate(
             **_NO_LEASE,
             **_TELL_ROW,
         )
-        .returning(entries.c.Number, entries.c.Origin)
+        .returning(*_FINISHED)
     )
 )
 
@@ -255,7 +308,7 @@ def _ending(state: Flag, before: tuple[Flag, ...] = _OURS, **values: Any) -> Upd
                 **values,
             }
         )
-        .returning(entries.c.Number, entries.c.Origin)
+        .returning(*_FINISHED)
     )
 
 
@@ -290,8 +343,8 @@ UNKNOWN = _ending(Flag.UNKNOWN, LeaseToken=entries.c.LeaseToken)
 
 
 def sent(connection: Connection, numbers: Numbers, lease: Lease) -> Sequence[Sequence[Any]]:
-    """The mail server accepted these for everybody; answers number and origin of those that were
-    still ours to write."""
+    """The mail server accepted these for everybody; answers number, origin, email id and state of
+    those that were still ours to write."""
     return SENT.rows(connection, numbers, token=lease.token) if numbers else ()
 
 
@@ -299,14 +352,16 @@ def end_attempt(
     connection: Connection, statement: Update, values: Mapping[str, Any], lease: Lease
 ) -> Sequence[Row[Any]]:
     """What one attempt came to: SENT_TO_SOME, RETRY, POSTPONED, BLAMED, FAILED or UNKNOWN;
-    answers number
-    and origin if it was still ours to write."""
+    answers the same if it was still ours to write."""
     return connection.execute(statement, {**values, "token": lease.token}).all()
 
 
-def attempts_ended(connection: Connection, outcomes: Counter[tuple[str, Counted]]) -> None:
-    """Count what attempts came to, in the transaction that writes it."""
+def attempts_ended(
+    connection: Connection, outcomes: Counter[tuple[str, Counted]], events: Sequence[Event]
+) -> None:
+    """Count what attempts came to and let it be known, in the transaction that writes it."""
     count(connection, outcomes)
+    record(connection, events)
 
 
 # Back to waiting, nothing irrevocable done.
@@ -320,6 +375,11 @@ GIVE_BACK = PreparedUpdate(
         .returning(entries.c.Number)
     )
 )
+MARKED = PreparedUpdate(
+    lambda numbers: select(entries.c.Number, entries.c.EmailId).where(
+        held_by_us(numbers, Flag.TRANSMITTING)
+    )
+)
 RELEASE = (
     update(entries).where(leased(Flag.PREPARING), entries.c.LeaseToken == TOKEN).values(_RETURNED)
 )
@@ -327,7 +387,13 @@ RELEASE = (
 
 def give_back(connection: Connection, numbers: Numbers, lease: Lease) -> set[int]:
     """These wait again, no attempt used up; answers those that were ours to give back."""
-    return GIVE_BACK.run(connection, numbers, token=lease.token) if numbers else set()
+    if not numbers:
+        return set()
+    marked = MARKED.rows(connection, numbers, token=lease.token)
+    returned = GIVE_BACK.run(connection, numbers, token=lease.token)
+    told_as_sending = [email_id for number, email_id in marked if number in returned]
+    record_each(connection, EventType.QUEUED, told_as_sending)
+    return returned
 
 
 def release(connection: Connection, lease: Lease) -> int:
@@ -346,7 +412,7 @@ TAKE_BACK = PreparedUpdate(
             WriteAfter=null(),
             **_NO_LEASE,
         )
-        .returning(entries.c.Number)
+        .returning(entries.c.EmailId)
     )
 )
 
@@ -354,7 +420,8 @@ TAKE_BACK = PreparedUpdate(
 def take_back(connection: Connection, numbers: Numbers, lease: Lease) -> None:
     """The rows of these claimed entries are gone, or another letter stands there: not sent."""
     if numbers:
-        TAKE_BACK.run(connection, numbers, token=lease.token, reason=TAKEN_BACK)
+        taken = TAKE_BACK.run(connection, numbers, token=lease.token, reason=TAKEN_BACK)
+        _all_with_reason(connection, EventType.CANCELLED, sorted(taken), TAKEN_BACK)
 
 
 # Leases that are over.
@@ -367,6 +434,7 @@ TO_UNKNOWN = (
     update(entries)
     .where(leased(Flag.TRANSMITTING), *_lease_is_over)
     .values(State=_to(Flag.UNKNOWN), Reason=DIED_TRANSMITTING, LeaseUntil=null(), **_TELL_ROW)
+    .returning(entries.c.EmailId)
 )
 FROM_PREPARING = (
     update(entries)
@@ -379,7 +447,7 @@ FROM_PREPARING = (
         LostLeases=_lost,
         **_NO_LEASE,
     )
-    .returning(entries.c.Number, entries.c.State)
+    .returning(entries.c.Number, entries.c.State, entries.c.EmailId)
 )
 
 
@@ -389,23 +457,31 @@ def unknown_after_lease(connection: Connection) -> int:
     They keep the token, so that a reply that comes late still tells the truth until somebody has
     decided.
     """
-    number = changed(connection, TO_UNKNOWN)
-    _count_without_account(connection, Counted.UNKNOWN, number)
-    return number
+    unknown = connection.scalars(TO_UNKNOWN).all()
+    _count_without_account(connection, Counted.UNKNOWN, len(unknown))
+    _all_with_reason(connection, EventType.UNKNOWN, unknown, DIED_TRANSMITTING)
+    return len(unknown)
 
 
 def waiting_after_lease(connection: Connection) -> tuple[int, list[int]]:
     """Entries in P whose lease is over: how many wait again, and which failed as it happened three
     times."""
     rows = connection.execute(FROM_PREPARING).all()
-    failed = [number for number, state in rows if state == Flag.FAILED]
+    failed = [row for row in rows if row.State == Flag.FAILED]
     _count_without_account(connection, Counted.FAILED, len(failed))
-    return len(rows) - len(failed), failed
+    _all_with_reason(connection, EventType.FAILED, [row.EmailId for row in failed], DIED_PREPARING)
+    return len(rows) - len(failed), [row.Number for row in failed]
 
 
 def _count_without_account(connection: Connection, what: Counted, number: int) -> None:
     if number:
         count(connection, {("", what): number})
+
+
+def _all_with_reason(
+    connection: Connection, what: EventType, email_ids: Sequence[int], reason: str
+) -> None:
+    record(connection, [Event(what, email_id, reason=reason) for email_id in email_ids])
 
 
 # Time.
@@ -445,7 +521,7 @@ EXPIRE = (
     .values(
         State=_to(Flag.FAILED), EndedAt=utc_now(), Reason=EXPIRED, NotBefore=null(), **_TELL_ROW
     )
-    .returning(entries.c.Number)
+    .returning(entries.c.Number, entries.c.EmailId)
 )
 
 
@@ -456,7 +532,9 @@ def call_up(connection: Connection) -> int:
 
 def expire(connection: Connection) -> list[int]:
     """Give up emails that are of no use any more; one batch, answers which."""
-    return list(connection.execute(EXPIRE).scalars())
+    expired = connection.execute(EXPIRE).all()
+    _all_with_reason(connection, EventType.FAILED, [row.EmailId for row in expired], EXPIRED)
+    return [row.Number for row in expired]
 
 
 # Decisions.
@@ -465,6 +543,7 @@ CANCEL = (
     update(entries)
     .where(entries.c.Number == _NUMBER, state_is(Flag.WAITING))
     .values(State=_to(Flag.CANCELLED), EndedAt=utc_now(), NotBefore=null(), **_TELL_ROW)
+    .returning(entries.c.EmailId)
 )
 _unknown = (
     entries.c.Number == _NUMBER,
@@ -483,6 +562,7 @@ RESEND = (
         WriteAfter=null(),
         **_NO_LEASE,
     )
+    .returning(entries.c.EmailId)
 )
 COUNT_AS_SENT = (
     update(entries)
@@ -495,6 +575,7 @@ COUNT_AS_SENT = (
         **_NO_LEASE,
         **_TELL_ROW,
     )
+    .returning(entries.c.EmailId)
 )
 
 
@@ -509,7 +590,7 @@ def _withdrawing(*states: Flag) -> Update:
             **_NO_LEASE,
             **_TELL_ROW,
         )
-        .returning(entries.c.Number)
+        .returning(entries.c.EmailId)
     )
 
 
@@ -526,29 +607,44 @@ TOO_LATE = PreparedUpdate(
 
 def cancel(connection: Connection, number: int) -> bool:
     """A waiting email is not sent; whether it was waiting."""
-    return changed(connection, CANCEL, {"number": number}) == 1
+    return _decided(connection, CANCEL, number, EventType.CANCELLED)
 
 
 def resend_unknown(connection: Connection, number: int) -> bool:
     """An email that may have been sent waits again; whether its outcome was unknown."""
-    return changed(connection, RESEND, {"number": number}) == 1
+    return _decided(connection, RESEND, number, EventType.RESOLVED, "resend")
 
 
 def count_as_sent(connection: Connection, number: int) -> bool:
     """An email that may have been sent counts as sent; whether its outcome was unknown."""
-    return changed(connection, COUNT_AS_SENT, {"number": number}) == 1
+    return _decided(connection, COUNT_AS_SENT, number, EventType.RESOLVED, "sent")
 
 
 def withdraw(connection: Connection, number: int) -> bool:
     """Cancel an email even while it is prepared; whether that was in time. Its sender then finds
     that it may not mark it, and writes no final dot."""
-    return bool(WITHDRAW.run(connection, [number]))
+    withdrawn = WITHDRAW.run(connection, [number])
+    record_each(connection, EventType.CANCELLED, sorted(withdrawn))
+    return bool(withdrawn)
 
 
 def cancel_too_late(connection: Connection, numbers: Numbers) -> None:
     """Cancel those that would have expired before their next attempt."""
     if numbers:
-        TOO_LATE.run(connection, numbers)
+        late = TOO_LATE.run(connection, numbers)
+        _all_with_reason(connection, EventType.CANCELLED, sorted(late), TOO_LATE_THEN)
+
+
+def _decided(
+    connection: Connection,
+    statement: Update,
+    number: int,
+    what: EventType,
+    decision: str | None = None,
+) -> bool:
+    emails_changed = connection.scalars(statement, {"number": number}).all()
+    record(connection, [Event(what, email_id, reason=decision) for email_id in emails_changed])
+    return bool(emails_changed)
 
 
 # What their row has been told, or told us.

@@ -52,6 +52,7 @@ OVER = "LeaseToken IS NOT NULL AND LeaseUntil < SYSUTCDATETIME()"
 NO_LEASE = "LeaseToken=NULL, LeaseUntil=NULL"
 TELL_ROW = "WriteAfter=SYSUTCDATETIME(), WriteTries=0, WriteFault=NULL"
 ENDS = f"EndedAt=SYSUTCDATETIME(), {TELL_ROW}"
+ANSWERS = "OUTPUT inserted.Number, inserted.Origin, inserted.EmailId, inserted.State"
 WAIT = "CAST(? AS DOUBLE PRECISION)"
 IN_WAIT = LEASE_END.replace("CAST(? AS FLOAT)", f"CAST({WAIT} AS FLOAT)")
 SAYS_NEW = "dd_SendFlag IN ('N', 'n', ' N', 'N ', ' n', 'n ')"
@@ -338,7 +339,7 @@ def test_a_mark_checks_state_token_and_lease_and_answers_what_it_marked() -> Non
         f"UPDATE Rowpost_Emails SET State='T', LeaseUntil={LEASE_END}, "
         "Fingerprint=CASE WHEN (Number = ?) THEN ? WHEN (Number = ?) THEN ? "
         "ELSE Fingerprint END "
-        "OUTPUT inserted.Number WHERE Number IN (?, ?) AND LeaseToken = ? "
+        "OUTPUT inserted.Number, inserted.EmailId WHERE Number IN (?, ?) AND LeaseToken = ? "
         "AND State = 'P' AND IsCurrent = 1 AND LeaseUntil > SYSUTCDATETIME()"
     )
 
@@ -350,7 +351,7 @@ def test_sent_is_written_for_many_at_once_under_the_fence() -> None:
     assert made(transitions.SENT.statement(2)) == (
         f"UPDATE Rowpost_Emails SET State='Y', {NO_LEASE}, SentAt=SYSUTCDATETIME(), "
         f"EndedAt=SYSUTCDATETIME(), Reason=NULL, {TELL_ROW} "
-        "OUTPUT inserted.Number, inserted.Origin "
+        f"{ANSWERS} "
         "WHERE Number IN (?, ?) AND LeaseToken = ? AND State IN ('T', 'U')"
     )
 
@@ -423,7 +424,7 @@ def test_every_other_end_is_written_under_the_fence(outcome: Outcome, sets: str)
     )
     assert made(statement) == (
         f"UPDATE Rowpost_Emails SET {sets}Reason=?, {TELL_ROW} "
-        "OUTPUT inserted.Number, inserted.Origin "
+        f"{ANSWERS} "
         f"WHERE Number = ? AND LeaseToken = ? AND State {states}"
     )
 
@@ -438,7 +439,7 @@ def test_what_is_given_back_is_answered() -> None:
 def test_what_its_row_takes_back_is_taken_back_under_the_fence_and_told_to_nobody() -> None:
     assert made(transitions.TAKE_BACK.statement(2)) == (
         f"UPDATE Rowpost_Emails SET State='C', {NO_LEASE}, EndedAt=SYSUTCDATETIME(), Reason=?, "
-        "WriteAfter=NULL OUTPUT inserted.Number "
+        "WriteAfter=NULL OUTPUT inserted.EmailId "
         "WHERE Number IN (?, ?) AND LeaseToken = ? AND State = 'P'"
     )
 
@@ -460,6 +461,7 @@ def test_a_renewal_is_for_all_emails_of_the_lease() -> None:
 def test_a_rescue_keeps_the_token_of_what_is_unknown() -> None:
     assert made(transitions.TO_UNKNOWN) == (
         f"UPDATE Rowpost_Emails SET State='U', LeaseUntil=NULL, Reason=?, {TELL_ROW} "
+        "OUTPUT inserted.EmailId "
         f"WHERE State = 'T' AND State IN ('P', 'T') AND {OVER}"
     )
 
@@ -472,7 +474,7 @@ def test_a_rescue_gives_back_or_gives_up_what_was_prepared() -> None:
         f"EndedAt=CASE WHEN {third} THEN SYSUTCDATETIME() END, "
         f"Reason=CASE WHEN {third} THEN ? ELSE Reason END, "
         f"WriteAfter=CASE WHEN {third} THEN SYSUTCDATETIME() ELSE WriteAfter END "
-        "OUTPUT inserted.Number, inserted.State "
+        "OUTPUT inserted.Number, inserted.State, inserted.EmailId "
         f"WHERE State = 'P' AND State IN ('P', 'T') AND {OVER}"
     )
 
@@ -489,7 +491,7 @@ def test_what_carries_a_code_is_removed_once_it_has_ended() -> None:
 def test_what_carries_a_code_is_cancelled_where_it_could_only_come_too_late() -> None:
     cancels = (
         "UPDATE Rowpost_Emails SET State='C', NotBefore=NULL, "
-        f"{NO_LEASE}, {ENDS} OUTPUT inserted.Number WHERE "
+        f"{NO_LEASE}, {ENDS} OUTPUT inserted.EmailId WHERE "
     )
     assert made(transitions.TOO_LATE.statement(2)) == (
         f"{cancels}State = 'N' AND Number IN (?, ?) "
@@ -501,7 +503,7 @@ def test_what_carries_a_code_is_cancelled_where_it_could_only_come_too_late() ->
 
 
 def test_a_decision_is_for_an_unknown_outcome_of_an_email_that_is_current() -> None:
-    ours = "WHERE Number = ? AND State = 'U' AND IsCurrent = 1"
+    ours = "OUTPUT inserted.EmailId WHERE Number = ? AND State = 'U' AND IsCurrent = 1"
     assert made(transitions.RESEND) == (
         "UPDATE Rowpost_Emails SET State='N', NotBefore=NULL, DueSince=SYSUTCDATETIME(), "
         f"{NO_LEASE}, LostLeases=NULL, Uncertain=1, WriteAfter=NULL {ours}"
@@ -515,7 +517,7 @@ def test_a_decision_is_for_an_unknown_outcome_of_an_email_that_is_current() -> N
 def test_only_what_waits_is_cancelled() -> None:
     assert made(transitions.CANCEL) == (
         f"UPDATE Rowpost_Emails SET State='C', NotBefore=NULL, {ENDS} "
-        "WHERE Number = ? AND State = 'N'"
+        "OUTPUT inserted.EmailId WHERE Number = ? AND State = 'N'"
     )
 
 

@@ -297,6 +297,7 @@ def _admit_plain(connection: Connection, answered: Answered, usual: Sequence[int
     before = connection.scalar(LAST_NUMBER) or 0
     statement = plain_statement(their_table(connection).options, "" in answered)
     connection.execute(statement, {**within, "codes": codes})
+    transitions.entered(connection, usual[0], usual[-1], before)
     return take_entered(connection, usual[0], usual[-1], before)
 
 

@@ -23,6 +23,8 @@ from shared.database.columns.widths import cut
 from shared.database.statements.changes import changed
 from shared.database.statements.insert_if_absent import insert_if_absent
 from shared.database.tables import emails, held_rows
+from shared.events.event import Event, EventType
+from shared.events.record import record
 from shared.outbox.admission.rules import Held
 from shared.outbox.rows.their_rows import IDS, says_new
 
@@ -88,7 +90,11 @@ class HeldRow(NamedTuple):
 def hold(
     connection: Connection, rows: Mapping[int, Held], seconds: float = LOOK_AGAIN_SECONDS
 ) -> None:
-    """Note these rows, by the emails' ids, and look at them again in so many seconds."""
+    """Note these rows, by the emails' ids, and look at them again in so many seconds.
+
+    Held from now on, each is an event; not where another session merely works on it.
+    """
+    first_time = []
     for email_id, held in rows.items():
         reason = cut(held.reason, _REASON_WIDTH)
         code = None if held.account_code is None else cut(held.account_code, _CODE_WIDTH)
@@ -97,6 +103,9 @@ def hold(
         if not insert_if_absent(connection, held_rows, {"EmailId": email_id}, values):
             again = {"email_id": email_id, "reason": reason, "code": code, "seconds": seconds}
             connection.execute(NOTE_AGAIN, again)
+        elif held.reason != HELD_BY_OTHERS:
+            first_time.append(Event(EventType.HELD, email_id, reason=reason))
+    record(connection, first_time)
 
 
 def let_go(connection: Connection, ids: Sequence[int]) -> None:

@@ -12,11 +12,13 @@ from sqlalchemy import Connection
 from shared.database.columns.widths import cut
 from shared.database.statements.prepared import PreparedInsert
 from shared.database.tables import attempts
+from shared.events.event import Event, EventType
 from shared.outbox import transitions
 from shared.outbox.confidential import CONFIDENTIAL, settle
 from shared.outbox.queries.statistics import Counted
 from shared.outbox.recipients import KnownRecipient, write_recipients
 from shared.outbox.sending.lease import Lease
+from shared.outbox.states import Flag
 from shared.outbox.suppressions import suppress_refused
 
 REASON_WIDTH = 500
@@ -69,6 +71,13 @@ _ENDINGS = {
     Outcome.FAILED: transitions.FAILED,
     Outcome.UNKNOWN: transitions.UNKNOWN,
 }
+_EVENTS = {
+    Outcome.SENT: EventType.SENT,
+    Outcome.RETRY: EventType.RETRYING,
+    Outcome.BLAMED: EventType.RETRYING,
+    Outcome.FAILED: EventType.FAILED,
+    Outcome.UNKNOWN: EventType.UNKNOWN,
+}
 _NO_ATTEMPT = frozenset({Outcome.POSTPONED, Outcome.BLAMED})
 _ATTEMPTS = PreparedInsert(
     attempts, "Number", "Account", "Outcome", "Code", "EnhancedCode", "Reply", "DurationMs"
@@ -87,13 +96,20 @@ def finish(connection: Connection, results: Sequence[Result], lease: Lease) -> s
     for result in results:
         if not is_plain(result):
             rows += _end(connection, result, lease)
-    settle(connection, [number for number, origin in rows if origin == CONFIDENTIAL])
-    finished = {number for number, _ in rows}
+    finished = {row[0]: row for row in rows}
     _keep_attempts(
         connection,
         [one for one in results if one.number in finished and one.outcome not in _NO_ATTEMPT],
+        [
+            _event(result, email_id, origin)
+            for result in results
+            if result.number in finished
+            for _, origin, email_id, state in (finished[result.number],)
+            if _is_told(result, state)
+        ],
     )
-    return finished
+    settle(connection, [row[0] for row in rows if row[1] == CONFIDENTIAL])
+    return set(finished)
 
 
 def is_plain(result: Result) -> bool:
@@ -102,7 +118,7 @@ def is_plain(result: Result) -> bool:
 
 
 _Rows = Sequence[Sequence[Any]]
-"""The number and the origin of emails that were still ours to write."""
+"""Number, origin, email id and state of emails that were still ours to write."""
 
 
 def _end(connection: Connection, result: Result, lease: Lease) -> _Rows:
@@ -122,25 +138,48 @@ def _end(connection: Connection, result: Result, lease: Lease) -> _Rows:
     return rows
 
 
-def _keep_attempts(connection: Connection, results: Sequence[Result]) -> None:
-    if not results:
-        return
-    _ATTEMPTS.run(
-        connection,
-        [
-            (
-                one.number,
-                one.account,
-                one.outcome.value,
-                one.code,
-                one.enhanced_code,
-                _said(one.reply or one.reason),
-                one.duration_ms,
-            )
-            for one in results
-        ],
+def _is_told(result: Result, state: str) -> bool:
+    """Put off before anything was tried, it has waited all the time; and what was called unknown
+    before its late reply still waits for a decision."""
+    if result.outcome is Outcome.RETRY:
+        return state == Flag.WAITING
+    return result.outcome is not Outcome.POSTPONED
+
+
+def _event(result: Result, email_id: int, origin: str | None) -> Event:
+    """What a server says of an email with a code may quote it, so that is left out."""
+    said = result.reason if result.outcome is Outcome.SENT else result.reply or result.reason
+    return Event(
+        _EVENTS[result.outcome],
+        email_id,
+        None,
+        result.account,
+        result.code,
+        result.enhanced_code,
+        None if origin == CONFIDENTIAL else said,
     )
-    transitions.attempts_ended(connection, _counted(results))
+
+
+def _keep_attempts(
+    connection: Connection, results: Sequence[Result], events: Sequence[Event]
+) -> None:
+    if results:
+        _ATTEMPTS.run(
+            connection,
+            [
+                (
+                    one.number,
+                    one.account,
+                    one.outcome.value,
+                    one.code,
+                    one.enhanced_code,
+                    _said(one.reply or one.reason),
+                    one.duration_ms,
+                )
+                for one in results
+            ],
+        )
+    transitions.attempts_ended(connection, _counted(results), events)
 
 
 def _said(text: str | None) -> str | None:

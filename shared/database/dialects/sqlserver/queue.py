@@ -1,7 +1,7 @@
 """What is one T-SQL text each: what a drain commits (results, attempts, statistics, marks), and an
 email that is added.
 
-The statements are those of outbox/transitions, outbox/finish and outbox/statistics.
+The statements are those of outbox/transitions, outbox/finish, outbox/statistics and events/record.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ INSERT INTO @results (Number, Account, Code, EnhancedCode, Reply, DurationMs)
 SELECT Number, Account, Code, EnhancedCode, Reply, DurationMs FROM OPENJSON(?) WITH (
     Number INT '$.n', Account NVARCHAR(50) '$.a', Code INT '$.c', EnhancedCode VARCHAR(12) '$.e',
     Reply NVARCHAR(500) '$.r', DurationMs INT '$.d');
-DECLARE @sent TABLE (Number INT NOT NULL PRIMARY KEY, Origin VARCHAR(20));
+DECLARE @sent TABLE (Number INT NOT NULL PRIMARY KEY, Origin VARCHAR(20), EmailId INT NOT NULL);
 UPDATE dbo.Rowpost_Emails SET State = 'Y', SentAt = @now, EndedAt = @now, Reason = NULL,
     LeaseToken = NULL, LeaseUntil = NULL, WriteAfter = @now, WriteTries = 0, WriteFault = NULL
-OUTPUT inserted.Number, inserted.Origin INTO @sent
+OUTPUT inserted.Number, inserted.Origin, inserted.EmailId INTO @sent
 WHERE Number IN (SELECT Number FROM @results) AND LeaseToken = @token AND State IN ('T', 'U');
 INSERT INTO dbo.Rowpost_Attempts
     (Number, Account, Outcome, Code, EnhancedCode, Reply, DurationMs)
@@ -45,13 +45,17 @@ WHERE Number IN (SELECT Number FROM @sent WHERE Origin = 'reset');
 DECLARE @marks TABLE (Number INT NOT NULL PRIMARY KEY, Fingerprint VARCHAR(32));
 INSERT INTO @marks (Number, Fingerprint)
 SELECT Number, Fingerprint FROM OPENJSON(?) WITH (Number INT '$.n', Fingerprint VARCHAR(32) '$.p');
-DECLARE @marked TABLE (Number INT NOT NULL PRIMARY KEY);
+DECLARE @marked TABLE (Number INT NOT NULL PRIMARY KEY, EmailId INT NOT NULL);
 UPDATE dbo.Rowpost_Emails SET State = 'T',
     LeaseUntil = DATEADD(millisecond, CAST(1000 * @seconds AS INT), @now),
     Fingerprint = (SELECT m.Fingerprint FROM @marks AS m WHERE m.Number = Rowpost_Emails.Number)
-OUTPUT inserted.Number INTO @marked
+OUTPUT inserted.Number, inserted.EmailId INTO @marked
 WHERE Number IN (SELECT Number FROM @marks) AND LeaseToken = @token AND State = 'P'
     AND IsCurrent = 1 AND LeaseUntil > @now;
+INSERT INTO dbo.Rowpost_NewEvents (Type, EmailId, Account, Code, EnhancedCode)
+SELECT 'email.sent', s.EmailId, r.Account, r.Code, r.EnhancedCode
+FROM @results AS r JOIN @sent AS s ON s.Number = r.Number
+UNION ALL SELECT 'email.sending', EmailId, NULL, NULL, NULL FROM @marked;
 COMMIT TRANSACTION;
 SET XACT_ABORT OFF;
 SELECT Number FROM @sent;

@@ -1,0 +1,77 @@
+"""Reading events in order: the API's pages, and what webhooks go by."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, bindparam, func, select
+
+from shared.database.tables import events
+from shared.events.event import Event, EventType, NumberedEvent
+
+LOOKED_AT = 10_000
+"""So many events are looked through for one page, however few are of the wanted types."""
+
+BOUNDS = select(func.min(events.c.Id), func.max(events.c.Id))
+PAGE = (
+    select(events)
+    .where(events.c.Id > bindparam("after"), events.c.Id <= bindparam("until"))
+    .order_by(events.c.Id)
+)
+PAGE_OF_TYPES = PAGE.where(events.c.Type.in_(bindparam("types", expanding=True)))
+ONE = select(events).where(events.c.Id == bindparam("id"))
+
+
+class EventPage(NamedTuple):
+    """Some events, the oldest first; `next` is where the following page begins, and stays what it
+    was while nothing new has happened."""
+
+    items: list[NumberedEvent]
+    next: int
+
+
+def read_events(
+    connection: Connection, after: int, types: Collection[EventType], limit: int
+) -> EventPage:
+    """The events beyond the number `after`, of these types, or of all where none is named."""
+    first, last = connection.execute(BOUNDS).one()
+    if first is None or last <= after:
+        return EventPage([], after)
+    begin = max(after, first - 1)
+    until = min(last, begin + LOOKED_AT)
+    values: dict[str, Any] = {"after": begin, "until": until}
+    if types:
+        values["types"] = [event_type.value for event_type in types]
+    statement = PAGE_OF_TYPES if types else PAGE
+    found = connection.execute(statement.limit(limit), values).all()
+    items = [numbered(row) for row in found]
+    return EventPage(items, items[-1].id if len(items) == limit else until)
+
+
+def read_event(connection: Connection, number: int) -> NumberedEvent | None:
+    """The event of this number, while it is kept."""
+    row = connection.execute(ONE, {"id": number}).one_or_none()
+    return None if row is None else numbered(row)
+
+
+def last_number(connection: Connection) -> int:
+    """The number of the latest event; 0 before there is one."""
+    return connection.execute(BOUNDS).one()[1] or 0
+
+
+def numbered(row: Row[Any]) -> NumberedEvent:
+    """The event of a row of the table."""
+    return NumberedEvent(
+        row.Id,
+        row.At,
+        Event(
+            EventType(row.Type),
+            row.EmailId,
+            row.Recipient,
+            row.Account,
+            row.Code,
+            row.EnhancedCode,
+            row.Reason,
+        ),
+    )
