@@ -95,6 +95,7 @@ class Settings(BaseSettings):
     most_attached_mb: int = Field(25, alias="ROWPOST_MOST_ATTACHED_MB", ge=1, le=100)
     keep_days: float | None = Field(None, alias="ROWPOST_KEEP_DAYS", gt=0, le=36_500)
     keep_record_days: float | None = Field(None, alias="ROWPOST_KEEP_RECORD_DAYS", gt=0, le=36_500)
+    event_days: float = Field(30, alias="ROWPOST_EVENT_DAYS", gt=0, le=36_500)
     resend_unknown: Switch = Field("off", alias="ROWPOST_RESEND_UNKNOWN")
     request_limits: Switch = Field("on", alias="ROWPOST_REQUEST_LIMITS")
     anonymous_requests: int = Field(6_000, alias="ROWPOST_ANONYMOUS_REQUESTS", ge=1)

@@ -19,6 +19,7 @@ from shared.database.errors import DatabaseUnreachable
 from shared.delivery.dispatcher import Drained, Order, drain
 from shared.delivery.wakeups import Wakeup, WakeupNotPut, wakeups_worth_while
 from shared.errors import RowpostError
+from shared.events.numbering import number_events
 from shared.maintenance.cleanup import upkeep
 from shared.maintenance.rescue import Rescued, rescue
 from shared.monitoring import logs
@@ -123,9 +124,10 @@ def drain_woken(application: Application, body: str) -> RunResult:
 
 
 def _write_back(database: Database) -> None:
-    """Rows that a drain could not tell, or that ended without one."""
+    """Rows that a drain could not tell, or that ended without one, and what happened to others."""
     try:
         write_all_back(database, _SECONDS_TO_WRITE)
+        number_events(database, _SECONDS_TO_WRITE)
     except (SQLAlchemyError, DatabaseUnreachable) as error:
         log.warning("rows could not be told what became of their emails: %s", type(error).__name__)
 

@@ -250,11 +250,7 @@ class TestAScriptThatGoesOn:
             "WHERE NOT EXISTS (SELECT 1 FROM dbo.Rowpost_Migrations);"
         )
         assert stamp in " ".join(batches)
-<<<<<<< HEAD
         known = ", ".join(f"'{name}'" for name in revisions_after(None))
-=======
-        known = ", ".join(f"'{revision}'" for revision in revisions_after(None))
->>>>>>> 2f95084 (events: what happens to emails is written with the change)
         assert f"WHERE version_num NOT IN ({known});" in batches[1]
 
 
