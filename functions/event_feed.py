@@ -19,8 +19,11 @@ _SECONDS_TO_NUMBER = 2.0
 
 class EventQuery(SnakeInput):
     after: QueryNumber = Field(0, ge=0, le=2**63 - 1)
+    """`next` of the page before; left out, from the oldest event that is kept."""
     types: str = Field("", max_length=1_000)
+    """Only these, with commas between: `email.sent,email.failed`."""
     limit: QueryNumber = Field(100, ge=1, le=1_000)
+    """How many events at most."""
 
     @field_validator("types")
     @classmethod
@@ -44,18 +47,28 @@ def _types(written: str) -> list[EventType]:
 
 class EventDetail(SnakeAnswer):
     account: str | None = None
+    """The code of the account."""
     code: int | None = None
+    """The mail server's reply code."""
     enhanced_code: str | None = None
+    """Its enhanced status code (RFC 3463)."""
     reason: str | None = None
+    """Its words, or why it came to this."""
 
 
 class EventShown(SnakeAnswer):
     id: int
+    """Its number: one more than that of the event before."""
     at: Timestamp
+    """When it happened."""
     type: EventType
+    """What happened."""
     email_id: int | None
+    """The email; null where it is about an account."""
     recipient: str | None = None
+    """The recipient, where it is about one of several."""
     detail: EventDetail
+    """More about it, as far as there is more."""
 
     @classmethod
     def of(cls, numbered: NumberedEvent) -> EventShown:
@@ -77,7 +90,9 @@ class EventShown(SnakeAnswer):
 
 class EventPageShown(SnakeAnswer):
     items: list[EventShown]
+    """The events, the oldest first."""
     next: int
+    """To be given as `after` for the next page; it stays the same while nothing new has happened."""
 
 
 @routes.get("api/events", who=Role.VIEWER)
