@@ -92,7 +92,7 @@ class EventPageShown(SnakeAnswer):
     items: list[EventShown]
     """The events, the oldest first."""
     next: int
-    """To be given as `after` for the next page; it stays the same while nothing new has happened."""
+    """To be given as `after` for the next page; the same while nothing new has happened."""
 
 
 @routes.get("api/events", who=Role.VIEWER)
