@@ -17,6 +17,7 @@ WORKDIR /app
 COPY function_app.py host.json ./
 COPY functions functions
 COPY shared shared
+COPY sql sql
 COPY standalone standalone
 COPY templates templates
 COPY console console

@@ -94,7 +94,8 @@ reference: $(RUN)
 
 test-sql: sql-server-is-named $(DEV)
 	@tools/debian-packages libodbc.so.2=unixodbc
-	.venv/bin/python -m pytest --timeout 300 tests/database tests/outbox tests/delivery/test_pauses.py $(ARGS)
+	.venv/bin/python -m pytest --timeout 300 tests/database tests/outbox tests/delivery/test_pauses.py \
+		tests/database_mail/t_sql $(ARGS)
 
 sql-server-is-named:
 	@if [[ "$${DATABASE_URL:-}" != mssql* ]]; then \

@@ -37,6 +37,7 @@ _MODULES = {
     "dkim": "dkim",
     "doctor": "doctor",
     "migrate": "migrate",
+    "install-database-mail": "install_database_mail",
     "forget-config": "forget_config",
     "sql": "sql",
     "catcher": "catcher",
