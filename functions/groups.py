@@ -9,10 +9,10 @@ from functions import (
     adoption,
     configuration,
     contact,
-    contents,
     dashboard,
-    decisions,
     docs,
+    email_contents,
+    email_decisions,
     emails,
     event_feed,
     keyed_sending,
@@ -38,7 +38,6 @@ class Group(Protocol):
 
 
 GROUPS: tuple[Group, ...] = (
-    docs,
     login,
     users,
     keys,
@@ -50,12 +49,13 @@ GROUPS: tuple[Group, ...] = (
     sending,
     accounts,
     emails,
-    contents,
-    decisions,
+    email_contents,
+    email_decisions,
     event_feed,
     suppressions,
     unsubscribing,
     keyed_sending,
     reset_codes,
     contact,
+    docs,
 )

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from functions.console import (
     accounts,
+    api,
     database,
     first_steps,
     keys,
@@ -35,5 +36,6 @@ GROUPS: tuple[PageGroup, ...] = (
     database,
     users,
     keys,
+    api,
 )
 PAGES: tuple[Routes, ...] = tuple(group.pages.routes for group in GROUPS)

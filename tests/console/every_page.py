@@ -29,5 +29,7 @@ EVERY_PAGE = (
     Shown("users", "/console/users"),
     Shown("user", "/console/users/user?username=admin"),
     Shown("keys", "/console/keys"),
+    Shown("api", "/api/docs"),
+    Shown("api-emails", "/api/docs/emails"),
     Shown("nothing-here", "/console/nothing/here"),
 )

@@ -147,7 +147,6 @@ def test_all_that_it_installs_lies_in_one_folder(wheel: Path) -> None:
 
     assert {name.partition("/")[0] for name in names} == {"rowpost", f"rowpost-{VERSION}.dist-info"}
     assert not [name for name in names if "__pycache__" in name or name.startswith("rowpost/tests")]
-    assert "rowpost/functions/static/swagger-ui.css" in names
     assert {"rowpost/console/static/console.css", "rowpost/console/pages/login.html"} <= set(names)
 
 

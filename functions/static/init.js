@@ -1,7 +1,0 @@
-SwaggerUIBundle({
-  url: "/api/openapi.json",
-  dom_id: "#swagger-ui",
-  deepLinking: true,
-  // Nothing is asked of another address.
-  validatorUrl: null,
-});
