@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field
 
-from functions.accounts import AccountChange, AccountId, NewAccount, account_id_in
+from functions.accounts import AccountId, NewAccount, account_id_in
 from shared.accounts import admin, connection_test
 from shared.accounts.account_settings import AccountSettings
 from shared.accounts.errors import AccountNotFound
@@ -29,8 +29,13 @@ pages = Pages()
 
 HERE = "/console/accounts"
 _MOST_FAILOVERS = 5
-# What a form says in its own fields, or not at all.
-_SAID_OTHERWISE = frozenset({"password", "client_secret", "use_tls", "use_ssl", "fallback_id"})
+# What the form shows whole: a value that it leaves empty is none. All else of an account stays.
+_SHOWN = (
+    *("name", "email_address", "display_name", "param_code", "default", "active", "preset"),
+    *("smtp_host", "smtp_port", "username", "tenant_id", "client_id"),
+    *("allow_plain_login", "ehlo_name", "redirect_to", "allow_recipients", "failover_ids"),
+    *("minute_limit", "hourly_limit", "daily_limit", "max_connections"),
+)
 
 _PRESETS: Mapping[PresetName, tuple[str, str]] = {
     PresetName.MICROSOFT_365: (
@@ -92,13 +97,8 @@ class AccountForm(NewAccount):
     ] = ()
 
     def given(self) -> dict[str, Any]:
-        """All values but those that are secret."""
-        values = {
-            name: getattr(self, name)
-            for name in AccountChange.model_fields
-            if name not in _SAID_OTHERWISE
-        }
-        return values | {
+        """All values that the form shows, whether something stands there or not."""
+        return {name: getattr(self, name) for name in _SHOWN} | {
             "count_recipients_per": frozenset(self.count_recipients_per),
             "use_tls": self.tls is TlsMode.STARTTLS,
             "use_ssl": self.tls is TlsMode.IMPLICIT,

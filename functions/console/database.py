@@ -40,7 +40,7 @@ _FORGET = Question(
 class FirstId(SnakeInput):
     """Which rows of a queue that was there before are to be sent."""
 
-    begin: Literal["new", "all", "from"]
+    begin: Literal["new", "all", "from", ""] = ""
     from_id: Annotated[int, Field(ge=0, le=_LARGEST_ID)] | None = None
 
 
@@ -114,47 +114,38 @@ def stop_service(visit: Visit) -> Redirect:
     return visit.go(HERE, "Sending is stopped: what is on its way is finished.")
 
 
-@pages.page("console/start", who=Role.OPERATOR, room=Room.CONTROL)
-def start_page(visit: Visit) -> Page:
+@pages.page("console/first-start", who=Role.OPERATOR, room=Room.CONTROL)
+def first_start(visit: Visit) -> Page:
     """Show what waits, and ask from which email on to send where that has to be said."""
     with application().database().read() as connection:
         state = service_state.status(connection)
         first = service_state.needs_first_id(connection)
         waiting = counts.new_by_age(connection) if first else None
-    return visit.show("start.html", state=state, waiting=waiting, limit=counts.COUNT_LIMIT)
+    return visit.show("first_start.html", state=state, waiting=waiting, limit=counts.COUNT_LIMIT)
 
 
-@pages.form("console/start", who=Role.OPERATOR, shown_by=start_page, room=Room.CONTROL)
-def start_service(visit: Visit) -> Redirect:
-    """Start sending."""
+@pages.form("console/first-start", who=Role.OPERATOR, shown_by=first_start, room=Room.CONTROL)
+def start_here(visit: Visit[FirstId]) -> Redirect:
+    """Start sending; of an adopted queue what somebody has chosen."""
     database = relocation.settled(application())
     with database.read() as connection:
-        if service_state.needs_first_id(connection):
-            return visit.go("/console/start")
-    database.run(partial(started, by=visit.caller.username, first_id=None))
-    return visit.go("/console", "Emails are being sent.")
-
-
-@pages.form("console/start/first", who=Role.OPERATOR, shown_by=start_page, room=Room.CONTROL)
-def start_adopted(visit: Visit[FirstId]) -> Redirect:
-    """Start sending what an adopted queue holds from an id on."""
-    database = relocation.settled(application())
-    with database.read() as connection:
-        found = counts.new_by_age(connection)
-    first_id = _first_id(visit.form, found)
+        first = service_state.needs_first_id(connection)
+        first_id = _first_id(visit.form, counts.new_by_age(connection)) if first else None
     database.run(partial(started, by=visit.caller.username, first_id=first_id))
     return visit.go("/console", "Emails are being sent.")
 
 
 def _first_id(form: FirstId, found: NewByAge) -> int:
-    if form.begin == "all":
-        return 0
-    if form.begin == "new":
-        return min((found.newest_id or 0) + 1, _LARGEST_ID)
-    if form.from_id is None:
-        message = "Give the first id that is to be sent."
-        raise ApiError(422, "validation_failed", message, errors=(FieldError("from_id", message),))
-    return form.from_id
+    """Raises ApiError 422 where none is chosen."""
+    match form.begin:
+        case "all":
+            return 0
+        case "new":
+            return min((found.newest_id or 0) + 1, _LARGEST_ID)
+        case "from" if form.from_id is not None:
+            return form.from_id
+    message = "Give the first id that is to be sent."
+    raise ApiError(422, "validation_failed", message, errors=(FieldError("from_id", message),))
 
 
 def _adoption(here: Application) -> tuple[Adoption | None, str]:

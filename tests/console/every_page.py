@@ -25,7 +25,7 @@ EVERY_PAGE = (
     Shown("account-new", "/console/accounts/new?preset=microsoft365"),
     Shown("schedule", "/console/schedule"),
     Shown("database", "/console/database"),
-    Shown("start", "/console/start"),
+    Shown("first-start", "/console/first-start"),
     Shown("users", "/console/users"),
     Shown("user", "/console/users/user?username=admin"),
     Shown("keys", "/console/keys"),

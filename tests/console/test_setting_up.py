@@ -241,7 +241,7 @@ def test_who_may_not_sees_no_button_and_is_refused(browser: Browser, service: St
             assert buttons == ({"Send it"} if may_send else set())
             sight.open("/console/schedule")
             assert not sight.page.locator("main").get_by_role("button").count()
-            sight.open("/console/start")
+            sight.open("/console/first-start")
             refused = sight.page.get_by_role("heading", name="Not for you").count()
             assert bool(refused) is not may_send
 
@@ -255,7 +255,7 @@ def test_an_adopted_queue_is_started_from_where_somebody_says(
         database.execute(
             "UPDATE Rowpost_Service SET Adopted = 1, StartedAt = NULL, State = 'stopped'"
         )
-    plain_admin.open("/console/start")
+    plain_admin.open("/console/first-start")
     page.get_by_label("from this id on").check()
     page.get_by_role("button", name="Start sending").click()
     expect(page.locator("#from_id-wrong")).to_contain_text("Give the first id")
@@ -293,6 +293,6 @@ def test_a_database_is_tested_before_it_is_saved_and_forgotten_again(
     page.get_by_role("button", name="Forget the saved address").click()
     yes(page, "Forget it")
     said(page, "The saved address is forgotten.")
-    plain_admin.open("/console/start")
+    plain_admin.open("/console/first-start")
     page.get_by_role("button", name="Start sending").click()
     said(page, "Emails are being sent.")
