@@ -16,6 +16,17 @@ settings.load_profile("rowpost")
 # Tests ask more in a minute than callers may; those of the limits turn them on for themselves.
 os.environ["ROWPOST_REQUEST_LIMITS"] = "off"
 
+# These begin first, so that no test process is left with one of them when the others have ended.
+LONGEST_FILES = (
+    "tests/standalone/test_rooms.py",
+    "tests/faults/test_kills.py",
+    "tests/faults/test_drains.py",
+    "tests/infra/test_wheel.py",
+    "tests/bench/test_bench.py",
+    "tests/delivery/test_liveness.py",
+    "tests/smtp/test_session.py",
+)
+
 pytest_plugins = [
     "tests.support.azurite",
     "tests.support.database",
@@ -33,6 +44,10 @@ pytest_plugins = [
 ]
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST_FILES))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -83,7 +83,7 @@ def test_a_server_that_is_not_there_and_one_that_says_nothing_are_told(
 
     assert absent["steps"][-1]["detail"] == "cannot connect: connection refused"
     assert not hung["success"]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 def test_a_row_that_cannot_be_used_is_told(ask: Ask, queue: Queue) -> None:

@@ -39,7 +39,7 @@ def hung(app: Application, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     let_go = threading.Event()
 
     def hang() -> Database:
-        let_go.wait(20)
+        let_go.wait(60)
         raise AssertionError("hung for too long")
 
     monkeypatch.setattr(app, "database", hang)
@@ -141,7 +141,7 @@ def test_a_database_that_hangs_keeps_nobody_waiting(client: Client, token: str, 
     assert client.get("health").status == 503
     assert client.get("api/dashboard", token=token).json["database"]["connected"] is False
 
-    assert time.monotonic() - began < 9
+    assert time.monotonic() - began < 30
 
 
 class TestHealth:
@@ -214,7 +214,7 @@ class TestHealth:
 
         assert client.get("api/health", token=token).json["status"] == "unhealthy"
 
-        assert time.monotonic() - began < 9
+        assert time.monotonic() - began < 30
 
     def test_a_storage_that_is_away_is_told(self, token: str, app: Application) -> None:
         closed = f"http://127.0.0.1:{free_port()}/devstoreaccount1"

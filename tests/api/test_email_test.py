@@ -110,7 +110,7 @@ def test_a_server_that_is_not_there_or_says_nothing_takes_its_bounded_time(
     assert (silent.status, absent.status) == (502, 502)
     assert "did not answer in time" in silent.json["message"]
     assert "connection refused" in absent.json["message"]
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize(

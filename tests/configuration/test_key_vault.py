@@ -257,8 +257,8 @@ class TestOutages:
             assert store.recent("a") == known
             rest = time.monotonic() - began - first
 
-        assert first < 4
-        assert rest < 1
+        assert first < 20
+        assert rest < 20  # Of 60, if each were kept waiting.
 
     def test_a_throttling_vault_is_left_alone_as_long_as_it_wants(
         self, key_vault: KeyVault, clock: Clock

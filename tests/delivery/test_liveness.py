@@ -24,6 +24,7 @@ from tests.faults.senders import settings_for
 from tests.support.emails import kill_its_sender, let_retries_come_due
 from tests.support.queue import Queue, make_queue
 from tests.support.smtp import AcceptAndHang, Answer, Command, Late, SmtpServer
+from tests.support.standalone import wait_until
 
 Servers = Callable[..., SmtpServer]
 
@@ -164,19 +165,18 @@ def test_idle_accounts_cost_no_claims(queue: Queue, smtp_server: Servers) -> Non
 
 
 def test_suspects_do_not_delay_another_account(queue: Queue, smtp_server: Servers) -> None:
-    slow = smtp_server(reactions={"RCPT": Late(0.3)})
+    slow = smtp_server(reactions={"RCPT": Late(1.5)})
     fast = smtp_server()
     queue.account(slow, "SLOW")
     queue.account(fast, "FAST")
     for email_id in queue.add(40, dd_EmailParamCode="SLOW"):
         kill_its_sender(queue.database, email_id)
-    began = time.monotonic()
-    running = Running(queue, 6)
+    running = Running(queue, 40)
     queue.add(20, dd_EmailParamCode="FAST")
 
-    assert arrived(fast, 20, 4)
-    assert time.monotonic() - began < 4
-    running.wait(20)
+    assert arrived(fast, 20, 30)  # Behind the suspects it would be a minute.
+    queue.application.stop.set()
+    running.wait(30)
 
 
 def test_slow_reads_of_one_account_do_not_delay_another(
@@ -189,40 +189,45 @@ def test_slow_reads_of_one_account_do_not_delay_another(
     queue.add(200, dd_EmailParamCode="SMALL")
     usual = fetch.read_document
 
+    goes_on = threading.Event()
+
     def slowly(*given: Any) -> bytes:
-        time.sleep(0.5)
+        goes_on.wait(60)
         return usual(*given)
 
     monkeypatch.setattr(composer, "read_document", slowly)
-    running = Running(queue, 15)
+    running = Running(queue, 60)
 
-    assert arrived(other, 200, 5)
-    assert len(server.messages) < 20
-    running.wait(20)
+    assert arrived(other, 200, 40)
+    assert server.messages == []
+    goes_on.set()
+    running.wait(60)
     assert queue.states() == {"Y": 220}
 
 
 def test_a_server_that_is_silent_after_the_dot_keeps_nobody_waiting(
-    queue: Queue, smtp_server: Servers
+    tmp_path: Path, smtp_server: Servers
 ) -> None:
+    queue = make_queue(settings_for(tmp_path, lease_seconds=60, smtp_timeout=60))
     silent, other = smtp_server(reactions={"DATA_END": AcceptAndHang()}), smtp_server()
     queue.account(silent, "SILENT")
     queue.account(other, "OTHER")
     queue.add(4, dd_EmailParamCode="SILENT")
     handed_over = threading.Event()
-    began = time.monotonic()
-    running = Running(queue, 2, hand_over=handed_over.set)
+    running = Running(queue, 5, hand_over=handed_over.set)
 
-    assert silent.wait_for_command("DATA", 1)
+    assert silent.wait_for_command("DATA", 1, 30)
     queue.add(5, dd_EmailParamCode="OTHER")
-    assert arrived(other, 5, 4)
-    assert handed_over.wait(4)
-    assert time.monotonic() - began < 4.5
+    assert handed_over.wait(30)
     assert running.came_to is None
 
     queue.add(5, dd_EmailParamCode="OTHER")
-    assert drain(queue.application, Order(seconds=5)).sent == 5
-    assert running.wait(20).unknown + running.wait(20).sent >= 4
+    drain(queue.application, Order(seconds=10))
+    assert arrived(other, 10, 30)
+    assert running.came_to is None
+    silent.drop_connections()
+    assert running.wait(30).unknown >= 1
+    queue.application.close()
 
 
 def test_a_vault_that_does_not_answer_keeps_no_drain_from_what_it_has_read_before(
@@ -235,36 +240,33 @@ def test_a_vault_that_does_not_answer_keeps_no_drain_from_what_it_has_read_befor
     usual, answers = directory.load_accounts, threading.Event()
 
     def slowly(*given: Any) -> Any:
-        answers.wait(10)
+        answers.wait(60)
         return usual(*given)
 
     monkeypatch.setattr(dispatcher, "load_accounts", slowly)
     queue.add(5)
-    running = Running(queue, 8)
+    running = Running(queue, 40)
 
-    assert arrived(server, 6, 6)
+    assert arrived(server, 6, 30)
     answers.set()
-    assert running.wait(10).sent == 5
+    assert running.wait(60).sent == 5
 
 
 def test_a_tick_ends_though_a_server_is_silent(
     tmp_path: Path, smtp_server: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    queue = make_queue(settings_for(tmp_path, lease_seconds=30, smtp_timeout=8))
+    queue = make_queue(settings_for(tmp_path, lease_seconds=60, smtp_timeout=60))
     silent = smtp_server(reactions={"DATA_END": AcceptAndHang()})
     queue.account(silent)
     queue.add(1, dd_Lane="immediate")
     monkeypatch.setattr(tick, "DRAIN_SECONDS", 2.0)
     monkeypatch.setattr(tick, "SECONDS_FOR_REPLIES", 0.5)
-    began = time.monotonic()
 
     tick.tick(queue.application)
 
-    assert time.monotonic() - began < 7
-    deadline = time.monotonic() + 15
-    while queue.states() != {"U": 1} and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert queue.states() == {"U": 1}
+    assert queue.states() == {"T": 1}
+    silent.drop_connections()
+    wait_until(lambda: queue.states() == {"U": 1}, 30, "its outcome to be unknown")
     queue.application.close()
 
 

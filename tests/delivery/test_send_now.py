@@ -22,7 +22,7 @@ Servers = Callable[..., SmtpServer]
 
 @pytest.fixture
 def queue(tmp_path: Path) -> Iterator[Queue]:
-    made = make_queue(settings_for(tmp_path, smtp_timeout=2))
+    made = make_queue(settings_for(tmp_path, smtp_timeout=20))
     yield made
     made.application.close()
 
@@ -68,7 +68,7 @@ def test_what_takes_too_long_is_answered_in_time_and_goes_on(
     began = time.monotonic()
     fate = send_at_once(queue.application, email_id, 1)
 
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 15
     assert fate.flag is Flag.TRANSMITTING
     queue.application.stop.set()
 

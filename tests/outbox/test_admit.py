@@ -543,7 +543,7 @@ def test_sqlite_a_row_that_somebody_holds_delays_only_itself_and_for_seconds(
     with trigger(sqlite_database, "somebody_holds_it", body):
         began = time.monotonic()
         assert admit(sqlite_database, EVERYBODY) == Admitted(admitted=2, held=1)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
 
     assert letters(sqlite_database) == "PNP"
     assert Sender(sqlite_database).claim() == [first, last]

