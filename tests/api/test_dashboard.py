@@ -159,7 +159,7 @@ class TestHealth:
         assert body["storage"] == {"kind": "this process", "problem": None}
         assert body["timer"]["stale"] is False
         assert body["accounts"] == [
-            {"code": "SHOP", "state": "ready", "reason": None, "until": None}
+            {"code": "SHOP", "state": "ready", "reason": None, "until": None, "testMode": None}
         ]
 
     def test_what_somebody_should_look_at_is_said(
