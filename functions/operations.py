@@ -110,6 +110,8 @@ class WholeHealth(Answer):
     """Where passwords and configuration are kept."""
     storage: PartHealth
     """Where wakeups and attachments are kept."""
+    redis: PartHealth | None
+    """The Redis that reset codes are listened for at; null where none is."""
     timer: TimerHealth | None
     """The timer that begins the runs; null while the database does not answer."""
     queue: QueueHealth | None
@@ -143,6 +145,7 @@ def whole_health(request: Request) -> WholeHealth:
         database=_database_health(here, found),
         secret_store=PartHealth(kind=found.secrets, problem=found.secrets_problem),
         storage=PartHealth(kind=found.storage, problem=found.storage_problem),
+        redis=PartHealth(kind="Redis", problem=found.redis_problem) if found.redis else None,
         timer=_timer_health(found),
         queue=_queue_health(found),
         accounts=_account_health(found.accounts),

@@ -62,6 +62,8 @@ class Application:
         """Set when the process is to end: drains finish what is being sent, no more."""
         self.account_book: AccountBook | None = None
         """The accounts as a drain last read them, for one whose vault does not answer."""
+        self.redis_problem: Callable[[], str | None] | None = None
+        """What keeps reset codes from being heard on Redis; None: this process does not listen."""
         self._choosing_store = threading.Lock()
         self._secrets: SecretStore | None = None
         self._opening = threading.Lock()

@@ -45,6 +45,7 @@ class RedisEvents:
         self._take = take
         self._stop = stop
         self._wait = _FIRST_WAIT
+        self._problem: str | None = "it has not answered yet"
         self._thread = Thread(target=self._repeat, name=f"redis {channel}", daemon=True)
 
     def start(self) -> None:
@@ -54,6 +55,10 @@ class RedisEvents:
         """Wait for the event at work, up to `timeout` seconds."""
         self._thread.join(timeout)
 
+    def problem(self) -> str | None:
+        """What keeps events from coming, in words for the operator; None while it listens."""
+        return self._problem
+
     def _repeat(self) -> None:
         from redis.exceptions import RedisError
 
@@ -61,7 +66,9 @@ class RedisEvents:
             try:
                 self._listen()
             except (RedisError, OSError, *_NONSENSE) as error:
-                log.warning("Redis does not answer (%s): events are lost", type(error).__name__)
+                kind = type(error).__name__
+                log.warning("Redis does not answer (%s): events are lost", kind)
+                self._problem = f"it does not answer ({kind}), and what it is told now is lost"
                 self._stop.wait(self._wait * random.uniform(0.5, 1))
                 self._wait = min(self._wait * 2, _LONGEST_WAIT)
         self._client.close()
@@ -78,6 +85,7 @@ class RedisEvents:
         if message["type"] == "subscribe":
             log.info("listening to the Redis channel %s", self._channel)
             self._wait = _FIRST_WAIT
+            self._problem = None
         elif message["type"] == "message":
             self._take(message["data"])
 

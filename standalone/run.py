@@ -130,7 +130,9 @@ def _redis_events(joined: Application) -> RedisEvents | None:
     if joined.settings.redis_url is None:
         return None
     take = partial(reset_codes.take_published, joined)
-    return RedisEvents(joined.settings.redis_url, reset_codes.CHANNEL, take, joined.stop)
+    events = RedisEvents(joined.settings.redis_url, reset_codes.CHANNEL, take, joined.stop)
+    joined.redis_problem = events.problem
+    return events
 
 
 def metrics_of(chosen: Settings) -> Metrics | None:

@@ -67,6 +67,9 @@ class Health:
     """What keeps tokens of another service, which the settings trust, from being accepted."""
     disk_problem: str | None = None
     """What is wrong with the disk of the data folder."""
+    redis: bool = False
+    """Whether this process listens for reset codes on a Redis channel."""
+    redis_problem: str | None = None
     option_problems: tuple[str, ...] = ()
     """Options of the database that an administrator should change, and how."""
     lost: tuple[str, ...] = ()
@@ -97,6 +100,7 @@ class Health:
             "database": self.database_problem,
             "secret store": self.secrets_problem,
             "storage": self.storage_problem,
+            "Redis of REDIS_URL": self.redis_problem,
             "trust in another service": self.trust_problem,
         }
         yield from (f"The {part}: {problem}" for part, problem in parts.items() if problem)
@@ -141,6 +145,8 @@ class HealthCheck:
             accounts=self._accounts_if(overview is not None),
             trust_problem=here.foreign_tokens.problem(),
             disk_problem=self._disk_problem(),
+            redis=here.redis_problem is not None,
+            redis_problem=here.redis_problem() if here.redis_problem else None,
             option_problems=self._told_by(self._options, overview),
             lost=self._told_by(self._lost, overview),
         )

@@ -157,6 +157,7 @@ class TestHealth:
         assert body["database"]["driver"].startswith("SQLite 3.")
         assert body["secretStore"] == {"kind": "encrypted file", "problem": None}
         assert body["storage"] == {"kind": "this process", "problem": None}
+        assert body["redis"] is None
         assert body["timer"]["stale"] is False
         assert body["accounts"] == [
             {"code": "SHOP", "state": "ready", "reason": None, "until": None, "testMode": None}

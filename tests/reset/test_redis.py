@@ -7,12 +7,13 @@ import queue
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from standalone.redis_events import BadRedisAddress, RedisEvents
 from tests.support.redis import RedisServer
-from tests.support.standalone import wait_until
+from tests.support.standalone import Launch, wait_until
 
 CHANNEL = "password_reset_events"
 WAIT = 20
@@ -76,6 +77,22 @@ def test_a_connection_that_the_server_ends_is_made_again(
     redis_server.client.publish(CHANNEL, "still here")
 
     assert taken.get(timeout=WAIT) == b"still here"
+
+
+def test_health_says_whether_redis_answers(redis_server: RedisServer, standalone: Launch) -> None:
+    service = standalone(REDIS_URL=redis_server.url, ROWPOST_CATCHER_PORT="off")
+    redis_server.wait_for_listeners(CHANNEL, 1)
+
+    def health() -> Any:
+        return service.get("/api/health", token=service.login()).json
+
+    wait_until(lambda: health()["redis"] == {"kind": "Redis", "problem": None}, WAIT, "Redis")
+    redis_server.stop()
+    wait_until(lambda: health()["redis"]["problem"], WAIT, "its problem")
+
+    assert health()["status"] == "degraded"
+    (problem,) = [each for each in health()["problems"] if "Redis" in each]
+    assert "what it is told now is lost" in problem
 
 
 def test_a_wrong_password_is_told_without_it(

@@ -98,7 +98,7 @@ ENDPOINTS = [
         "GET",
         "/api/health",
         VIEWERS,
-        "status service checkedAt problems database secretStore storage timer queue accounts "
+        "status service checkedAt problems database secretStore storage redis timer queue accounts "
         "plainPasswords",
     ),
 ]
