@@ -15,6 +15,8 @@ from shared.api.endpoint import Room
 from shared.api.errors import ApiError, FieldError
 from shared.api.models import SnakeInput
 from shared.app import Application, application
+from shared.background import PATIENCE_SECONDS, Work
+from shared.console.from_database import if_it_answers
 from shared.console.page import Page, Redirect
 from shared.console.pages import Pages, Question, Visit
 from shared.database.adoption.questions import Adoption
@@ -23,13 +25,14 @@ from shared.monitoring.health import AWAY
 from shared.outbox.queries import counts
 from shared.outbox.queries.counts import NewByAge
 from shared.scheduling import relocation, service_state
-from shared.scheduling.service_state import ServiceState
 from shared.security.roles import Role
 
 pages = Pages()
 
 HERE = "/console/database"
 _LARGEST_ID = 2**31 - 1
+# Seconds, for a database that answers.
+_LONGEST_LOOK = 20.0
 _FORGET = Question(
     "Forget the saved address? The queue goes back to where it was without one; what waits in this "
     "database stays here, unsent.",
@@ -54,7 +57,8 @@ def database(visit: Visit) -> Page:
     here = application()
     saved = here.configuration.current().database
     place = place_of(here.database_url())
-    adoption, problem = _adoption(here)
+    state = if_it_answers(here, service_state.status)
+    adoption, problem = _adoption(here, _LONGEST_LOOK if state else PATIENCE_SECONDS)
     return visit.show(
         "database.html",
         place=place,
@@ -62,7 +66,7 @@ def database(visit: Visit) -> Page:
         saved=saved,
         adoption=adoption,
         problem=problem,
-        state=_state(here),
+        state=state,
         ask_forget=_FORGET,
     )
 
@@ -82,7 +86,7 @@ def test_database(visit: Visit[NewDatabase]) -> Page:
         password=form.password.get_secret_value() if form.password else "",
         reason=reason,
         took=took,
-        state=_state(here),
+        state=if_it_answers(here, service_state.status),
     )
 
 
@@ -148,19 +152,12 @@ def _first_id(form: FirstId, found: NewByAge) -> int:
     raise ApiError(422, "validation_failed", message, errors=(FieldError("from_id", message),))
 
 
-def _adoption(here: Application) -> tuple[Adoption | None, str]:
+def _adoption(here: Application, seconds: float) -> tuple[Adoption | None, str]:
+    """What stands in the way in the database's tables, or why nobody can say just now."""
     try:
-        return here.adoption(), ""
+        return Work(here.adoption, "adoption", daemon=True).result(seconds), ""
     except AWAY as away:
         return None, str(away)
-
-
-def _state(here: Application) -> ServiceState | None:
-    try:
-        with here.database().read() as connection:
-            return service_state.status(connection)
-    except AWAY:
-        return None
 
 
 def _left(left: relocation.LeftBehind) -> str:

@@ -16,11 +16,11 @@ from shared.api.models import EmailAddress, SnakeInput
 from shared.app import Application, application
 from shared.configuration.document import Configuration
 from shared.console.first_steps import Standing, Step, standings
+from shared.console.from_database import if_it_answers
 from shared.console.page import Page, Redirect
 from shared.console.pages import Pages, Visit
 from shared.database.place import place_of
 from shared.delivery.test_email import TrialFailed, send_test_email
-from shared.monitoring.health import AWAY
 from shared.scheduling import service_state
 from shared.security.roles import Role
 
@@ -125,12 +125,8 @@ def _standings(
 
 def _seen(here: Application) -> tuple[list[ShownAccount], bool | None]:
     """The accounts, and whether the service runs; while the database is away nobody knows."""
-    try:
-        with here.database().read() as connection:
-            running = service_state.status(connection).running
-        return shown_accounts(here), running
-    except AWAY:
-        return [], None
+    state = if_it_answers(here, service_state.status)
+    return (shown_accounts(here), state.running) if state else ([], None)
 
 
 def _is_catcher(account: ShownAccount) -> bool:

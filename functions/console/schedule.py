@@ -13,9 +13,9 @@ from shared.api.models import Input
 from shared.app import application
 from shared.configuration.document import WEEK, Day, EmailSchedule, EndOfDay, TimeOfDay
 from shared.console.foreseen import foresee
+from shared.console.from_database import if_it_answers
 from shared.console.page import Page, Redirect
 from shared.console.pages import Pages, Visit
-from shared.monitoring.health import AWAY
 from shared.scheduling import service_state
 from shared.security.roles import Role
 
@@ -85,11 +85,8 @@ def save_schedule(visit: Visit[ScheduleForm]) -> Redirect:
 
 def _last_run() -> datetime | None:
     """When the last run was; a database that is away does not keep a schedule from being shown."""
-    try:
-        with application().database().read() as connection:
-            return service_state.status(connection).last_run
-    except AWAY:
-        return None
+    state = if_it_answers(application(), service_state.status)
+    return state.last_run if state else None
 
 
 @cache
