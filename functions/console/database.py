@@ -33,6 +33,7 @@ HERE = "/console/database"
 _LARGEST_ID = 2**31 - 1
 # Seconds, for a database that answers.
 _LONGEST_LOOK = 20.0
+_NOT_LET_IN = "The database does not let us in: see below. Nothing was saved."
 _FORGET = Question(
     "Forget the saved address? The queue goes back to where it was without one; what waits in this "
     "database stays here, unsent.",
@@ -79,7 +80,9 @@ def test_database(visit: Visit[NewDatabase]) -> Page:
     reason = relocation.why_closed(here, form.to_address())
     took = round((time.perf_counter() - began) * 1000)
     if reason is not None and not form.force:
-        raise ApiError(422, "database_unreachable", reason, errors=(FieldError("server", reason),))
+        raise ApiError(
+            422, "database_unreachable", _NOT_LET_IN, errors=(FieldError("server", reason),)
+        )
     return visit.show(
         "database_tested.html",
         wanted=form,

@@ -74,7 +74,7 @@ def test_somebody_sets_a_fresh_system_up_leaves_comes_back_and_an_email_goes(
     page.get_by_role("link", name="Set the schedule").click()
     page.get_by_label("Time zone").fill("Europe/Berlin")
     page.get_by_role("button", name="Show its next runs").click()
-    expect(page.get_by_text("This is not saved yet.")).to_be_visible()
+    expect(page.get_by_role("heading", name="This is not saved yet")).to_be_visible()
     expect(page.locator("ol.runs li")).to_have_count(5)
     expect(page.get_by_text("Clocks in Europe/Berlin go")).to_be_visible()
     before = service.get("/api/get-current-config", token=token).json["config"]["email"]

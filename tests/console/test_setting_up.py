@@ -181,6 +181,7 @@ def test_an_account_is_changed_tried_used_and_removed(
     expect(page.locator(".steps li strong")).to_have_text(
         ["Connect", "Introduce ourselves", "Ask once more", "Say goodbye"]
     )
+    assert admin.barriers() == []
     page.get_by_role("link", name="Change", exact=True).click()
     page.get_by_label("User name").fill("shop")
     page.get_by_role("button", name="Save the account").click()
@@ -222,6 +223,7 @@ def test_a_schedule_that_cannot_be_is_refused_beside_its_field(admin: Sight) -> 
     page.get_by_label("Every").fill("30")
     page.get_by_role("button", name="Show its next runs").click()
     expect(page.get_by_text("Every 30 minutes, between 22:00")).to_be_visible()
+    assert admin.barriers() == []
 
 
 def test_who_may_not_sees_no_button_and_is_refused(browser: Browser, service: Standalone) -> None:
