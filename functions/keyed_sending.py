@@ -29,7 +29,7 @@ from shared.app import application
 from shared.features.keyed_sending import keyed_sending
 from shared.features.keyed_sending.keyed_sending import KeyedEmail
 from shared.outbox.queries import requests
-from shared.outbox.queries.requests import LoggedRequest
+from shared.outbox.queries.requests import LoggedRequest, Wish
 from shared.security.roles import Role
 from shared.submissions.store import Afterwards
 
@@ -114,6 +114,10 @@ class SendLogFile(File):
 
 
 class SendLogQuery(Input):
+    status: Literal["", "queued", "sending", "sent", "failed"] = ""
+    """Only those that stand there; left out, all."""
+    query: str = Field("", max_length=200)
+    """Only those whose recipient contains it."""
     format: Literal["json", "csv"] = "json"
     """JSON, or CSV as a file with a header line."""
     limit: QueryNumber = Field(1_000, ge=1, le=10_000)
@@ -161,21 +165,28 @@ def email_status(request: Request) -> EmailStatus:
 def send_log(request: Request[None, SendLogQuery]) -> SendLog | SendLogFile:
     """List the requests of keyed sending, the latest first, as JSON or as CSV.
 
-    Of CSV the next page's cursor is in the header X-Next-Cursor.
+    Of CSV the next page's cursor is in the header X-Next-Cursor. A page that is filtered may be
+    short; the last has no cursor.
     """
     query = request.query
+    found = logged(query)
+    if query.format == "csv":
+        return send_log_file(found)
+    further = None if found.after is None else str(found.after)
+    return SendLog(items=[_entry(one) for one in found.requests], next_cursor=further)
+
+
+def logged(query: SendLogQuery) -> requests.Page:
+    """The part of the log that is asked for."""
     before = None if query.cursor is None else int(query.cursor)
+    wish = Wish(query.query, query.status or None)
     with application().database().read() as connection:
-        found = requests.page(connection, before, query.limit + 1)
-    entries = [_entry(one) for one in found[: query.limit]]
-    further = str(found[query.limit - 1].number) if len(found) > query.limit else None
-    if query.format == "json":
-        return SendLog(items=entries, next_cursor=further)
-    return _as_file(entries, further)
+        return requests.page(connection, before, query.limit, wish)
 
 
-def _as_file(entries: list[SendLogEntry], further: str | None) -> SendLogFile:
-    cells = [one.model_dump(mode="json") for one in entries]
+def send_log_file(found: requests.Page) -> SendLogFile:
+    """A part of the log as CSV."""
+    cells = [_entry(one).model_dump(mode="json") for one in found.requests]
     file = SendLogFile(
         content=csv_table(
             tuple(SendLogEntry.model_fields),
@@ -184,7 +195,8 @@ def _as_file(entries: list[SendLogEntry], further: str | None) -> SendLogFile:
         content_type="text/csv",
     )
     headers = {"Content-Disposition": 'attachment; filename="send-log.csv"'}
-    return file.with_headers(headers | ({"X-Next-Cursor": further} if further else {}))
+    further = {} if found.after is None else {"X-Next-Cursor": str(found.after)}
+    return file.with_headers(headers | further)
 
 
 def _entry(one: LoggedRequest) -> SendLogEntry:

@@ -7,13 +7,16 @@ from typing import Protocol
 from functions.console import (
     accounts,
     api,
+    contact_messages,
     database,
     first_steps,
     keys,
     login,
     overview,
     schedule,
+    send_log,
     static,
+    suppressions,
     users,
 )
 from shared.api.endpoint import Routes
@@ -36,6 +39,9 @@ GROUPS: tuple[PageGroup, ...] = (
     database,
     users,
     keys,
+    contact_messages,
+    suppressions,
+    send_log,
     api,
 )
 PAGES: tuple[Routes, ...] = tuple(group.pages.routes for group in GROUPS)

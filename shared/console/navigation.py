@@ -28,6 +28,9 @@ MENU: tuple[Heading, ...] = (
         (
             Entry("Overview", "/console"),
             Entry("Emails", "/console/emails"),
+            Entry("Contact messages", "/console/contact-messages"),
+            Entry("Suppressions", "/console/suppressions"),
+            Entry("Send log", "/console/send-log"),
         ),
     ),
     Heading(

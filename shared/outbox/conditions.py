@@ -5,8 +5,10 @@ States are written as literals: a filtered index serves only a statement that na
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -26,6 +28,7 @@ from shared.database.statements.locks import until_commit
 from shared.database.tables import entries, mail_profiles, relocation, service
 from shared.outbox.states import PROFILE, Flag
 
+_LIKE = re.compile(r"[%_\[/]")
 NUMBERS: BindParameter[int] = bindparam("numbers", expanding=True)
 TOKEN: BindParameter[str] = bindparam("token")
 LEASE_SECONDS: BindParameter[float] = bindparam("lease_seconds")
@@ -55,6 +58,15 @@ PROFILE_CODE: ColumnElement[str] = literal_column(f"'{PROFILE}'", Unicode) + cas
 
 
 is_current: ColumnElement[bool] = entries.c.IsCurrent == literal_column("1")
+
+
+def contains(text: str, columns: Iterable[ColumnElement[Any]]) -> ColumnElement[bool]:
+    """One of the columns contains this text, in any case of its letters that the database ignores.
+
+    What LIKE does not take as it stands is escaped; on SQL Server [abc] is one letter of three.
+    """
+    pattern = "%" + _LIKE.sub(r"/\g<0>", text) + "%"
+    return or_(*(column.like(pattern, escape="/") for column in columns))
 
 
 def held_by_us(numbers: Sequence[ColumnElement[int]], *states: Flag) -> ColumnElement[bool]:

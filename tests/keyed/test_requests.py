@@ -10,7 +10,7 @@ from sqlalchemy import event, insert
 from shared.app import Application
 from shared.database.tables import accounts
 from shared.outbox.queries import requests
-from shared.outbox.queries.requests import status_of
+from shared.outbox.queries.requests import Wish, status_of
 from shared.outbox.sending.finish import Outcome
 from shared.outbox.states import Flag
 from shared.submissions.submission import Origin
@@ -72,7 +72,7 @@ def test_only_keyed_requests_are_found_by_their_number(application: Application)
     with application.database().read() as connection:
         assert requests.find(connection, GUID.format(1)) is None
         assert requests.find(connection, GUID.format(2)) is None
-        assert requests.page(connection, None, 10) == []
+        assert requests.page(connection, None, 10).requests == ()
 
 
 def test_the_log_has_the_latest_first_and_goes_on_below_a_number(application: Application) -> None:
@@ -85,14 +85,35 @@ def test_the_log_has_the_latest_first_and_goes_on_below_a_number(application: Ap
     stored(application, 10, account_code="GONE")
 
     with application.database().read() as connection:
-        gone, *latest = requests.page(connection, None, 3)
-        rest = requests.page(connection, latest[-1].number, 10)
+        gone, *latest = requests.page(connection, None, 3).requests
+        rest = requests.page(connection, latest[-1].number, 10).requests
 
     assert gone.sender == "GONE"
     assert [one.number for one in (*latest, *rest)] == numbers[::-1]
     assert {(one.sender, one.recipient, one.status) for one in (*latest, *rest)} == {
         ("shop@example.com", "user@example.com", "queued")
     }
+
+
+def test_a_filtered_page_looks_at_so_many_and_says_where_to_go_on(
+    application: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(requests, "LOOKED_AT", 3)
+    monkeypatch.setattr(requests, "LOOK", requests.LOOK.limit(3))
+    wanted = Wish(text="bob_b@", state="queued")
+    oldest = stored(application, 0, to="bob_b@example.com")
+    for number in range(1, 5):
+        stored(application, number, to="bobxb@example.com")
+
+    with application.database().read() as connection:
+        first = requests.page(connection, None, 10, wanted)
+        second = requests.page(connection, first.after, 10, wanted)
+        sent = requests.page(connection, None, 10, Wish(state="sent"))
+
+    assert (first.requests, first.after is not None) == ((), True)
+    assert [one.number for one in second.requests] == [oldest]
+    assert second.after is None
+    assert sent.requests == ()
 
 
 def test_neither_reads_more_than_it_shows(application: Application) -> None:
@@ -127,7 +148,7 @@ def test_a_row_that_somebody_else_wrote_over_breaks_neither(application: Applica
         overwrite(application.database(), stored(application, number), letter, **nothing)
 
     with application.database().read() as connection:
-        found = requests.page(connection, None, 10)
+        found = requests.page(connection, None, 10).requests
 
     assert [(one.id, one.recipient, one.status) for one in found] == [
         (GUID.format(1), "", "queued"),

@@ -22,6 +22,7 @@ from shared.limits.reservations import RELEASE as RELEASE_QUOTA
 from shared.outbox import confidential, relocation_mark, transitions
 from shared.outbox.admission import admit
 from shared.outbox.admission.row_content import content_statement
+from shared.outbox.queries import requests
 from shared.outbox.queries.counts import gaps_between, held_statement, oldest_new_statement
 from shared.outbox.queries.search import Position, Wish, look, page_statement
 from shared.outbox.queries.statistics import ADD
@@ -77,6 +78,7 @@ MADE: dict[str, ClauseElement] = {
     "claim for a failover": claim_statement((False,), 1, 200, True),
     "held": held_statement(gaps_between([None, "", "MAIN"]), 10_000),
     "suppressed list": list_statement("a@example.com", 50),
+    "requests": requests.wished_statement(requests.Wish("50%", "sending")),
     "list": page_statement(Wish(text="50%"), None, 50),
     "telling": their_rows.telling(None, False).statement(2),
     "telling narrow": their_rows.telling(100, True).statement(2),

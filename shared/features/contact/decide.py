@@ -54,6 +54,19 @@ def cancel(application: Application, contact_id: str) -> None:
     application.database().run(work)
 
 
+def try_one_again(application: Application, contact_id: str) -> None:
+    """Let it wait again, after it failed or was cancelled.
+
+    Raises ContactNotFound, NotEnded or ContentRemoved.
+    """
+
+    def work(connection: Connection) -> None:
+        try_again(connection, entries.find(connection, contact_id).email_id)
+
+    application.database().run(work)
+    application.waker.wake()
+
+
 def delete(application: Application, contact_id: str) -> None:
     """Remove it with its email and its file. Raises ContactNotFound or NotAtRest."""
 

@@ -12,10 +12,18 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, func, literal_column, select
 
 from shared.database.tables import accounts, attempts, emails, entries
-from shared.outbox.conditions import is_current
+from shared.outbox.conditions import contains, is_current, state_is
 from shared.outbox.states import Flag
 
-QUEUED, SENDING, SENT = "queued", "sending", "sent"
+QUEUED, SENDING, SENT, FAILED = "queued", "sending", "sent", "failed"
+LOOKED_AT = 5_000
+_BEYOND_ALL = 2**31 - 1
+_FLAGS: dict[str, tuple[Flag, ...]] = {
+    QUEUED: (Flag.WAITING,),
+    SENDING: (Flag.PREPARING, Flag.TRANSMITTING, Flag.UNKNOWN),
+    SENT: (Flag.SENT,),
+    FAILED: (Flag.FAILED, Flag.CANCELLED),
+}
 
 _CLASSES = {4: "temporary", 5: "permanent"}
 _STATUS: dict[str | None, str] = {
@@ -61,12 +69,57 @@ def find(connection: Connection, request_id: str) -> str | None:
     return None if row is None else status_of(row.State, row.Code, row.EnhancedCode)
 
 
-def page(connection: Connection, before: int | None, limit: int) -> list[LoggedRequest]:
-    """Up to `limit` requests whose emails have numbers below `before`, the latest first."""
-    below = () if before is None else (entries.c.Number < before,)
-    rows = connection.execute(LOG.where(*below).limit(limit)).all()
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Which requests to show: those for a recipient that contains `text`, in this state (queued,
+    sending, sent or failed); None and empty is all."""
+
+    text: str = ""
+    state: str | None = None
+
+
+_ALL = Wish()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some requests, the latest first; `after`: where the next page begins, None: nowhere."""
+
+    requests: tuple[LoggedRequest, ...]
+    after: int | None
+
+
+def page(connection: Connection, before: int | None, limit: int, wish: Wish = _ALL) -> Page:
+    """Up to `limit` requests whose emails have numbers below `before`, the latest first.
+
+    With a wish no more than LOOKED_AT of them are looked at: a page may be short, or empty.
+    """
+    if wish == _ALL:
+        below = () if before is None else (entries.c.Number < before,)
+        rows = connection.execute(LOG.where(*below).limit(limit + 1)).all()
+        further = rows[limit - 1].Number if len(rows) > limit else None
+    else:
+        looked_at = list(connection.scalars(LOOK, {"before": before or _BEYOND_ALL}))
+        if not looked_at:
+            return Page((), None)
+        rows = connection.execute(
+            wished_statement(wish).limit(limit + 1),
+            {"first": looked_at[-1], "last": looked_at[0]},
+        ).all()
+        further = looked_at[-1] if len(looked_at) == LOOKED_AT else None
+        further = rows[limit - 1].Number if len(rows) > limit else further
     senders = _senders(connection) if rows else {}
-    return [_logged(row, senders) for row in rows]
+    return Page(tuple([_logged(row, senders) for row in rows[:limit]]), further)
+
+
+def wished_statement(wish: Wish) -> Select[Any]:
+    """What reads those requests between two numbers that are wished for."""
+    question = LOG.where(entries.c.Number.between(bindparam("first"), bindparam("last")))
+    if wish.state is not None:
+        question = question.where(state_is(*_FLAGS[wish.state]))
+    if wish.text:
+        question = question.where(contains(wish.text, [emails.c.dd_toEmailid]))
+    return question
 
 
 # As intake.Origin.KEY, in the words of the index.
@@ -83,6 +136,12 @@ STATUS = (
     select(entries.c.State, attempts.c.Code, attempts.c.EnhancedCode)
     .select_from(_with_attempt)
     .where(entries.c.RequestId == bindparam("request_id"), _is_keyed, is_current)
+)
+LOOK = (
+    select(entries.c.Number)
+    .where(_is_keyed, is_current, entries.c.Number < bindparam("before"))
+    .order_by(entries.c.Number.desc())
+    .limit(LOOKED_AT)
 )
 LOG: Select[Any] = (
     select(
