@@ -89,7 +89,12 @@ def email_source(request: Request) -> RawEmail:
     is an unsubscribe link, which is its recipient's own.
     Before its first attempt an email has no Message-ID of its own.
     """
-    here, number = application(), int(request.path["id"])
+    return message_of(int(request.path["id"]))
+
+
+def message_of(number: int) -> RawEmail:
+    """The message as a file. Raises what `raw_of` raises."""
+    here = application()
     message = raw_of(
         here.database(), here.attachments.store, number, here.settings.most_attached_mb
     )
@@ -103,8 +108,13 @@ def email_file(request: Request) -> EmailFile:
 
     It comes as octets whatever it is, so that no browser shows it in this service's name.
     """
-    here, number = application(), int(request.path["id"])
-    found = file_of(here.database(), here.attachments.store, number, int(request.path["place"]))
+    return file_in(int(request.path["id"]), int(request.path["place"]))
+
+
+def file_in(number: int, place: int) -> EmailFile:
+    """One of an email's files, by its place from 0. Raises what `file_of` raises."""
+    here = application()
+    found = file_of(here.database(), here.attachments.store, number, place)
     name = quote(found.filename or "file", safe="")
     headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
     return EmailFile(content=found.content).with_headers(headers)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from shared.attachments.keeper import AttachmentKeeper
     from shared.configuration.secret_store import SecretStore
     from shared.delivery.wakeups import WakeupQueue
+    from shared.monitoring.figures import Figures
     from shared.monitoring.health import HealthCheck
     from shared.monitoring.queue_snapshot import Overview
     from shared.monitoring.telemetry.telemetry import Telemetry
@@ -168,6 +169,13 @@ class Application:
         from shared.monitoring.queue_snapshot import Overlooker
 
         return Watch(Overlooker(self).look, "overview")
+
+    @cached_property
+    def figures(self) -> Watch[Figures]:
+        """What the console's first page shows beside the overview, as the database has it now."""
+        from shared.monitoring.figures import FigureReader
+
+        return Watch(FigureReader(self).look, "figures")
 
     @cached_property
     def pulse(self) -> Watch[None]:

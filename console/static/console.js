@@ -29,10 +29,12 @@ function tellTimes(within) {
   for (const time of within.querySelectorAll("time[datetime]:not([data-relative], [data-told])")) {
     time.dataset.told = "";
     if (SAME_ZONE) continue;
-    const beside = document.createElement("small");
-    beside.className = "quiet";
-    beside.textContent = ` ${time.textContent}`;
-    time.replaceChildren(LOCAL.format(new Date(time.dateTime)), beside);
+    const at = new Date(time.dateTime), beside = document.createElement("small");
+    const sameDay = at.getDate() === at.getUTCDate();
+    beside.className = "quiet nowrap";
+    beside.textContent = ` ${sameDay ? time.dateTime.slice(11, 16) + " UTC" : time.textContent}`;
+    time.title = time.textContent;
+    time.replaceChildren(LOCAL.format(at), beside);
   }
   tellRelative(within);
 }
@@ -74,7 +76,7 @@ function replaceParts(fresh) {
 
 async function look() {
   try {
-    const answer = await fetch(location.href, { redirect: "manual", cache: "no-store" });
+    const answer = await fetch(document.body.dataset.address, { redirect: "manual", cache: "no-store" });
     if (answer.type === "opaqueredirect" || answer.status === 401) {
       tell("Your session has ended: load the page again to log in. Nothing that you have typed is lost while it is open.");
       return false;

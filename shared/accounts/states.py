@@ -11,9 +11,11 @@ from sqlalchemy import Connection
 from shared.accounts.directory import Account, AccountBook, stand_ins
 from shared.accounts.pauses import pauses
 from shared.limits import reservations
-from shared.limits.sending_limits import Units, minute_of
+from shared.limits.sending_limits import Limits, Units, minute_of
 
 State = Literal["ready", "paused", "out_of_quota", "unusable"]
+
+_NOTHING = Units()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,10 @@ class AccountState:
     until: datetime | None = None
     test_mode: str | None = None
     """Whom its emails may not reach; None: everybody."""
+    limits: Limits | None = None
+    """What it may send; None: nobody knows, since it is unusable."""
+    used: Units = _NOTHING
+    """What it has used of them in the present minute, hour and day."""
 
 
 def account_states(connection: Connection, book: AccountBook) -> tuple[AccountState, ...]:
@@ -45,7 +51,8 @@ def account_states(connection: Connection, book: AccountBook) -> tuple[AccountSt
 
     def state(account: Account) -> AccountState:
         rules = "; ".join(map(str, account.recipient_rules)) or None
-        return replace(sending(account), test_mode=rules)
+        spent = used.get(account.id, Units())
+        return replace(sending(account), test_mode=rules, limits=account.limits, used=spent)
 
     def sending(account: Account) -> AccountState:
         if (pause := resting.get(account.id)) is not None:

@@ -23,13 +23,14 @@ is shown again with all that was typed, and with the words beside the field.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote, urljoin, urlsplit
 
 import azure.functions as func
-from pydantic import Field
+from pydantic import Field, ValidationError
 from typing_extensions import TypeVar as TypeVarWithDefault
 
 from shared.api.admission import Who
@@ -61,6 +62,7 @@ SURE = "sure"
 LOGIN = "/console/login"
 _MOST_FIELDS = 1_000
 _LONGEST_KEPT = 64 * 1024
+_PARAMETER = re.compile(r"\{(\w+)[^}]*\}")
 
 Filled = TypeVarWithDefault("Filled", default=None)
 Query = TypeVarWithDefault("Query", default=None)
@@ -160,6 +162,7 @@ class Pages:
 
     def __init__(self) -> None:
         self.routes = Routes(surface=_PageSurface())
+        self._paths: dict[Callable[[Any], Answer], str] = {}
 
     def page(
         self, path: str, *, who: Role | Who, limits: Limits = None, room: Room = Room.COMMON
@@ -176,6 +179,7 @@ class Pages:
             answer.__annotations__["return"] = get_type_hints(handler)["return"]
             answer.__doc__ = handler.__doc__
             self.routes.get(path, who=who, limits=limits, room=room)(answer)
+            self._paths[handler] = path
             return handler
 
         return declare
@@ -206,7 +210,9 @@ class Pages:
             answer.__annotations__ = {"request": Request[SentForm], "return": Page | Redirect}
             answer.__doc__ = handler.__doc__
             self.routes.post(path, who=who, limits=limits, room=room, body_limit=body_limit)(
-                _shown_again(answer, shown_by)
+                answer
+                if shown_by is None
+                else _shown_again(answer, shown_by, self._paths[shown_by])
             )
             return handler
 
@@ -224,13 +230,11 @@ class _NotAccepted(ApiError):
 
 
 def _shown_again(
-    answer: Callable[[Request[SentForm, None]], Answer], shown_by: Callable[[Any], Answer] | None
+    answer: Callable[[Request[SentForm, None]], Answer],
+    shown_by: Callable[[Any], Answer],
+    path: str,
 ) -> Callable[[Request[SentForm, None]], Answer]:
-    if shown_by is None:
-        return answer
-
     _, query = _models_of(shown_by)
-    empty = query.model_validate({}) if query else None
 
     def answer_or_show(request: Request[SentForm, None]) -> Answer:
         try:
@@ -239,13 +243,35 @@ def _shown_again(
             error = as_api_error(reason)
             if error.status >= 500 or error.code == "foreign_form":
                 raise
-            visit = replace(_visit(request), query=empty, typed=_typed(request.body, error))
-            page = shown_by(visit)
+            typed = _typed(request.body, error)
+            page = shown_by(
+                replace(
+                    _visit(request),
+                    url=urljoin(request.url, f"/{_filled_path(path, request.path)}"),
+                    query=_query_of(query, typed),
+                    typed=typed,
+                )
+            )
             raise _NotAccepted(error, page) from reason
 
     answer_or_show.__annotations__ = answer.__annotations__
     answer_or_show.__doc__ = answer.__doc__
     return answer_or_show
+
+
+def _filled_path(path: str, values: Mapping[str, str]) -> str:
+    return _PARAMETER.sub(lambda found: quote(values.get(found[1], ""), safe=""), path)
+
+
+def _query_of(model: type[Input] | None, typed: Typed) -> Input | None:
+    """What the page is asked for where its form has the same fields, as a list's filters."""
+    if model is None:
+        return None
+    given = {name: several[-1] for name, several in typed.values.items() if several}
+    try:
+        return model.model_validate(given)
+    except ValidationError:
+        return model.model_validate({})
 
 
 def _carry_out(

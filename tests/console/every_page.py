@@ -17,6 +17,11 @@ class Shown(NamedTuple):
 
 EVERY_PAGE = (
     Shown("overview", "/console"),
+    Shown("emails", "/console/emails"),
+    Shown("emails-search", "/console/emails?q=order&state=sent"),
+    Shown("emails-none", "/console/emails?q=nothing+like+this"),
+    Shown("email", "/console/emails/1"),
+    Shown("email-source", "/console/emails/1/source"),
     Shown("first-steps", "/console/first-steps"),
     Shown("accounts", "/console/accounts"),
     Shown("account", "/console/accounts/1"),

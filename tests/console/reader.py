@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http.client import HTTPConnection, HTTPMessage
 from urllib.parse import urlencode, urlsplit
 
 from tests.support.standalone import PASSWORD, USERNAME, Standalone
+
+Fields = Mapping[str, str] | Sequence[tuple[str, str]]
 
 
 class Reader:
@@ -20,16 +22,14 @@ class Reader:
     def get(self, path: str) -> tuple[int, HTTPMessage, str]:
         return self._ask("GET", path, None, {})
 
-    def send(
-        self, path: str, fields: Mapping[str, str], **headers: str
-    ) -> tuple[int, HTTPMessage, str]:
+    def send(self, path: str, fields: Fields, **headers: str) -> tuple[int, HTTPMessage, str]:
         sent = {"Origin": self.base, "Content-Type": "application/x-www-form-urlencoded"}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self._ask("POST", path, urlencode(fields), {**sent, **named})
 
     def log_in(self, password: str = PASSWORD, **more: str) -> tuple[int, HTTPMessage, str]:
         token = form_token(self.get("/console/login")[2])
-        fields = {"form_token": token, "username": USERNAME, "password": password, **more}
+        fields = {"form_token": token, "username": USERNAME, "password": password} | more
         return self.send("/console/login", fields)
 
     def _ask(

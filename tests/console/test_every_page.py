@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Browser
 
 from tests.console.browser import NARROW, sight_of
+from tests.console.contents import stored
 from tests.console.every_page import EVERY_PAGE
 from tests.support.standalone import Standalone
 
@@ -12,6 +13,8 @@ from tests.support.standalone import Standalone
 def test_every_page_is_without_barriers_complaints_and_foreign_requests(
     browser: Browser, service: Standalone
 ) -> None:
+    stored(service, tags=["order"], html_content="<p>It is on its way.</p>")
+    service.wait_for_mail(1)
     found: dict[str, list[str]] = {}
     with sight_of(browser, service, size=NARROW) as sight:
         sight.log_in()

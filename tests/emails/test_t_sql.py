@@ -26,6 +26,21 @@ IN_DAYS = "DATEADD(minute, CAST(1440 * CAST(? AS FLOAT) AS INT), SYSUTCDATETIME(
 IN_ANY_END = "Rowpost_Emails.State IN ('Y', 'F', 'C')"
 ENDED = "Rowpost_Emails.EndedAt"
 
+
+def _narrow(status: Status | None) -> Wish:
+    """With every filter that there is."""
+    return Wish(
+        status,
+        account="SHOP",
+        origin="",
+        tag="invoice",
+        since=HERE.time,
+        until=HERE.time,
+        from_number=1,
+        below_number=9,
+    )
+
+
 STATEMENTS: dict[str, ClauseElement] = {
     "cancel": transitions.CANCEL,
     "forget expiry": cancel_retry_resolve.FORGET_EXPIRY,
@@ -53,6 +68,7 @@ STATEMENTS: dict[str, ClauseElement] = {
     "attempts": search.ATTEMPTS,
     "held rows": search.held_statement(Wish(Status.HELD)),
     "held rows that say it": search.held_statement(Wish(Status.HELD, "50% [off]")),
+    "made at": search.MADE_AT,
 }
 STATEMENTS |= {f"forget {number}": one for number, one in enumerate(removal.FORGET)}
 LISTS: dict[str, ClauseElement] = {
@@ -62,6 +78,7 @@ LISTS: dict[str, ClauseElement] = {
     for kind, made in (
         ("page", page_statement(Wish(status, "50% [off]", "login:shop"), after, 50)),
         ("plain page", page_statement(Wish(status), after, 50)),
+        ("narrow page", page_statement(_narrow(status), after, 50)),
         ("end", look(Wish(status), after).offset(4_999).limit(2)),
     )
 }

@@ -13,10 +13,12 @@ from shared.outbox.queries.counts import (
     QueueCounts,
     counts,
     due,
+    failed_since,
     held,
     sending,
     waiting,
 )
+from shared.outbox.queries.history import Ended, History, OfAccount, by_account
 from shared.outbox.queries.statistics import Counted, Totals, count
 from shared.outbox.sending.finish import Outcome, Result
 from tests.outbox.sender import Sender, admit_all
@@ -152,3 +154,37 @@ def test_hours_that_are_over_are_summed_up_once(database: Database) -> None:
             Counted.RETRY: 0,
             Counted.UNKNOWN: 0,
         }
+
+
+def test_history_is_remembered_hour_by_hour_and_read_anew_where_it_still_changes(
+    database: Database,
+) -> None:
+    with database.write() as connection:
+        count(connection, {("SHOP", Counted.SENT): 2, ("NEWS", Counted.FAILED): 1})
+    history = History()
+    with database.read() as connection:
+        (hour,) = history.hours(connection)
+    old = hour - timedelta(days=3)
+    with database.write() as connection:
+        connection.execute(insert(statistics), {"Hour": old, "Account": "SHOP", "Sent": 7})
+        count(connection, {("SHOP", Counted.SENT): 1})
+
+    with database.read() as connection:
+        assert history.hours(connection) == {hour: Ended(3, 1)}
+        assert History().hours(connection) == {hour: Ended(3, 1), old: Ended(7, 0)}
+        assert list(by_account(connection, hour)) == [
+            OfAccount("SHOP", Ended(3, 0)),
+            OfAccount("NEWS", Ended(0, 1)),
+        ]
+
+
+def test_what_failed_since_a_time_is_counted(database: Database, sender: Sender) -> None:
+    ids = insert_rows(database, 2)
+    sender.claim(most=2)
+    sender.mark(*ids)
+    sender.finish(*(Result(number, Outcome.FAILED, "MAIN") for number in ids))
+
+    with database.read() as connection:
+        now = datetime.now(UTC)
+        assert failed_since(connection, now - timedelta(hours=1)) == 2
+        assert failed_since(connection, now + timedelta(hours=1)) == 0

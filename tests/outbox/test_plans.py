@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -130,6 +131,8 @@ def cost(database: Database, work: Work) -> int:
         ),
         (counts.waiting, {"IX_Rowpost_Ready", "IX_Rowpost_Later", "IX_Rowpost_New"}),
         (counts.due, {"IX_Rowpost_Ready", "IX_Rowpost_New"}),
+        (counts.later, {"IX_Rowpost_Later"}),
+        (lambda c: counts.failed_since(c, datetime.now(UTC)), {"IX_Rowpost_Ended"}),
         (counts.sending, {"IX_Rowpost_Leased"}),
         (
             lambda c: counts.waiting_for(c, ["MAIN"]),
@@ -163,6 +166,8 @@ def cost(database: Database, work: Work) -> int:
         "what is left of a run",
         "waiting",
         "due",
+        "later",
+        "failed since",
         "sending",
         "waiting for an account",
         "held without an account",

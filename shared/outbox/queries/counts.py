@@ -29,7 +29,7 @@ from sqlalchemy import (
 from shared.database.columns.times import as_stored, in_days, utc_now
 from shared.database.tables import emails, entries, held_rows, options, ready, service
 from shared.outbox.admission.held import is_still_new
-from shared.outbox.conditions import is_current, state_is
+from shared.outbox.conditions import ended, is_current, state_is
 from shared.outbox.queries.statistics import Counted, totals
 from shared.outbox.rows.their_table import their_table
 from shared.outbox.states import Flag, Lane, Letter
@@ -59,7 +59,7 @@ def counts(connection: Connection) -> QueueCounts:
     ever = totals(connection)
     return QueueCounts(
         waiting=waiting(connection),
-        later=_later(connection),
+        later=later(connection),
         sending=sending(connection),
         unknown=unknown(connection),
         sent=ever[Counted.SENT],
@@ -70,7 +70,7 @@ def counts(connection: Connection) -> QueueCounts:
 
 def waiting(connection: Connection) -> int:
     """How many emails wait, admitted or not, up to COUNT_LIMIT."""
-    number = _ready(connection) + _later(connection) + _said_new(connection, NEW_OR_HELD)
+    number = _ready(connection) + later(connection) + _said_new(connection, NEW_OR_HELD)
     return min(COUNT_LIMIT, number)
 
 
@@ -112,9 +112,16 @@ def _ready(connection: Connection) -> int:
     return _number(connection, waits, *ready.columns)
 
 
-def _later(connection: Connection) -> int:
+def later(connection: Connection) -> int:
+    """How many emails wait for a time, retries among them, up to COUNT_LIMIT."""
     waits = and_(state_is(Flag.WAITING), entries.c.NotBefore.is_not(None))
     return _number(connection, waits, entries.c.NotBefore)
+
+
+def failed_since(connection: Connection, time: datetime) -> int:
+    """How many emails were given up since then and still are, up to COUNT_LIMIT."""
+    since = and_(ended(Flag.FAILED), is_current, entries.c.EndedAt >= time)
+    return _number(connection, since, entries.c.EndedAt)
 
 
 def sending(connection: Connection) -> int:

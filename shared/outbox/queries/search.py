@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -52,6 +52,7 @@ from shared.outbox.states import Flag, Lane, Letter, Status, status_of
 
 LOOKED_AT = 5_000
 _MOST_ATTEMPTS = 500
+_MOST_OF_REQUEST = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,11 +119,24 @@ class KeptAttempt(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Wish:
     """Which emails to show; None and empty is all. `text` is looked for in subject and recipients,
-    `stored_by` is whoever stored them."""
+    `stored_by` is whoever stored them.
+
+    `account` is a code, "" for those without one; `origin` a way in, "" for rows of SQL; `tag` a
+    part of their tags. `since` and `until` bound when they ended, of those that have ended, and
+    else when they came in.
+    """
 
     status: Status | None = None
     text: str = ""
     stored_by: str | None = None
+    account: str | None = None
+    origin: str | None = None
+    tag: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    from_number: int | None = None
+    """What `since` and `until` mean for lists in the order of numbers; `page` works them out."""
+    below_number: int | None = None
 
 
 class Position(NamedTuple):
@@ -201,6 +215,7 @@ def attempts_at(connection: Connection, email_id: int) -> list[KeptAttempt]:
 def page(connection: Connection, wish: Wish, after: Position | None, limit: int) -> Page:
     """Up to `limit` emails beyond the position, the latest first."""
     there = their_table(connection).options
+    wish = _with_numbers(connection, wish)
     if wish.status is Status.HELD:
         return _held_page(connection, wish, after, limit)
     rows = connection.execute(page_statement(wish, after, limit, there)).all()
@@ -208,6 +223,43 @@ def page(connection: Connection, wish: Wish, after: Position | None, limit: int)
     if len(rows) > limit:
         return Page(found, Position(rows[limit - 1].time, rows[limit - 1].Number))
     return Page(found, _end_of_look(connection, wish, after, _most_looked_at(wish, limit)))
+
+
+def of_request(connection: Connection, request_id: str) -> list[StoredEmail]:
+    """The emails that one request stored, the latest first."""
+    question = select(*_columns(their_table(connection).options)).select_from(_with_row)
+    rows = connection.execute(
+        question.where(entries.c.RequestId == request_id, is_current)
+        .order_by(entries.c.Number.desc())
+        .limit(_MOST_OF_REQUEST)
+    )
+    return [_email(row) for row in rows]
+
+
+def _with_numbers(connection: Connection, wish: Wish) -> Wish:
+    """The wish, with the numbers between which emails came in at its times."""
+    if (wish.since is None and wish.until is None) or wish.status is Status.HELD:
+        return wish
+    if _RANGES[wish.status].time is not None:
+        return wish
+    since, until = (
+        None if time is None else first_number_since(connection, time)
+        for time in (wish.since, wish.until)
+    )
+    return replace(wish, from_number=since, below_number=until)
+
+
+def first_number_since(connection: Connection, time: datetime) -> int:
+    """The number of the first entry that was made then or later: numbers grow with the time."""
+    low, high = 0, (connection.scalar(_NEWEST) or 0) + 1
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute(MADE_AT, {"number": middle}).first()
+        if row is None or row.CreatedAt >= time:
+            high = middle
+        else:
+            low = row.Number + 1
+    return low
 
 
 def _held_page(connection: Connection, wish: Wish, after: Position | None, limit: int) -> Page:
@@ -244,7 +296,7 @@ def page_statement(
     return (
         select(*_columns(there), looked_at.c.time)
         .select_from(looked_at.join(_with_row, entries.c.Number == looked_at.c.id))
-        .where(*_filters(wish))
+        .where(*_filters(wish, there))
         .order_by(looked_at.c.time.desc(), looked_at.c.id.desc())
         .limit(limit + 1)
     )
@@ -257,7 +309,11 @@ def look(wish: Wish, after: Position | None) -> Select[Any]:
     order = (chosen.number.desc(),) if time is None else (time.desc(), chosen.number.desc())
     return (
         select(entries.c.Number.label("id"), (null() if time is None else time).label("time"))
-        .where(chosen.condition, *(() if after is None else (chosen.beyond(after),)))
+        .where(
+            chosen.condition,
+            *chosen.within(wish),
+            *(() if after is None else (chosen.beyond(after),)),
+        )
         .order_by(*order)
     )
 
@@ -307,6 +363,13 @@ ATTEMPTS = (
 BOUND = select(service.c.FirstId, service.c.Adopted, service.c.StartedAt).where(
     service.c.Id == literal_column("1")
 )
+_NEWEST = select(func.max(entries.c.Number))
+MADE_AT = (
+    select(entries.c.Number, entries.c.CreatedAt)
+    .where(entries.c.Number >= bindparam("number"))
+    .order_by(entries.c.Number)
+    .limit(1)
+)
 NOT_BEGUN = "nobody has said yet which id of this adopted queue is the first to send"
 ROW_ALONE = select(
     emails.c.dd_toEmailid,
@@ -346,6 +409,16 @@ class _Range(NamedTuple):
             return and_(self.time.is_(None), further)
         return and_(self.time <= after.time, or_(self.time < after.time, further))
 
+    def within(self, wish: Wish) -> list[ColumnElement[bool]]:
+        """The part of the range that is between the wish's times."""
+        low: Any = wish.from_number
+        high: Any = wish.below_number
+        column: ColumnElement[Any] = self.number
+        if self.time is not None:
+            column, low, high = self.time, wish.since, wish.until
+        from_low = [] if low is None else [column >= low]
+        return from_low if high is None else [*from_low, column < high]
+
 
 _RANGES: dict[Status | None, _Range] = {
     None: _Range(is_current),
@@ -366,13 +439,22 @@ def _most_looked_at(wish: Wish, limit: int) -> int:
     return LOOKED_AT if _filters(wish) else limit + 1
 
 
-def _filters(wish: Wish) -> list[ColumnElement[bool]]:
+def _filters(wish: Wish, there: frozenset[str] = frozenset()) -> list[ColumnElement[bool]]:
     filters = list(_stored_by(wish.stored_by))
     if wish.status is Status.QUEUED:
         filters.append(entries.c.Retries == literal_column("0"))
     if wish.text:
         texts = (emails.c.dd_subject, emails.c.dd_toEmailid, emails.c.dd_ccEmailid)
         filters.append(_contains(wish.text, (*texts, options.c.bccEmailid)))
+    if wish.account is not None:
+        code = entries.c.AccountCode
+        filters.append(code == wish.account if wish.account else code.is_(None))
+    if wish.origin is not None:
+        origin = entries.c.Origin
+        filters.append(origin == wish.origin if wish.origin else origin.is_(None))
+    if wish.tag:
+        tags = [options.c.Tags, *([emails.c.dd_Tags] if "dd_Tags" in there else ())]
+        filters.append(_contains(wish.tag, tags))
     return filters
 
 
