@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from functions.console.emails import STATES, WAYS_IN
-from functions.contents import EmailFile, RawEmail, file_in, message_of
+from functions.email_contents import EmailFile, RawEmail, file_in, message_of
 from shared.accounts.directory import sender_of
 from shared.accounts.states import AccountState
 from shared.api.errors import ApiError

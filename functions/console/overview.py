@@ -135,12 +135,7 @@ def start(visit: Visit) -> Redirect:
     database = relocation.settled(application())
     with database.read() as connection:
         if service_state.needs_first_id(connection):
-            raise ApiError(
-                409,
-                "choose_first_id",
-                "This queue had rows before Rowpost came: say first which of them are to be sent, "
-                "on the page Database.",
-            )
+            return visit.go("/console/first-start", "Say first which rows are to be sent.")
     database.run(partial(service_state.start, by=visit.caller.username))
     return visit.go("/console", "Emails are being sent from now on.")
 
