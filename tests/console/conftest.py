@@ -1,4 +1,4 @@
-"""One service for the tests of a module, one browser for all."""
+"""One service and one browser for the tests of a module."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ def service(standalone_module: Launch) -> Standalone:
     return standalone_module()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """It ends with the module: its loop would be in the way of whoever makes one."""
     with running_browser() as browser:
         yield browser
 

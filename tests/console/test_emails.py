@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from html import unescape
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from shared.console.email_frame import with_inline
+from shared.database.database import Database
+from shared.database.engine import file_url, open_engine
+from shared.outbox.sending.finish import Outcome
 from tests.console.browser import sight_of
 from tests.console.contents import HTML_IN_A_NAME, Elsewhere, hostile, stored
 from tests.console.reader import Reader, form_token
+from tests.support.emails import ended_while_stopped, many_emails
 from tests.support.standalone import Launch, Standalone
 
 PICTURE = (
@@ -33,6 +35,13 @@ def service(standalone_module: Launch) -> Standalone:
 
 
 @pytest.fixture(scope="module")
+def queue(service: Standalone) -> Iterator[Database]:
+    database = Database(open_engine(file_url(service.database)))
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="module")
 def reader(service: Standalone) -> Reader:
     reader = Reader(service)
     reader.log_in()
@@ -44,19 +53,6 @@ def elsewhere() -> Iterator[Elsewhere]:
     server = Elsewhere()
     yield server
     server.close()
-
-
-def put(service: Standalone, number: int, state: str, reason: str = "") -> None:
-    """Let the email be in this state, as if it had come there."""
-    with closing(sqlite3.connect(service.database, timeout=30)) as connection, connection:
-        connection.execute(
-            "UPDATE Rowpost_Emails SET State = ?, Reason = ?, "
-            "EndedAt = strftime('%Y-%m-%d %H:%M:%f', 'now') WHERE EmailId = ?",
-            (state, reason, number),
-        )
-        connection.execute(
-            "UPDATE Digital_Emaildetails SET dd_SendFlag = ? WHERE dd_srno = ?", (state, number)
-        )
 
 
 def listed(reader: Reader, query: str) -> list[int]:
@@ -95,20 +91,14 @@ def test_emails_are_found_by_what_is_known_of_them(service: Standalone, reader: 
 
 
 def test_pages_go_on_where_the_last_one_ended_though_emails_come(
-    service: Standalone, reader: Reader
+    queue: Database, reader: Reader
 ) -> None:
-    with closing(sqlite3.connect(service.database, timeout=30)) as connection, connection:
-        connection.executemany(
-            "INSERT INTO Digital_Emaildetails (dd_toEmailid, dd_subject) VALUES (?, ?)",
-            [("paged@example.com", f"Page {number}") for number in range(60)],
-        )
-    service.post("/api/service-control", {"action": "start"}, token=service.login())
-    service.wait_for_mail(60)
-    service.post("/api/service-control", {"action": "stop"}, token=service.login())
-    _, _, first = reader.get("/console/emails?q=paged@example.com&state=sent")
+    many_emails(queue, 60, "Y")
+    _, _, first = reader.get("/console/emails?state=sent")
     older = re.search(r'href="(/console/emails\?[^"]*after=[^"]*)"', first)
     assert older
-    numbers = listed(reader, "q=paged@example.com&state=sent")
+    numbers = listed(reader, "state=sent")
+    many_emails(queue, 3, "Y")
     rest = listed(reader, unescape(older[1]).partition("?")[2])
 
     assert (len(numbers), len(rest)) == (50, 10)
@@ -155,10 +145,9 @@ def test_a_decision_about_nothing_says_what_to_do_and_keeps_the_filter(reader: R
 
 
 def test_what_can_not_be_decided_is_told_and_stops_no_other(
-    service: Standalone, reader: Reader
+    service: Standalone, queue: Database, reader: Reader
 ) -> None:
-    failed = stored(service)
-    put(service, failed, "F", "550 no such user")
+    failed = ended_while_stopped(queue, Outcome.FAILED, {}, reason="550 no such user")
     waiting = stored(service)
     token = form_token(reader.get("/console/emails")[2])
     chosen = [("ids", str(waiting)), ("ids", str(failed)), ("action", "retry"), ("sure", "yes")]
@@ -173,10 +162,10 @@ def test_what_can_not_be_decided_is_told_and_stops_no_other(
 
 @pytest.mark.parametrize(("action", "then"), [("sent", "sent"), ("resend", "queued")])
 def test_an_unknown_email_is_resolved_with_the_servers_last_words_beside(
-    service: Standalone, reader: Reader, action: str, then: str
+    service: Standalone, queue: Database, reader: Reader, action: str, then: str
 ) -> None:
-    number = stored(service)
-    put(service, number, "U", f"the connection broke {HTML_IN_A_NAME}")
+    said = f"the connection broke {HTML_IN_A_NAME}"
+    number = ended_while_stopped(queue, Outcome.UNKNOWN, {}, reason=said, reply=said)
     page = reader.get(f"/console/emails/{number}")[2]
 
     assert "Was it delivered?" in page

@@ -30,6 +30,7 @@ from shared.outbox.sending.fetch import ClaimedEmail, collect, yes_or_no
 from shared.outbox.sending.finish import Outcome, Result, finish
 from shared.outbox.sending.lease import Lease
 from shared.outbox.states import BOTH_LANES, Flag
+from shared.scheduling import service_state
 from tests.support.accounts import answered_by
 
 LEASE = Lease("e5e5e5e5-0000-4000-8000-000000000000", 3600)
@@ -226,6 +227,19 @@ def attempt(database: Database, email_id: int, outcome: Outcome, **result: Any) 
     """A sender tries the waiting email, and this comes of it; `result` is of a Result's fields."""
     with database.write() as connection:
         _attempt(connection, email_id, outcome, LEASE, result)
+
+
+def ended_while_stopped(
+    database: Database, outcome: Outcome, columns: Mapping[str, Any], **result: Any
+) -> int:
+    """An email that was tried once with this end, in a queue whose service is stopped; its number.
+    Nobody sees the service run meanwhile."""
+    with database.write() as connection:
+        service_state.start(connection, "a test")
+        email_id = _inserted(connection, dict(columns))
+        _attempt(connection, email_id, outcome, LEASE, result)
+        service_state.stop(connection, "a test")
+        return email_id
 
 
 def kill_its_sender(database: Database, email_id: int, times: int = 1) -> None:
