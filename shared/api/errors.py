@@ -34,6 +34,7 @@ from shared.delivery.test_email import AccountUnusable, TrialFailed
 from shared.delivery.tick import ServiceStopped
 from shared.errors import RowpostError
 from shared.features.contact.errors import ContactNotFound, ContactNotSetUp
+from shared.features.database_mail.refusal import Refused
 from shared.mime.bad_email import BadAddress
 from shared.outbox.add import DatabaseMoved
 from shared.outbox.bulk.decide import NotPossible
@@ -124,6 +125,13 @@ class Failure(Answer):
     """What this request is called in the log."""
 
 
+class NumberedFailure(Failure):
+    """The body of a refusal of Database Mail: with the number of its message."""
+
+    number: int
+    """The number by which callers of sp_send_dbmail know the message, such as 14607."""
+
+
 def new_request_id() -> str:
     """What a request's answer and its lines in the log have in common."""
     return uuid.uuid4().hex
@@ -140,6 +148,7 @@ class ApiError(RowpostError):
         *,
         errors: tuple[FieldError, ...] = (),
         headers: Mapping[str, str] | None = None,
+        number: int | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -147,12 +156,20 @@ class ApiError(RowpostError):
         self.message = message
         self.errors = errors
         self.headers = dict(headers or {})
+        self.number = number
+        """Of the message, where callers know it by one."""
 
     def to_response(self, request_id: str | None = None) -> func.HttpResponse:
         """The answer of the contract; its `requestId` is the one in the log, or a new one."""
         request_id = request_id or new_request_id()
-        failure = Failure(
-            code=self.code, message=self.message, errors=self.errors, request_id=request_id
+        kind: type[Failure] = Failure if self.number is None else NumberedFailure
+        own = {} if self.number is None else {"number": self.number}
+        failure = kind(
+            code=self.code,
+            message=self.message,
+            errors=self.errors,
+            request_id=request_id,
+            **own,
         )
         return func.HttpResponse(
             failure.to_bytes(),
@@ -187,6 +204,8 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(409, "request_in_progress", "Ask again in a moment.")
         case InvalidEmail():
             return _invalid_email(error)
+        case Refused():
+            return _refused(error)
         case EmailNotFound():
             return ApiError(404, "email_not_found", _NO_SUCH_EMAIL)
         case NotWaiting() | NotEnded() | NotUnknown() | ContentRemoved() | NotAtRest():
@@ -285,6 +304,11 @@ def _invalid_email(error: InvalidEmail) -> ApiError:
         "The email can't be sent as it is: see errors.",
         errors=tuple(FieldError(fault.field, f"{fault.message}.") for fault in error.faults[:50]),
     )
+
+
+def _refused(error: Refused) -> ApiError:
+    field = (FieldError(error.parameter, error.message),) if error.parameter else ()
+    return ApiError(422, "database_mail_refused", error.message, errors=field, number=error.number)
 
 
 def _invalid(field: str, message: str, code: str = "validation_failed") -> ApiError:

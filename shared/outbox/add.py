@@ -21,7 +21,7 @@ from shared.outbox.one_trip_add import added_in_one_trip
 from shared.outbox.recipients import KnownRecipient, write_recipients
 from shared.outbox.relocation_mark import DatabaseMoved, require_not_moved
 from shared.outbox.rows.their_rows import insert_row
-from shared.outbox.states import Lane
+from shared.outbox.states import Importance, Lane, Sensitivity, profile_code
 from shared.outbox.transitions import enter_one, supersede_former
 
 __all__ = ["PRIORITIES", "BadValue", "DatabaseMoved", "NewEmail", "add", "check"]
@@ -60,9 +60,10 @@ class NewEmail:
     `priority` is 1 (first) to 5. `is_html` None: HTML if the body begins like a page. Times are
     aware; None is at once, and never. `recipients` instead of the lists where those are longer
     than their columns. `headers` are further header fields, `sender` is a mailbox in place of the
-    account's own. `origin` is the way it came in, `stored_by` and `request_id` who stored it and
-    with which request. `unsubscribe` is the list that its one recipient may leave with a click.
-    `attachments`: files that are kept for this email, beside its document.
+    account's own, `profile_id` a mail profile that sends it in place of an account. `origin` is the
+    way it came in, `stored_by` and `request_id` who stored it and with which request. `unsubscribe`
+    is the list that its one recipient may leave with a click. `attachments`: files that are kept
+    for this email, beside its document.
     """
 
     to: str
@@ -71,6 +72,9 @@ class NewEmail:
     cc: str | None = None
     bcc: str | None = None
     account_code: str | None = None
+    profile_id: int | None = None
+    importance: Importance = Importance.NORMAL
+    sensitivity: Sensitivity = Sensitivity.NORMAL
     text_alternative: str | None = field(default=None, repr=False)
     document: bytes | None = field(default=None, repr=False)
     filename: str | None = None
@@ -193,8 +197,9 @@ def _row(email: NewEmail) -> _Row:
 
 def _entry(email: NewEmail) -> dict[str, object]:
     later = email.send_at is not None and email.send_at > datetime.now(UTC)
+    profile = email.profile_id
     return {
-        "AccountCode": email.account_code,
+        "AccountCode": email.account_code if profile is None else profile_code(profile),
         "Lane": email.lane.value,
         "Priority": email.priority or 3,
         "NotBefore": email.send_at if later else None,
@@ -216,6 +221,9 @@ def _options(email: NewEmail) -> dict[str, object]:
         "Headers": json.dumps(dict(email.headers)) if email.headers else None,
         "Tags": _tags(email),
         "Sender": email.sender,
+        "ProfileId": email.profile_id,
+        "Importance": _unless_normal(email.importance),
+        "Sensitivity": _unless_normal(email.sensitivity),
         "Unsubscribe": email.unsubscribe,
     }
     return given if any(value is not None for value in given.values()) else {}
@@ -223,3 +231,7 @@ def _options(email: NewEmail) -> dict[str, object]:
 
 def _tags(email: NewEmail) -> str | None:
     return json.dumps(email.tags, ensure_ascii=False) if email.tags else None
+
+
+def _unless_normal(word: Importance | Sensitivity) -> str | None:
+    return None if word == "normal" else word.value

@@ -12,7 +12,7 @@ from shared.attachments.keeper import Upload
 from shared.errors import RowpostError
 from shared.mime.addresses import Mailbox
 from shared.outbox.add import BadValue
-from shared.outbox.states import Lane
+from shared.outbox.states import Importance, Lane, Sensitivity
 
 MOST_RECIPIENTS = 1_000
 MOST_HEADERS = 20
@@ -27,6 +27,7 @@ class Origin(StrEnum):
     API = "api"
     COMMAND = "command"
     CONTACT = "contact"
+    DATABASE_MAIL = "database_mail"
     KEY = "key"
     RESET = "reset"
 
@@ -49,9 +50,10 @@ class Submission:
     a template with its variables, which says all of `subject`, `html` and `text`.
 
     Each recipient is one mailbox, with or without a name; `reply_to` may be a list of them.
-    `account` is an account's number or code, None the default one; `sender` is who it is from in
-    place of that. Times are aware; None is at once, and never. `unsubscribe` is the list that its
-    one recipient may leave with a click. `stored_by` is the caller, who may read it again.
+    `account` is an account's number or code, None the default one; `profile_id` is a mail profile
+    in place of it. `sender` is who it is from in place of that. Times are aware; None is at once,
+    and never. `unsubscribe` is the list that its one recipient may leave with a click. `stored_by`
+    is the caller, who may read it again.
     """
 
     recipients: Sequence[str]
@@ -61,6 +63,9 @@ class Submission:
     cc: Sequence[str] = ()
     bcc: Sequence[str] = ()
     account: int | str | None = None
+    profile_id: int | None = None
+    importance: Importance = Importance.NORMAL
+    sensitivity: Sensitivity = Sensitivity.NORMAL
     reply_to: str | None = None
     sender: Mailbox | None = None
     headers: Mapping[str, str] = field(default_factory=dict)

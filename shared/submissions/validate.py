@@ -65,6 +65,9 @@ def judge(submission: Submission) -> NewEmail:
         sender=_mailbox(submission.sender) if submission.sender else None,
         headers=tuple(submission.headers.items()),
         tags=tuple(submission.tags),
+        profile_id=submission.profile_id,
+        importance=submission.importance,
+        sensitivity=submission.sensitivity,
         origin=submission.origin.value,
         stored_by=submission.stored_by,
         request_id=submission.request_id,
@@ -114,7 +117,8 @@ def _faults(submission: Submission) -> Iterable[BadValue]:
     number = len(submission.recipients) + len(submission.cc) + len(submission.bcc)
     if submission.subject is None:
         yield BadValue("subject", "is missing: give a subject or a template")
-    if not submission.recipients:
+    # Of Database Mail's lists any one will do.
+    if not (submission.recipients or (number and submission.profile_id is not None)):
         yield BadValue("recipients", "is empty: an email needs a recipient")
     if number > MOST_RECIPIENTS:
         yield BadValue("recipients", f"has more than {MOST_RECIPIENTS} addresses, with cc and bcc")

@@ -71,3 +71,24 @@ def sent_by_procedure(queue: Queue, profile_id: int, **given: Any) -> int:
 
 def send(queue: Queue) -> None:
     drain(queue.application, Order(seconds=20))
+
+
+def grant(queue: Queue, principal: str, profile_id: int, *, default: bool = False) -> None:
+    """Somebody may use a profile."""
+    insert(
+        queue,
+        "Rowpost_MailPrincipals",
+        Principal=principal,
+        ProfileId=profile_id,
+        IsDefault=int(default),
+    )
+
+
+def configure(queue: Queue, name: str, value: str | None) -> None:
+    """What sysmail_configure_sp does."""
+    execute(
+        queue,
+        "UPDATE Rowpost_MailConfiguration SET Value = :value WHERE Name = :name",
+        name=name,
+        value=value,
+    )
