@@ -164,8 +164,8 @@ class MailItem(SnakeAnswer):
     """Who asked for it."""
     sent_account_id: int | None
     """The number of the account that sent it."""
-    sent_status: Literal["unsent", "sent", "failed", "retrying"]
-    """What became of it; one that may have arrived or not is unsent until somebody has decided."""
+    sent_status: Literal["unsent", "sent", "failed", "retrying", "unknown"]
+    """What became of it; `unknown`: it may have arrived or not, and somebody has to decide."""
     sent_date: Timestamp | None
     """When it was sent or given up."""
 

@@ -15,7 +15,6 @@ from sqlalchemy import Connection, Row, func, select
 from shared.database.tables import (
     accounts,
     attempts,
-    entries,
     mail_items,
     mail_log,
     mail_log_cleared,
@@ -28,7 +27,7 @@ LOOKED_AT = 5_000
 
 
 class Event(NamedTuple):
-    """One line of the log. Numbers of tries are even, those of others odd."""
+    """One line of the log. Numbers of tries are odd, those of others even."""
 
     log_id: int
     event_type: EventType
@@ -63,22 +62,15 @@ def event_type(outcome: str) -> EventType:
     return EventType.WARNING
 
 
-def described(outcome: str, account: str | None, reply: str | None) -> str:
-    """A try in words. Pure."""
-    by = f" (Sending Mail using Account {account}.)" if account else ""
-    said = f" The mail server said: {reply}" if reply else ""
-    match outcome:
-        case Outcome.SENT:
-            return f"Mail successfully sent.{by}"
-        case Outcome.FAILED:
-            words = (
-                "The mail could not be sent to the recipients because of the mail server failure."
-            )
-        case Outcome.UNKNOWN:
-            words = "The mail may have arrived or not: the connection was lost before the reply."
-        case _:
-            words = "The mail could not be sent for now, and is tried again."
-    return f"{words}{by}{said}"
+def described(outcome: str, account: str | None, at: datetime, reply: str | None) -> str:
+    """A try in the words of Database Mail. Pure."""
+    if outcome == Outcome.SENT:
+        return f"Mail successfully sent by {account or ''}."
+    return (
+        "The mail could not be sent to the recipients because of the mail server failure. "
+        f"(Sending Mail using Account {account or ''} ({at.isoformat()[:19]}). "
+        f"Exception Message: {reply or ''})"
+    )
 
 
 def page(connection: Connection, place: Place, limit: int, requested_by: str | None = None) -> Page:
@@ -92,8 +84,8 @@ def page(connection: Connection, place: Place, limit: int, requested_by: str | N
     )
     taken = found[:limit]
     after = Place(
-        _lowest(taken, 0, place.attempt) if len(found) > limit else last_try,
-        _lowest(taken, 1, place.other),
+        _lowest(taken, 1, place.attempt) if len(found) > limit else last_try,
+        _lowest(taken, 0, place.other),
     )
     ends = len(found) <= limit and last_try is None
     kept = [event for event in taken if event.event_type in shown and not _hidden(event, cleared)]
@@ -107,7 +99,7 @@ def _lowest(events: list[Event], kind: int, otherwise: int | None) -> int | None
 
 def _hidden(event: Event, cleared: Mapping[str, datetime]) -> bool:
     until = cleared.get(event.event_type.value)
-    return event.log_id % 2 == 0 and until is not None and event.log_date <= until
+    return until is not None and event.log_date < until
 
 
 def _cleared(connection: Connection) -> dict[str, datetime]:
@@ -122,12 +114,18 @@ def _tries(
     below = () if before is None else (attempts.c.Id < before,)
     some = select(attempts).where(*below).order_by(attempts.c.Id.desc()).limit(LOOKED_AT).subquery()
     own = () if requested_by is None else (mail_items.c.RequestedBy == requested_by,)
+    account_id = (
+        select(func.min(accounts.c.Rowpost_Id))
+        .where(accounts.c.ParamCode == some.c.Account)
+        .correlate(some)
+        .scalar_subquery()
+    )
     rows = connection.execute(
-        select(some, mail_items.c.EmailId, accounts.c.Rowpost_Id)
+        select(some, mail_items.c.EmailId, account_id.label("Rowpost_Id"))
         .select_from(
-            some.join(entries, entries.c.Number == some.c.Number)
-            .join(mail_items, mail_items.c.EmailId == entries.c.EmailId)
-            .outerjoin(accounts, accounts.c.ParamCode == some.c.Account)
+            some.join(mail_items, mail_items.c.Number == some.c.Number).outerjoin(
+                accounts, accounts.c.ParamCode == some.c.Account
+            )
         )
         .where(*own)
         .order_by(some.c.Id.desc())
@@ -140,18 +138,14 @@ def _tries(
 
 
 def _try(row: Row[Any]) -> Event:
-    code = f"{row.Code} " if row.Code else ""
-    reply = f"{code}{row.Reply}" if row.Reply else None
-    # The end is no account's fault: each of them has a line of its own.
-    account = None if row.Outcome == Outcome.FAILED else row.Rowpost_Id
     return Event(
-        2 * row.Id,
+        2 * row.Id + 1,
         event_type(row.Outcome),
         row.At,
-        described(row.Outcome, row.Account, reply),
+        described(row.Outcome, row.Account, row.At, row.Reply),
         None,
         row.EmailId,
-        account,
+        row.Rowpost_Id,
     )
 
 
@@ -163,7 +157,7 @@ def _others(connection: Connection, before: int | None, limit: int) -> Iterator[
     known = {each.value: each for each in EventType}
     for row in rows:
         yield Event(
-            2 * row.Id + 1,
+            2 * row.Id,
             known.get(row.EventType, EventType.INFORMATION),
             row.At,
             row.Description,

@@ -7,21 +7,22 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, exists, func, literal_column, or_, select
+from sqlalchemy import Connection, Row, Select, func, literal_column, select
 
 from shared.database.tables import accounts, attempts, emails, entries, mail_items
 from shared.outbox.sending.finish import Outcome
-from shared.outbox.states import Flag
+from shared.outbox.states import NEW_LETTERS, Flag, Letter
 
 
 class SentStatus(StrEnum):
     """What became of it, in the words of sysmail_allitems."""
 
     UNSENT = "unsent"
-    """It waits, is on its way, or nobody knows whether it has arrived."""
     SENT = "sent"
     FAILED = "failed"
     RETRYING = "retrying"
+    UNKNOWN = "unknown"
+    """The mail server may have it: what Database Mail never told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +49,20 @@ class Item:
     sent_date: datetime | None
 
 
-def sent_status(state: str | None, retries: int | None) -> SentStatus:
-    """The status of an email that stands so in the ledger; None: it is not there yet. Pure."""
-    if state == Flag.SENT:
-        return SentStatus.SENT
-    if state in (Flag.FAILED, Flag.CANCELLED):
-        return SentStatus.FAILED
-    waits_again = state in (Flag.WAITING, Flag.PREPARING, Flag.TRANSMITTING) and retries
-    return SentStatus.RETRYING if waits_again else SentStatus.UNSENT
+def sent_status(state: str | None, retries: int | None, letter: str | None) -> SentStatus:
+    """The status of an email that stands so in the ledger; None: it is not there yet, and its row
+    has this letter, or is gone. Pure."""
+    match state:
+        case Flag.SENT:
+            return SentStatus.SENT
+        case Flag.FAILED | Flag.CANCELLED:
+            return SentStatus.FAILED
+        case Flag.UNKNOWN:
+            return SentStatus.UNKNOWN
+        case None:
+            waits = letter in (*NEW_LETTERS, Letter.TAKEN)
+            return SentStatus.UNSENT if waits else SentStatus.FAILED
+    return SentStatus.RETRYING if retries else SentStatus.UNSENT
 
 
 _by = (
@@ -74,15 +81,14 @@ _ITEMS: Select[Any] = (
         mail_items,
         entries.c.State,
         entries.c.Retries,
-        func.coalesce(entries.c.SentAt, entries.c.EndedAt).label("LeftAt"),
+        entries.c.EndedAt,
+        emails.c.dd_srno,
+        func.coalesce(emails.c.dd_SendFlag, literal_column(f"'{Letter.NEW}'")).label("Letter"),
         _by.label("SentBy"),
     )
-    .select_from(mail_items.outerjoin(entries, entries.c.Number == mail_items.c.Number))
-    # A call whose row was taken away before it was admitted never was.
-    .where(
-        or_(
-            mail_items.c.Number.is_not(None),
-            exists(literal_column("1")).where(emails.c.dd_srno == mail_items.c.EmailId),
+    .select_from(
+        mail_items.outerjoin(entries, entries.c.Number == mail_items.c.Number).outerjoin(
+            emails, emails.c.dd_srno == mail_items.c.EmailId
         )
     )
     .order_by(mail_items.c.Id.desc())
@@ -118,6 +124,8 @@ def _item(row: Row[Any]) -> Item:
         send_request_date=row.RequestedAt,
         send_request_user=row.RequestedBy,
         sent_account_id=row.SentBy,
-        sent_status=sent_status(row.State, row.Retries),
-        sent_date=row.LeftAt,
+        sent_status=sent_status(
+            row.State, row.Retries, None if row.dd_srno is None else row.Letter
+        ),
+        sent_date=row.EndedAt,
     )
