@@ -19,6 +19,7 @@ from shared.mime.allowed_recipients import MOST_ENTRIES
 from shared.security.roles import Role
 from shared.smtp.opening import TlsMode
 from shared.smtp.wire import Tls
+from shared.transports.kinds import TransportKind
 
 routes = Routes({"id": "The account's number."})
 
@@ -109,6 +110,9 @@ class AccountChange(Input):
     allow_plain_login: bool | None = None
     """Whether the password may be sent over a connection without TLS, to another machine. Somebody
     on the way can read it then."""
+    transport: TransportKind | None = None
+    """How its emails leave: `smtp`; `acs`, Azure Communication Services Email; `graph`, Microsoft
+    Graph. The last two log in as the app's own identity, or as `client_id`."""
     ehlo_name: Line | None = None
     """What it calls itself to the mail server (EHLO); null: as `ROWPOST_EHLO_NAME` says, or this
     machine's name."""
@@ -238,6 +242,8 @@ class Account(_Answer):
     """In test mode, the addresses and domains that get their emails all the same."""
     test_mode: str | None
     """What test mode does to its emails now, its own and the service's, in words; null: nothing."""
+    transport: TransportKind
+    """How its emails leave."""
     signs_dkim: bool
     """Whether its emails are signed by DKIM here."""
     state: Literal["ready", "paused", "out_of_quota", "unusable", "inactive"]
@@ -476,6 +482,7 @@ def account_of(shown: ShownAccount) -> Account:
         redirect_to=settings.redirect_to,
         allow_recipients=settings.allow_recipients,
         test_mode=shown.test_mode,
+        transport=settings.transport,
         signs_dkim=shown.signs,
         state=state.state if state else "inactive",
         reason=state.reason if state else None,

@@ -54,6 +54,14 @@ _PRESETS: Mapping[PresetName, tuple[str, str]] = {
         "Azure Communication Services",
         "With a domain of your own; a new resource may send 30 a minute, 100 an hour.",
     ),
+    PresetName.AZURE_COMMUNICATION_SERVICES_API: (
+        "Azure Communication Services, without a password",
+        "By its API, as this app's own identity; what is unknown is found out by itself.",
+    ),
+    PresetName.MICROSOFT_GRAPH: (
+        "Microsoft 365 by Graph",
+        "From a mailbox, without SMTP or a password; 30 emails a minute, 3 MB each.",
+    ),
     PresetName.CATCHER: (
         "The mail catcher of this machine",
         "For trying out: emails are kept in a folder, and reach nobody.",
@@ -252,7 +260,8 @@ def _begun(name: str) -> AccountSettings:
     return AccountSettings(
         name="",
         email_address="",
-        smtp_host=known.host,
+        smtp_host=known.host or "",
+        transport=known.transport,
         smtp_port=known.port,
         tls=known.tls,
         param_code="",

@@ -26,6 +26,7 @@ from shared.mime.addresses import BadAddress, parse_mailbox
 from shared.mime.allowed_recipients import recipient_rule, split_entries
 from shared.smtp.ehlo_name import is_ehlo_name
 from shared.smtp.opening import TlsMode
+from shared.transports.kinds import TransportKind
 
 _LINES = ("name", "email_address", "display_name", "smtp_host", "username")
 _LINE_WIDTH = 255
@@ -61,6 +62,7 @@ class AccountSettings:
     ehlo_name: str | None = None
     redirect_to: str | None = None
     allow_recipients: tuple[str, ...] = ()
+    transport: TransportKind = TransportKind.SMTP
 
     def with_values(self, values: Mapping[str, Any]) -> AccountSettings:
         """The same with some values changed."""
@@ -69,7 +71,7 @@ class AccountSettings:
     @property
     def binding(self) -> Binding | None:
         """The connection that its password belongs to; None where it does not log in."""
-        return binding_of(self.to_columns())
+        return binding_of(self.to_columns()) if self.logs_in else None
 
     @property
     def fallback_id(self) -> int | None:
@@ -78,6 +80,9 @@ class AccountSettings:
 
     @property
     def logs_in(self) -> bool:
+        """Whether it has a password or client secret; an app's own identity has none."""
+        if self.transport.scope is not None and self.tenant_id is None:
+            return False
         return self.username is not None
 
     def check(self) -> None:
@@ -96,6 +101,7 @@ class AccountSettings:
         if self.ehlo_name is not None and not is_ehlo_name(self.ehlo_name):
             raise BadAccountValue("ehlo_name", "Give a host's name, or an address in brackets.")
         self._check_test_mode()
+        self._check_transport()
         if (self.tenant_id is None) != (self.client_id is None):
             missing = "tenant_id" if self.tenant_id is None else "client_id"
             raise BadAccountValue(missing, "XOAUTH2 needs both tenant_id and client_id.")
@@ -103,6 +109,12 @@ class AccountSettings:
             raise BadAccountValue("username", "XOAUTH2 needs the mailbox to send from.")
         if self.tenant_id is not None and self.tls is TlsMode.NONE:
             raise BadAccountValue("use_tls", "XOAUTH2 sends a token: it needs TLS.")
+
+    def _check_transport(self) -> None:
+        """A service over HTTP is logged in to by tokens alone, which need TLS."""
+        local = self.smtp_host in ("127.0.0.1", "::1", "localhost")
+        if self.transport.scope and self.tls is TlsMode.NONE and not local:
+            raise BadAccountValue("use_ssl", "This service is sent a token: it needs TLS.")
 
     def _check_test_mode(self) -> None:
         for name, given in (("redirect_to", self.redirect_to), ("allow_recipients", None)):
@@ -142,6 +154,7 @@ class AccountSettings:
             "Rowpost_TenantId": self.tenant_id,
             "Rowpost_ClientId": self.client_id,
             "Rowpost_EhloName": self.ehlo_name,
+            "Rowpost_Transport": None if self.transport is TransportKind.SMTP else self.transport,
             "Rowpost_RedirectTo": self.redirect_to,
             "Rowpost_AllowRecipients": _written(self.allow_recipients) or None,
         }
@@ -179,9 +192,16 @@ def settings_of(row: Row[Any], further: Further = NONE_FURTHER) -> AccountSettin
         client_id=row.Rowpost_ClientId,
         allow_plain_login=is_yes(row.Rowpost_PlainLogin),
         ehlo_name=row.Rowpost_EhloName,
+        transport=_known_transport(row.Rowpost_Transport),
         redirect_to=row.Rowpost_RedirectTo,
         allow_recipients=split_entries(row.Rowpost_AllowRecipients),
     )
+
+
+def _known_transport(written: str | None) -> TransportKind:
+    """Shown as SMTP where somebody wrote what is none; the account then says so itself."""
+    named = (written or "").strip().lower()
+    return TransportKind(named) if named in tuple(TransportKind) else TransportKind.SMTP
 
 
 def _written(entries: tuple[str, ...]) -> str:

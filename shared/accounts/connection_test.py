@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from sqlalchemy import select
 
 from shared.accounts.credentials.passwords import PasswordUnavailable
-from shared.accounts.directory import BadAccount, server_of
+from shared.accounts.directory import BadAccount, server_of, transport_kind
 from shared.accounts.errors import AccountNotFound
 from shared.app import Application
 from shared.database.tables import accounts
@@ -22,8 +22,11 @@ from shared.smtp.opening import Rehearsal, Said, Server, try_connection
 from shared.smtp.reply import Stage
 from shared.smtp.wire import Tls
 from shared.transports.base import AccountFault
+from shared.transports.kinds import TransportKind
+from shared.transports.rehearsal import rehearse
 
 LONGEST_SECONDS = 30.0
+_LATE = f"the server did not answer within {LONGEST_SECONDS:.0f} seconds"
 
 StepName = Literal["connect", "tls", "ehlo", "login", "noop", "quit", "account"]
 
@@ -100,9 +103,31 @@ def try_account(application: Application, account_id: int) -> Tryout:
         raise AccountNotFound
     try:
         server = server_of(row, application.secrets, application.settings)
+        kind = transport_kind(row._mapping)
     except (BadAccount, PasswordUnavailable) as error:
         return Tryout((Step("account", False, str(error)),))
+    if kind is not TransportKind.SMTP:
+        return _tried_service(server, kind, server.username or row.SMTPMailId or "")
     return _tried(server)
+
+
+def _tried_service(server: Server, kind: TransportKind, mailbox: str) -> Tryout:
+    """A mail service over HTTP: a token, the service, and whether it lets the account send; asked
+    with what can't become an email."""
+    steps: list[Step] = []
+
+    async def in_time() -> None:
+        async with asyncio.timeout(LONGEST_SECONDS):
+            async for stage, answer in rehearse(_hasty(server), kind, mailbox):
+                steps.append(Step(_name(stage), True, answer))
+
+    try:
+        asyncio.run(in_time())
+    except AccountFault as fault:
+        steps.append(Step(_name(fault.stage), False, str(fault)))
+    except TimeoutError:
+        steps.append(Step("connect", False, _LATE))
+    return Tryout(tuple(steps))
 
 
 def _tried(server: Server) -> Tryout:
@@ -120,11 +145,7 @@ def _tried(server: Server) -> Tryout:
 
 def _failure(server: Server, rehearsal: Rehearsal) -> Step | None:
     """Try it; the step that failed, if one did."""
-    hasty = replace(
-        server,
-        connect_timeout=min(server.connect_timeout, LONGEST_SECONDS),
-        command_timeout=min(server.command_timeout, LONGEST_SECONDS),
-    )
+    hasty = _hasty(server)
 
     async def in_time() -> None:
         async with asyncio.timeout(LONGEST_SECONDS):
@@ -135,10 +156,17 @@ def _failure(server: Server, rehearsal: Rehearsal) -> Step | None:
     except AccountFault as fault:
         return Step(_name(fault.stage), False, str(fault))
     except TimeoutError:
-        late = f"the server did not answer within {LONGEST_SECONDS:.0f} seconds"
         stage = rehearsal.steps[-1][0] if rehearsal.steps else Stage.CONNECT
-        return Step(_name(stage), False, late)
+        return Step(_name(stage), False, _LATE)
     return None
+
+
+def _hasty(server: Server) -> Server:
+    return replace(
+        server,
+        connect_timeout=min(server.connect_timeout, LONGEST_SECONDS),
+        command_timeout=min(server.command_timeout, LONGEST_SECONDS),
+    )
 
 
 def _name(stage: Stage) -> StepName:

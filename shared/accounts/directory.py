@@ -37,13 +37,15 @@ from shared.mime.dkim.signature import DkimKey
 from shared.mime.validate import require_line
 from shared.outbox.conditions import PROFILE_CODE
 from shared.settings import Settings
-from shared.smtp.oauth import AccessTokens, access_tokens
+from shared.smtp.oauth import SCOPE, TokenSource, access_tokens, identity_tokens
 from shared.smtp.opening import Server, TlsMode
+from shared.transports.kinds import TransportKind
 
 CATCHER = "CATCHER"
 NO_CODE: tuple[str | None, ...] = (None, "")
 IMPLICIT_TLS_PORT = 465
 _DEFAULT_PORT = 25
+_HTTPS_PORT = 443
 _LAST_PORT = 65535
 # One without a number was inserted a moment ago: see number_new_accounts.
 _ALL = select(accounts).where(accounts.c.Rowpost_Id.is_not(None)).order_by(accounts.c.Rowpost_Id)
@@ -85,8 +87,14 @@ class Account:
     """Where answers go, unless an email says so itself."""
     recipient_rules: tuple[RecipientRule, ...] = ()
     """Whom its emails may reach, in test mode: its own rule, then that of the whole service."""
+    transport: TransportKind = TransportKind.SMTP
     dkim: DkimKey | None = None
     """What signs its emails; None: its mail server does, or nobody."""
+
+    @property
+    def mailbox(self) -> str:
+        """Whose mailbox sends, where a mail service has some."""
+        return self.server.username or self.sender.address
 
     @property
     def message_domain(self) -> str:
@@ -372,8 +380,19 @@ def _account(
         failover_ids=routed.failover_ids,
         reply_to=_reply_to(row),
         recipient_rules=recipient_rules(row._mapping, settings),
+        transport=transport_kind(row._mapping),
         dkim=resolve_key(secrets, row.Rowpost_Dkim) if row.Rowpost_Dkim else None,
     )
+
+
+def transport_kind(columns: Columns) -> TransportKind:
+    """How the account's emails leave. Raises BadAccount."""
+    named = (columns["Rowpost_Transport"] or TransportKind.SMTP).strip().lower()
+    try:
+        return TransportKind(named)
+    except ValueError:
+        ways = ", ".join(TransportKind)
+        raise BadAccount(f"Rowpost_Transport is {named!r}: it may be one of {ways}") from None
 
 
 def recipient_rules(columns: Columns, settings: Settings) -> tuple[RecipientRule, ...]:
@@ -404,10 +423,10 @@ def server_of(row: Row[Any], secrets: SecretStore, settings: Settings) -> Server
         raise BadAccount("SMTPSSLFlag is neither Y (TLS) nor N (none)")
     binding = binding_of(columns)
     secret = _password(row, binding, secrets) if binding else None
-    tokens = _tokens(row, secret)
+    tokens = _tokens(row, secret, transport_kind(columns))
     return Server(
         host=host,
-        port=row.SMTPPort or _DEFAULT_PORT,
+        port=row.SMTPPort or (_HTTPS_PORT if transport_kind(columns).scope else _DEFAULT_PORT),
         tls=tls_of(columns),
         username=binding.user if binding else None,
         password=None if tokens else secret,
@@ -418,14 +437,15 @@ def server_of(row: Row[Any], secrets: SecretStore, settings: Settings) -> Server
     )
 
 
-def _tokens(row: Row[Any], secret: str | None) -> AccessTokens | None:
-    """Where its access tokens come from, if it logs in by them."""
+def _tokens(row: Row[Any], secret: str | None, kind: TransportKind) -> TokenSource | None:
+    """Where its access tokens come from, if it logs in by them: from an application of its own, or
+    from this process's identity."""
     tenant, client = row.Rowpost_TenantId, row.Rowpost_ClientId
     if not tenant and not client:
-        return None
+        return identity_tokens(kind.scope) if kind.scope else None
     if not (tenant and client and secret):
-        raise BadAccount("XOAUTH2 needs a user name, tenant, client and the client's secret")
-    return access_tokens(tenant, client, secret)
+        raise BadAccount("a token needs a user name, tenant, client and the client's secret")
+    return access_tokens(tenant, client, secret, kind.scope or SCOPE)
 
 
 def _password(row: Row[Any], binding: Binding, secrets: SecretStore) -> str | None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from shared.limits.sending_limits import Window
 from shared.smtp.opening import TlsMode
+from shared.transports.kinds import GRAPH_HOST, TransportKind
 
 
 class PresetName(StrEnum):
@@ -16,6 +17,8 @@ class PresetName(StrEnum):
     GMAIL = "gmail"
     AMAZON_SES = "amazon-ses"
     AZURE_COMMUNICATION_SERVICES = "azure-communication-services"
+    AZURE_COMMUNICATION_SERVICES_API = "azure-communication-services-api"
+    MICROSOFT_GRAPH = "microsoft-graph"
     CATCHER = "catcher"
 
 
@@ -23,7 +26,9 @@ class PresetName(StrEnum):
 class Preset:
     """Where the service is, and what it allows; whatever an account says itself comes first."""
 
-    host: str
+    host: str | None
+    """None: each customer has a host of its own."""
+    transport: TransportKind = TransportKind.SMTP
     port: int = 587
     tls: TlsMode = TlsMode.STARTTLS
     minute_limit: int | None = None
@@ -51,6 +56,27 @@ _PRESETS = {
     # What a new resource may send with a domain of its own.
     PresetName.AZURE_COMMUNICATION_SERVICES: Preset(
         host="smtp.azurecomm.net", minute_limit=30, hourly_limit=100
+    ),
+    # The same without a password: by REST, as this app's own identity.
+    PresetName.AZURE_COMMUNICATION_SERVICES_API: Preset(
+        host=None,
+        transport=TransportKind.ACS,
+        port=443,
+        tls=TlsMode.IMPLICIT,
+        minute_limit=30,
+        hourly_limit=100,
+        max_connections=4,
+    ),
+    # 4 requests at once and 30 emails a minute of a mailbox, 10,000 recipients a day.
+    PresetName.MICROSOFT_GRAPH: Preset(
+        host=GRAPH_HOST,
+        transport=TransportKind.GRAPH,
+        port=443,
+        tls=TlsMode.IMPLICIT,
+        minute_limit=30,
+        daily_limit=10_000,
+        count_recipients_per=frozenset({Window.DAY}),
+        max_connections=4,
     ),
 }
 _CATCHER_PORT = 1025

@@ -10,12 +10,18 @@ from shared.accounts.directory import IMPLICIT_TLS_PORT
 from shared.accounts.errors import BadAccountValue
 from shared.accounts.presets import Preset, preset
 from shared.smtp.opening import TlsMode
+from shared.transports.kinds import GRAPH_HOST, TransportKind
 
 Given = Mapping[str, Any]
 """Values by the names of AccountSettings' fields, and `use_tls`, `use_ssl` and `fallback_id`; only
 those given."""
 
 _DEFAULT_PORT = 587
+_HTTPS_PORT = 443
+_HOST_MISSING = {
+    TransportKind.SMTP: "Give the mail server's host, or a preset.",
+    TransportKind.ACS: "Give the resource's host: NAME.REGION.communication.azure.com.",
+}
 _LIMITS = ("minute_limit", "hourly_limit", "daily_limit", "max_connections")
 
 
@@ -29,9 +35,12 @@ def new_settings(given: Given, codes: frozenset[str], catcher_port: int | None) 
     # A limit that is given as null is none, whatever the preset says.
     limits = {name: None for name in _LIMITS if name in given}
     values = _values_of(known, limits | values) | values
+    kind = values.setdefault("transport", TransportKind.SMTP)
+    if kind is TransportKind.GRAPH:
+        values.setdefault("smtp_host", GRAPH_HOST)
     if "smtp_host" not in values:
-        raise BadAccountValue("smtp_host", "Give the mail server's host, or a preset.")
-    port = values.setdefault("smtp_port", _DEFAULT_PORT)
+        raise BadAccountValue("smtp_host", _HOST_MISSING[kind])
+    port = values.setdefault("smtp_port", _HTTPS_PORT if kind.scope else _DEFAULT_PORT)
     tls = known.tls if known and port == known.port else _usual_tls(port)
     values.setdefault("param_code", code_from(values["name"], codes))
     return AccountSettings(**_with_tls(_with_failovers(values, ()), tls, port))
@@ -46,6 +55,8 @@ def changed_settings(
     for name in ("name", "email_address", "smtp_host", "smtp_port", "param_code"):
         if values.get(name, "") is None:
             raise BadAccountValue(name, "It can be changed, and not removed.")
+    if values.get("transport", "") is None:
+        values["transport"] = TransportKind.SMTP
     for name in ("active", "default", "allow_plain_login"):
         if values.get(name, "") is None:
             values[name] = name == "active"
@@ -72,7 +83,7 @@ def _values_of(known: Preset | None, given: Given) -> dict[str, Any]:
     if known is None:
         return {}
     values: dict[str, Any] = {
-        "smtp_host": known.host,
+        "transport": known.transport,
         "smtp_port": known.port,
         "minute_limit": known.minute_limit,
         "hourly_limit": known.hourly_limit,
@@ -80,6 +91,8 @@ def _values_of(known: Preset | None, given: Given) -> dict[str, Any]:
         "count_recipients_per": known.count_recipients_per,
         "max_connections": known.max_connections,
     }
+    if known.host is not None:
+        values["smtp_host"] = known.host
     return {name: value for name, value in values.items() if name not in given}
 
 
@@ -100,7 +113,8 @@ def _with_failovers(values: dict[str, Any], present: tuple[int, ...]) -> dict[st
 
 
 def _usual_tls(port: int) -> TlsMode:
-    return TlsMode.IMPLICIT if port == IMPLICIT_TLS_PORT else TlsMode.STARTTLS
+    implicit = port in (IMPLICIT_TLS_PORT, _HTTPS_PORT)
+    return TlsMode.IMPLICIT if implicit else TlsMode.STARTTLS
 
 
 def _with_tls(values: dict[str, Any], present: TlsMode, port: int) -> dict[str, Any]:

@@ -305,6 +305,8 @@ accounts = Table(
     # Test mode: who gets what is not for these addresses and domains.
     Column("Rowpost_RedirectTo", Unicode(320)),
     Column("Rowpost_AllowRecipients", Unicode(1000)),
+    # How its emails leave, where that is not by SMTP: acs, graph.
+    Column("Rowpost_Transport", Unicode(10)),
     # References to the DKIM key that signs, and to the one that is to take its place.
     Column("Rowpost_Dkim", Unicode(100)),
     Column("Rowpost_DkimNext", Unicode(100)),
@@ -368,6 +370,22 @@ recipients = Table(
     Column("State", String(10), nullable=False),
     Column("Reply", Unicode(500)),
     Column("ChangedAt", UtcDateTime()),
+)
+
+# By what name a mail service knows what was asked of it, written with the mark. AskAfter: when to
+# ask what became of it, where nobody knows; NULL: no more.
+operations = Table(
+    "Rowpost_Operations",
+    metadata,
+    Column("Id", Integer, primary_key=True, autoincrement=True),
+    Column("Number", Integer, nullable=False),
+    Column("Operation", String(36), nullable=False),
+    Column("Account", Unicode(50)),
+    Column("StartedAt", UtcDateTime(), nullable=False, server_default=utc_now()),
+    Column("AskAfter", UtcDateTime()),
+    Column("Asked", Integer, nullable=False, server_default=text("0")),
+    UniqueConstraint("Operation", name="UQ_Rowpost_Operations"),
+    Index("IX_Rowpost_Operations_Number", "Number", "Id"),
 )
 
 attempts = Table(

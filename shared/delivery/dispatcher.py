@@ -54,6 +54,7 @@ from shared.delivery.retry import RetryPolicy, pause_seconds
 from shared.delivery.threads.lease_heartbeat import lease_heartbeat
 from shared.delivery.threads.row_writer import row_writer
 from shared.delivery.threads.sql_thread import SqlThread
+from shared.delivery.transport_of import transport_of as transport_of_account
 from shared.delivery.worker import Parts, Trouble, Worker
 from shared.outbox import transitions
 from shared.outbox.admission.admit import Admitted, admit, admit_one
@@ -67,7 +68,6 @@ from shared.outbox.sending.lease import Lease
 from shared.outbox.states import BOTH_LANES, Lane
 from shared.scheduling import service_state
 from shared.transports.base import Transport
-from shared.transports.smtp import SmtpTransport
 
 if TYPE_CHECKING:
     from shared.monitoring.telemetry.witness import Witness
@@ -142,18 +142,13 @@ class Drained:
         return self.sent + self.retried + self.failed + self.unknown
 
 
-def smtp_transport(account: Account) -> Transport:
-    """How an account's emails leave."""
-    return SmtpTransport(account.server)
-
-
 def drain(
     application: Application,
     order: Order,
     written: Counter[Outcome] | None = None,
     *,
     hand_over: Callable[[], None] | None = None,
-    transport_of: Callable[[Account], Transport] = smtp_transport,
+    transport_of: Callable[[Account], Transport] = transport_of_account,
 ) -> Drained:
     """Send what is due. Ends when nothing is, when its time is over, or when it is told to stop.
 
@@ -663,6 +658,7 @@ class Dispatcher:
                 login_refused=trouble.login_refused,
                 chance=random.random(),
             )
+            seconds = max(seconds, trouble.seconds)
             return pause(connection, account.id, seconds, trouble.reason)
 
         async def rest() -> None:

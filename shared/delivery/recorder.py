@@ -238,7 +238,7 @@ class Recorder:
         return (
             not batch.returned
             and all(is_plain(result) for result in batch.results)
-            and not any(mark.recipients for mark in marks)
+            and not any(mark.recipients or mark.started for mark in marks)
             and self._quotas.are_untouched(
                 [*(result.number for result in batch.results), *(mark.number for mark in marks)]
             )

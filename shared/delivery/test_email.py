@@ -11,6 +11,7 @@ from shared.accounts.directory import Account, AccountBook, load_accounts
 from shared.accounts.errors import AccountNotFound
 from shared.accounts.numbers import number_new_accounts
 from shared.app import Application
+from shared.delivery.transport_of import transport_of
 from shared.errors import RowpostError
 from shared.mime.addresses import BadAddress, Mailbox, envelope_address, parse_mailbox
 from shared.mime.allowed_recipients import destination
@@ -19,7 +20,6 @@ from shared.mime.dkim.signature import signed
 from shared.mime.message import Draft
 from shared.smtp.opening import Server
 from shared.transports.base import AccountFault, ConnectionLost, Envelope, Message, Transport
-from shared.transports.smtp import SmtpTransport
 
 LONGEST_SECONDS = 30.0
 _SUBJECT = "A test email from Rowpost"
@@ -67,7 +67,8 @@ def send_test_email(application: Application, recipient: str, code: str | None =
     envelope = _envelope(account, mailbox, len(content), wide=composed.smtputf8)
     message = Message(envelope, content)
     try:
-        asyncio.run(_delivered(SmtpTransport(_hasty(account)), message))
+        hasty = replace(account, server=_hasty(account))
+        asyncio.run(_delivered(transport_of(hasty), message))
     except (AccountFault, ConnectionLost) as error:
         raise TrialFailed(str(error)) from error
     except TimeoutError as error:

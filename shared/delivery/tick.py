@@ -17,6 +17,7 @@ from shared.background import NoAnswerYet, Work
 from shared.database.database import Database
 from shared.database.errors import DatabaseUnreachable
 from shared.delivery.dispatcher import Drained, Order, drain
+from shared.delivery.unknown_operations import resolve_by_asking
 from shared.delivery.wakeups import Wakeup, WakeupNotPut, wakeups_worth_while
 from shared.errors import RowpostError
 from shared.events.numbering import number_events
@@ -27,6 +28,7 @@ from shared.outbox.cancel_retry_resolve import Decision, resolve, unknown_ids
 from shared.outbox.queries.counts import due
 from shared.outbox.rows.write_back import write_all_back
 from shared.outbox.sending.finish import Outcome
+from shared.outbox.sending.operations import is_still_asked
 from shared.outbox.sending.scheduled_run import Left, left_of_run, newest_id
 from shared.outbox.states import BOTH_LANES, Lane
 from shared.scheduling import relocation, service_state
@@ -86,6 +88,7 @@ def tick(application: Application) -> TickResult:
     begun = _begun_run(application, state, now)
     order = begun or _order(application, state, now)
     drained = _drained_within(application, order, DRAIN_SECONDS + SECONDS_FOR_REPLIES)
+    resolve_by_asking(application)
     upkeep(application)
     application.attachments.sweep()
     return TickResult(rescued, drained, begun is not None)
@@ -159,6 +162,8 @@ def _rescue(application: Application) -> Rescued:
 
 def _resend_unknown(connection: Connection) -> None:
     for email_id in unknown_ids(connection, _MOST_RESENT):
+        if is_still_asked(connection, email_id):
+            continue
         resolve(connection, email_id, Decision.RESEND)
 
 

@@ -38,7 +38,7 @@ from shared.delivery.reports import Reports
 from shared.delivery.retry import RetryPolicy
 from shared.mime.bad_email import BadEmail
 from shared.outbox.recipients import KnownRecipient
-from shared.outbox.sending.begin import Mark
+from shared.outbox.sending.begin import Mark, Started
 from shared.outbox.sending.finish import Outcome, Result
 from shared.smtp.reply import Reply
 from shared.transports.base import (
@@ -64,6 +64,12 @@ class Trouble:
 
     reason: str
     login_refused: bool = False
+    seconds: float = 0.0
+    """So long the service wants to be left alone."""
+
+    @classmethod
+    def of(cls, reply: Reply) -> Trouble:
+        return cls(str(reply), seconds=reply.retry_after or 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,14 +251,17 @@ class Worker:
     def _ask_for_mark(
         self, delivery: Delivery, recipients: tuple[KnownRecipient, ...] = ()
     ) -> PendingMark:
-        email = delivery.email
-        return self._parts.recorder.mark(Mark(email.number, email.fingerprint, recipients))
+        email, transport = delivery.email, self._transport
+        operation = None if transport is None else transport.operation_of(delivery.message)
+        account = self.queue.account.code
+        started = None if operation is None else Started(operation, account)
+        return self._parts.recorder.mark(Mark(email.number, email.fingerprint, recipients, started))
 
     async def _commit(self, delivery: Delivery, transport: Transport) -> Reply:
         """Beyond the point of no return; the mark of the next email is asked for meanwhile."""
         delivery.step("smtp reply")
         delivery.is_beyond = True
-        following = self._composed_ahead()
+        following = self._composed_ahead() if transport.takes_along else None
         if following is not None and following.pending_mark is None and following.says_all_ahead:
             following.pending_mark = self._ask_for_mark(following)
         return await transport.commit(
@@ -333,11 +342,15 @@ class Worker:
         elif self.queue.is_blamed(delivery.email.number) and self.queue.sent > 0:
             self._cut()
             self._record(delivery, after_fault_of_its_own(delivery.attempt, fault))
+        elif fault.reply.retry_after is not None:
+            self._retired = True  # Whoever asks again before that makes it longer.
+            self._blame(delivery, fault)
+            self._parts.on_trouble(self.queue, Trouble.of(fault.reply))
         elif self._is_one_too_many():
             self._put_back(delivery)
         else:
             self._blame(delivery, fault)
-            self._parts.on_trouble(self.queue, Trouble(str(fault.reply)))
+            self._parts.on_trouble(self.queue, Trouble.of(fault.reply))
 
     def _account_fault(self, delivery: Delivery, trouble: Trouble) -> None:
         """The account can't be used; the email was not even offered, and waits again, unharmed."""
@@ -353,7 +366,7 @@ class Worker:
         if limit.session_alone:
             self._cut()
         elif not self._is_one_too_many():
-            self._parts.on_trouble(self.queue, Trouble(str(limit.reply)))
+            self._parts.on_trouble(self.queue, Trouble.of(limit.reply))
 
     def _is_one_too_many(self) -> bool:
         """This worker is through; whether the account may work over other transports, and it was

@@ -49,6 +49,11 @@ def header(draft: Draft, *, ascii_only: bool = False) -> str:
     return "".join(fields)
 
 
+def mailbox_field(name: str, mailboxes: tuple[Mailbox, ...]) -> str:
+    """One field that lists mailboxes, ended by CRLF; nothing for none. Raises BadAddress."""
+    return _mailboxes(name, mailboxes, _mailbox) if mailboxes else ""
+
+
 def _seconds(date: datetime) -> int:
     return int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp())
 

@@ -14,6 +14,7 @@ from shared.database.tables import (
     emails,
     entries,
     mail_items,
+    operations,
     options,
     recipients,
 )
@@ -39,7 +40,16 @@ REMOVE = delete(entries).where(
 ASKED_AGAIN = select(emails.c.dd_srno).where(emails.c.dd_srno == bindparam("email_id"), says_new)
 FORGET = tuple(
     delete(table).where(table.c.Number.in_(NUMBERS))
-    for table in (attempts, recipients, contacts, options, confidential, mail_items, entries)
+    for table in (
+        attempts,
+        recipients,
+        contacts,
+        options,
+        confidential,
+        mail_items,
+        operations,
+        entries,
+    )
 )
 
 

@@ -33,6 +33,8 @@ def classify(
     this one; only then can RCPT be answered "too many recipients", or a new transaction would go on
     for ever.
     """
+    if reply.verdict is not None:
+        return reply.verdict
     if stage in _BEFORE_MAIL or reply.code < 400:  # The latter is no answer to what was asked.
         return replies.ACCOUNT_RESTS
     verdict = replies.find(reply, stage) or _by_codes(reply, stage)

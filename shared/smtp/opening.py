@@ -16,7 +16,7 @@ from shared.background import on_own_thread
 from shared.mime.addresses import BadAddress, ascii_domain
 from shared.smtp.ehlo import extensions
 from shared.smtp.ehlo_name import ehlo_names
-from shared.smtp.oauth import AccessTokens, TokenUnavailable
+from shared.smtp.oauth import TokenSource, TokenUnavailable
 from shared.smtp.reply import LONGEST_TEXT, ProtocolError, Reply, Stage
 from shared.smtp.wire import Tls, Wire
 from shared.transports.base import AccountFault
@@ -61,7 +61,7 @@ class Server:
     reply_timeout: float = 300
     ehlo_name: str | None = None
     ca_file: str | None = None
-    tokens: AccessTokens | None = field(default=None, repr=False)
+    tokens: TokenSource | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +264,7 @@ class _Opening:
             if not self._reply.intermediate:
                 return
 
-    async def _log_in_by_token(self, wire: Wire, username: str, tokens: AccessTokens) -> None:
+    async def _log_in_by_token(self, wire: Wire, username: str, tokens: TokenSource) -> None:
         """XOAUTH2; a token that the server refuses is replaced by a new one, once."""
         self.stage = Stage.LOGIN
         self._require_privacy(wire)

@@ -29,6 +29,10 @@ class Reply:
     code: int
     text: str = ""
     enhanced: str | None = None
+    verdict: Verdict | None = None
+    """What it means, where whoever put it into SMTP's words knows; None: `classify` tells."""
+    retry_after: float | None = None
+    """Seconds that the service wants to be left alone."""
 
     @classmethod
     def parse(cls, lines: Sequence[bytes]) -> Reply:

@@ -92,6 +92,7 @@ class Transport(Protocol):
     carried: messages that got a final reply since it was opened, whatever it was.
     takes_smtputf8: international addresses (RFC 6531) go this way; known once it is open.
     most_recipients: so many an envelope may have; None: any number; known once it is open.
+    takes_along: the next envelope may travel with a commit, so its mark may be asked for ahead.
     """
 
     @property
@@ -106,12 +107,21 @@ class Transport(Protocol):
     @property
     def most_recipients(self) -> int | None: ...
 
+    @property
+    def takes_along(self) -> bool: ...
+
     async def open(self) -> None:
         """Open it. Raises AccountFault."""
         ...
 
     def unfit(self, message: Message) -> Unfit | None:
         """What rules this message out, as far as the open transport knows by itself."""
+        ...
+
+    def operation_of(self, message: Message) -> str | None:
+        """The name by which the service will know the commit of this message, to be written down
+        with the mark: whoever finds the mark can ask what became of it. None: it has no such
+        names."""
         ...
 
     async def offer(self, message: Message) -> Offer:

@@ -14,6 +14,8 @@ _MOST_ON_ONE_CONNECTION = 1_000
 class SmtpTransport:
     """One account's mail server: a session, or none. See `Transport`."""
 
+    takes_along = True
+
     def __init__(self, server: Server) -> None:
         self._server = server
         self._session: SmtpSession | None = None
@@ -59,6 +61,10 @@ class SmtpTransport:
             return Unfit(
                 "5.6.7", "an address is not ASCII, and the mail server does not offer SMTPUTF8"
             )
+        return None
+
+    def operation_of(self, message: Message) -> str | None:
+        """SMTP has none."""
         return None
 
     async def offer(self, message: Message) -> Offer:

@@ -497,3 +497,39 @@ def test_plain_passwords_move_into_the_store_bound_to_their_connection(
     assert usable == {"OLD": "plain words", "NONE": None}
     write(app, SMTPServer="evil.example")
     assert "OLD" in book(app).problems
+
+
+def test_an_account_of_a_service_over_http_needs_no_password(app: Application, ask: Ask) -> None:
+    graph = {"name": "Graph", "email_address": "shop@example.com", "preset": "microsoft-graph"}
+    created = ask("POST", **graph, username="Shop@Example.com")
+    shown = ask("GET", "/1").json
+    nameless = ask(
+        "POST", name="A", email_address="a@example.com", preset="azure-communication-services-api"
+    )
+    plain = ask(
+        "POST",
+        **{**LOCAL, "smtp_host": "x.communication.azure.com"},
+        transport="acs",
+    )
+
+    assert created.status == 201
+    assert shown.items() >= {
+        "transport": "graph", "smtp_host": "graph.microsoft.com", "smtp_port": 443,
+        "use_ssl": True, "max_connections": 4, "minute_limit": 30,
+    }.items()  # fmt: skip
+    (account,) = book(app).usable
+    assert (account.transport, account.mailbox) == ("graph", "Shop@Example.com")
+    assert (nameless.status, fields(nameless)) == (422, ["smtp_host"])
+    assert (plain.status, fields(plain)) == (422, ["use_ssl"])
+    assert ask("PUT", "/1", transport=None, preset=None).status == 422
+    assert ask("PUT", "/1", smtp_port=444).status == 200
+
+
+def test_an_account_that_only_sql_knows_may_name_its_way_out(app: Application, ask: Ask) -> None:
+    ask("POST", **LOCAL)
+    write(app, Rowpost_Transport=" ACS ")
+    acs = book(app).usable[0]
+    write(app, Rowpost_Transport="sms")
+
+    assert acs.transport == "acs"
+    assert "may be one of smtp, acs, graph" in book(app).problems["LOCAL"]

@@ -12,6 +12,7 @@ from shared.maintenance import retention
 from shared.outbox import cancel_retry_resolve, removal, suppressions, transitions
 from shared.outbox.queries import search
 from shared.outbox.queries.search import Position, Wish, look, page_statement
+from shared.outbox.sending import operations
 from shared.outbox.states import Status
 from shared.submissions import kept_answers
 from shared.unsubscribing import unsubscribed
@@ -55,6 +56,12 @@ STATEMENTS: dict[str, ClauseElement] = {
     "suppressed among": suppressions.AMONG,
     "suppressed list": suppressions.list_statement("a@example.com", 50),
     "let go": suppressions.FORGET,
+    "note operation": operations.NOTE,
+    "open operations": operations.OPEN,
+    "ask again of operation": operations.ASK_AGAIN,
+    "ask no more": operations.ASK_NO_MORE,
+    "email of operation": operations.OF,
+    "still asked": operations.STILL_ASKED,
     "unsubscribed among": unsubscribed.AMONG,
     "unsubscribed list": unsubscribed.page_statement("news", "a@example.com", 50),
     "subscribe again": unsubscribed.FORGET,

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, and_, func, insert, literal, select, tex
 
 from shared.database.columns.times import in_days, utc_now
 from shared.database.database import Database
-from shared.database.tables import confidential, emails, entries, options
+from shared.database.tables import confidential, emails, entries, operations, options
 from shared.maintenance.rescue import rescue
 from shared.outbox.add import NewEmail, add
 from shared.outbox.admission.admit import admit_one
@@ -286,6 +286,13 @@ def let_leases_run_out(database: Database) -> None:
 def let_retries_come_due(database: Database) -> None:
     """Every email that waits for a time has waited long enough, by the database's clock."""
     _move(database, "NotBefore")
+
+
+def let_operations_be_asked(database: Database) -> None:
+    """Every mail service may be asked now what became of what is unknown."""
+    with database.write() as connection:
+        due = update(operations).where(operations.c.AskAfter.is_not(None))
+        connection.execute(due.values(AskAfter=utc_now(literal(-1.0))))
 
 
 def expire_in(database: Database, email_id: int, seconds: float) -> None:

@@ -29,6 +29,7 @@ class HttpTransport:
     """See `shared.transports.base.Transport`: nothing is asked before the POST, which commits."""
 
     takes_smtputf8 = True
+    takes_along = True
     most_recipients = None
 
     def __init__(self, account: Account) -> None:
@@ -51,6 +52,9 @@ class HttpTransport:
     def unfit(self, message: Message) -> Unfit | None:
         if message.envelope.size > 1_000_000:
             return Unfit("5.3.4", "the service takes a megabyte")
+        return None
+
+    def operation_of(self, message: Message) -> str | None:
         return None
 
     async def offer(self, message: Message) -> Offer:

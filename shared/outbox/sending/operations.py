@@ -1,0 +1,124 @@
+"""Operations: the names by which a mail service knows what was asked of it.
+
+One is written down with the mark, before anything leaves. When a sender dies, or the service's
+answer is lost, whoever finds the email unknown asks the service by that name.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sqlalchemy import Connection, and_, bindparam, func, insert, literal, select, update
+
+from shared.database.columns.times import utc_now
+from shared.database.tables import entries, operations
+from shared.outbox.conditions import is_current, state_is
+from shared.outbox.states import Flag
+
+FIRST_QUESTION_SECONDS = 30.0
+MOST_QUESTIONS = 12
+_LONGEST_WAIT = 3_600.0
+
+
+class OpenOperation(NamedTuple):
+    """An email whose outcome is unknown, and what to ask about it. `asked`: so often before."""
+
+    id: int
+    operation: str
+    account: str
+    email_id: int
+    asked: int
+
+
+_later = operations.alias("later")
+_is_last = (
+    ~select(literal(1))
+    .where(_later.c.Number == operations.c.Number, _later.c.Id > operations.c.Id)
+    .exists()
+)
+NOTE = insert(operations).values(
+    Number=bindparam("number"),
+    Operation=bindparam("operation"),
+    Account=bindparam("account"),
+    AskAfter=utc_now(literal(FIRST_QUESTION_SECONDS)),
+)
+OPEN = (
+    select(
+        operations.c.Id,
+        operations.c.Operation,
+        operations.c.Account,
+        entries.c.EmailId,
+        operations.c.Asked,
+    )
+    .select_from(operations.join(entries, entries.c.Number == operations.c.Number))
+    .where(
+        and_(
+            state_is(Flag.UNKNOWN),
+            is_current,
+            operations.c.AskAfter <= utc_now(),
+            _is_last,
+        )
+    )
+    .order_by(operations.c.AskAfter)
+    .limit(bindparam("most"))
+)
+ASK_AGAIN = (
+    update(operations)
+    .where(operations.c.Id == bindparam("operation_id"))
+    .values(
+        Asked=operations.c.Asked + 1,
+        AskAfter=utc_now(bindparam("seconds")),
+    )
+)
+ASK_NO_MORE = (
+    update(operations).where(operations.c.Id == bindparam("operation_id")).values(AskAfter=None)
+)
+OF = (
+    select(entries.c.EmailId, operations.c.Number)
+    .select_from(operations.join(entries, entries.c.Number == operations.c.Number))
+    .where(operations.c.Operation == bindparam("operation"))
+)
+STILL_ASKED = (
+    select(func.count())
+    .select_from(operations.join(entries, entries.c.Number == operations.c.Number))
+    .where(
+        entries.c.EmailId == bindparam("email_id"),
+        state_is(Flag.UNKNOWN),
+        operations.c.AskAfter.is_not(None),
+    )
+)
+
+
+def note_operation(connection: Connection, number: int, operation: str, account: str) -> None:
+    """Write down what is about to be done with the email of this entry."""
+    connection.execute(NOTE, {"number": number, "operation": operation, "account": account})
+
+
+def open_operations(connection: Connection, most: int) -> list[OpenOperation]:
+    """What is to be asked now: of each unknown email its last operation."""
+    return [OpenOperation(*row) for row in connection.execute(OPEN, {"most": most})]
+
+
+def ask_again(connection: Connection, asked: OpenOperation) -> None:
+    """The service did not know yet: ask later, and no more after about a day's questions."""
+    if asked.asked + 1 >= MOST_QUESTIONS:
+        connection.execute(ASK_NO_MORE, {"operation_id": asked.id})
+        return
+    wait = min(FIRST_QUESTION_SECONDS * 2.0 ** (asked.asked + 1), _LONGEST_WAIT)
+    connection.execute(ASK_AGAIN, {"operation_id": asked.id, "seconds": wait})
+
+
+def ask_no_more(connection: Connection, asked: OpenOperation) -> None:
+    """There is an answer."""
+    connection.execute(ASK_NO_MORE, {"operation_id": asked.id})
+
+
+def is_still_asked(connection: Connection, email_id: int) -> bool:
+    """Whether the outcome of this email may yet resolve itself."""
+    return bool(connection.scalar(STILL_ASKED, {"email_id": email_id}))
+
+
+def email_of(connection: Connection, operation: str) -> int | None:
+    """The email that this operation sent."""
+    row = connection.execute(OF, {"operation": operation}).first()
+    return None if row is None else int(row.EmailId)

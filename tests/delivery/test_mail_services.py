@@ -1,0 +1,445 @@
+"""Azure Communication Services and Microsoft Graph as transports, failing in every documented way:
+nothing is lost, nothing goes twice, and what is unknown resolves where the service can tell."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.accounts.connection_test import try_account
+from shared.accounts.directory import Account
+from shared.accounts.pauses import pauses
+from shared.app import Application
+from shared.delivery.dispatcher import Drained, Order, drain
+from shared.delivery.test_email import send_test_email
+from shared.delivery.transport_of import service_of, transport_of
+from shared.delivery.unknown_operations import resolve_by_asking
+from shared.maintenance.rescue import rescue
+from shared.transports.acs import AcsTransport
+from shared.transports.base import Transport
+from shared.transports.rest import Answer
+from tests.faults.senders import settings_for
+from tests.support.emails import let_leases_run_out, let_operations_be_asked, let_retries_come_due
+from tests.support.mail_services import MailService, Says, running_mail_service
+from tests.support.queue import Queue, make_queue
+
+BOTH = ("acs", "graph")
+AT_ONCE = (0.0, 0.0)
+SENDER = "shop@example.com"
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailService]:
+    with running_mail_service() as running:
+        # As App Service tells a managed identity.
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{running.port}/msi/token")
+        monkeypatch.setenv("IDENTITY_HEADER", "a header")
+        yield running
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[Queue]:
+    made = make_queue(settings_for(tmp_path, retry_seconds=60, lease_seconds=60))
+    yield made
+    made.application.close()
+
+
+def account(queue: Queue, service: MailService, kind: str, **columns: Any) -> int:
+    return queue.account(service.port, Rowpost_Transport=kind, **columns)
+
+
+def hasty(account: Account) -> Transport:
+    """As the product's, but without a wait before a question."""
+    if account.transport == "acs":
+        return AcsTransport(service_of(account.server), AT_ONCE)
+    return transport_of(account)
+
+
+def send(queue: Queue) -> Drained:
+    return drain(queue.application, Order(seconds=20), transport_of=hasty)
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_emails_go_over_it(queue: Queue, service: MailService, kind: str) -> None:
+    account(queue, service, kind, Rowpost_MaxConnections=4)
+    queue.add(12)
+
+    assert send(queue).sent == 12
+    assert set(service.copies().values()) == {1}
+    assert send_test_email(queue.application, "ann@example.com").recipient == "ann@example.com"
+
+
+def test_acs_gets_the_email_in_parts(queue: Queue, service: MailService) -> None:
+    account(queue, service, "acs")
+    queue.add(
+        dd_toEmailid="Ann <ann@example.com>; bob@example.com",
+        dd_ccEmailid="carl@example.com",
+        dd_bccEmailid="dora@example.com",
+        dd_subject="Grüße " * 20,
+        dd_bodyText="<p>Hällo</p>",
+        dd_IsHtml="Y",
+        dd_TextAlternative="Hällo",
+        dd_ReplyTo="Help <help@example.com>",
+        dd_Headers='{"X-Order": "17", "List-Unsubscribe": "<https://example.com/'
+        + "u" * 90
+        + '>"}',
+        dd_document=b"\x00\x01",
+        dd_filename="büro.bin",
+    )
+
+    send(queue)
+
+    (request,) = service.taken
+    (path,) = service.paths
+    assert path == "/emails:send?api-version=2025-09-01"
+    assert request["senderAddress"] == SENDER
+    assert request["recipients"] == {
+        "to": [
+            {"address": "ann@example.com", "displayName": "Ann"},
+            {"address": "bob@example.com"},
+        ],
+        "cc": [{"address": "carl@example.com"}],
+        "bcc": [{"address": "dora@example.com"}],
+    }
+    assert request["replyTo"] == [{"address": "help@example.com", "displayName": "Help"}]
+    content = request["content"]
+    assert content["subject"] == ("Grüße " * 20).strip()
+    assert (content["html"].strip(), content["plainText"].strip()) == ("<p>Hällo</p>", "Hällo")
+    assert request["headers"]["X-Order"] == "17"
+    assert request["headers"]["List-Unsubscribe"] == f"<https://example.com/{'u' * 90}>"
+    (file,) = request["attachments"]
+    assert (file["name"], file["contentInBase64"]) == ("büro.bin", "AAE=")
+
+
+def test_graph_gets_the_envelope_in_the_header(queue: Queue, service: MailService) -> None:
+    account(queue, service, "graph", SMTPAccountName="Shop@Example.com")
+    queue.add(
+        dd_toEmailid="Ann <ann@example.com>; bob@example.com",
+        dd_bccEmailid="dora@example.com",
+        dd_bodyText="Hällo",
+    )
+
+    send(queue)
+
+    (content,) = service.taken
+    message = email.message_from_bytes(content, policy=email.policy.default)
+    assert service.paths == ["/v1.0/users/Shop@Example.com/sendMail"]
+    assert message["To"] == "Ann <ann@example.com>, bob@example.com"
+    assert (message["Bcc"], message["Cc"]) == ("dora@example.com", None)
+    assert message.get_content().strip() == "Hällo"
+
+
+def test_whoever_is_spared_stands_in_no_list_of_graphs(queue: Queue, service: MailService) -> None:
+    account(queue, service, "graph", Rowpost_AllowRecipients="example.com")
+    queue.add(dd_toEmailid="ann@example.com; gone@customer.example", dd_bccEmailid="d@customer.org")
+
+    send(queue)
+
+    (content,) = service.taken
+    message = email.message_from_bytes(content, policy=email.policy.default)
+    lists = [message[name] for name in ("To", "Cc", "Bcc")]
+    assert lists == ["ann@example.com", None, None]
+
+
+@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize(
+    ("says", "state", "retries"),
+    [
+        (Says(400, code="InvalidRecipients"), "F", 0),
+        (Says(413, code="ErrorMessageSizeExceeded"), "F", 0),
+        (Says(401), "N", 0),
+        (Says(403, code="ErrorSendAsDenied"), "N", 0),
+        (Says(429, headers={"Retry-After": "120"}), "N", 0),
+    ],
+    ids=["bad", "large", "unauthorized", "denied", "throttled"],
+)
+def test_a_clear_word_is_taken_as_such(
+    queue: Queue, service: MailService, kind: str, says: Says, state: str, retries: int
+) -> None:
+    service.says = lambda _: says
+    account(queue, service, kind)
+    (email_id,) = queue.add()
+
+    send(queue)
+
+    became = queue.became(email_id)
+    assert (became.state, became.retries) == (state, retries)
+    assert service.asked == 1
+    assert bool(queue.reasons_to_pause()) == (state == "N")
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_an_account_rests_as_long_as_the_service_says_and_no_longer_than_a_day(
+    queue: Queue, service: MailService, kind: str
+) -> None:
+    service.says = lambda _: Says(429, headers={"Retry-After": "7200"})
+    account(queue, service, kind, Rowpost_MaxConnections=1)
+    queue.add(5)
+
+    send(queue)
+
+    with queue.database.read() as connection:
+        (pause,) = pauses(connection).values()
+    rests = (pause.until - queue.application.clock()).total_seconds()
+    assert 7_000 < rests <= 7_200
+    assert service.asked == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        ("17", 17.0),
+        ("0.5", 0.5),
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+        ("nan", None),
+        ("1e99", 86_400.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", None),
+        ("Fri, 31 Dec 2100 23:59:59 GMT", 86_400.0),
+        ("١٢", None),
+    ],
+)
+def test_a_wrong_retry_after_counts_as_none_or_as_a_day(
+    written: str, seconds: float | None
+) -> None:
+    assert Answer(429, {"retry-after": written}, b"").retry_after == seconds
+
+
+TAKEN_AND_LOST = {
+    "hangs up": Says(202, takes=True, hangs_up=True),
+    "500 after accepting": Says(500, takes=True),
+    "504 after accepting": Says(504, takes=True),
+}
+LOST = {
+    "hangs up": Says(202, takes=False, hangs_up=True),
+    "500": Says(500, takes=False),
+    "502": Says(502, takes=False),
+}
+
+
+@pytest.mark.parametrize("says", TAKEN_AND_LOST.values(), ids=TAKEN_AND_LOST)
+def test_acs_is_asked_what_became_of_it_and_it_counts_as_sent(
+    queue: Queue, service: MailService, says: Says
+) -> None:
+    service.says = lambda asked: says if asked == 2 else Says()
+    account(queue, service, "acs")
+    queue.add(4)
+
+    send(queue)
+
+    assert queue.states() == {"Y": 4}
+    assert len(service.questions) == 1
+    assert set(service.copies().values()) == {1}
+
+
+@pytest.mark.parametrize("says", (TAKEN_AND_LOST | LOST).values(), ids=TAKEN_AND_LOST | LOST)
+def test_graph_cannot_be_asked_so_it_is_unknown_and_never_sent_again(
+    queue: Queue, service: MailService, says: Says
+) -> None:
+    service.says = lambda asked: says if asked == 2 else Says()
+    account(queue, service, "graph")
+    queue.add(4)
+
+    send(queue)
+    send(queue)
+
+    assert queue.states() == {"Y": 3, "U": 1}
+    assert service.asked == 4
+    assert set(service.copies().values()) == {1}
+
+
+def test_a_200_of_graph_is_no_acceptance(queue: Queue, service: MailService) -> None:
+    service.says = lambda _: Says(200)
+    account(queue, service, "graph")
+    queue.add()
+
+    send(queue)
+
+    assert queue.states() == {"U": 1}
+
+
+@pytest.mark.parametrize("says", LOST.values(), ids=LOST)
+def test_what_acs_does_not_know_yet_is_asked_again_by_a_tick(
+    queue: Queue, service: MailService, says: Says
+) -> None:
+    service.says = lambda _: says
+    account(queue, service, "acs")
+    (email_id,) = queue.add()
+    send(queue)
+    before = queue.states()
+    too_early = resolve_by_asking(queue.application)
+    let_operations_be_asked(queue.database)
+    not_found = resolve_by_asking(queue.application)
+    between = queue.states()
+    service.knows = lambda _: "Running"
+    let_operations_be_asked(queue.database)
+
+    known = resolve_by_asking(queue.application)
+
+    assert (before, between) == ({"U": 1}, {"U": 1})
+    assert (too_early, not_found, known) == (0, 0, 1)
+    assert queue.became(email_id).state == "Y"
+    assert service.asked == 1
+
+
+def test_what_acs_says_has_failed_is_sent_again_by_another_name(
+    queue: Queue, service: MailService
+) -> None:
+    service.says = lambda asked: LOST["hangs up"] if asked == 1 else Says()
+    account(queue, service, "acs")
+    (email_id,) = queue.add()
+    send(queue)
+    (first,) = set(service.questions)
+    service.knows = lambda operation: "Failed" if operation == first else None
+    let_operations_be_asked(queue.database)
+    resolve_by_asking(queue.application)
+    let_retries_come_due(queue.database)
+
+    send(queue)
+
+    assert queue.became(email_id).state == "Y"
+    assert len(service.taken) == 1
+    assert first not in service.operations
+
+
+def test_a_list_longer_than_acs_takes_goes_in_parts_with_names_of_their_own(
+    queue: Queue, service: MailService
+) -> None:
+    account(queue, service, "acs")
+    names = [f"n{number}@x.example" for number in range(25)]
+    queue.add(
+        dd_toEmailid=",".join(names),
+        dd_ccEmailid=",".join(f"c{name}" for name in names),
+        dd_bccEmailid=",".join(f"b{name}" for name in names),
+    )
+
+    send(queue)
+
+    assert queue.states() == {"Y": 1}
+    sizes = [sum(map(len, one["recipients"].values())) for one in service.taken]
+    assert (sorted(sizes), len(service.operations)) == ([25, 50], 2)
+
+
+@pytest.mark.parametrize(("kind", "size"), [("acs", 8_000_000), ("graph", 3_200_000)])
+def test_what_is_too_large_for_the_service_fails_before_it_is_asked(
+    queue: Queue, service: MailService, kind: str, size: int
+) -> None:
+    account(queue, service, kind)
+    (email_id,) = queue.add(dd_document=bytes(size), dd_filename="large.bin")
+
+    send(queue)
+
+    assert queue.became(email_id).state == "F"
+    assert service.asked == 0
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_service_that_is_away_pauses_the_account_and_costs_nothing(
+    queue: Queue, service: MailService, kind: str
+) -> None:
+    queue.account(1, Rowpost_Transport=kind)
+    (email_id,) = queue.add()
+
+    send(queue)
+
+    assert (queue.became(email_id).state, queue.became(email_id).retries) == ("N", 0)
+    assert "can't be reached" in queue.reasons_to_pause()[0]
+
+
+def test_an_account_with_a_way_out_that_nobody_knows_sends_nothing(
+    queue: Queue, service: MailService
+) -> None:
+    queue.account(service.port, Rowpost_Transport="sms")
+    queue.add()
+
+    send(queue)
+
+    assert service.asked == 0
+    assert queue.states() == {"N": 1}
+
+
+_after = 5
+
+
+def dying(account: Account) -> Transport:
+    """Kills its process once it has been answered so many times."""
+    transport = hasty(account)
+    commit = transport.commit
+
+    async def commit_and_die(*given: Any) -> Any:
+        global _after
+        reply = await commit(*given)
+        _after -= 1
+        if _after == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return reply
+
+    transport.commit = commit_and_die  # type: ignore[method-assign, assignment]
+    return transport
+
+
+def drain_and_die(folder: Path, environment: dict[str, str]) -> None:
+    """In a process of its own."""
+    os.environ.update(environment)
+    application = Application(settings_for(folder, lease_seconds=60))
+    drain(application, Order(seconds=10), transport_of=dying)
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_sender_killed_at_its_commit_doubles_nothing_and_acs_tells_how_it_went(
+    queue: Queue, service: MailService, kind: str
+) -> None:
+    account(queue, service, kind)
+    queue.add(12)
+    identity = {name: os.environ[name] for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER")}
+    forks = multiprocessing.get_context("forkserver")
+    folder = queue.application.settings.data
+    sender = forks.Process(target=drain_and_die, args=(folder, identity), daemon=True)
+    sender.start()
+    sender.join(30)
+    assert sender.exitcode == -signal.SIGKILL
+
+    let_leases_run_out(queue.database)
+    queue.database.run(rescue)
+    send(queue)
+    let_operations_be_asked(queue.database)
+    resolve_by_asking(queue.application)
+
+    states = queue.states()
+    assert set(service.copies().values()) == {1}
+    assert states["Y"] + states["U"] == 12
+    assert len(service.taken) >= states["Y"]
+    if kind == "acs":  # Whatever it took is known now; of the others nobody can say so for sure.
+        assert len(service.taken) == states["Y"]
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_a_try_of_the_account_says_how_far_it_came_and_sends_nothing(
+    queue: Queue, service: MailService, kind: str
+) -> None:
+    service.says = lambda _: Says(400, code="ErrorMimeContentInvalidBase64String")
+    number = account(queue, service, kind)
+    away = queue.account(1, "AWAY", Rowpost_Transport=kind)
+
+    tried = try_account(queue.application, number)
+    failed = try_account(queue.application, away)
+    service.says = lambda _: Says(403, code="ErrorAccessDenied")
+    denied = try_account(queue.application, number)
+
+    assert [(step.name, step.success) for step in tried.steps] == [
+        ("connect", True),
+        ("login", True),
+        ("noop", True),
+    ]
+    assert [(step.name, step.success) for step in failed.steps] == [("connect", False)]
+    assert denied.success == (kind == "acs")
+    assert service.taken == []
