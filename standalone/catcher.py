@@ -50,6 +50,8 @@ class Catcher:
         """Raises PortTaken. Port 0 takes any free one."""
         self._listening = listen(LOOPBACK, port, variable="ROWPOST_CATCHER_PORT")
         self.port: int = self._listening.getsockname()[1]
+        # The console shows an inbox where there is a folder, empty or not.
+        folder.mkdir(parents=True, exist_ok=True)
         self._controller = _OnSocket(
             _Keeper(MailFolder(folder)),
             listening=self._listening,

@@ -7,6 +7,7 @@ from typing import Protocol
 from functions.console import (
     accounts,
     api,
+    caught_mail,
     contact_messages,
     database,
     emails,
@@ -19,6 +20,7 @@ from functions.console import (
     send_log,
     static,
     suppressions,
+    templates,
     users,
 )
 from shared.api.endpoint import Routes
@@ -46,6 +48,8 @@ GROUPS: tuple[PageGroup, ...] = (
     contact_messages,
     suppressions,
     send_log,
+    templates,
+    caught_mail,
     api,
 )
 PAGES: tuple[Routes, ...] = tuple(group.pages.routes for group in GROUPS)

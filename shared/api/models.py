@@ -6,6 +6,7 @@ import json
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Self
+from urllib.parse import quote
 
 from pydantic import (
     BaseModel,
@@ -149,6 +150,11 @@ class File(Answer):
 
     content: bytes = Field(repr=False)
     content_type: str
+
+    def saved_as(self, name: str) -> Self:
+        """The same file, to be saved under this name and not shown (RFC 6266, 8187)."""
+        encoded = quote(name, safe="")
+        return self.with_headers({"Content-Disposition": f"attachment; filename*=UTF-8''{encoded}"})
 
     @property
     def media_type(self) -> str:

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+from shared.app import application
+from shared.console.caught_mail import mail_folder
 from shared.security.roles import Role, includes
 
 
+def _always() -> bool:
+    return True
+
+
+def _catches_mail() -> bool:
+    return mail_folder(application().settings) is not None
+
+
 class Entry(NamedTuple):
-    """A line of the menu, for whoever may open the page."""
+    """A line of the menu, for whoever may open the page; `is_there`: whether it leads anywhere."""
 
     name: str
     address: str
     role: Role = Role.VIEWER
+    is_there: Callable[[], bool] = _always
 
 
 class Heading(NamedTuple):
@@ -31,6 +43,8 @@ MENU: tuple[Heading, ...] = (
             Entry("Contact messages", "/console/contact-messages"),
             Entry("Suppressions", "/console/suppressions"),
             Entry("Send log", "/console/send-log"),
+            Entry("Templates", "/console/templates"),
+            Entry("Caught mail", "/console/caught-mail", Role.OPERATOR, _catches_mail),
         ),
     ),
     Heading(
@@ -58,7 +72,13 @@ def menu_for(role: Role | None) -> tuple[Heading, ...]:
     if role is None:
         return ()
     shown = (
-        heading._replace(entries=tuple(one for one in heading.entries if includes(role, one.role)))
+        heading._replace(
+            entries=tuple(
+                entry
+                for entry in heading.entries
+                if includes(role, entry.role) and entry.is_there()
+            )
+        )
         for heading in MENU
     )
     return tuple(heading for heading in shown if heading.entries)

@@ -53,6 +53,21 @@ def rendered(folder: Path, part: str, variables: Mapping[str, Any]) -> str:
         _deadline.reset(set_back)
 
 
+def variables_in(folder: Path, part: str) -> set[str]:
+    """The variables that one file of a template uses. Raises TemplateRefused where it is wrong."""
+    from jinja2.meta import find_undeclared_variables
+
+    set_back = _deadline.set(time.monotonic() + LONGEST_SECONDS)
+    try:
+        source = (folder / part).read_text("utf-8")
+        found = find_undeclared_variables(_environment(folder).parse(source))
+    except (TemplateError, RecursionError, UnicodeError) as error:
+        raise TemplateRefused(f"{part} is wrong: {error}") from None
+    finally:
+        _deadline.reset(set_back)
+    return found - {"_tick", "_concat"}
+
+
 @lru_cache(maxsize=64)
 def _environment(folder: Path) -> _Environment:
     return _Environment(folder)
