@@ -95,15 +95,6 @@ def tick_off(visit: Visit[WhichStep]) -> Redirect:
     return visit.go(HERE)
 
 
-def steps_left(here: Application) -> int:
-    """How many of the steps are open still."""
-    accounts, running = _seen(here)
-    sending = [account for account in accounts if account.state is not None]
-    configuration = here.configuration.current()
-    found = _standings(here, configuration, sending, running=running)
-    return sum(standing.is_open for standing in found)
-
-
 def _standings(
     here: Application,
     configuration: Configuration,
