@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BeforeValidator, Field
 
 from functions.accounts import AccountId, NewAccount, account_id_in
+from functions.console.overview import limits_of
 from shared.accounts import admin, connection_test
 from shared.accounts.account_settings import AccountSettings
 from shared.accounts.errors import AccountNotFound
@@ -122,7 +123,7 @@ def accounts(visit: Visit) -> Page:
     """List the accounts, how they are and what they have sent."""
     known = shown_accounts(application())
     names = {account.id: account.settings.name for account in known}
-    return visit.show("accounts.html", accounts=known, names=names)
+    return visit.show("accounts.html", accounts=known, names=names, limits_of=limits_of)
 
 
 @pages.page("console/accounts/new", who=Role.ADMIN)
@@ -154,7 +155,13 @@ def account(visit: Visit) -> Page:
     known = shown_accounts(application())
     shown = _found(known, visit)
     names = {each.id: each.settings.name for each in known}
-    return visit.show("account.html", account=shown, names=names, ask_remove=_ask_remove(shown))
+    return visit.show(
+        "account.html",
+        account=shown,
+        names=names,
+        limits_of=limits_of,
+        ask_remove=_ask_remove(shown),
+    )
 
 
 @pages.page("console/accounts/{id:int}/edit", who=Role.ADMIN)

@@ -139,7 +139,7 @@ def start_here(visit: Visit[FirstId]) -> Redirect:
         first = service_state.needs_first_id(connection)
         first_id = _first_id(visit.form, counts.new_by_age(connection)) if first else None
     database.run(partial(started, by=visit.caller.username, first_id=first_id))
-    return visit.go("/console", "Emails are being sent.")
+    return visit.go("/console", "Emails are being sent from now on.")
 
 
 def _first_id(form: FirstId, found: NewByAge) -> int:

@@ -95,6 +95,12 @@ def tick_off(visit: Visit[WhichStep]) -> Redirect:
     return visit.go(HERE)
 
 
+def is_begun(configuration: Configuration) -> bool:
+    """Whether somebody has set anything up here, or ticked a step off."""
+    saved = configuration.has_email or configuration.database is not None
+    return saved or bool(configuration.ticked_steps)
+
+
 def _standings(
     here: Application,
     configuration: Configuration,

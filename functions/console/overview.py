@@ -9,6 +9,7 @@ from functools import partial
 
 from pydantic import Field
 
+from functions.console.first_steps import is_begun
 from shared.accounts.states import AccountState
 from shared.api.endpoint import Room
 from shared.api.errors import ApiError
@@ -112,6 +113,7 @@ def overview(visit: Visit[None, Run]) -> Page:
     hours, days = _charts(figures, schedule, now)
     return visit.show(
         "overview.html",
+        is_begun=is_begun(here.configuration.current()),
         queue=queue,
         figures=figures,
         bound=COUNT_LIMIT,

@@ -166,8 +166,10 @@ def test_an_account_is_changed_tried_used_and_removed(
     page.get_by_role("button", name="Add the account").click()
     said(page, "is added. Now try it.")
     expect(page.get_by_role("link", name="Rowpost", exact=True).last).to_be_visible()
-    expect(page.get_by_text("10,000 today")).to_be_visible()
-    expect(page.get_by_text("30 at most"), "a limit that was emptied is none").to_have_count(0)
+    expect(page.get_by_text("0 of 10,000 this day")).to_be_visible()
+    expect(page.get_by_text("of 30 this minute"), "a limit that was emptied is none").to_have_count(
+        0
+    )
 
     page.get_by_label("To", exact=True).fill("boss@example.com")
     page.get_by_role("button", name="Send it").click()
@@ -190,7 +192,7 @@ def test_an_account_is_changed_tried_used_and_removed(
     page.get_by_label("A day").fill("7")
     page.get_by_role("button", name="Save the account").click()
     said(page, "The account is changed.")
-    expect(page.get_by_text("0 of 7 today")).to_be_visible()
+    expect(page.get_by_text("0 of 7 this day")).to_be_visible()
     server.stop()
     page.get_by_role("button", name="Try it").click()
     expect(page.get_by_text("The account does not work")).to_be_visible()
@@ -264,7 +266,7 @@ def test_an_adopted_queue_is_started_from_where_somebody_says(
     expect(page.get_by_label("from this id on")).to_be_checked()
     page.get_by_label("First id").fill("4711")
     page.get_by_role("button", name="Start sending").click()
-    said(page, "Emails are being sent.")
+    said(page, "Emails are being sent from now on.")
     with closing(sqlite3.connect(service.database)) as database:
         found = database.execute("SELECT FirstId, State FROM Rowpost_Service").fetchall()
     assert found == [(4711, "running")]
@@ -297,4 +299,4 @@ def test_a_database_is_tested_before_it_is_saved_and_forgotten_again(
     said(page, "The saved address is forgotten.")
     plain_admin.open("/console/first-start")
     page.get_by_role("button", name="Start sending").click()
-    said(page, "Emails are being sent.")
+    said(page, "Emails are being sent from now on.")
