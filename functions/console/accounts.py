@@ -33,7 +33,7 @@ _MOST_FAILOVERS = 5
 # What the form shows whole: a value that it leaves empty is none. All else of an account stays.
 _SHOWN = (
     *("name", "email_address", "display_name", "param_code", "default", "active", "preset"),
-    *("smtp_host", "smtp_port", "username", "tenant_id", "client_id"),
+    *("transport", "smtp_host", "smtp_port", "username", "tenant_id", "client_id"),
     *("allow_plain_login", "ehlo_name", "redirect_to", "allow_recipients", "failover_ids"),
     *("minute_limit", "hourly_limit", "daily_limit", "max_connections"),
 )

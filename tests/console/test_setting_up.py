@@ -153,7 +153,7 @@ def test_an_account_is_changed_tried_used_and_removed(
     server = smtp_server(reactions={"MAIL": only(1, full)})
     admin.open("/console/accounts")
     page.get_by_role("link", name="Add an account").click()
-    page.get_by_role("link", name="Microsoft 365").click()
+    page.get_by_role("link", name="A mailbox of your organisation").click()
     assert page.get_by_label("Host").input_value() == "smtp.office365.com"
     assert page.get_by_label("A minute").input_value() == "30"
     page.get_by_label("Name", exact=True).fill(HOSTILE)
@@ -201,6 +201,27 @@ def test_an_account_is_changed_tried_used_and_removed(
     yes(page, "Remove")
     said(page, "The account is removed")
     assert len(cells(page)) == 1
+
+
+def test_an_account_keeps_the_way_out_that_was_chosen_and_what_the_form_does_not_show(
+    plain_admin: Sight, service: Standalone
+) -> None:
+    page = plain_admin.page
+    plain_admin.open("/console/accounts/new?preset=microsoft-graph")
+    page.get_by_label("Name", exact=True).fill("Graph")
+    page.get_by_label("Address", exact=True).fill("box@example.com")
+    page.get_by_role("button", name="Add the account").click()
+    said(page, "is added")
+    page.get_by_role("link", name="Change", exact=True).click()
+    page.get_by_label("Name beside the address").fill("The shop")
+    page.get_by_role("button", name="Save the account").click()
+    said(page, "The account is changed.")
+
+    token = service.login()
+    made = service.get("/api/smtp-configs", token=token).json[-1]
+    assert (made["transport"], made["preset"]) == ("graph", "microsoft-graph")
+    assert (made["display_name"], made["minute_limit"]) == ("The shop", 30)
+    service.request("DELETE", f"/api/smtp-configs/{made['id']}", token=token)
 
 
 def test_a_schedule_that_cannot_be_is_refused_beside_its_field(admin: Sight) -> None:
