@@ -27,11 +27,11 @@ def select(folder: Path, query: str) -> list[tuple[object, ...]]:
         return database.execute(query).fetchall()
 
 
-def account(folder: Path, code: str) -> None:
+def account(folder: Path, code: str, port: int = 25) -> None:
     """An account to send with, as an operator adds one."""
     added = command(
         folder, "accounts", "add", "--name", code, "--address", "a@shop.example",
-        "--host", "127.0.0.1", "--no-tls", "--code", code, "--default",
+        "--host", "127.0.0.1", "--port", str(port), "--no-tls", "--code", code, "--default",
     )  # fmt: skip
     assert added.returncode == 0, added.stderr
 
