@@ -218,7 +218,7 @@ def test_a_fresh_database_sends_through_the_catcher_that_runs_alone(
             )
             assert added.returncode == 0, added.stderr
             forced = service.post("/api/email-force-process", token=service.login())
-            assert forced.json["sent"] == 1
+            assert forced.json["failed"] == 0  # A tick may have sent it before.
             assert len(service.wait_for_mail(1)) == 1
         finally:
             process.kill()
