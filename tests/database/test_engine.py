@@ -151,14 +151,17 @@ def test_the_best_driver_is_found(installed: list[str], best: str) -> None:
     assert find_odbc_driver(installed) == best
 
 
+@pytest.mark.parametrize(
+    ("machine", "folder"), [("x86_64", "x86_64"), ("aarch64", "arm64"), ("arm64", "arm64")]
+)
 def test_the_driver_that_a_python_package_brought_is_found(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str, folder: str
 ) -> None:
-    machine = platform.machine().lower()
-    driver = f"libs/linux/debian_ubuntu/{machine}/lib/libmsodbcsql-18.so"
+    monkeypatch.setattr(platform, "machine", lambda: machine)
+    driver = f"libs/linux/debian_ubuntu/{folder}/lib/libmsodbcsql-18.so"
     install_package(
         tmp_path,
-        f"libs/linux/debian_ubuntu/{machine}/lib/libodbcinst.so.2",
+        f"libs/linux/debian_ubuntu/{folder}/lib/libodbcinst.so.2",
         "libs/linux/debian_ubuntu/another_machine/lib/libmsodbcsql-18.so",
         driver,
     )

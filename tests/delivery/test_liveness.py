@@ -37,8 +37,10 @@ def queue(tmp_path: Path) -> Iterator[Queue]:
 
 
 def to(recipient: str, answer: bytes) -> Callable[[Command], Answer | None]:
-    """This answer where the command names that recipient."""
-    return lambda command: answer if recipient in command.argument else None
+    """This answer where the command, or the message that it ends, names that recipient."""
+    return lambda command: (
+        answer if recipient in command.argument or recipient.encode() in command.content else None
+    )
 
 
 def arrived(server: SmtpServer, number: int, within: float) -> bool:
@@ -96,6 +98,7 @@ def test_a_database_that_is_away_while_documents_are_read_ends_no_email(
     ("verb", "answer"),
     [
         ("RCPT", b"421 4.3.2 try again later"),
+        ("DATA_END", b"421 4.3.2 try again later"),
         ("RCPT", b"550 5.7.1 relay limit exceeded for your account"),
     ],
     ids=str,

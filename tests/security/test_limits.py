@@ -124,6 +124,22 @@ def test_windows_of_other_instances_begin_at_the_same_moment(
     assert [count for _, count in rows(database)] == [20, 20]
 
 
+def test_what_was_counted_while_the_clock_was_years_ahead_refuses_nobody_when_it_is_right(
+    instances: list[RequestLimits], clock: Clock
+) -> None:
+    years = 3 * 365 * 24 * 3600
+    clock.advance(years)
+    assert take(instances[0], 30) == 20
+    instances[0].write()
+    clock.advance(-years)
+
+    for instance in instances[:2]:
+        instance.write()
+    assert take(instances[0], 10) == 10
+    assert take(instances[1], 10) == 10
+    assert not instances[0].is_over("ann", MINUTE)
+
+
 def test_the_table_holds_no_name_and_no_address(
     instances: list[RequestLimits], database: Database
 ) -> None:
