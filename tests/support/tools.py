@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from contextlib import closing
+from contextlib import closing, suppress
+from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
@@ -38,9 +39,18 @@ def library(name: str) -> Path:
     return found
 
 
+# Below those that systems give to whoever connects somewhere (from 32768 or 49152 on): else one
+# that was free could be taken before it is listened on.
+_PORTS = range(20_000, 32_000)
+_from_here_on = cycle(_PORTS)
+for _ in range(os.getpid() * 97 % len(_PORTS)):  # Each test process begins somewhere else.
+    next(_from_here_on)
+
+
 def free_port() -> int:
-    """A TCP port of the loopback address that nothing listens on now."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port of the loopback address that nothing listens on now, another one each time."""
+    for port in islice(_from_here_on, len(_PORTS)):
+        with closing(socket.socket()) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
