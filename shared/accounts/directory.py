@@ -27,7 +27,7 @@ from shared.accounts.routing import (
 )
 from shared.configuration.secret_store import SecretStore, SecretStoreUnavailable
 from shared.database.columns.tolerant import unreadable
-from shared.database.tables import accounts
+from shared.database.tables import accounts, pending_passwords
 from shared.errors import RowpostError
 from shared.limits.sending_limits import Limits, windows_of
 from shared.mime.addresses import BadAddress, Mailbox, envelope_address, parse_recipients
@@ -49,6 +49,7 @@ _HTTPS_PORT = 443
 _LAST_PORT = 65535
 # One without a number was inserted a moment ago: see number_new_accounts.
 _ALL = select(accounts).where(accounts.c.Rowpost_Id.is_not(None)).order_by(accounts.c.Rowpost_Id)
+_PENDING = select(pending_passwords.c.AccountId)
 _YES = frozenset({"y", "yes", "true", "1"})
 _NO = frozenset({"", "n", "no", "false", "0"})
 _EVERY_CODE = union(select(accounts.c.ParamCode), select(PROFILE_CODE)).subquery()
@@ -140,6 +141,7 @@ def load_accounts(connection: Connection, secrets: SecretStore, settings: Settin
     profiles = active_profiles(connection)
     default = default_of(active)
     numbers = Counter(row.Rowpost_Id for row in rows)
+    pending = frozenset(connection.scalars(_PENDING))
     usable: list[Account] = []
     unusable: list[UnusableAccount] = []
     for row, routed in zip(rows, active, strict=True):
@@ -147,6 +149,7 @@ def load_accounts(connection: Connection, secrets: SecretStore, settings: Settin
         codes = (*own, *NO_CODE) if routed is default else own
         try:
             _require_own_number(numbers[row.Rowpost_Id])
+            _require_no_pending_password(row.Rowpost_Id, pending)
             usable.append(_account(row, routed, codes, secrets, settings))
         except (
             BadAccount,
@@ -185,6 +188,11 @@ def _require_own_number(accounts_with_it: int) -> None:
     """Pauses, limits and keys belong to a number; whoever copies a row copies that too."""
     if accounts_with_it > 1:
         raise BadAccount("another row has its Rowpost_Id: set it to NULL in the copied one")
+
+
+def _require_no_pending_password(account_id: int, pending: Container[int]) -> None:
+    if account_id in pending:
+        raise BadAccount("its password is on its way into the secret store: a tick takes it there")
 
 
 def answered_codes(connection: Connection) -> list[str | None]:

@@ -11,6 +11,7 @@ from functools import partial
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from shared.accounts.credentials.pending_passwords import take_pending_passwords
 from shared.accounts.directory import answered_now
 from shared.app import Application
 from shared.background import NoAnswerYet, Work
@@ -78,6 +79,7 @@ def tick(application: Application) -> TickResult:
     now = application.clock()
     database = relocation.settled(application)
     database.run(service_state.record_tick)
+    take_pending_passwords(application)
     rescued = _rescue(application)
     _write_back(database)
     _measure(application)
