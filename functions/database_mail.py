@@ -168,6 +168,8 @@ class MailItem(SnakeAnswer):
     """What became of it; `unknown`: it may have arrived or not, and somebody has to decide."""
     sent_date: Timestamp | None
     """When it was sent or given up."""
+    explanation: str
+    """The same in a sentence, with the mail server's last words or the reason."""
 
 
 class MailItems(SnakeAnswer):

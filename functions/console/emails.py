@@ -58,6 +58,7 @@ WAYS_IN: Mapping[str, str] = {
     Origin.API: "API",
     Origin.KEY: "Keyed sending",
     Origin.CONTACT: "Contact form",
+    Origin.DATABASE_MAIL: "Database Mail",
     Origin.RESET: "Reset codes",
     Origin.COMMAND: "Command line",
 }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from functions.console.emails import STATES, WAYS_IN
 from functions.email_contents import EmailFile, RawEmail, file_in, message_of
 from shared.accounts.directory import sender_of
+from shared.accounts.profiles import profile_name
 from shared.accounts.states import AccountState
 from shared.api.errors import ApiError
 from shared.api.models import SnakeInput
@@ -28,9 +29,11 @@ from shared.delivery.composing.preview import (
 from shared.outbox.bulk.decide import POSSIBLE, Action, decide_each
 from shared.outbox.cancel_retry_resolve import ContentRemoved
 from shared.outbox.queries import search
-from shared.outbox.queries.search import StoredEmail
+from shared.outbox.queries.explain import Known, explain
+from shared.outbox.queries.search import KeptAttempt, StoredEmail
 from shared.scheduling import service_state
 from shared.security.roles import Role
+from shared.submissions.submission import Origin
 
 pages = Pages()
 
@@ -65,6 +68,7 @@ def one_email(visit: Visit[None, Looked]) -> Page:
         made = search.attempts_at(connection, number)
         sender = sender_of(connection, email.account_code)
         state = service_state.status(connection)
+        profile = profile_name(connection, email.account_code)
     schedule, now = here.configuration.current().email.to_schedule(), here.clock()
     account = _account(email)
     circumstances = Circumstances(
@@ -78,8 +82,10 @@ def one_email(visit: Visit[None, Looked]) -> Page:
     return visit.show(
         "one_email.html",
         email=email,
+        profile=profile,
         attempts=made,
         sender=sender,
+        explanation=explain(number, _known(email, made)) if is_mail_item(email) else None,
         state_words=STATES.get(email.status, email.status),
         way=WAYS_IN.get(email.origin or "sql", email.origin),
         next_step=next_step(email, circumstances),
@@ -87,6 +93,22 @@ def one_email(visit: Visit[None, Looked]) -> Page:
         actions=[action for action, statuses in POSSIBLE.items() if email.status in statuses],
         pictures=visit.query.pictures,
         most_shown=_MOST_SHOWN,
+    )
+
+
+def is_mail_item(email: StoredEmail) -> bool:
+    """Whether it came by Database Mail, whose callers ask `rowpost.explain`."""
+    return email.origin == Origin.DATABASE_MAIL
+
+
+def _known(email: StoredEmail, made: Sequence[KeptAttempt]) -> Known:
+    last_reply = made[-1].reply if made else None
+    return Known(
+        email.status,
+        email.ended_at,
+        email.retries,
+        email.next_attempt_at,
+        email.reason or last_reply,
     )
 
 

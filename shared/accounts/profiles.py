@@ -10,6 +10,7 @@ from sqlalchemy import Connection, exists, literal_column, select
 
 from shared.accounts.routing import ActiveProfile
 from shared.database.tables import mail_configuration, mail_profile_accounts, mail_profiles
+from shared.outbox.states import profile_of
 
 STATUS = "Rowpost.Status"
 STOPPED = "STOPPED"
@@ -66,3 +67,13 @@ def active_profiles(connection: Connection) -> tuple[ActiveProfile, ...]:
         ActiveProfile(profile_id, tuple(row.AccountId for row in several))
         for profile_id, several in groupby(rows, key=lambda row: int(row.ProfileId))
     )
+
+
+def profile_name(connection: Connection, code: str | None) -> str | None:
+    """The name of the mail profile whose emails have this account code, if it is one's."""
+    number = profile_of(code)
+    if number is None:
+        return None
+    found = select(mail_profiles.c.Name).where(mail_profiles.c.Id == number)
+    name: str | None = connection.scalar(found)
+    return name or f"number {number}, which is gone"

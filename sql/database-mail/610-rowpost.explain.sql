@@ -25,8 +25,8 @@ BEGIN
             WHEN @status = 'failed' AND @state IS NULL THEN N' was removed or taken back before Rowpost had it'
             WHEN @status = 'failed' THEN CONCAT(N' failed at ', CONVERT(NVARCHAR(19), @at, 120), N' UTC')
             WHEN @status = 'unknown' THEN N' may have arrived or not: the connection ended before the mail server''s reply, and somebody has to decide'
-            WHEN @status = 'retrying' THEN CONCAT(N' waits for its next try', N' at ' + CONVERT(NVARCHAR(19), @next, 120) + N' UTC', N', after ', @tries)
             WHEN @state IN (N'P', N'T') THEN N' is on its way'
+            WHEN @status = 'retrying' THEN CONCAT(N' waits for its next try', N' at ' + CONVERT(NVARCHAR(19), @next, 120) + N' UTC', N', after ', @tries, N' that failed')
             WHEN @state IS NULL AND @reason IS NOT NULL THEN N' is held'
             ELSE N' waits to be sent'
         END, N': ' + @reason, N'.') END AS NVARCHAR(1000)) AS explanation;

@@ -342,9 +342,15 @@ class TestWhatBecameOfIt:
             " VALUES ('error', strftime('%Y-%m-%d %H:%M:%f', 'now', '+1 hour'))",
         )
         assert events(admin) == []
+        listed = admin.get("/api/database-mail/items").json["items"]
+        assert [item["explanation"].partition(" at ")[0] for item in listed] == [
+            "Email 3 was accepted by the mail server",
+            "Email 2 failed",
+            "Email 1 was accepted by the mail server",
+        ]
+        assert "550 5.1.1 nobody" in listed[1]["explanation"]
         statuses = {
-            item["mailitem_id"]: (item["sent_status"], item["sent_account_id"])
-            for item in admin.get("/api/database-mail/items").json["items"]
+            item["mailitem_id"]: (item["sent_status"], item["sent_account_id"]) for item in listed
         }
         assert statuses == {1: ("sent", account), 2: ("failed", None), 3: ("sent", account)}
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, func, literal_column, select
 
-from shared.database.tables import accounts, attempts, emails, entries, mail_items
+from shared.database.tables import accounts, attempts, emails, entries, held_rows, mail_items
+from shared.outbox.queries.explain import Known, explain
 from shared.outbox.sending.finish import Outcome
-from shared.outbox.states import NEW_LETTERS, Flag, Letter
+from shared.outbox.states import NEW_LETTERS, Flag, Letter, Status, status_of
 
 
 class SentStatus(StrEnum):
@@ -47,6 +48,8 @@ class Item:
     sent_account_id: int | None
     sent_status: SentStatus
     sent_date: datetime | None
+    explanation: str
+    """The same in a sentence."""
 
 
 def sent_status(state: str | None, retries: int | None, letter: str | None) -> SentStatus:
@@ -76,20 +79,33 @@ _by = (
     .correlate(entries)
     .scalar_subquery()
 )
+_of_entry = attempts.alias("of_entry")
+_last_reply = (
+    select(_of_entry.c.Reply)
+    .where(_of_entry.c.Number == entries.c.Number)
+    .order_by(_of_entry.c.Id.desc())
+    .limit(1)
+    .correlate(entries)
+    .scalar_subquery()
+)
 _ITEMS: Select[Any] = (
     select(
         mail_items,
         entries.c.State,
         entries.c.Retries,
         entries.c.EndedAt,
+        entries.c.NotBefore,
+        entries.c.Reason,
+        held_rows.c.Reason.label("HeldFor"),
+        _last_reply.label("LastReply"),
         emails.c.dd_srno,
         func.coalesce(emails.c.dd_SendFlag, literal_column(f"'{Letter.NEW}'")).label("Letter"),
         _by.label("SentBy"),
     )
     .select_from(
-        mail_items.outerjoin(entries, entries.c.Number == mail_items.c.Number).outerjoin(
-            emails, emails.c.dd_srno == mail_items.c.EmailId
-        )
+        mail_items.outerjoin(entries, entries.c.Number == mail_items.c.Number)
+        .outerjoin(emails, emails.c.dd_srno == mail_items.c.EmailId)
+        .outerjoin(held_rows, held_rows.c.EmailId == mail_items.c.EmailId)
     )
     .order_by(mail_items.c.Id.desc())
 )
@@ -128,4 +144,20 @@ def _item(row: Row[Any]) -> Item:
             row.State, row.Retries, None if row.dd_srno is None else row.Letter
         ),
         sent_date=row.EndedAt,
+        explanation=explain(row.EmailId, _known(row)),
+    )
+
+
+def _known(row: Row[Any]) -> Known:
+    if row.State is None:
+        held = row.HeldFor is not None
+        waits = sent_status(None, None, row.Letter if row.dd_srno else None) is SentStatus.UNSENT
+        status = Status.HELD if held else Status.QUEUED if waits else Status.CANCELLED
+        return Known(status, reason=row.HeldFor)
+    return Known(
+        status_of(row.State, row.Retries),
+        row.EndedAt,
+        row.Retries,
+        row.NotBefore,
+        row.Reason or row.LastReply,
     )
