@@ -7,7 +7,6 @@ Rowpost read. Until then their accounts send nothing.
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
 
