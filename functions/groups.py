@@ -26,6 +26,7 @@ from functions import (
     suppressions,
     unsubscribing,
     users,
+    webhooks,
 )
 from shared.api.endpoint import Routes
 
@@ -54,6 +55,7 @@ GROUPS: tuple[Group, ...] = (
     email_contents,
     email_decisions,
     event_feed,
+    webhooks,
     suppressions,
     unsubscribing,
     keyed_sending,

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
     from shared.monitoring.telemetry.telemetry import Telemetry
     from shared.outbox.admission.loose_options import Sweep
     from shared.submissions.waking import Waker
+    from shared.webhooks.admin import WebhookAdmin
+    from shared.webhooks.sender import WebhookSender
+    from shared.webhooks.signing_secrets import SigningSecrets
 
 
 Source = Literal["configuration", "DATABASE_URL", "local file"]
@@ -153,6 +156,30 @@ class Application:
         from shared.outbox.admission.loose_options import Sweep
 
         return Sweep()
+
+    @cached_property
+    def signing_secrets(self) -> SigningSecrets:
+        """What webhooks are signed with."""
+        from shared.webhooks.signing_secrets import SigningSecrets
+
+        return SigningSecrets(self.secrets)
+
+    @cached_property
+    def webhooks(self) -> WebhookSender:
+        """What sends events to webhooks."""
+        from shared.webhooks.sender import Means, WebhookSender
+
+        hosts = frozenset(self.settings.webhook_hosts)
+        return WebhookSender(
+            Means(self.database, self.signing_secrets, hosts, self.clock, self.stop)
+        )
+
+    def webhook_admin(self) -> WebhookAdmin:
+        """What an admin does with webhooks. Raises DatabaseUnreachable."""
+        from shared.webhooks.admin import WebhookAdmin
+
+        hosts = frozenset(self.settings.webhook_hosts)
+        return WebhookAdmin(self.database(), self.signing_secrets, hosts)
 
     @cached_property
     def telemetry(self) -> Telemetry | None:

@@ -95,6 +95,7 @@ class Settings(BaseSettings):
     most_attached_mb: int = Field(25, alias="ROWPOST_MOST_ATTACHED_MB", ge=1, le=100)
     keep_days: float | None = Field(None, alias="ROWPOST_KEEP_DAYS", gt=0, le=36_500)
     keep_record_days: float | None = Field(None, alias="ROWPOST_KEEP_RECORD_DAYS", gt=0, le=36_500)
+    webhook_hosts: Annotated[tuple[str, ...], NoDecode] = Field((), alias="ROWPOST_WEBHOOK_HOSTS")
     event_days: float = Field(30, alias="ROWPOST_EVENT_DAYS", gt=0, le=36_500)
     resend_unknown: Switch = Field("off", alias="ROWPOST_RESEND_UNKNOWN")
     request_limits: Switch = Field("on", alias="ROWPOST_REQUEST_LIMITS")
@@ -143,6 +144,13 @@ class Settings(BaseSettings):
         if not isinstance(value, str):
             return value
         return tuple(name.strip() for name in value.split(",") if name.strip())
+
+    @field_validator("webhook_hosts", mode="before")
+    @classmethod
+    def _hosts_between_commas(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(name.strip().lower() for name in value.split(",") if name.strip())
 
     @field_validator("proxies", mode="before")
     @classmethod

@@ -65,6 +65,10 @@ from shared.security.tokens import InvalidToken
 from shared.submissions.kept_answers import AlreadyKept
 from shared.submissions.submission import ExpiresTooSoon, InvalidEmail
 from shared.submissions.templates import UnknownTemplate
+from shared.webhooks.admin import TooManyWebhooks
+from shared.webhooks.destinations import BadDestination
+from shared.webhooks.signing_secrets import NoSigningSecret
+from shared.webhooks.webhook import DeliveryNotFound, WebhookNotFound
 
 EVERY_ANSWER = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -261,6 +265,16 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(
                 409, "code_taken", str(error), errors=(FieldError("param_code", str(error)),)
             )
+        case WebhookNotFound():
+            return ApiError(404, "webhook_not_found", str(error))
+        case DeliveryNotFound():
+            return ApiError(404, "delivery_not_found", str(error))
+        case BadDestination():
+            return _invalid("url", f"{error}.")
+        case TooManyWebhooks():
+            return ApiError(409, "too_many_webhooks", str(error))
+        case NoSigningSecret():
+            return ApiError(409, "no_signing_secret", str(error))
         case ServiceRuns():
             return ApiError(409, "service_running", str(error))
         case TargetUnreachable():

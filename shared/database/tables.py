@@ -434,6 +434,57 @@ new_events = Table(
     sqlite_autoincrement=True,
 )
 
+# Where events are posted to, and how that has gone.
+webhooks = Table(
+    "Rowpost_Webhooks",
+    metadata,
+    Column("Id", Integer, primary_key=True, autoincrement=True),
+    Column("Url", Unicode(2000), nullable=False),
+    # Between commas; NULL: all.
+    Column("Types", String(1000)),
+    Column("Enabled", Bit, nullable=False, server_default=text("1")),
+    Column("DisabledReason", Unicode(500)),
+    # Part of the ids of its messages, and of the name of its secret.
+    Column("Token", String(16), nullable=False),
+    # All events up to this one have been looked at.
+    Column("LastEvent", LargeNumber, nullable=False),
+    # Failures in a row and since when; and until when nothing is sent.
+    Column("Failures", Integer, nullable=False, server_default=text("0")),
+    Column("FailingSince", UtcDateTime()),
+    Column("RestUntil", UtcDateTime()),
+    Column("LastFault", Unicode(500)),
+    # Who sends its events at the moment.
+    Column("LeaseToken", String(36)),
+    Column("LeaseUntil", UtcDateTime()),
+    Column("CreatedAt", UtcDateTime(), nullable=False, server_default=utc_now()),
+    Column("CreatedBy", Unicode(150)),
+    # A number that was a webhook's once never becomes another's.
+    sqlite_autoincrement=True,
+)
+# An event that was posted to a webhook, or is to be posted again.
+deliveries = Table(
+    "Rowpost_Deliveries",
+    metadata,
+    Column("Id", LargeNumber, primary_key=True, autoincrement=True),
+    Column("WebhookId", Integer, nullable=False),
+    Column("EventId", LargeNumber, nullable=False),
+    Column("Type", String(30), nullable=False),
+    Column("State", String(10), nullable=False),
+    Column("Attempts", Integer, nullable=False),
+    Column("NextAt", UtcDateTime()),
+    Column("LastAt", UtcDateTime(), nullable=False, server_default=utc_now()),
+    Column("Status", Integer),
+    Column("Fault", Unicode(500)),
+    Column("DurationMs", Integer),
+    UniqueConstraint("WebhookId", "EventId", name="UQ_Rowpost_Deliveries"),
+)
+_filtered(
+    "IX_Rowpost_Deliveries_Next",
+    deliveries.c.WebhookId,
+    deliveries.c.NextAt,
+    where=deliveries.c.NextAt.is_not(None),
+)
+
 # Files of an email in the attachment store, beside the document in its own row.
 attachments = Table(
     "Rowpost_Attachments",

@@ -16,6 +16,7 @@ from shared.maintenance.retention import empty_old, remove_old, remove_old_one_b
 from shared.outbox.admission.held import forget_gone
 from shared.outbox.suppressions import forget_over
 from shared.submissions.kept_answers import forget_old_answers
+from shared.webhooks.deliveries import forget_old_deliveries
 
 log = logging.getLogger("rowpost.maintenance")
 
@@ -59,6 +60,9 @@ def _batches(application: Application) -> Iterator[Batch]:
     yield lambda database: database.run(forget_gone)
     yield lambda database: database.run(
         lambda connection: forget_old_events(connection, settings.event_days)
+    )
+    yield lambda database: database.run(
+        lambda connection: forget_old_deliveries(connection, settings.event_days)
     )
     if settings.keep_record_days is not None:
         yield partial(_remove_old, days=settings.keep_record_days)

@@ -21,6 +21,7 @@ from shared.database.errors import DatabaseUnreachable, SchemaBehind
 from shared.errors import RowpostError
 from shared.monitoring.disk import disk_problem
 from shared.monitoring.queue_snapshot import Overview
+from shared.webhooks.register import problems as webhook_problems
 
 if TYPE_CHECKING:
     from shared.app import Application
@@ -74,6 +75,8 @@ class Health:
     redis_problem: str | None = None
     option_problems: tuple[str, ...] = ()
     """Options of the database that an administrator should change, and how."""
+    webhook_problems: tuple[str, ...] = ()
+    """Webhooks that are turned off by themselves, or whose receivers take nothing."""
     lost: tuple[str, ...] = ()
     """What Rowpost made in the database and somebody has dropped, and what makes it again."""
 
@@ -110,6 +113,7 @@ class Health:
             yield self.disk_problem
         yield from self.lost
         yield from self.option_problems
+        yield from self.webhook_problems
         if self.timer_is_stale:
             yield "The timer has not come by for more than 3 minutes: is the app running?"
         if self.overview is not None:
@@ -126,6 +130,7 @@ class HealthCheck:
         self._overview = overview
         self._accounts = Watch(self._look_at_accounts, "accounts")
         self._options = Watch(self._look_at_options, "database options")
+        self._webhooks = Watch(self._look_at_webhooks, "webhooks")
         self._lost = Watch(self._look_for_what_is_gone, "what is gone")
         self._why_closed = Watch(self._probe, "database probe")
         self._storage = Watch(self._look_at_storage, "storage")
@@ -158,6 +163,7 @@ class HealthCheck:
             redis=here.redis_problem is not None,
             redis_problem=here.redis_problem() if here.redis_problem else None,
             option_problems=self._told_by(self._options, overview),
+            webhook_problems=self._told_by(self._webhooks, overview),
             lost=self._told_by(self._lost, overview),
         )
 
@@ -214,6 +220,10 @@ class HealthCheck:
         with self._application.database().read() as connection:
             options = read_server_options(connection)
         return tuple(options.problems) if options else ()
+
+    def _look_at_webhooks(self) -> tuple[str, ...]:
+        with self._application.database().read() as connection:
+            return webhook_problems(connection)
 
     def _look_for_what_is_gone(self) -> tuple[str, ...]:
         with self._application.database().read() as connection:

@@ -1,0 +1,121 @@
+"""/api/webhooks: made, tried, looked at, changed and removed by an admin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from shared.app import Application
+from shared.events.event import Event, EventType
+from shared.events.record import record
+from shared.security import tokens
+from tests.api.conftest import ADMIN
+from tests.support.api import Client, Reply
+from tests.support.webhook_receiver import Receiver
+
+ONE = "api/webhooks/{id:int}"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver().running() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def app(app: Application) -> Application:
+    app.settings = app.settings.model_copy(update={"webhook_hosts": ("127.0.0.1",)})
+    return app
+
+
+class Admin:
+    def __init__(self, app: Application, client: Client) -> None:
+        admin = app.logins.find(ADMIN)
+        assert admin
+        self._token = tokens.issue(app.signing, admin, datetime.now(UTC)).token
+        self._client = client
+
+    def make(self, url: str, **more: Any) -> Reply:
+        return self._client.post("api/webhooks", {"url": url, **more}, token=self._token)
+
+    def get(self, path: str, route: str | None = None, **places: str) -> Reply:
+        return self._client.get(path, token=self._token, route=route, route_params=places)
+
+    def post(self, path: str, route: str, **places: str) -> Reply:
+        return self._client.post(path, {}, token=self._token, route=route, route_params=places)
+
+
+@pytest.fixture
+def admin(app: Application, client: Client) -> Admin:
+    return Admin(app, client)
+
+
+def test_a_secret_is_shown_once(admin: Admin, receiver: Receiver) -> None:
+    made = admin.make(receiver.url, types=["email.sent"])
+
+    assert made.status == 201
+    secret = made.json["secret"]
+    assert secret.startswith("whsec_")
+    (shown,) = admin.get("api/webhooks").json["items"]
+    assert (shown["url"], shown["types"], shown["enabled"]) == (receiver.url, ["email.sent"], True)
+    assert secret.encode() not in admin.get("api/webhooks").body
+    again = admin.post("api/webhooks/1/rotate", f"{ONE}/rotate", id="1")
+    assert again.json["secret"] not in ("", secret)
+
+
+def test_it_is_tried_with_a_message(admin: Admin, receiver: Receiver) -> None:
+    made = admin.make(receiver.url)
+    tested = admin.post("api/webhooks/1/test", f"{ONE}/test", id="1")
+
+    assert (tested.status, tested.json["delivered"], tested.json["status"]) == (200, True, 204)
+    (message,) = receiver.messages
+    assert message.body["type"] == "webhook.test"
+    message.verify(made.json["secret"])
+
+
+def test_what_was_posted_is_logged_and_posted_again(
+    app: Application, admin: Admin, receiver: Receiver
+) -> None:
+    admin.make(receiver.url)
+    app.database().run(lambda connection: record(connection, [Event(EventType.SENT, 7)] * 3))
+    app.webhooks.finish(20)
+
+    page = admin.get("api/webhooks/1/deliveries", f"{ONE}/deliveries", id="1").json
+    assert [item["event_id"] for item in page["items"]] == [3, 2, 1]
+    assert {item["state"] for item in page["items"]} == {"delivered"}
+
+    route = f"{ONE}/deliveries/{{delivery:int}}/redeliver"
+    number = str(page["items"][0]["id"])
+    path = f"api/webhooks/1/deliveries/{number}/redeliver"
+    assert admin.post(path, route, id="1", delivery=number).status == 200
+    app.webhooks.finish(20)
+    assert receiver.ids[3] == receiver.ids[2]
+    assert admin.post(path, route, id="1", delivery="99").status == 404
+
+
+def test_a_removed_one_is_gone_with_its_secret(
+    app: Application, admin: Admin, client: Client, receiver: Receiver
+) -> None:
+    admin.make(receiver.url)
+    app.webhook_admin().remove(1)
+
+    assert app.secrets.names("webhook-") == []
+    assert admin.get("api/webhooks/1", ONE, id="1").status == 404
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://example.com/", "https://10.0.0.1/", "https://localhost:7071/#x", "ftp://example.com/"],
+)
+def test_an_address_that_webhooks_may_not_go_to_is_refused(admin: Admin, url: str) -> None:
+    refused = admin.make(url)
+
+    assert refused.status == 422
+    assert refused.json["errors"][0]["field"] == "url"
+
+
+def test_only_an_admin_has_to_do_with_webhooks(client: Client, token: str) -> None:
+    assert client.get("api/webhooks", token=token).status == 403

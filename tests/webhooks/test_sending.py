@@ -1,0 +1,225 @@
+"""Events reach every webhook that wants them, each by itself."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from shared.app import Application
+from shared.configuration.secret_store import SecretStoreUnavailable
+from shared.database.tables import webhooks
+from shared.delivery import tick
+from shared.events.event import EventType
+from shared.webhooks import sender
+from shared.webhooks.admin import Wish
+from shared.webhooks.deliveries import forget_old_deliveries
+from shared.webhooks.webhook import DeliveryState
+from tests.support.queue import Queue
+from tests.support.smtp import SmtpServer
+from tests.support.webhook_receiver import Receiver, Reply
+from tests.webhooks.hooks import Hooks
+
+GONE_AWAY = "http://127.0.0.1:9/"
+
+
+def test_an_email_that_is_sent_is_told_while_its_drain_goes_on(
+    app: Application, hooks: Hooks, receiver: Receiver
+) -> None:
+    made = hooks.make(receiver.url)
+    queue = Queue(app)
+    with SmtpServer() as server:
+        queue.account(server)
+        (email_id,) = queue.add(dd_EmailParamCode="SHOP", dd_Lane="immediate")
+        tick.tick(app)
+    receiver.wait_for(3)
+
+    assert [message.body["type"] for message in receiver.messages] == [
+        "email.queued",
+        "email.sending",
+        "email.sent",
+    ]
+    assert {message.body["data"]["email_id"] for message in receiver.messages} == {email_id}
+    for message in receiver.messages:
+        message.verify(made.secret)
+
+
+def test_only_the_types_that_it_wants_and_only_what_happens_from_now_on(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    hooks.happen(what=EventType.BOUNCED)
+    hooks.make(receiver.url, [EventType.BOUNCED])
+    hooks.happen(3)
+    hooks.happen(what=EventType.BOUNCED)
+
+    hooks.send()
+
+    assert [message.event_id for message in receiver.messages] == [5]
+
+
+def test_a_secret_that_is_replaced_signs_for_another_day(
+    app: Application, hooks: Hooks, receiver: Receiver
+) -> None:
+    made = hooks.make(receiver.url)
+    later = app.webhook_admin().rotate(made.webhook.id, app.clock())
+    hooks.happen()
+    hooks.send()
+
+    for secret in (made.secret, later):
+        receiver.messages[0].verify(secret)
+    tomorrow = app.clock() + timedelta(hours=25)
+    assert app.signing_secrets.of(made.webhook.token, tomorrow) == [later]
+
+
+def test_what_is_refused_is_tried_again_with_the_same_id_and_the_others_go_on(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    made = hooks.make(receiver.url)
+    receiver.reply = lambda message: Reply(500 if message.event_id == 2 else 204)
+    hooks.happen(4)
+    hooks.send()
+    assert [message.event_id for message in receiver.messages] == [1, 2, 3, 4]
+    waiting = hooks.log(made.webhook.id)[1]
+    assert (waiting.state, waiting.attempts, waiting.status) == (DeliveryState.WAITING, 1, 500)
+
+    receiver.reply = lambda _: Reply()
+    hooks.let_waits_pass()
+    hooks.send()
+
+    assert receiver.ids[4] == receiver.ids[1]
+    assert {delivery.state for delivery in hooks.log(made.webhook.id)} == {"delivered"}
+
+
+def test_a_receiver_that_is_away_costs_one_attempt_a_rest_and_gets_everything_later(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    made = hooks.make(receiver.url)
+    receiver.reply = lambda _: Reply(503)
+    hooks.happen(200)
+    hooks.send()
+    hooks.send()
+    assert len(receiver.messages) == 1
+
+    receiver.reply = lambda _: Reply()
+    hooks.let_waits_pass()
+    hooks.send_until(lambda: len(set(receiver.ids)) == 200)
+    hooks.send()
+
+    assert [delivery.event_id for delivery in hooks.log(made.webhook.id)] == list(range(1, 201))
+    assert hooks.state(made.webhook.id).failures == 0
+
+
+def test_one_that_is_down_or_silent_delays_no_other(hooks: Hooks, receiver: Receiver) -> None:
+    over = threading.Event()
+    with Receiver().running() as silent:
+        silent.reply = lambda _: Reply((over.wait(20) and 204) or 204)
+        hooks.make(GONE_AWAY)
+        hooks.make(silent.url)
+        hooks.make(receiver.url)
+        hooks.happen(50)
+        hooks.send_until(lambda: len(silent.messages) == 1 and len(receiver.messages) == 50)
+
+        hooks.happen()
+        began = time.monotonic()
+        hooks.send_until(lambda: len(receiver.messages) == 51)
+        took = time.monotonic() - began
+        over.set()
+
+    assert not [message for message in silent.messages if message.event_id == 51]
+    assert took < 10
+
+
+def test_410_turns_it_off_with_an_alert(
+    app: Application, hooks: Hooks, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = hooks.make(receiver.url)
+    receiver.reply = lambda _: Reply(410)
+    hooks.happen(3)
+    with caplog.at_level(logging.ERROR, "rowpost.webhooks"):
+        hooks.send()
+        hooks.send()
+
+    assert len(receiver.messages) == 1
+    assert not hooks.state(made.webhook.id).enabled
+    assert "turned off" in caplog.text
+    assert any("turned itself off" in problem for problem in app.health.check().problems)
+
+    receiver.reply = lambda _: Reply()
+    app.webhook_admin().change(made.webhook.id, Wish(receiver.url))
+    hooks.let_waits_pass()
+    hooks.send_until(lambda: len(set(receiver.ids)) == 3)
+
+
+def test_days_of_failure_turn_it_off(hooks: Hooks, receiver: Receiver) -> None:
+    made = hooks.make(receiver.url)
+    receiver.reply = lambda _: Reply(500)
+    hooks.happen()
+    long_ago = hooks.app.clock() - timedelta(days=6)
+    with hooks.app.database().write() as connection:
+        connection.execute(update(webhooks).values(FailingSince=long_ago, Failures=9))
+    hooks.send()
+
+    assert "5 days" in (hooks.state(made.webhook.id).disabled_reason or "")
+
+
+def test_without_its_secret_it_waits_and_has_failed_at_nothing(
+    hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = hooks.make(receiver.url)
+    hooks.happen()
+
+    def away(*_: object) -> list[str]:
+        raise SecretStoreUnavailable("away")
+
+    with monkeypatch.context() as during:
+        during.setattr(hooks.app.signing_secrets, "of", away)
+        hooks.send()
+    assert hooks.state(made.webhook.id).failures == 0
+
+    with hooks.app.database().write() as connection:
+        connection.execute(update(webhooks).values(LeaseUntil=None))
+    hooks.send()
+    assert len(receiver.messages) == 1
+
+
+def test_two_senders_at_once_post_each_event_once(hooks: Hooks, receiver: Receiver) -> None:
+    hooks.make(receiver.url)
+    hooks.happen(100)
+    other = sender.WebhookSender(hooks.app.webhooks._means)
+    threads = [
+        threading.Thread(target=each.finish, args=(20,)) for each in (hooks.app.webhooks, other)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    hooks.send_until(lambda: len(receiver.messages) >= 100)
+
+    assert sorted(message.event_id for message in receiver.messages) == list(range(1, 101))
+
+
+def test_types_that_nobody_wants_cost_no_commit(hooks: Hooks, receiver: Receiver) -> None:
+    made = hooks.make(receiver.url, [EventType.BOUNCED])
+    hooks.happen(3)
+    hooks.send()
+
+    assert hooks.state(made.webhook.id).last_event == 0
+    hooks.happen(what=EventType.BOUNCED)
+    hooks.send()
+    assert [message.event_id for message in receiver.messages] == [4]
+
+
+def test_old_deliveries_are_forgotten(hooks: Hooks, receiver: Receiver) -> None:
+    made = hooks.make(receiver.url)
+    hooks.happen(3)
+    hooks.send()
+
+    def forget(days: float) -> int:
+        return hooks.app.database().run(lambda connection: forget_old_deliveries(connection, days))
+
+    assert (forget(1), len(hooks.log(made.webhook.id))) == (0, 3)
+    assert (forget(-1), len(hooks.log(made.webhook.id))) == (3, 0)
