@@ -8,7 +8,7 @@ import pytest
 from shared.app import Application, use
 from shared.settings import Settings
 from tests.support.webhook_receiver import Receiver
-from tests.webhooks.hooks import Hooks
+from tests.support.webhooks import Hooks
 
 
 @pytest.fixture

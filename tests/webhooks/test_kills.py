@@ -7,16 +7,14 @@ import signal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
 
 from shared.app import Application
-from shared.database.tables import webhooks
 from shared.settings import Settings
 from shared.webhooks import sender
 from shared.webhooks.post import Poster
 from tests.support.forked import CONTEXT
 from tests.support.webhook_receiver import Receiver
-from tests.webhooks.hooks import Hooks
+from tests.support.webhooks import Hooks
 
 EVENTS = 120
 STEPS = {
@@ -68,8 +66,7 @@ def test_no_gap_and_no_second_id(tmp_path: Path, receiver: Receiver, step: str) 
     process.join(20)
     assert process.exitcode == -signal.SIGKILL
 
-    with hooks.app.database().write() as connection:
-        connection.execute(update(webhooks).values(LeaseUntil=None))
+    hooks.let_leases_run_out()
     hooks.send_until(lambda: hooks.state(made.webhook.id).last_event == EVENTS)
     hooks.send()
 

@@ -22,7 +22,7 @@ from shared.webhooks.webhook import DeliveryState
 from tests.support.queue import Queue
 from tests.support.smtp import SmtpServer
 from tests.support.webhook_receiver import Receiver, Reply
-from tests.webhooks.hooks import Hooks
+from tests.support.webhooks import Hooks
 
 GONE_AWAY = "http://127.0.0.1:9/"
 
@@ -180,8 +180,7 @@ def test_without_its_secret_it_waits_and_has_failed_at_nothing(
         hooks.send()
     assert hooks.state(made.webhook.id).failures == 0
 
-    with hooks.app.database().write() as connection:
-        connection.execute(update(webhooks).values(LeaseUntil=None))
+    hooks.let_leases_run_out()
     hooks.send()
     assert len(receiver.messages) == 1
 

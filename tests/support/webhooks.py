@@ -48,6 +48,10 @@ class Hooks:
             due = deliveries.c.NextAt.is_not(None)
             connection.execute(update(deliveries).where(due).values(NextAt=utc_now()))
 
+    def let_leases_run_out(self) -> None:
+        with self.app.database().write() as connection:
+            connection.execute(update(webhooks).values(LeaseUntil=None))
+
     def state(self, webhook_id: int) -> Webhook:
         with self.app.database().read() as connection:
             return webhook(connection, webhook_id)
