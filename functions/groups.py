@@ -6,6 +6,7 @@ from typing import Protocol
 
 from functions import (
     accounts,
+    acs_events,
     adoption,
     configuration,
     contact,
@@ -58,6 +59,7 @@ GROUPS: tuple[Group, ...] = (
     webhooks,
     suppressions,
     unsubscribing,
+    acs_events,
     keyed_sending,
     reset_codes,
     contact,

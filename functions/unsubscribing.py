@@ -9,12 +9,15 @@ from string import Template
 from typing import ClassVar
 
 from pydantic import Field
+from sqlalchemy import Connection
 
 from shared.api.admission import Who
 from shared.api.endpoint import Request, Routes
 from shared.api.errors import ApiError
 from shared.api.models import File, QueryNumber, SnakeAnswer, SnakeInput, Timestamp
 from shared.app import application
+from shared.events.event import Event, EventType
+from shared.events.record import record
 from shared.monitoring.logs import masked
 from shared.security.roles import Role
 from shared.unsubscribing.links import BadLink, Subscription
@@ -103,7 +106,7 @@ def show_unsubscribe(request: Request) -> UnsubscribePage:
 def take_off_the_list(request: Request) -> UnsubscribePage:
     """Unsubscribe with one click (RFC 8058), by a mail reader's button or the page's own."""
     subscription = _subscription(request)
-    application().database().run(partial(unsubscribe, subscription=subscription))
+    application().database().run(partial(_unsubscribed, subscription=subscription))
     return _page(f"Done: {_shown(subscription)} gets no more of these emails.", "")
 
 
@@ -136,6 +139,15 @@ def put_back_on_the_list(request: Request) -> SubscribedAgain:
             "This address has not unsubscribed from this list: check both.",
         )
     return SubscribedAgain(address=address, list=list_name)
+
+
+def _unsubscribed(connection: Connection, subscription: Subscription) -> None:
+    if unsubscribe(connection, subscription):
+        reason = f'unsubscribed from the list "{subscription.list_name}"'
+        event = Event(
+            EventType.UNSUBSCRIBED, subscription.email_id, subscription.address, reason=reason
+        )
+        record(connection, [event])
 
 
 def _subscription(request: Request) -> Subscription:

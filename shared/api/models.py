@@ -76,6 +76,8 @@ class Input(BaseModel):
         hide_input_in_errors=True,
     )
 
+    list_field: ClassVar[str | None] = None
+    """Where a bare array counts as the value of this field; None: an array is refused."""
     missing_status: ClassVar[int] = 422
     """What a request is answered in which a field is missing."""
 

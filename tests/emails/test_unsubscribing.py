@@ -98,6 +98,8 @@ def test_looking_at_the_page_changes_nothing_and_one_click_ends_that_list_alone(
     assert before == []
     assert [reply.status for reply in clicked] == [200, 200]
     assert not any("Set-Cookie" in reply.headers for reply in (page, *clicked))
+    events = api.get("/api/events", types="email.unsubscribed").json["items"]
+    assert [(event["email_id"], event["recipient"]) for event in events] == [(1, "ann@example.com")]
     (gone,) = api.get("/api/unsubscribed", list="news").json["items"]
     assert (gone["address"], gone["list"], gone["email_id"]) == ("ann@example.com", "news", 1)
     states = {number: Queue(app).became(number).state for number in (again, other, plain)}

@@ -56,6 +56,8 @@ def parse_body(
     not strictly JSON in UTF-8 (NaN, a name given twice, half a surrogate pair, or nesting beyond
     200 levels count as malformed), and 422 with an error for each wrong or unknown field.
     """
+    if model.list_field is not None and body.lstrip()[:1] == b"[":
+        body = b'{"%s":%s}' % (model.list_field.encode(), body)
     text = _strict_json(headers, body, most) if body and not body.isspace() else b"{}"
     with _named_errors(model):
         return model.model_validate_json(text, strict=True, extra="forbid")
