@@ -29,7 +29,11 @@ from shared.smtp.opening import TlsMode
 pages = Pages()
 
 HERE = "/console/accounts"
-_MOST_FAILOVERS = 5
+_PLACES = (
+    *("First", "Second", "Third", "Fourth", "Fifth"),
+    *("Sixth", "Seventh", "Eighth", "Ninth", "Tenth"),
+)
+_PLACES_AT_LEAST = 3
 # What the form shows whole: a value that it leaves empty is none. All else of an account stays.
 _SHOWN = (
     *("name", "email_address", "display_name", "param_code", "default", "active", "preset"),
@@ -99,7 +103,7 @@ class AccountForm(NewAccount):
     allow_plain_login: bool = False
     count_recipients_per: tuple[Window, ...] = ()
     failover_ids: Annotated[
-        tuple[AccountId, ...], BeforeValidator(_without_blanks), Field(max_length=10)
+        tuple[AccountId, ...], BeforeValidator(_without_blanks), Field(max_length=len(_PLACES))
     ] = ()
     allow_recipients: Annotated[
         tuple[str, ...], BeforeValidator(_entries), Field(max_length=MOST_ENTRIES)
@@ -132,11 +136,12 @@ def new_account(visit: Visit[None, WhichPreset]) -> Page:
     chosen = visit.typed.value("preset", visit.query.preset)
     if not chosen and not visit.typed.values:
         return visit.show("account_preset.html", presets=_presets())
+    others = _others(shown_accounts(application()), None)
     return visit.show(
         "account_new.html",
         account=_begun(chosen),
-        others=_others(shown_accounts(application()), None),
-        most_failovers=_MOST_FAILOVERS,
+        others=others,
+        failover_places=_places(others, ()),
         preset=_preset_choice(chosen),
         has_password=False,
     )
@@ -169,12 +174,13 @@ def edit_account(visit: Visit) -> Page:
     """Show all of an account to be changed."""
     known = shown_accounts(application())
     shown = _found(known, visit)
+    others = _others(known, shown.id)
     return visit.show(
         "account_edit.html",
         id=shown.id,
         account=shown.settings,
-        others=_others(known, shown.id),
-        most_failovers=_MOST_FAILOVERS,
+        others=others,
+        failover_places=_places(others, shown.settings.failover_ids),
         preset=_preset_choice(shown.settings.preset),
         has_password=shown.has_password,
     )
@@ -288,3 +294,8 @@ def _others(known: Sequence[ShownAccount], number: int | None) -> list[tuple[int
         for account in known
         if account.id != number and not account.settings.failover_ids
     ]
+
+
+def _places(others: Sequence[object], taken: Sequence[int]) -> Sequence[str]:
+    """The places of failovers that are shown: all that are taken, and one to be filled."""
+    return _PLACES[: min(len(others), max(_PLACES_AT_LEAST, len(taken) + 1))]

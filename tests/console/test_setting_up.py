@@ -203,25 +203,39 @@ def test_an_account_is_changed_tried_used_and_removed(
     assert len(cells(page)) == 1
 
 
-def test_an_account_keeps_the_way_out_that_was_chosen_and_what_the_form_does_not_show(
+def test_an_account_keeps_its_way_out_and_all_its_failovers_in_their_order(
     plain_admin: Sight, service: Standalone
 ) -> None:
-    page = plain_admin.page
+    page, token = plain_admin.page, service.login()
     plain_admin.open("/console/accounts/new?preset=microsoft-graph")
     page.get_by_label("Name", exact=True).fill("Graph")
     page.get_by_label("Address", exact=True).fill("box@example.com")
     page.get_by_role("button", name="Add the account").click()
     said(page, "is added")
+    made = [account["id"] for account in service.get("/api/smtp-configs", token=token).json][-1]
+    others = [add_account(service, f"Other {number}") for number in range(6)]
+    order = {"failover_ids": others[::-1]}
+    service.request("PUT", f"/api/smtp-configs/{made}", order, token=token)
+
     page.get_by_role("link", name="Change", exact=True).click()
     page.get_by_label("Name beside the address").fill("The shop")
     page.get_by_role("button", name="Save the account").click()
     said(page, "The account is changed.")
+    expect(page.get_by_text("Other 5, then Other 4, then Other 3")).to_be_visible()
 
-    token = service.login()
-    made = service.get("/api/smtp-configs", token=token).json[-1]
-    assert (made["transport"], made["preset"]) == ("graph", "microsoft-graph")
-    assert (made["display_name"], made["minute_limit"]) == ("The shop", 30)
-    service.request("DELETE", f"/api/smtp-configs/{made['id']}", token=token)
+    shown = service.get(f"/api/smtp-configs/{made}", token=token).json
+    assert (shown["transport"], shown["preset"]) == ("graph", "microsoft-graph")
+    assert (shown["display_name"], shown["minute_limit"]) == ("The shop", 30)
+    assert shown["failover_ids"] == others[::-1]
+    for number in (made, *others):
+        service.request("DELETE", f"/api/smtp-configs/{number}", token=token)
+
+
+def add_account(service: Standalone, name: str) -> int:
+    account = {"name": name, "email_address": "a@example.com", "smtp_host": "127.0.0.1"}
+    made = service.post("/api/smtp-configs", account, token=service.login())
+    assert made.status == 201
+    return int(made.json["config_id"])
 
 
 def test_a_schedule_that_cannot_be_is_refused_beside_its_field(admin: Sight) -> None:
