@@ -426,7 +426,7 @@ def list_emails(request: Request[None, EmailQuery]) -> EmailPage:
     with application().database().read() as connection:
         page = search.page(connection, wish, after, query.limit)
     return EmailPage(
-        items=[ListedEmail(**dict(summary(email)), reason=email.reason) for email in page.emails],
+        items=[listed(email) for email in page.emails],
         next_cursor=write_cursor(page.after),
     )
 
@@ -573,6 +573,11 @@ def summary(email: StoredEmail) -> EmailSummary:
         retry_count=email.retries,
         created_at=email.created_at,
     )
+
+
+def listed(email: StoredEmail) -> ListedEmail:
+    """The same, with why it failed, waits or is held."""
+    return ListedEmail(**dict(summary(email)), reason=email.reason)
 
 
 def details(email: StoredEmail, sender: Sender | None) -> EmailDetails:

@@ -21,7 +21,7 @@ from standalone.commands.verb import as_json, verb
 @as_json
 def command(status: Status | None, text: str, limit: int, cursor: str | None, as_json: bool) -> int:
     """List emails, the latest first."""
-    from functions.emails import EmailPage, summary
+    from functions.emails import EmailPage, listed
     from shared.api.cursor import read_cursor, write_cursor
     from shared.app import application
     from shared.outbox.queries import search
@@ -32,7 +32,7 @@ def command(status: Status | None, text: str, limit: int, cursor: str | None, as
         page = search.page(connection, wish, read_cursor(cursor), limit)
     after = write_cursor(page.after)
     if as_json:
-        print_json(EmailPage(items=[summary(one) for one in page.emails], next_cursor=after))
+        print_json(EmailPage(items=[listed(one) for one in page.emails], next_cursor=after))
         return 0
     print_table(
         ("ID", "STATUS", "TRIES", "CREATED", "TO", "SUBJECT"),
