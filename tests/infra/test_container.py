@@ -105,6 +105,7 @@ def test_the_image_brings_the_odbc_driver() -> None:
 
 def test_what_the_image_holds_is_enough_to_run_and_is_found_healthy(tmp_path: Path) -> None:
     with started(tmp_path, ROWPOST_PORT=str(free_port())) as running:
+        wait_until(lambda: "answers at" in (tmp_path / "output").read_text(), 60, "an answer")
         wait_until(lambda: health_check(running) == 0, 30, "a healthy container")
 
         assert "caught at" not in (tmp_path / "output").read_text()
@@ -115,7 +116,7 @@ def test_a_container_without_its_database_is_found_unhealthy(tmp_path: Path) -> 
     port = str(free_port())
 
     with started(tmp_path, ROWPOST_PORT=port, DATABASE_URL=nowhere) as running:
-        wait_until(lambda: "answers at" in (tmp_path / "output").read_text(), 30, "an answer")
+        wait_until(lambda: "answers at" in (tmp_path / "output").read_text(), 60, "an answer")
 
         assert health_check(running) == 1
 

@@ -55,7 +55,7 @@ from shared.outbox.transitions import call_up, expire
 from tests.support.accounts import answered_by
 
 RUNS = int(os.environ.get("ROWPOST_PROPERTY_RUNS", "0"))
-SHORT = settings(max_examples=50, stateful_step_count=30, derandomize=True, database=None)
+SHORT = settings(max_examples=25, stateful_step_count=30, derandomize=True, database=None)
 LONG = settings(max_examples=max(RUNS // 2, 1), stateful_step_count=50, print_blob=True)
 SETTINGS = settings(LONG if RUNS else SHORT, deadline=None, suppress_health_check=list(HealthCheck))
 
