@@ -52,6 +52,7 @@ MENU: tuple[Heading, ...] = (
         (
             Entry("First steps", "/console/first-steps", Role.ADMIN),
             Entry("Accounts", "/console/accounts"),
+            Entry("Mail profiles", "/console/mail-profiles"),
             Entry("Schedule", "/console/schedule"),
             Entry("Database", "/console/database", Role.ADMIN),
         ),

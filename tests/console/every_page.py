@@ -42,5 +42,6 @@ EVERY_PAGE = (
     Shown("caught-mail", "/console/caught-mail"),
     Shown("api", "/api/docs"),
     Shown("api-emails", "/api/docs/emails"),
+    Shown("mail-profiles", "/console/mail-profiles"),
     Shown("nothing-here", "/console/nothing/here"),
 )
