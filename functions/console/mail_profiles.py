@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from shared.accounts.errors import BadAccountValue
 from shared.accounts.shown import shown_accounts
 from shared.api.models import SnakeInput
 from shared.app import application
@@ -124,6 +125,8 @@ def forbid_mail_profile(visit: Visit[Forbidden]) -> Redirect:
 def _principal(kind: str, who: str) -> str:
     if kind == PUBLIC:
         return PUBLIC
+    if not who:
+        raise BadAccountValue("who", "Give the name, or of a key its number.")
     return f"user:{who}" if kind == "user" else caller_principal(f"{kind}:{who}")
 
 

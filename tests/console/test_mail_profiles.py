@@ -37,6 +37,7 @@ def test_a_profile_is_made_given_to_everybody_used_and_removed(service: Standalo
     assert "operators" in shown
     press(admin, f"{PATH}/allow", id="1", kind="public", default="yes")
     press(admin, f"{PATH}/allow", id="1", kind="login", who="ann")
+    assert "of a key its number" in press(admin, f"{PATH}/allow", id="1", kind="key", who=" ")
     assert "Everybody <span" in admin.get(PATH)[2]
 
     token = service.login()
