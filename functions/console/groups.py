@@ -11,6 +11,7 @@ from functions.console import (
     contact_messages,
     database,
     emails,
+    events,
     first_steps,
     keys,
     login,
@@ -23,6 +24,7 @@ from functions.console import (
     suppressions,
     templates,
     users,
+    webhooks,
 )
 from shared.api.endpoint import Routes
 from shared.console.pages import Pages
@@ -48,6 +50,8 @@ GROUPS: tuple[PageGroup, ...] = (
     users,
     keys,
     contact_messages,
+    events,
+    webhooks,
     suppressions,
     send_log,
     templates,

@@ -41,6 +41,7 @@ MENU: tuple[Heading, ...] = (
             Entry("Overview", "/console"),
             Entry("Emails", "/console/emails"),
             Entry("Contact messages", "/console/contact-messages"),
+            Entry("Events", "/console/events"),
             Entry("Suppressions", "/console/suppressions"),
             Entry("Send log", "/console/send-log"),
             Entry("Templates", "/console/templates"),
@@ -62,6 +63,7 @@ MENU: tuple[Heading, ...] = (
         (
             Entry("Users", "/console/users", Role.ADMIN),
             Entry("Keys", "/console/keys", Role.ADMIN),
+            Entry("Webhooks", "/console/webhooks", Role.ADMIN),
         ),
     ),
     Heading("For developers", (Entry("API", "/api/docs"),)),

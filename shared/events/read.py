@@ -49,6 +49,26 @@ def read_events(
     return EventPage(items, items[-1].id if len(items) == limit else until)
 
 
+def latest_events(
+    connection: Connection, before: int | None, only: EventType | None, limit: int
+) -> EventPage:
+    """The latest events, the latest first, of those below the number `before`; `next` is the
+    `before` of the following page, and no more than 1 at the end."""
+    first, last = connection.execute(BOUNDS).one()
+    if first is None:
+        return EventPage([], 0)
+    until = last if before is None else min(last, before - 1)
+    begin = max(first - 1, until - LOOKED_AT)
+    values: dict[str, Any] = {"after": begin, "until": until}
+    if only is not None:
+        values["types"] = [only.value]
+    statement = (PAGE if only is None else PAGE_OF_TYPES).order_by(None)
+    latest = statement.order_by(events.c.Id.desc()).limit(limit)
+    items = [numbered(row) for row in connection.execute(latest, values)]
+    reached = items[-1].id if len(items) == limit else begin + 1
+    return EventPage(items, reached if reached > first else 0)
+
+
 def read_event(connection: Connection, number: int) -> NumberedEvent | None:
     """The event of this number, while it is kept."""
     row = connection.execute(ONE, {"id": number}).one_or_none()

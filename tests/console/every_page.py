@@ -35,6 +35,8 @@ EVERY_PAGE = (
     Shown("user", "/console/users/user?username=admin"),
     Shown("keys", "/console/keys"),
     Shown("contact-messages", "/console/contact-messages"),
+    Shown("events", "/console/events"),
+    Shown("webhooks", "/console/webhooks"),
     Shown("suppressions", "/console/suppressions"),
     Shown("send-log", "/console/send-log"),
     Shown("templates", "/console/templates"),
