@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import ClassVar
-from urllib.parse import quote
 
 from pydantic import Field
 
@@ -98,8 +97,7 @@ def message_of(number: int) -> RawEmail:
     message = raw_of(
         here.database(), here.attachments.store, number, here.settings.most_attached_mb
     )
-    headers = {"Content-Disposition": f'attachment; filename="email-{number}.eml"'}
-    return RawEmail(content=message).with_headers(headers)
+    return RawEmail(content=message).saved_as(f"email-{number}.eml")
 
 
 @routes.get("api/emails/{id:int}/attachments/{place:int}", who=Role.OPERATOR, errors={404, 409})
@@ -115,6 +113,4 @@ def file_in(number: int, place: int) -> EmailFile:
     """One of an email's files, by its place from 0. Raises what `file_of` raises."""
     here = application()
     found = file_of(here.database(), here.attachments.store, number, place)
-    name = quote(found.filename or "file", safe="")
-    headers = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
-    return EmailFile(content=found.content).with_headers(headers)
+    return EmailFile(content=found.content).saved_as(found.filename or "file")

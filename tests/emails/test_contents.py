@@ -36,7 +36,7 @@ def content(api: Api, number: int) -> Any:
 def message(api: Api, number: int) -> EmailMessage:
     reply = api.get(f"/api/emails/{number}/raw")
     assert reply.status == 200, reply.body
-    name = f'attachment; filename="email-{number}.eml"'
+    name = f"attachment; filename*=UTF-8''email-{number}.eml"
     assert reply.headers["Content-Disposition"] == name
     parsed = message_from_bytes(reply.body, policy=default)
     assert isinstance(parsed, EmailMessage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -87,6 +88,30 @@ def test_held_rows_are_cancelled_by_a_filter_that_is_searched_for_too(
     held = api.get("/api/emails", status="held").json["items"]
     assert [one["id"] for one in held] == [slow]
     assert held[0]["reason"].startswith("its lane is 'slow'")
+
+
+@pytest.mark.parametrize(
+    ("wish", "left"),
+    [
+        (Wish(Status.HELD, account="SHOP"), "CNN"),
+        (Wish(Status.HELD, account=""), "NNC"),
+        (Wish(Status.HELD, origin="api"), "NNN"),
+        (Wish(Status.HELD, origin=""), "CCC"),
+        (Wish(Status.HELD, tag="news"), "NNN"),
+        (Wish(Status.HELD, since=datetime(2100, 1, 1, tzinfo=UTC)), "NNN"),
+        (Wish(Status.HELD, until=datetime(2000, 1, 1, tzinfo=UTC)), "NNN"),
+    ],
+)
+def test_no_filter_is_overlooked_where_rows_are_held(
+    queue: Database, wish: Wish, left: str
+) -> None:
+    codes = ("SHOP", "NEWS", None)
+    ids = [waiting_email(queue, dd_Lane="fast", dd_EmailParamCode=code) for code in codes]
+    admit(queue, answered_by(["SHOP", "NEWS", None]))
+
+    decide_all(queue, Action.CANCEL, wish)
+
+    assert states(queue, ids) == left
 
 
 def test_all_that_match_are_met_whatever_a_batch_holds(api: Api, queue: Database) -> None:

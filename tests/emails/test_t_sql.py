@@ -74,7 +74,9 @@ STATEMENTS: dict[str, ClauseElement] = {
     "remove": removal.REMOVE,
     "attempts": search.ATTEMPTS,
     "held rows": search.held_statement(Wish(Status.HELD)),
-    "held rows that say it": search.held_statement(Wish(Status.HELD, "50% [off]")),
+    "held rows that say it": search.held_statement(
+        Wish(Status.HELD, "50% [off]", account="", since=HERE.time, until=HERE.time)
+    ),
     "made at": search.MADE_AT,
 }
 STATEMENTS |= {f"forget {number}": one for number, one in enumerate(removal.FORGET)}

@@ -39,7 +39,7 @@ from shared.database.tables import (
 )
 from shared.outbox.admission.held import held_row, is_still_new
 from shared.outbox.attachments import StoredAttachment, attachments_of
-from shared.outbox.conditions import ended, is_current, leased, state_is
+from shared.outbox.conditions import contains, ended, is_current, leased, state_is
 from shared.outbox.entries import EmailNotFound, first_number
 from shared.outbox.recipients import (
     Kind,
@@ -263,8 +263,11 @@ def first_number_since(connection: Connection, time: datetime) -> int:
 
 
 def _held_page(connection: Connection, wish: Wish, after: Position | None, limit: int) -> Page:
-    """Rows that can't be admitted as they are; they are nobody's who stored by the API."""
-    if wish.stored_by is not None:
+    """Rows that can't be admitted as they are: those of SQL alone, and without tags that are known.
+
+    They are nobody's who stored by the API.
+    """
+    if wish.stored_by is not None or wish.origin or wish.tag:
         return Page((), None)
     below = after.id if after is not None else _LAST_NUMBER
     ids = list(connection.scalars(held_statement(wish).limit(limit + 1), {"below": below}))
@@ -274,15 +277,21 @@ def _held_page(connection: Connection, wish: Wish, after: Position | None, limit
 
 def held_statement(wish: Wish) -> Select[Any]:
     """What reads the ids of held rows `below` one, the latest first."""
-    if not wish.text:
-        return HELD_IDS
-    texts = (emails.c.dd_subject, emails.c.dd_toEmailid, emails.c.dd_ccEmailid)
-    says_it = (
-        select(literal_column("1"))
-        .where(emails.c.dd_srno == held_rows.c.EmailId, _contains(wish.text, texts))
-        .exists()
-    )
-    return HELD_IDS.where(says_it)
+    question = HELD_IDS
+    if wish.since is not None:
+        question = question.where(held_rows.c.Since >= wish.since)
+    if wish.until is not None:
+        question = question.where(held_rows.c.Since < wish.until)
+    of_row: list[ColumnElement[bool]] = []
+    if wish.text:
+        texts = (emails.c.dd_subject, emails.c.dd_toEmailid, emails.c.dd_ccEmailid)
+        of_row.append(contains(wish.text, texts))
+    if wish.account is not None:
+        of_row.append(func.coalesce(emails.c.dd_EmailParamCode, "") == wish.account)
+    if not of_row:
+        return question
+    its_row = emails.c.dd_srno == held_rows.c.EmailId
+    return question.where(select(literal_column("1")).where(its_row, *of_row).exists())
 
 
 def page_statement(
@@ -389,8 +398,6 @@ HELD_IDS = (
 )
 _ENTRY = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^;,])+')
 _LAST_NUMBER = 2**31 - 1
-# What LIKE does not take as it stands; on SQL Server [abc] is one letter of three.
-_LIKE = re.compile(r"[%_\[/]")
 
 
 class _Range(NamedTuple):
@@ -445,7 +452,7 @@ def _filters(wish: Wish, there: frozenset[str] = frozenset()) -> list[ColumnElem
         filters.append(entries.c.Retries == literal_column("0"))
     if wish.text:
         texts = (emails.c.dd_subject, emails.c.dd_toEmailid, emails.c.dd_ccEmailid)
-        filters.append(_contains(wish.text, (*texts, options.c.bccEmailid)))
+        filters.append(contains(wish.text, (*texts, options.c.bccEmailid)))
     if wish.account is not None:
         code = entries.c.AccountCode
         filters.append(code == wish.account if wish.account else code.is_(None))
@@ -454,13 +461,8 @@ def _filters(wish: Wish, there: frozenset[str] = frozenset()) -> list[ColumnElem
         filters.append(origin == wish.origin if wish.origin else origin.is_(None))
     if wish.tag:
         tags = [options.c.Tags, *([emails.c.dd_Tags] if "dd_Tags" in there else ())]
-        filters.append(_contains(wish.tag, tags))
+        filters.append(contains(wish.tag, tags))
     return filters
-
-
-def _contains(text: str, columns: Sequence[ColumnElement[Any]]) -> ColumnElement[bool]:
-    pattern = "%" + _LIKE.sub(r"/\g<0>", text) + "%"
-    return or_(*(column.like(pattern, escape="/") for column in columns))
 
 
 def _stored_by(caller: str | None) -> tuple[ColumnElement[bool], ...]:
