@@ -73,6 +73,8 @@ class Deployment:
     server_is_made_here: bool
     """Whether nobody used the database before Rowpost."""
     vault_uri: str
+    database_mail: bool
+    """Whether the procedures and views of Database Mail are wanted (ROWPOST_DATABASE_MAIL)."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -88,6 +90,7 @@ class Deployment:
                 server_is_made_here=environment["ROWPOST_SQL_SERVER_IS_MADE_HERE"].lower()
                 == "true",
                 vault_uri=environment["KEY_VAULT_URI"],
+                database_mail=environment.get("ROWPOST_DATABASE_MAIL", "").lower() == "true",
             )
         except (KeyError, ValueError) as error:
             raise CannotPrepare(
@@ -112,6 +115,8 @@ def main() -> int:
             look_at_options(engine, deployment)
             migrate(deployment)
             let_in(engine, deployment)
+            if deployment.database_mail:
+                install_database_mail(deployment)
     except RowpostError as error:
         print(f"rowpost: {error}", file=sys.stderr)
         return 1
@@ -216,15 +221,26 @@ def turned_on(turn_on: Callable[[], None], pause: Callable[[float], object]) -> 
 
 def migrate(deployment: Deployment) -> None:
     """Bring the tables of the queue's database up to date: the saved one, else the deployed one."""
+    if not _runs(deployment, "migrate"):
+        raise CannotPrepare("the database was not migrated: the reason is above")
+
+
+def install_database_mail(deployment: Deployment) -> None:
+    """Make sp_send_dbmail and what belongs to it there, or make them anew."""
+    if not _runs(deployment, "install-database-mail"):
+        raise CannotPrepare("Database Mail was not installed: the reason is above")
+
+
+def _runs(deployment: Deployment, verb: str) -> bool:
+    """Whether the command went through, on the database that the app works on."""
     settings = {"DATABASE_URL": deployment.database_url, "KEY_VAULT_URI": deployment.vault_uri}
     done = subprocess.run(
-        [sys.executable, "-m", "standalone", "migrate"],
+        [sys.executable, "-m", "standalone", verb],
         cwd=ROOT,
         env={**os.environ, **settings},
         check=False,
     )
-    if done.returncode:
-        raise CannotPrepare("the database was not migrated: the reason is above")
+    return done.returncode == 0
 
 
 def let_in(engine: Engine, deployment: Deployment) -> None:

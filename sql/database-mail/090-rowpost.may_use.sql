@@ -13,7 +13,7 @@ BEGIN
         RETURN CASE
             WHEN @sid IS NULL OR EXISTS (
                 SELECT 1 FROM sys.database_principals
-                WHERE name = USER_NAME() AND CONVERT(NVARCHAR(172), sid, 1) = @sid) THEN 3
+                WHERE name = USER_NAME() AND TRY_CONVERT(NVARCHAR(172), sid, 1) = @sid) THEN 3
         END;
     IF IS_MEMBER(SUBSTRING(@principal, 6, 195)) = 1
         RETURN 2;

@@ -20,7 +20,7 @@ BEGIN
         RETURN 0;
     END
     -- SQL and Windows users and groups, those of Entra ID.
-    SELECT @found_id = principal_id, @found_name = name, @sid = CONVERT(NVARCHAR(172), sid, 1)
+    SELECT @found_id = principal_id, @found_name = name, @sid = TRY_CONVERT(NVARCHAR(172), sid, 1)
     FROM sys.database_principals
     WHERE (@id IS NULL OR principal_id = @id) AND (@name IS NULL OR name = @name)
         AND type IN (N'S', N'U', N'G', N'E', N'X');

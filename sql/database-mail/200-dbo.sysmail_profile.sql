@@ -3,9 +3,9 @@ CREATE OR ALTER VIEW dbo.sysmail_profile
 AS
 SELECT
     Id AS profile_id,
-    CAST(Name AS SYSNAME) AS name,
+    Name AS name,
     Description AS description,
     CAST(ModifiedAt AS DATETIME) AS last_mod_datetime,
-    CAST(ModifiedBy AS SYSNAME) AS last_mod_user
+    ModifiedBy AS last_mod_user
 FROM dbo.Rowpost_MailProfiles;
 GO

@@ -6,6 +6,6 @@ SELECT
     AccountId AS account_id,
     SequenceNumber AS sequence_number,
     CAST(ModifiedAt AS DATETIME) AS last_mod_datetime,
-    CAST(ModifiedBy AS SYSNAME) AS last_mod_user
+    ModifiedBy AS last_mod_user
 FROM dbo.Rowpost_MailProfileAccounts;
 GO

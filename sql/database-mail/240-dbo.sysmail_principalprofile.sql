@@ -7,7 +7,7 @@ SELECT
         ELSE CONVERT(VARBINARY(85), Sid, 1) END AS principal_sid,
     IsDefault AS is_default,
     CAST(ModifiedAt AS DATETIME) AS last_mod_datetime,
-    CAST(ModifiedBy AS SYSNAME) AS last_mod_user
+    ModifiedBy AS last_mod_user
 FROM dbo.Rowpost_MailPrincipals
 WHERE Principal = N'public' OR Principal LIKE N'user:%';
 GO

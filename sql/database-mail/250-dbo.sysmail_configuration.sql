@@ -7,7 +7,7 @@ SELECT
     Value AS paramvalue,
     Description AS description,
     CAST(ModifiedAt AS DATETIME) AS last_mod_datetime,
-    CAST(ModifiedBy AS SYSNAME) AS last_mod_user
+    ModifiedBy AS last_mod_user
 FROM dbo.Rowpost_MailConfiguration
 WHERE Name NOT LIKE N'%.%';
 GO

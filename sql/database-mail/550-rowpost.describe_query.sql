@@ -36,30 +36,6 @@ BEGIN
             N'use a ##temporary table, or make the text yourself and give it in @body.');
         RETURN 1;
     END
-    UPDATE #rowpost_columns
-    SET width = CASE
-            WHEN kind.width IS NOT NULL THEN kind.width
-            WHEN length IS NULL THEN 256
-            ELSE length
-        END,
-        is_max = CASE WHEN length IS NULL OR kind.width = 256 THEN 1 ELSE 0 END,
-        is_right = kind.is_right,
-        kept_as = CASE
-            WHEN kind.kept_as = N'NVARCHAR' AND (length IS NULL OR length > 4000) THEN N'NVARCHAR(MAX)'
-            WHEN kind.kept_as = N'NVARCHAR' THEN CONCAT(N'NVARCHAR(', length, N')')
-            ELSE COALESCE(kind.kept_as, declared)
-        END,
-        cell = REPLACE(kind.cell, N'@', CONCAT(N'c', ordinal))
-    FROM #rowpost_columns
-    JOIN rowpost.query_types AS kind ON kind.type = #rowpost_columns.type COLLATE DATABASE_DEFAULT;
-    SELECT TOP (1) @error = CONCAT(
-        N'Column ', ordinal, N' (', name, N') is of a type that has no text: convert it to nvarchar.')
-    FROM #rowpost_columns WHERE cell IS NULL ORDER BY ordinal;
-    IF @error IS NOT NULL
-        RETURN 1;
-    -- A longer name makes a column wider, but for those that are cut anyway.
-    UPDATE #rowpost_columns SET width = LEN(name + N'|') - 1
-    WHERE is_max = 0 AND LEN(name + N'|') - 1 > width;
     RETURN 0;
 END
 GO

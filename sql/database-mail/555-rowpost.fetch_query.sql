@@ -1,5 +1,5 @@
--- Run a query as the caller, and keep its rows in their order in the caller's #rowpost_rows, with the columns
--- of #rowpost_columns. Answers 0, or 1 with @error in the server's own words.
+-- Run a query as the caller, and keep its rows in their order in the caller's #rowpost_rows, which has the
+-- columns of #rowpost_columns. Answers 0, or 1 with @error in the server's own words.
 CREATE OR ALTER PROCEDURE rowpost.fetch_query
     @query NVARCHAR(MAX),
     @error NVARCHAR(2000) OUTPUT
@@ -7,21 +7,15 @@ AS
 BEGIN
     SET NOCOUNT ON;
     SET XACT_ABORT OFF;
-    DECLARE @open INT = @@TRANCOUNT, @sql NVARCHAR(MAX), @names NVARCHAR(MAX), @columns NVARCHAR(MAX);
+    DECLARE @open INT = @@TRANCOUNT, @sql NVARCHAR(MAX), @names NVARCHAR(MAX);
     SET @error = NULL;
-    SELECT
-        @names = STRING_AGG(CAST(CONCAT(N'c', ordinal) AS NVARCHAR(MAX)), N', ') WITHIN GROUP (ORDER BY ordinal),
-        @columns = STRING_AGG(CAST(CONCAT(
-            N'ALTER TABLE #rowpost_rows ADD c', ordinal, N' ', kept_as,
-            CASE WHEN kept_as LIKE N'NVARCHAR%' THEN N' COLLATE DATABASE_DEFAULT' END, N' NULL;')
-            AS NVARCHAR(MAX)), N'') WITHIN GROUP (ORDER BY ordinal)
+    SELECT @names = STRING_AGG(CAST(CONCAT(N'c', ordinal) AS NVARCHAR(MAX)), N', ') WITHIN GROUP (ORDER BY ordinal)
     FROM #rowpost_columns;
     BEGIN TRY
         IF @names IS NULL
             EXEC (@query);
         ELSE
         BEGIN
-            EXEC (@columns);
             SET @sql = N'INSERT INTO #rowpost_rows (' + @names + N') EXEC (@query)';
             EXEC sp_executesql @sql, N'@query NVARCHAR(MAX)', @query;
         END

@@ -19,6 +19,7 @@ AS
 BEGIN
     SET NOCOUNT ON;
     DECLARE @rc INT, @error NVARCHAR(2000), @size BIGINT, @most BIGINT = rowpost.max_file_size();
+    DECLARE @count BIT = CASE WHEN UPPER(@query) LIKE N'%SET%NOCOUNT%ON%' THEN 0 ELSE 1 END;
     SELECT @format = COALESCE(@format, 'TEXT'), @no_truncate = COALESCE(@no_truncate, 0),
         @no_padding = COALESCE(@no_padding, 0), @width = COALESCE(@width, 256);
     IF @format = 'CSV' AND @separator = N' '
@@ -31,18 +32,15 @@ BEGIN
             EXEC rowpost.raise_message 14631;
         RETURN 1;
     END
-    IF @format = 'TEXT'
+    SET @error = CASE
+        WHEN @no_truncate = 1 AND @no_padding = 1 THEN N'@query_no_truncate and @query_result_no_padding are mutually exclusive.'
+        WHEN @no_truncate = 1 AND @header = 0 THEN N'@query_no_truncate leaves the header out: do not give @query_result_header = 0, too.'
+        WHEN @width NOT BETWEEN 10 AND 32767 THEN N'@query_result_width may be 10 to 32767.'
+    END;
+    IF @error IS NOT NULL
     BEGIN
-        SET @error = CASE
-            WHEN @no_truncate = 1 AND @no_padding = 1 THEN N'@query_no_truncate and @query_result_no_padding are mutually exclusive.'
-            WHEN @no_truncate = 1 AND @header = 0 THEN N'@query_no_truncate leaves the header out: do not give @query_result_header = 0, too.'
-            WHEN @width NOT BETWEEN 10 AND 32767 THEN N'@query_result_width may be 10 to 32767.'
-        END;
-        IF @error IS NOT NULL
-        BEGIN
-            EXEC rowpost.raise_message 22050, @error;
-            RETURN 1;
-        END
+        EXEC rowpost.raise_message 22050, @error;
+        RETURN 1;
     END
     IF @as_file = 1
     BEGIN
@@ -67,10 +65,12 @@ BEGIN
     CREATE TABLE #rowpost_rows (number INT IDENTITY(1, 1) NOT NULL PRIMARY KEY);
     EXEC @rc = rowpost.describe_query @query, @error OUTPUT;
     IF @rc = 0
+        EXEC @rc = rowpost.shape_columns @error OUTPUT;
+    IF @rc = 0
         EXEC @rc = rowpost.fetch_query @query, @error OUTPUT;
     IF @rc = 0
         EXEC rowpost.query_text
-            @query, @format, @header, @width, @separator, @no_truncate, @no_padding;
+            @format, @header, @width, @separator, @no_truncate, @no_padding, @count;
     ELSE IF @append_error = 1 AND XACT_STATE() <> -1
         INSERT INTO #rowpost_result (result) VALUES (@error);
     ELSE

@@ -37,7 +37,7 @@ BEGIN
     SET CONCAT_NULL_YIELDS_NULL ON;
     SET NUMERIC_ROUNDABORT OFF;
     SET XACT_ABORT OFF;
-    DECLARE @rc INT, @profile_id INT, @began BIT = 0, @id INT;
+    DECLARE @rc INT, @profile_id INT, @began BIT = 0, @fits BIT, @id INT;
     DECLARE @document VARBINARY(MAX), @filename NVARCHAR(260);
     SET @mailitem_id = NULL;
 
@@ -124,27 +124,27 @@ BEGIN
     ELSE
         SAVE TRANSACTION rowpost_send_dbmail;
     BEGIN TRY
-        -- Lists that are longer than the row's columns stand in Rowpost_MailItems alone.
+        -- Where one is longer than its column, all lists stand in Rowpost_MailItems alone.
+        SELECT @fits = CASE
+            WHEN COALESCE(DATALENGTH(@recipients), 0) <= recipients
+                AND COALESCE(DATALENGTH(@copy_recipients), 0) <= copy_recipients
+                AND COALESCE(DATALENGTH(@blind_copy_recipients), 0) <= 500 THEN 1
+            ELSE 0
+        END
+        FROM rowpost.queue_widths;
         INSERT INTO dbo.Digital_Emaildetails (
             dd_toEmailid, dd_ccEmailid, dd_subject, dd_bodyText, dd_document, dd_filename, dd_SendFlag, dd_RetryCount)
         SELECT
-            CASE WHEN width.fits = 1 THEN COALESCE(@recipients, '') ELSE '' END,
-            CASE WHEN width.fits = 1 THEN @copy_recipients END,
+            CASE @fits WHEN 1 THEN COALESCE(@recipients, '') ELSE '' END,
+            CASE @fits WHEN 1 THEN @copy_recipients END,
             LEFT(COALESCE(@subject, N'SQL Server Message'), width.subject),
             COALESCE(@body, N''), @document, LEFT(@filename, width.filename), N'N', 0
-        FROM (
-            SELECT subject, filename, CASE
-                WHEN COALESCE(DATALENGTH(@recipients), 0) <= recipients
-                    AND COALESCE(DATALENGTH(@copy_recipients), 0) <= copy_recipients THEN 1
-                ELSE 0
-            END AS fits
-            FROM rowpost.queue_widths
-        ) AS width;
+        FROM rowpost.queue_widths AS width;
         SET @id = CAST(SCOPE_IDENTITY() AS INT);
         INSERT INTO dbo.Rowpost_Options (
             EmailId, ProfileId, bccEmailid, Lane, IsHtml, ReplyTo, Sender, Importance, Sensitivity)
         VALUES (
-            @id, @profile_id, CASE WHEN DATALENGTH(@blind_copy_recipients) <= 500 THEN @blind_copy_recipients END, N'immediate',
+            @id, @profile_id, CASE @fits WHEN 1 THEN @blind_copy_recipients END, N'immediate',
             CASE @body_format WHEN 'HTML' THEN N'1' ELSE N'0' END, NULLIF(@reply_to, ''), NULLIF(@from_address, ''),
             NULLIF(@importance, 'NORMAL'), NULLIF(@sensitivity, 'NORMAL'));
         INSERT INTO dbo.Rowpost_MailItems (

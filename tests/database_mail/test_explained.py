@@ -14,17 +14,17 @@ from shared.outbox.states import Status
 
 FOLDER = Path(__file__).parent
 CASES = json.loads((FOLDER / "explained.json").read_text("utf-8"))["cases"]
-PROCEDURE = FOLDER.parents[1] / "sql" / "database-mail" / "610-rowpost.explain.sql"
+PROCEDURE = FOLDER.parents[1] / "sql" / "database-mail" / "185-rowpost.explained.sql"
 WORDS = (
-    " was accepted by the mail server at ",
-    " failed at ",
-    " was taken back before it was sent",
-    ", and somebody has to decide",
-    " is on its way",
-    " is held",
-    " waits for its next try",
-    " that failed",
-    " waits to be sent",
+    "was accepted by the mail server",
+    "failed",
+    "was taken back before it was sent",
+    "and somebody has to decide",
+    "is on its way",
+    "is held",
+    "waits for its next try",
+    "that failed",
+    "waits to be sent",
 )
 
 

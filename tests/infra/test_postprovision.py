@@ -51,6 +51,13 @@ def test_what_azd_did_not_set_is_named(name: str) -> None:
         Deployment.from_environment(others)
 
 
+@pytest.mark.parametrize(("said", "wanted"), [(None, False), ("", False), ("true", True)])
+def test_database_mail_is_made_when_somebody_asks_for_it(said: str | None, wanted: bool) -> None:
+    asked = {} if said is None else {"ROWPOST_DATABASE_MAIL": said}
+
+    assert Deployment.from_environment(ENVIRONMENT | asked).database_mail is wanted
+
+
 def test_whoever_deploys_opens_the_database_by_a_token() -> None:
     address = make_url(Deployment.from_environment(ENVIRONMENT).database_url)
 

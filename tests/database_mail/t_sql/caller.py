@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pyodbc
 from sqlalchemy import Connection
 from sqlalchemy.pool import PoolProxiedConnection
 
@@ -34,6 +35,8 @@ class Called:
 
 
 class Caller:
+    Error = pyodbc.Error
+
     def __init__(self, connection: PoolProxiedConnection) -> None:
         raw: Any = connection.dbapi_connection
         raw.autocommit = True
@@ -109,19 +112,12 @@ class Caller:
                 f"DECLARE @rc INT, @id INT = -1; {batch}; INSERT INTO #called VALUES (@rc, @id)",
                 *parameters,
             )
-        except self._raw_error as error:
+        except self.Error as error:
             text = str(error)
             number = number_of(text)
         rows = self.rows("SELECT rc, id FROM #called")
         rc, mailitem_id = rows[0] if rows else (None, None)
         return Called(rc, mailitem_id, number, text)
-
-    @property
-    def _raw_error(self) -> type[Exception]:
-        import pyodbc
-
-        error: type[Exception] = pyodbc.Error
-        return error
 
 
 def number_of(text: str) -> int | None:

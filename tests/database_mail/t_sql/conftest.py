@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from shared.database.database import Database
 from standalone import database_mail
 from tests.database_mail.t_sql.caller import Caller, autocommit
-from tests.support.database import SQL_SERVER, empty
+from tests.support.database import SQL_SERVER, empty, open_sql_server
 
 collect_ignore_glob = [] if SQL_SERVER else ["test_server_*.py"]
 
 
+@pytest.fixture(scope="session")
+def nothing_left() -> None:
+    """Of a run that was broken off: there are servers that drop no table that a view reads."""
+    database = Database(open_sql_server())
+    with autocommit(database) as connection:
+        database_mail.remove(connection)
+    database.close()
+
+
 @pytest.fixture(scope="module")
-def installed(sql_server: Database) -> Iterator[Database]:
+def installed(nothing_left: None, sql_server: Database) -> Iterator[Database]:
     """With the procedures and views, made twice: a script may be run again."""
     with autocommit(sql_server) as connection:
         database_mail.install(connection)
@@ -29,8 +39,7 @@ def installed(sql_server: Database) -> Iterator[Database]:
 def caller(installed: Database) -> Iterator[Caller]:
     """Somebody who may do everything, in an empty database whose profile `Ops` is for everybody."""
     empty(installed)
-    with installed.engine.raw_connection() as raw:
-        made = Caller(raw)
+    with session(installed) as made:
         made.prepare()
         yield made
 
@@ -38,5 +47,13 @@ def caller(installed: Database) -> Iterator[Caller]:
 @pytest.fixture
 def another(caller: Caller, installed: Database) -> Iterator[Caller]:
     """A second session of the same."""
-    with installed.engine.raw_connection() as raw:
+    with session(installed) as made:
+        yield made
+
+
+@contextmanager
+def session(database: Database) -> Iterator[Caller]:
+    """A connection that nobody has used, and nobody will: calls change what a session is."""
+    with database.engine.raw_connection() as raw:
         yield Caller(raw)
+        raw.invalidate()

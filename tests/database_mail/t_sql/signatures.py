@@ -64,11 +64,11 @@ PROCEDURES = {
 }
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
     return text.split()
 
 
-ALL_ITEMS = _words("""
+ALL_ITEMS = words("""
     mailitem_id profile_id recipients copy_recipients blind_copy_recipients subject body
     body_format importance sensitivity file_attachments attachment_encoding query
     execute_query_database attach_query_result_as_file query_result_header query_result_width
@@ -82,29 +82,29 @@ VIEWS = {
     "sysmail_unsentitems": ALL_ITEMS,
     "sysmail_faileditems": ALL_ITEMS,
     "sysmail_mailitems": [*ALL_ITEMS[:6], "from_address", "reply_to", *ALL_ITEMS[6:]],
-    "sysmail_mailattachments": _words(
+    "sysmail_mailattachments": words(
         "attachment_id mailitem_id filename filesize attachment last_mod_date last_mod_user"
     ),
-    "sysmail_event_log": _words("""
+    "sysmail_event_log": words("""
         log_id event_type log_date description process_id mailitem_id account_id last_mod_date
         last_mod_user
     """),
-    "sysmail_profile": _words("profile_id name description last_mod_datetime last_mod_user"),
-    "sysmail_account": _words("""
+    "sysmail_profile": words("profile_id name description last_mod_datetime last_mod_user"),
+    "sysmail_account": words("""
         account_id name description email_address display_name replyto_address last_mod_datetime
         last_mod_user
     """),
-    "sysmail_server": _words("""
+    "sysmail_server": words("""
         account_id servertype servername port username credential_id use_default_credentials
         enable_ssl flags timeout last_mod_datetime last_mod_user
     """),
-    "sysmail_profileaccount": _words(
+    "sysmail_profileaccount": words(
         "profile_id account_id sequence_number last_mod_datetime last_mod_user"
     ),
-    "sysmail_principalprofile": _words(
+    "sysmail_principalprofile": words(
         "profile_id principal_sid is_default last_mod_datetime last_mod_user"
     ),
-    "sysmail_configuration": _words(
+    "sysmail_configuration": words(
         "paramname paramvalue description last_mod_datetime last_mod_user"
     ),
 }

@@ -8,6 +8,7 @@ import pytest
 
 from shared.database.tables import metadata
 from standalone import database_mail
+from tests.database_mail.t_sql.calls import HABITS, PLAIN, WITH_QUERY, Call
 from tests.database_mail.t_sql.script_text import (
     Script,
     all_texts,
@@ -172,3 +173,24 @@ def test_the_other_schema_has_what_callers_name_and_works_on_the_objects_of_dbo(
     assert "CREATE SCHEMA [msdb] AUTHORIZATION dbo" in besides[0].text
     assert not any(re.search(r"(FROM|JOIN|EXEC) msdb\.", batch.text) for batch in besides)
     assert "GRANT EXECUTE ON msdb.sp_send_dbmail TO DatabaseMailUserRole;" in besides[-1].text
+
+
+def test_the_calls_that_are_tried_are_like_those_that_were_found() -> None:
+    """Of 19: how many give each parameter."""
+    found = {"recipients": 19, "subject": 19, "body": 19, "profile_name": 16, "body_format": 14,
+             "importance": 8, "copy_recipients": 2, "blind_copy_recipients": 1, "sensitivity": 1,
+             "file_attachments": 1, "query": 0}  # fmt: skip
+    given = [set(re.findall(r"@(\w+)\s*=", without_literals(call.text))) for call in PLAIN]
+
+    assert len(PLAIN) == 19
+    assert {name: sum(name in each for each in given) for name in found} == found
+
+
+@pytest.mark.parametrize("call", [*PLAIN, *HABITS, *WITH_QUERY], ids=lambda call: call.name)
+def test_a_call_names_parameters_and_views_that_there_are(call: Call) -> None:
+    assert "msdb" not in call.here
+    for name in re.findall(r"\bdbo\.\[?(\w+)", call.here):
+        assert f"dbo.{name}" in BY_NAME
+    known = set(re.findall(r"@\w+", BY_NAME["dbo.sp_send_dbmail"].parameters))
+    for given in re.findall(r"sp_send_dbmail\]?\s+(@.*?)(?:;|\Z)", call.here, re.DOTALL):
+        assert set(re.findall(r"(@\w+)\s*=", without_literals(given))) <= known

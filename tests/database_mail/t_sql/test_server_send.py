@@ -234,3 +234,18 @@ def test_calls_by_the_schema_msdb_do_the_same(caller: Caller) -> None:
 
     assert called.rc == 0
     assert caller.value("SELECT COUNT(*) FROM msdb.sysmail_unsentitems") == 1
+
+
+def test_in_a_doomed_transaction_the_callers_own_error_stays_theirs(caller: Caller) -> None:
+    caller.run("CREATE TABLE #said (number INT)")
+    called = caller.outcome(
+        "SET XACT_ABORT ON; BEGIN TRANSACTION; BEGIN TRY SELECT 1 / 0 AS x; END TRY "
+        "BEGIN CATCH EXEC @rc = dbo.sp_send_dbmail @recipients = 'ann@example.com', "
+        "@body = N'It failed', @mailitem_id = @id OUTPUT; ROLLBACK TRANSACTION; "
+        "INSERT INTO #said SELECT ERROR_NUMBER(); END CATCH"
+    )
+
+    assert (called.rc, called.mailitem_id) == (1, None)
+    assert "ROLLBACK first" in called.text
+    assert caller.rows("SELECT number FROM #said") == [(8134,)]
+    assert caller.value("SELECT COUNT(*) FROM dbo.Digital_Emaildetails") == 0
