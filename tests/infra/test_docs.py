@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from functions.console.groups import PAGES as CONSOLE
 from functions.groups import GROUPS
 from shared.attachments.blobs import CONTAINER
 from shared.database.database import Database
@@ -84,16 +85,16 @@ def test_every_choice_of_a_deployment_is_documented() -> None:
 
 @pytest.mark.parametrize("file", DOCS, ids=page)
 def test_paths_that_are_named_exist(file: Path) -> None:
-    routes = {
+    named_in_code = {
         re.sub(r"\{[^}]*\}", "{}", f"/{operation.path}")
-        for group in GROUPS
-        for operation in group.routes.operations
+        for routes in (*(group.routes for group in GROUPS), *CONSOLE)
+        for operation in routes.operations
     }
 
     for _, path, of_curl in _PATH.findall(file.read_text("utf-8")):
         named = re.sub(r"\{[^}]*\}|\b\d+\b", "{}", path or of_curl)
         in_status = re.sub(r"(/status)/\w+$", r"\1/{}", named)
-        assert {named, in_status} & routes, path or of_curl
+        assert {named, in_status} & named_in_code, path or of_curl
 
 
 @pytest.mark.parametrize("file", PAGES, ids=page)
