@@ -2,6 +2,8 @@
 # make lint    ruff and mypy                              make bench     speed against Postfix's smtp-source
 # make compare   speed against django-post_office, django-mailer and Celery
 # make bench-dashboard  what the dashboard costs as the queue grows
+# make bench-console  what the console's pages cost with a million emails
+# make screenshots  every page of the console as pictures, in build/screenshots
 # make bench-api  how many emails a second the API takes, and how soon they are sent
 # make bench-admission  how admission, claims and idle ticks stand a million waiting emails
 # make faults  emails through 1,000 kills and 1,000 other faults, each accounted for (25 minutes)
@@ -16,7 +18,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test lint bench bench-api bench-admission bench-dashboard compare faults fuzz postman lock reference \
+.PHONY: run test lint screenshots bench bench-api bench-admission bench-console bench-dashboard compare faults fuzz postman lock reference \
 	test-sql sql-server-is-named clean
 
 PYTHON ?= $(shell for python in python3.13 python3.14 python3.12 python3.11 python3; do \
@@ -71,6 +73,13 @@ bench-admission: $(RUN)
 
 bench-dashboard: $(RUN)
 	@.venv/bin/python -m bench.dashboard $(ARGS)
+
+bench-console: $(RUN)
+	@.venv/bin/python -m bench.console $(ARGS)
+
+screenshots: $(DEV)
+	@tools/debian-packages chromium=chromium
+	.venv/bin/python -m tests.console.screenshots build/screenshots
 
 compare: $(RUN)
 	@tools/debian-packages smtp-sink=postfix redis-server=redis-server

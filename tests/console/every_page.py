@@ -19,6 +19,7 @@ EVERY_PAGE = (
     Shown("overview", "/console"),
     Shown("emails", "/console/emails"),
     Shown("emails-search", "/console/emails?q=order&state=sent"),
+    Shown("emails-unknown", "/console/emails?state=unknown"),
     Shown("emails-none", "/console/emails?q=nothing+like+this"),
     Shown("email", "/console/emails/1"),
     Shown("email-source", "/console/emails/1/source"),
