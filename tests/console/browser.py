@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
+from tests.console.reader import Reader
 from tests.support.standalone import PASSWORD, USERNAME, Standalone
 from tests.support.tools import ROOT, program
 
@@ -16,6 +16,8 @@ PATIENCE = 20_000
 WIDE, NARROW = (1280, 900), (360, 740)
 _AXE = ROOT / "node_modules/axe-core/axe.min.js"
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_BARRIERS = """options => axe.run(document, options).then(found => found.violations.map(
+    one => `${one.id}: ${one.nodes.map(node => node.html).join(" | ")}`))"""
 
 
 @dataclass
@@ -40,6 +42,15 @@ class Sight:
         self.page.get_by_role("button", name="Log in").click()
         self.page.get_by_role("button", name="Log out").wait_for()
 
+    def go_on_as(self, reader: Reader) -> None:
+        """Take the session of somebody who has logged in already: a login costs a while."""
+        self.page.context.add_cookies(
+            [
+                {"name": name, "value": value, "url": self.base}
+                for name, value in reader.cookies.items()
+            ]
+        )
+
     @property
     def elsewhere(self) -> list[str]:
         """What the page asked of anybody but us."""
@@ -49,10 +60,7 @@ class Sight:
         """What axe-core finds: the rule, and where."""
         # Not a script of the page: its policy would not let it in.
         self.page.evaluate(_AXE.read_text("utf-8"))
-        found = self.page.evaluate(
-            f"axe.run(document, {{runOnly: {json.dumps(_RULES)}}}).then(found => "
-            "found.violations.map(one => `${one.id}: ${one.nodes.map(n => n.html).join(' | ')}`))"
-        )
+        found = self.page.evaluate(_BARRIERS, {"runOnly": _RULES, "resultTypes": ["violations"]})
         return [str(one) for one in found]
 
     def is_too_wide(self) -> bool:

@@ -235,12 +235,12 @@ def test_a_picture_of_the_email_itself_is_shown_and_an_svg_is_not(
 
 
 def test_an_email_that_means_harm_runs_nothing_and_loads_nothing(
-    browser: Browser, service: Standalone, elsewhere: Elsewhere
+    browser: Browser, service: Standalone, reader: Reader, elsewhere: Elsewhere
 ) -> None:
     html = hostile(elsewhere.address)
     number = stored(service, html_content=html, subject=HTML_IN_A_NAME)
     with sight_of(browser, service) as sight:
-        sight.log_in()
+        sight.go_on_as(reader)
         sight.open(f"/console/emails/{number}")
         page, frame = sight.page, sight.page.frame_locator("iframe.email")
         expect(frame.get_by_role("heading", name="Dear customer")).to_be_visible()
@@ -261,11 +261,11 @@ def test_an_email_that_means_harm_runs_nothing_and_loads_nothing(
 
 
 def test_remote_pictures_are_loaded_when_somebody_says_so_and_nothing_else(
-    browser: Browser, service: Standalone, elsewhere: Elsewhere
+    browser: Browser, service: Standalone, reader: Reader, elsewhere: Elsewhere
 ) -> None:
     number = stored(service, html_content=hostile(elsewhere.address))
     with sight_of(browser, service) as sight:
-        sight.log_in()
+        sight.go_on_as(reader)
         sight.open(f"/console/emails/{number}")
         with sight.page.expect_response(f"{elsewhere.address}/picture.png"):
             sight.page.get_by_role("link", name="Load remote pictures").click()

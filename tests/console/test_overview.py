@@ -22,15 +22,30 @@ def service(standalone_module: Launch) -> Standalone:
     return service
 
 
+@pytest.fixture(scope="module")
+def operator(service: Standalone) -> Reader:
+    reader = Reader(service)
+    assert reader.log_in(OPERATOR["password"], username=OPERATOR["username"])[0] == 303
+    return reader
+
+
+@pytest.fixture(scope="module")
+def viewer(service: Standalone) -> Reader:
+    reader = Reader(service)
+    assert reader.log_in(VIEWER["password"], username=VIEWER["username"])[0] == 303
+    return reader
+
+
 def status(service: Standalone) -> str:
     return str(service.get("/api/service-status", token=service.login()).json["status"])
 
 
 def test_an_operator_stops_and_starts_after_a_question_and_sees_it_without_loading(
-    browser: Browser, service: Standalone
+    browser: Browser, service: Standalone, operator: Reader
 ) -> None:
     with sight_of(browser, service) as sight:
-        sight.log_in(OPERATOR["username"], OPERATOR["password"])
+        sight.go_on_as(operator)
+        sight.open("/console")
         page = sight.page
         page.get_by_role("button", name="Stop", exact=True).click()
         expect(page.get_by_role("dialog")).to_contain_text("Stop sending?")
@@ -47,9 +62,12 @@ def test_an_operator_stops_and_starts_after_a_question_and_sees_it_without_loadi
         assert sight.complaints == []
 
 
-def test_without_javascript_a_page_asks(browser: Browser, service: Standalone) -> None:
+def test_without_javascript_a_page_asks(
+    browser: Browser, service: Standalone, operator: Reader
+) -> None:
     with sight_of(browser, service, script=False) as sight:
-        sight.log_in(OPERATOR["username"], OPERATOR["password"])
+        sight.go_on_as(operator)
+        sight.open("/console")
         page = sight.page
         page.get_by_role("button", name="Stop", exact=True).click()
         expect(page.get_by_role("heading", name="Are you sure?")).to_be_visible()
@@ -64,70 +82,62 @@ def test_without_javascript_a_page_asks(browser: Browser, service: Standalone) -
         assert status(service) == "running"
 
 
-def test_send_now_leads_to_its_progress(service: Standalone) -> None:
-    reader = Reader(service)
-    reader.log_in()
+def test_send_now_leads_to_its_progress(service: Standalone, operator: Reader) -> None:
     stored(service)
-    token = form_token(reader.get("/console")[2])
+    token = form_token(operator.get("/console")[2])
 
-    status, headers, _ = reader.send("/console/send-now", {"form_token": token, "sure": "yes"})
+    status, headers, _ = operator.send("/console/send-now", {"form_token": token, "sure": "yes"})
 
     assert status == 303
     assert headers["Location"].startswith("/console?begun=")
-    assert "Sen" in reader.get(headers["Location"])[2].partition('id="run-title">')[2][:20]
+    assert "Sen" in operator.get(headers["Location"])[2].partition('id="run-title">')[2][:20]
 
 
 def test_send_now_of_a_stopped_service_says_what_to_do_on_the_same_page(
-    service: Standalone,
+    operator: Reader,
 ) -> None:
-    reader = Reader(service)
-    reader.log_in()
-    token = form_token(reader.get("/console")[2])
-    reader.send("/console/stop", {"form_token": token, "sure": "yes"})
+    token = form_token(operator.get("/console")[2])
+    operator.send("/console/stop", {"form_token": token, "sure": "yes"})
 
-    status, _, page = reader.send("/console/send-now", {"form_token": token, "sure": "yes"})
+    status, _, page = operator.send("/console/send-now", {"form_token": token, "sure": "yes"})
 
     assert status == 409
     assert "The service is stopped" in page
     assert 'data-address="/console"' in page
-    assert reader.send("/console/start", {"form_token": token})[0] == 303
+    assert operator.send("/console/start", {"form_token": token})[0] == 303
 
 
-def test_a_viewer_sees_no_button_and_may_press_none(service: Standalone) -> None:
-    reader = Reader(service)
-    assert reader.log_in(VIEWER["password"], username=VIEWER["username"])[0] == 303
-    page = reader.get("/console")[2]
+def test_a_viewer_sees_no_button_and_may_press_none(viewer: Reader) -> None:
+    page = viewer.get("/console")[2]
 
     assert "Last 24 hours" in page
     assert page.count("<button") == page.count("Log out</button>") + 2
     assert "Send now" not in page
     for path in ("/console/stop", "/console/start", "/console/send-now"):
-        status, _, refused = reader.send(path, {"form_token": form_token(page), "sure": "yes"})
+        status, _, refused = viewer.send(path, {"form_token": form_token(page), "sure": "yes"})
         assert (status, "Not for you" in refused) == (403, True)
 
 
-def test_a_viewer_reads_no_content_and_decides_nothing(service: Standalone) -> None:
+def test_a_viewer_reads_no_content_and_decides_nothing(service: Standalone, viewer: Reader) -> None:
     number = stored(service, subject=HTML_IN_A_NAME)
-    reader = Reader(service)
-    reader.log_in(VIEWER["password"], username=VIEWER["username"])
-    page = reader.get(f"/console/emails/{number}")[2]
+    page = viewer.get(f"/console/emails/{number}")[2]
 
     assert "An operator may read it." in page
     assert "It is on its way." not in page
     assert HTML_IN_A_NAME not in page
     for path in ("html", "source", "message", "files/0"):
-        assert reader.get(f"/console/emails/{number}/{path}")[0] == 403
+        assert viewer.get(f"/console/emails/{number}/{path}")[0] == 403
     token = form_token(page)
     decided = {"form_token": token, "sure": "yes", "action": "cancel", "ids": str(number)}
-    assert reader.send("/console/emails", decided)[0] == 403
-    assert reader.send(f"/console/emails/{number}", decided)[0] == 403
+    assert viewer.send("/console/emails", decided)[0] == 403
+    assert viewer.send(f"/console/emails/{number}", decided)[0] == 403
 
 
 def test_times_are_told_in_the_viewers_zone_with_utc_beside(
-    browser: Browser, service: Standalone
+    browser: Browser, service: Standalone, operator: Reader
 ) -> None:
     with sight_of(browser, service, zone="Asia/Kolkata") as sight:
-        sight.log_in(OPERATOR["username"], OPERATOR["password"])
+        sight.go_on_as(operator)
         stored(service)
         sight.open("/console/emails")
         time = sight.page.locator("table time").first
@@ -137,8 +147,9 @@ def test_times_are_told_in_the_viewers_zone_with_utc_beside(
         assert int(local[-2:]) == (minute + 30) % 60
 
 
-def test_a_page_of_a_lost_session_says_so_in_place(sight: Sight) -> None:
-    sight.log_in(OPERATOR["username"], OPERATOR["password"])
+def test_a_page_of_a_lost_session_says_so_in_place(sight: Sight, operator: Reader) -> None:
+    sight.go_on_as(operator)
+    sight.open("/console")
     sight.page.context.clear_cookies()
 
     expect(sight.page.get_by_text("Your session has ended")).to_be_visible()
