@@ -4,7 +4,12 @@
 "use strict";
 
 const EVERY = 2000, LONGEST = 15000;
-let wait = EVERY;
+let wait = EVERY, pressed = false;
+
+// A button that is being pressed stays where it is.
+addEventListener("pointerdown", () => { pressed = true; });
+addEventListener("pointerup", () => { pressed = false; });
+addEventListener("pointercancel", () => { pressed = false; });
 
 // --- times -----------------------------------------------------------------------------------------
 const SAME_ZONE = new Intl.DateTimeFormat().resolvedOptions().timeZone === "UTC";
@@ -57,17 +62,24 @@ function tell(words) {
   if (told.textContent !== words) told.textContent = words;
 }
 
+// What the server says, without the words that only tell how long ago a time was.
+function said(part) {
+  const copy = part.cloneNode(true);
+  for (const time of copy.querySelectorAll("time[data-relative]")) time.replaceChildren(), time.removeAttribute("title");
+  return copy.innerHTML;
+}
+
 function replaceParts(fresh) {
+  if (pressed) return;
   for (const part of document.querySelectorAll("[data-live]")) {
     const next = fresh.getElementById(part.id);
-    if (!next || next.innerHTML === part.innerHTMLAsServed) continue;
+    if (!next || said(next) === part.saidByServer) continue;
     const active = document.activeElement;
     if (part.contains(active) && active.matches("input, select, textarea, summary")) continue;
     const kept = part.contains(active) ? active.id || active.getAttribute("href") : null;
     const opened = [...part.querySelectorAll("details[open][id]")].map((one) => one.id);
-    const served = next.innerHTML;
+    next.saidByServer = said(next);
     part.replaceWith(next);
-    next.innerHTMLAsServed = served;
     opened.forEach((id) => document.getElementById(id)?.setAttribute("open", ""));
     tellTimes(next);
     if (kept) (document.getElementById(kept) || next.querySelector(`[href="${CSS.escape(kept)}"]`))?.focus({ preventScroll: true });
@@ -124,7 +136,7 @@ document.addEventListener("change", (event) => {
   if (all) document.querySelectorAll(`input[name="${all.dataset.chooses}"]`).forEach((box) => { box.checked = all.checked; });
 });
 
-for (const part of document.querySelectorAll("[data-live]")) part.innerHTMLAsServed = part.innerHTML;
+for (const part of document.querySelectorAll("[data-live]")) part.saidByServer = said(part);
 tellTimes(document);
 setInterval(() => tellRelative(document), 1000);
 if (document.querySelector("[data-live]")) setTimeout(goOn, EVERY);

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from functions.console.emails import STATES, WAYS_IN
 from functions.email_contents import EmailFile, RawEmail, file_in, message_of
-from shared.accounts.directory import sender_of
+from shared.accounts.directory import Sender, sender_of
 from shared.accounts.profiles import profile_name
 from shared.accounts.states import AccountState
 from shared.api.errors import ApiError
@@ -70,7 +70,7 @@ def one_email(visit: Visit[None, Looked]) -> Page:
         state = service_state.status(connection)
         profile = profile_name(connection, email.account_code)
     schedule, now = here.configuration.current().email.to_schedule(), here.clock()
-    account = _account(email)
+    account = _account(sender)
     circumstances = Circumstances(
         now=now,
         running=state.running,
@@ -190,13 +190,12 @@ def _said(number: int) -> Said:
         return Said(why_not=f"{words[:1].upper()}{words[1:]}.")
 
 
-def _account(email: StoredEmail) -> AccountState | None:
+def _account(sender: Sender | None) -> AccountState | None:
     """How the account is that would send it, as health last saw it."""
     known = application().health.recent().accounts
-    if known is None:
+    if known is None or sender is None:
         return None
-    code = email.account_code or ""
-    return next((account for account in known.accounts if account.code == code), None)
+    return next((one for one in known.accounts if one.id == sender.account_id), None)
 
 
 def _inline(number: int, content: Content) -> dict[str, tuple[str, bytes]]:

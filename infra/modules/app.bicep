@@ -30,6 +30,8 @@ var settings = {
   AzureWebJobsStorage__accountName: storageAccountName
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: identityClientId
+  // The address alone leads to the console, not to the page of the Functions host.
+  AzureWebJobsDisableHomepage: 'true'
   // Which identity azure-identity takes: an app may have several.
   AZURE_CLIENT_ID: identityClientId
   // No key: DisableLocalAuth makes the connection string alone worthless.

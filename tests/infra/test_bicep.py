@@ -55,6 +55,7 @@ ROLES = {
 SETTINGS_OF_OTHERS = {
     "AzureWebJobsStorage__credential": "the Functions host: a managed identity",
     "AzureWebJobsStorage__clientId": "the Functions host: which one",
+    "AzureWebJobsDisableHomepage": "the Functions host: a page of its own at the first address",
     "AZURE_CLIENT_ID": "azure-identity: which managed identity the code takes",
     "APPLICATIONINSIGHTS_CONNECTION_STRING": "the Functions host and the telemetry library",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "the same: by token, of which identity",

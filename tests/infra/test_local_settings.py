@@ -21,7 +21,11 @@ from tests.support.standalone import wait_until
 from tests.support.tools import ROOT, free_port
 
 SAMPLE = json.loads((ROOT / "local.settings.sample.json").read_text("utf-8"))
-OF_THE_HOST = {"FUNCTIONS_WORKER_RUNTIME", "PYTHON_THREADPOOL_THREAD_COUNT"}
+OF_THE_HOST = {
+    "AzureWebJobsDisableHomepage",
+    "FUNCTIONS_WORKER_RUNTIME",
+    "PYTHON_THREADPOOL_THREAD_COUNT",
+}
 
 
 def test_every_value_is_one_that_somebody_reads() -> None:
