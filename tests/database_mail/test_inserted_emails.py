@@ -194,6 +194,46 @@ def test_lists_that_are_longer_than_the_columns_of_the_row_stand_beside_it(
 
 
 @pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        # As the procedure writes it: a list that is too long takes the others out of the row.
+        (
+            {
+                "dd_toEmailid": "",
+                "bccEmailid": "cyd@example.com",
+                "Recipients": LONG_LIST,
+                "CopyRecipients": "bob@example.com",
+                "BlindCopyRecipients": "cyd@example.com",
+            },
+            62,
+        ),
+        # Long by repeating itself.
+        (
+            {
+                "dd_toEmailid": "ann@example.com",
+                "Recipients": "ann@example.com",
+                "BlindCopyRecipients": "cyd@example.com;" * 40,
+            },
+            2,
+        ),
+        ({"dd_toEmailid": "ann@example.com", "BlindCopyRecipients": LONG_LIST}, 61),
+        ({"dd_toEmailid": "", "Recipients": "ann@example.com;" * 40}, 1),
+    ],
+)
+def test_nobody_is_lost_between_the_row_and_what_stands_beside_it(
+    given: dict[str, str], expected: int, queue: Queue, smtp_server: Servers
+) -> None:
+    server = smtp_server()
+    alerts = profile(queue, "Alerts", queue.account(server, "ALERTS"))
+    sent_by_procedure(queue, alerts, **({"Recipients": "ann@example.com"} | given))
+
+    send(queue)
+
+    (message,) = server.messages
+    assert len(set(message.recipients)) == len(message.recipients) == expected
+
+
+@pytest.mark.parametrize(
     ("given", "reason"),
     [
         ({"Importance": "urgent"}, "its importance is 'urgent': it may be low, normal, high"),

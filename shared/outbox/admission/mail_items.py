@@ -6,13 +6,14 @@ known by itself from then on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Row,
     and_,
     bindparam,
+    case,
     func,
     literal_column,
     or_,
@@ -21,8 +22,8 @@ from sqlalchemy import (
 )
 
 from shared.database.columns.sizes import stored_size
-from shared.database.columns.widths import cut
-from shared.database.tables import emails, mail_items
+from shared.database.columns.widths import cut, width
+from shared.database.tables import emails, mail_items, options
 from shared.mime.addresses import BadAddress, address_key, entries_of, parse_mailbox
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState, write_recipients
 from shared.outbox.rows.their_rows import IDS
@@ -56,9 +57,18 @@ _may_be_longer = or_(
     *(stored_size(column) > literal_column(str(_COLUMN_WIDTH)) for column in _LISTS.values())
 )
 WITHOUT_ROOM = (
-    select(mail_items.c.EmailId, *_LISTS.values())
+    select(
+        mail_items.c.EmailId,
+        *_LISTS.values(),
+        case((_not_in_the_row, literal_column("1")), else_=literal_column("0")).label("Alone"),
+    )
     .join(emails, item_given)
     .where(emails.c.dd_srno.in_(IDS), or_(_not_in_the_row, _may_be_longer))
+)
+SAY_BCC = (
+    update(options)
+    .where(options.c.Number == bindparam("entry"))
+    .values(bccEmailid=bindparam("bcc"))
 )
 TAKE = (
     update(mail_items)
@@ -72,18 +82,33 @@ def take_items(connection: Connection, numbers: Mapping[int, int]) -> None:
     if not numbers:
         return
     for item in connection.execute(WITHOUT_ROOM, {"ids": list(numbers)}).all():
-        if known := list(_recipients(item)):
-            write_recipients(connection, numbers[item.EmailId], known)
+        if known := list(_recipients(item._mapping)):
+            number = numbers[item.EmailId]
+            write_recipients(connection, number, known)
+            bcc = None if item.Alone else _as_a_list(known)
+            connection.execute(SAY_BCC, {"entry": number, "bcc": bcc})
     connection.execute(
         TAKE, [{"email_id": each, "entry": number} for each, number in numbers.items()]
     )
 
 
-def _recipients(item: Row[tuple[int, str | None]]) -> Iterator[KnownRecipient]:
+def _as_a_list(known: Sequence[KnownRecipient]) -> str | None:
+    """Their Bcc as the options hold it beside the row's own lists. None: it is too long for that,
+    and counts as it is known; beside a row without lists, any list would be taken for all."""
+    several = [
+        each.address
+        for each in known
+        if each.kind is Kind.BCC and each.state is RecipientState.PENDING
+    ]
+    written = "; ".join(several)
+    return written if several and width(written) <= _COLUMN_WIDTH else None
+
+
+def _recipients(lists: Mapping[Any, Any]) -> Iterator[KnownRecipient]:
     """Each of them once. What is no address is refused, and takes nobody else along."""
     seen: set[str] = set()
     for kind, column in _LISTS.items():
-        for entry in entries_of(item._mapping[column] or ""):
+        for entry in entries_of(lists[column] or ""):
             try:
                 mailbox = parse_mailbox(entry)
             except BadAddress:
