@@ -94,6 +94,15 @@ param alertEmail string = ''
 @minValue(60)
 param oldestWaitingSeconds int = 900
 
+@description('Azure Communication Services Email: `AzureManaged`, or a domain of your own. Empty: none is made.')
+param emailDomain string = ''
+
+@description('The domain of your own is verified, so that it can be linked.')
+param emailDomainIsVerified bool = false
+
+@description('Where Azure Communication Services keeps what it knows of emails.')
+param emailDataLocation string = 'Europe'
+
 @description('Further app settings of Rowpost, by name: see docs/reference.md.')
 param furtherSettings { *: string } = {}
 
@@ -102,6 +111,7 @@ var tags = {
   'azd-env-name': environmentName
 }
 var makesDatabase = empty(existingSqlServer)
+var makesEmailService = !empty(emailDomain)
 // Known before anything is made: what is named after them is then shown by `azd provision --preview`.
 var identityName = 'id-rowpost-${suffix}'
 var insightsName = 'appi-rowpost-${suffix}'
@@ -201,6 +211,19 @@ module privateEndpoints 'modules/private-endpoints.bicep' = if (privateNetwork) 
   }
 }
 
+module communication 'modules/communication.bicep' = if (makesEmailService) {
+  scope: group
+  params: {
+    suffix: suffix
+    tags: tags
+    appIdentityName: identityName
+    appPrincipalId: identity.outputs.principalId
+    domain: emailDomain
+    isVerified: emailDomainIsVerified
+    dataLocation: emailDataLocation
+  }
+}
+
 var sqlServer = makesDatabase ? database!.outputs.serverAddress : existingSqlServer
 
 module app 'modules/app.bicep' = {
@@ -269,4 +292,5 @@ output ROWPOST_IDENTITY_CLIENT_ID string = identity.outputs.clientId
 output ROWPOST_SQL_SERVER string = sqlServer
 output ROWPOST_SQL_DATABASE string = sqlDatabaseName
 output ROWPOST_SQL_SERVER_IS_MADE_HERE bool = makesDatabase
+output ROWPOST_EMAIL_HOST string = makesEmailService ? communication!.outputs.host : ''
 output KEY_VAULT_URI string = vault.outputs.uri

@@ -23,6 +23,9 @@ APP = Bicep.read(INFRA / "modules" / "app.bicep")
 # Looked up in Microsoft's reference; Key Vault's older ones retire in February 2027.
 API_VERSIONS = {
     "Microsoft.Authorization/roleAssignments": "2022-04-01",
+    "Microsoft.Communication/communicationServices": "2023-04-01",
+    "Microsoft.Communication/emailServices": "2023-04-01",
+    "Microsoft.Communication/emailServices/domains": "2023-04-01",
     "Microsoft.Insights/actionGroups": "2023-01-01",
     "Microsoft.Insights/components": "2020-02-02",
     "Microsoft.Insights/scheduledQueryRules": "2026-03-01",
@@ -49,6 +52,7 @@ ROLES = {
     "b86a8fe4-44ce-4948-aee5-eccb2c155cd7": "keyVaultSecretsOfficer",
     "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "storageBlobDataOwner",
     "974c5e8b-45b9-4653-ba55-5f855dd0fb88": "storageQueueDataContributor",
+    "09976791-48a7-449e-bb21-39d1a415f350": "emailServiceOwner",
     "3913510d-42f4-4e42-8a64-420c390055eb": "monitoringMetricsPublisher",
 }
 
