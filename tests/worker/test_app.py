@@ -152,6 +152,9 @@ def test_every_http_function_answers_whoever_calls(app: App) -> None:
             route = function.trigger["route"]
             values = dict.fromkeys(re.findall(r"{\*?(\w+)", route), "1")
             answer = app.worker.request(function.name, "GET", f"/{route}", params=values)
+            if answer.status == 303 and route.startswith("console"):
+                assert answer.headers["Location"].startswith("/console/"), function.name
+                continue
             assert answer.status in {200, 401, 404, 405}, function.name
             if answer.headers["content-type"] == "application/json":
                 assert isinstance(answer.json, dict)
