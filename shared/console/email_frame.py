@@ -17,6 +17,8 @@ _ALL_PICTURES = "img-src data: https: http:"
 _CID = re.compile(r"cid:([!-;=?-~]{1,100}?)(?=[\"'\s>)&]|$)", re.IGNORECASE)
 MOST_INLINE = 5 * 1024 * 1024
 """Bytes of pictures that are shown with the email, as its HTML names them (`cid:`)."""
+MOST_WRITTEN = 16 * 1024 * 1024
+"""Characters that these become in the HTML, which may name the same one many thousand times."""
 
 
 def frame_policy(pictures: bool) -> dict[str, str]:
@@ -36,14 +38,18 @@ def frame_policy(pictures: bool) -> dict[str, str]:
 def with_inline(html: str, files: Mapping[str, tuple[str, bytes]]) -> str:
     """The HTML with its own pictures in place of their names: content id → media type and octets.
 
-    They are no resources of ours: a sandboxed page could not ask for them, having no cookie.
+    They are no resources of ours: a sandboxed page could not ask for them, having no cookie. Once
+    MOST_WRITTEN characters have come that way, names stay where they are.
     """
+    room = MOST_WRITTEN
 
     def written(found: re.Match[str]) -> str:
-        file = files.get(found[1])
-        if file is None:
+        nonlocal room
+        kind, content = files.get(found[1], ("", b""))
+        needed = (len(content) + 2) // 3 * 4
+        if not kind or needed > room:
             return found[0]
-        kind, content = file
+        room -= needed
         return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
     return _CID.sub(written, html)
