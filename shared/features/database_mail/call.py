@@ -17,6 +17,7 @@ from shared.features.database_mail.query_result import (
     Format,
     Layout,
     QueryResult,
+    TooLong,
     as_file,
     written,
 )
@@ -182,17 +183,21 @@ def _result(call: Call, bounds: Bounds) -> str | None:
         no_truncate=bool(call.query_no_truncate),
         counts=not _NOCOUNT.search(call.query or ""),
     )
+    too_large = Refused(
+        refusal.QUERY,
+        "query_result",
+        "File attachment or query results size exceeds allowable value of "
+        f"{bounds.most_bytes} bytes.",
+    )
     try:
-        text = written(call.query_result, layout)
+        # No file has fewer bytes than its text has characters.
+        text = written(call.query_result, layout, most=bounds.most_bytes)
     except BadLayout as error:
         raise Refused(refusal.QUERY, "query_result", f"{error}.") from None
+    except TooLong:
+        raise too_large from None
     if len(as_file(text, call.query_result_format)) > bounds.most_bytes:
-        raise Refused(
-            refusal.QUERY,
-            "query_result",
-            "File attachment or query results size exceeds allowable value of "
-            f"{bounds.most_bytes} bytes.",
-        )
+        raise too_large
     return text
 
 

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from html import escape
-from itertools import pairwise
 from typing import NamedTuple
 
 from shared.errors import RowpostError
@@ -20,6 +19,8 @@ END = "\r\n"
 NARROWEST, WIDEST = 10, 32767
 MOST_OF_LONG_TYPE = 256
 """Characters that a value of a type without a length keeps, and the width of its column."""
+LONGEST_OF_TYPE = 8_000
+"""No type may be declared longer."""
 
 
 class Format(StrEnum):
@@ -64,11 +65,27 @@ class BadLayout(RowpostError):
     """Parameters that exclude each other, or a type that nobody knows."""
 
 
-def written(result: QueryResult, layout: Layout) -> str:
-    """The result in this layout, each line with its end. Raises BadLayout."""
+class TooLong(RowpostError):
+    """A result that is written has more characters than it may have."""
+
+
+def written(result: QueryResult, layout: Layout, most: int | None = None) -> str:
+    """The result in this layout, each line with its end. Raises BadLayout, and TooLong where it has
+    more than `most` characters.
+
+    A short value may fill a wide column, so a small result can become a very long text: it is
+    written no further than it may go.
+    """
     check(layout)
     write = {Format.TEXT: _text, Format.CSV: _csv, Format.HTML: _html}[layout.format]
-    return "".join(f"{line}{END}" for line in write(result, layout))
+    lines: list[str] = []
+    length = 0
+    for line in write(result, layout):
+        length += len(line) + len(END)
+        if most is not None and length > most:
+            raise TooLong(f"it has more than {most} characters")
+        lines.append(line)
+    return "".join(f"{line}{END}" for line in lines)
 
 
 def as_file(text: str, wanted: Format) -> bytes:
@@ -133,6 +150,8 @@ _TYPE = re.compile(r"\s*([a-z_0-9]+)\s*(?:\(\s*(max|[0-9]{1,5})\s*(?:,\s*[0-9]{1
 def _shape(written_type: str) -> _Shape:
     found = _TYPE.fullmatch(written_type.lower())
     name, length = (found[1], found[2]) if found else ("", None)
+    if length and length != "max" and int(length) > LONGEST_OF_TYPE:
+        name = ""
     if name.startswith(_NATIONAL):
         name = name[1:]
     if name in _SHAPES:
@@ -148,13 +167,20 @@ def _shape(written_type: str) -> _Shape:
 
 
 def _text(result: QueryResult, layout: Layout) -> Iterable[str]:
+    for line in _lines(result, layout):
+        if layout.no_padding:
+            yield line
+        else:
+            yield from _wrapped(line, layout.width)
+
+
+def _lines(result: QueryResult, layout: Layout) -> Iterable[str]:
     shapes = [_shape(column.type) for column in result.columns]
-    lines = [*_header(result, shapes, layout), *_rows(result, shapes, layout)]
+    yield from _header(result, shapes, layout)
+    yield from _rows(result, shapes, layout)
     if layout.counts:
-        lines += ["", f"({len(result.rows)} rows affected)"]
-    if layout.no_padding:
-        return lines
-    return [piece for line in lines for piece in _wrapped(line, layout.width)]
+        yield ""
+        yield f"({len(result.rows)} rows affected)"
 
 
 def _header(result: QueryResult, shapes: Sequence[_Shape], layout: Layout) -> Iterable[str]:
@@ -202,8 +228,8 @@ def _cell(value: str | None, column: Column, shape: _Shape, layout: Layout) -> s
 
 def _wrapped(line: str, width: int) -> Iterable[str]:
     """A line that is longer goes on in the next one, wherever that is in its row."""
-    cuts = [*range(0, max(len(line), 1), width), len(line)]
-    return [line[start:end] for start, end in pairwise(cuts)]
+    for start in range(0, max(len(line), 1), width):
+        yield line[start : start + width]
 
 
 # CSV (RFC 4180).
