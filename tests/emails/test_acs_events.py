@@ -90,7 +90,8 @@ def test_each_report_is_an_event_once_however_often_it_comes(app: Application, a
 def test_only_whom_the_receiving_server_refuses_for_good_is_spared(
     app: Application, api: Api
 ) -> None:
-    api.send()
+    names = ("Gone", "full", "spam", "odd", "known")
+    api.send(recipients=[f"{name}@example.com" for name in names])
     sent(app)
 
     post(
@@ -104,6 +105,18 @@ def test_only_whom_the_receiving_server_refuses_for_good_is_spared(
 
     assert Queue(app).suppressed() == {"gone@example.com": "Bounced: 550 5.1.1 no such user"}
     assert len(told(api)) == 5
+
+
+def test_a_report_spares_nobody_whom_its_email_was_not_for(app: Application, api: Api) -> None:
+    """Whoever may send knows its own emails' operations, and could else keep any address from
+    getting anything."""
+    api.send(recipients=["ann@example.com"], cc=["bob@example.com"])
+    sent(app)
+
+    post(api, report("ceo@example.com", "Bounced"), report("bob@example.com", "Bounced"))
+    post(api, report("ann@@-.example.com", "Bounced"))
+
+    assert set(Queue(app).suppressed()) == {"bob@example.com"}
 
 
 def test_events_are_taken_from_whoever_has_a_key_alone(api: Api) -> None:

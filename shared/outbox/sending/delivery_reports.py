@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import cache
 
 from sqlalchemy import Connection
 
@@ -11,6 +12,10 @@ from shared.database.statements.insert_if_absent import insert_if_absent
 from shared.database.tables import idempotency
 from shared.events.event import Event, EventType
 from shared.events.record import record
+from shared.mime.addresses import address_key, parse_recipients
+from shared.mime.bad_email import BadAddress
+from shared.outbox.entries import EmailNotFound
+from shared.outbox.queries.search import find
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from shared.outbox.sending.operations import email_of
 from shared.outbox.suppressions import suppress_refused
@@ -21,8 +26,14 @@ def note_reports(connection: Connection, reports: Sequence[DeliveryReport]) -> i
     """Write an event for each that is new, and spare whom the receiving server does not know.
 
     Answers how many were new. Reports of emails that somebody else sent over the same resource are
-    passed over. What comes again within a day is known.
+    passed over, and nobody is spared whom the email was not for: whoever may send knows the
+    operations of its own emails. What comes again within a day is known.
     """
+
+    @cache
+    def recipients(email_id: int) -> frozenset[str]:
+        return _recipients(connection, email_id)
+
     new = 0
     for report in reports:
         email_id = email_of(connection, report.operation)
@@ -32,7 +43,7 @@ def note_reports(connection: Connection, reports: Sequence[DeliveryReport]) -> i
         kind = EventType.DELIVERED if report.is_delivered else EventType.BOUNCED
         reason = None if report.is_delivered else report.reason
         record(connection, [Event(kind, email_id, report.recipient, reason=reason)])
-        if report.is_bad_address:
+        if report.is_bad_address and _key(report.recipient) in recipients(email_id):
             refused = KnownRecipient(
                 Kind.TO,
                 report.recipient,
@@ -42,6 +53,27 @@ def note_reports(connection: Connection, reports: Sequence[DeliveryReport]) -> i
             )
             suppress_refused(connection, email_id, [refused])
     return new
+
+
+def _recipients(connection: Connection, email_id: int) -> frozenset[str]:
+    """Who the email is for, as keys; nobody once that is not known any more."""
+    try:
+        email = find(connection, email_id)
+        known = [one.address for one in email.recipients] or [
+            mailbox.address
+            for written in (email.to, email.cc, email.bcc)
+            for mailbox in parse_recipients(written)
+        ]
+    except (EmailNotFound, BadAddress):
+        return frozenset()
+    return frozenset(map(_key, known))
+
+
+def _key(address: str) -> str:
+    try:
+        return address_key(address).lower()
+    except BadAddress:
+        return address.lower()
 
 
 def _is_new(connection: Connection, report: DeliveryReport) -> bool:
