@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -13,6 +12,7 @@ from shared.api.models import QueryNumber, SnakeInput
 from shared.app import application
 from shared.console.page import Page, Redirect
 from shared.console.pages import Pages, Question, Visit
+from shared.console.session import parts_of
 from shared.security.roles import Role
 
 pages = Pages()
@@ -52,7 +52,7 @@ def make_key(visit: Visit[KeyToMake]) -> Page:
     """Make a key and show it, this once."""
     form = visit.form
     made = application().keys.make(form.name, form.smtp_config_id, form.role, visit.caller.identity)
-    parts = urlsplit(visit.url)
+    parts = parts_of(visit.url)
     origin = f"{parts.scheme}://{parts.netloc}"
     return visit.show("key_made.html", name=form.name, key=made.text, origin=origin)
 

@@ -27,7 +27,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_type_hints
-from urllib.parse import parse_qsl, quote, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote, urljoin
 
 import azure.functions as func
 from pydantic import Field, ValidationError
@@ -47,6 +47,7 @@ from shared.console.session import (
     FORM_TOKEN,
     notice_cookie,
     notice_in,
+    parts_of,
     require_own_form,
     require_same_origin,
     token_for,
@@ -125,7 +126,7 @@ class Visit(Generic[Filled, Query]):
     @property
     def here(self) -> str:
         """The page's address, from its first slash on."""
-        parts = urlsplit(self.url)
+        parts = parts_of(self.url)
         return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
     def show(self, template: str, **values: Any) -> Page:
@@ -355,12 +356,12 @@ def _typed(sent: SentForm, error: ApiError) -> Typed:
 
 def _way_back(headers: Mapping[str, str]) -> str:
     """The page that the form was on, as far as the browser says so."""
-    return own_address(urlsplit(headers.get("referer", ""))._replace(scheme="", netloc="").geturl())
+    return own_address(parts_of(headers.get("referer", ""))._replace(scheme="", netloc="").geturl())
 
 
 def own_address(address: str) -> str:
     """An address within the console; any other one becomes its first page."""
-    parts = urlsplit(address)
+    parts = parts_of(address)
     own = not parts.scheme and not parts.netloc and "\\" not in address and address.isprintable()
     inside = parts.path == "/console" or parts.path.startswith("/console/")
     return address if own and inside and "//" not in parts.path else "/console"

@@ -15,7 +15,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from shared.api.caller import Caller, caller_address
 from shared.api.errors import ApiError
@@ -56,9 +56,17 @@ def whoever(headers: Mapping[str, str]) -> Caller:
     return Caller(address, login.username, login.role)
 
 
+def parts_of(address: str) -> SplitResult:
+    """The parts of an address that somebody else has written; all empty where it is none."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return SplitResult("", "", "", "", "")
+
+
 def is_plain_loopback(url: str) -> bool:
     """Whether this address is one of the machine itself, without TLS."""
-    parts = urlsplit(url)
+    parts = parts_of(url)
     return parts.scheme == "http" and parts.hostname in _LOOPBACK
 
 
@@ -121,11 +129,12 @@ def require_own_form(headers: Mapping[str, str], shown: str) -> None:
 
 def require_same_origin(headers: Mapping[str, str]) -> None:
     """Raise ApiError 403 for what another site, or no page at all, has sent."""
-    site, origin = headers.get("sec-fetch-site", ""), headers.get("origin", "")
+    site = headers.get("sec-fetch-site", "")
     if site:
         own = site == "same-origin"
     else:
-        own = bool(origin) and urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+        origin = parts_of(headers.get("origin", "")).netloc.lower()
+        own = bool(origin) and origin == headers.get("host", "").lower()
     if not own:
         raise _foreign("It was sent from another site.")
 
@@ -148,7 +157,7 @@ def _cookie(headers: Mapping[str, str], name: str) -> str:
     if secure := cookies.get(_PREFIX + name):
         return secure.value
     plain = cookies.get(name)
-    host = urlsplit(f"//{headers.get('host', '')}").hostname
+    host = parts_of(f"//{headers.get('host', '')}").hostname
     return plain.value if plain and host in _LOOPBACK else ""
 
 

@@ -40,7 +40,8 @@ def test_who_is_not_logged_in_goes_on_to_the_page_that_was_asked_for(reader: Rea
 
 
 @pytest.mark.parametrize(
-    "elsewhere", ["https://evil.example/", "//evil.example/console", "/console//evil", "/other"]
+    "elsewhere",
+    ["https://evil.example/", "//evil.example/console", "/console//evil", "/other", "//["],
 )
 def test_a_login_leads_to_no_other_place(elsewhere: str) -> None:
     assert own_address(elsewhere) == "/console"
@@ -81,6 +82,20 @@ def test_a_form_of_somebody_else_is_refused(
     assert status == 403
     assert "This form was not accepted" in page
     assert admin.get("/console")[0] == 200
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "http://["}, {"Host": "["}, {"Referer": "http://["}], ids=str
+)
+def test_a_header_that_holds_no_address_is_no_error_of_ours(
+    reader: Reader, headers: dict[str, str]
+) -> None:
+    reader.get("/console/login")
+
+    for path in ("/console/login", "/console/start"):
+        status = reader.send(path, {"form_token": "0" * 64}, **headers)[0]
+        assert status in (400, 401, 403), (path, status)
+    assert reader.get("/console/login?next=//[")[0] == 200
 
 
 def test_a_form_of_one_browser_is_refused_in_another(reader: Reader, admin: Reader) -> None:
