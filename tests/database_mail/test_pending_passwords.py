@@ -10,7 +10,7 @@ from shared.accounts.credentials.pending_passwords import take_pending_passwords
 from shared.accounts.directory import load_accounts
 from shared.delivery.tick import tick
 from shared.outbox.states import Flag
-from tests.database_mail.queues import insert, profile, scalar, send, sent_by_procedure
+from tests.database_mail.queues import execute, insert, profile, scalar, send, sent_by_procedure
 from tests.support.configuration import store_away
 from tests.support.queue import Queue
 from tests.support.smtp import SmtpServer, TlsFiles
@@ -69,3 +69,29 @@ def test_one_of_an_account_that_is_gone_or_does_not_log_in_is_removed(queue: Que
     assert take_pending_passwords(queue.application) == 0
     assert scalar(queue, "SELECT COUNT(*) FROM Rowpost_PendingPasswords") == 0
     assert scalar(queue, "SELECT SMTPPassword FROM tbl_EMailParameters") is None
+
+
+def test_an_account_whose_row_cannot_be_changed_keeps_neither_emails_nor_others_waiting(
+    queue: Queue, server: SmtpServer
+) -> None:
+    account = account_by_procedure(queue, server)
+    stuck = queue.account(9, "STUCK", SMTPAccountName="stuck", SMTPServer="localhost")
+    insert(
+        queue,
+        "Rowpost_PendingPasswords",
+        AccountId=stuck,
+        Password=PASSWORD,
+        Since="2026-01-01 00:00:00.000000",
+    )
+    execute(
+        queue,
+        "CREATE TRIGGER theirs BEFORE UPDATE ON tbl_EMailParameters WHEN new.ParamCode = 'STUCK' "
+        "BEGIN SELECT RAISE(ABORT, 'not by you'); END",
+    )
+    mailitem_id = sent_by_procedure(queue, profile(queue, "Alerts", account))
+
+    tick(queue.application)
+
+    assert queue.became(mailitem_id).state is Flag.SENT
+    assert scalar(queue, "SELECT AccountId FROM Rowpost_PendingPasswords") == stuck
+    assert len(queue.application.secrets.names("smtp-")) == 1

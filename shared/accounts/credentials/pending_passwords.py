@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 
 from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy.exc import DBAPIError
 
 from shared.accounts.credentials import passwords
 from shared.accounts.directory import binding_of
 from shared.accounts.pauses import end_pause
 from shared.app import Application
 from shared.configuration.secret_store import SecretStoreUnavailable
+from shared.database.errors import is_transient
 from shared.database.statements.changes import changed
 from shared.database.tables import accounts, pending_passwords
 
@@ -32,11 +34,27 @@ def take_pending_passwords(application: Application) -> int:
     """Take those that are there into the secret store; answers how many were taken.
 
     One whose account is gone, or does not log in, is removed. While the store is away all of them
-    wait. Raises DatabaseUnreachable.
+    wait, and nobody for it more than once. One whose account's row can't be changed, as a trigger
+    may have it, waits alone: nothing that is to be sent depends on it. Raises DatabaseUnreachable.
     """
     with application.database().read() as connection:
         pending = connection.execute(_PENDING).all()
-    return sum(_take(application, given) for given in pending)
+    taken = 0
+    for given in pending:
+        try:
+            taken += _take(application, given)
+        except SecretStoreUnavailable:
+            log.warning("passwords given in SQL wait: the secret store does not answer")
+            break
+        except DBAPIError as error:
+            log.warning(
+                "the password of account %d waits: its row can't be changed (%s)",
+                given.AccountId,
+                type(error).__name__,
+            )
+            if is_transient(error):
+                break
+    return taken
 
 
 def _take(application: Application, given: Row[int, str]) -> bool:
@@ -47,12 +65,8 @@ def _take(application: Application, given: Row[int, str]) -> bool:
     binding = None if account is None else binding_of(account._mapping)
     reference = None
     if account is not None and binding is not None:
-        try:
-            name = passwords.new_name(account.ParamCode or "")
-            reference = passwords.keep(application.secrets, name, given.Password, binding)
-        except SecretStoreUnavailable:
-            log.warning("a password given in SQL waits: the secret store does not answer")
-            return False
+        name = passwords.new_name(account.ParamCode or "")
+        reference = passwords.keep(application.secrets, name, given.Password, binding)
 
     def settle(connection: Connection) -> bool:
         """Unless another was given meanwhile: that one has its turn."""
@@ -68,7 +82,11 @@ def _take(application: Application, given: Row[int, str]) -> bool:
             end_pause(connection, given.AccountId)
         return reference is not None
 
-    taken = application.database().run(settle)
+    try:
+        taken = application.database().run(settle)
+    except DBAPIError:
+        _forget(application, reference)  # The next try makes another.
+        raise
     _forget(application, account.SMTPPassword if taken and account is not None else reference)
     return taken
 
