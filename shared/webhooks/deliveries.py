@@ -10,6 +10,7 @@ from sqlalchemy import (
     Row,
     Select,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -49,6 +50,15 @@ class Sending(NamedTuple):
     seconds: float
 
 
+class Busy(NamedTuple):
+    """A webhook that has not looked at all events up to `last_number`, or one of whose retries is
+    due."""
+
+    webhook_id: int
+    last_number: int
+    retry_due: bool
+
+
 class Due(NamedTuple):
     """An event to be posted; `delivery_id` and the attempts made where it was tried before."""
 
@@ -74,7 +84,11 @@ _retry_due = exists(literal_column("1")).where(
 )
 _last_event = select(func.max(events.c.Id)).scalar_subquery()
 BUSY = (
-    select(webhooks.c.Id)
+    select(
+        webhooks.c.Id,
+        _last_event.label("LastNumber"),
+        case((_retry_due, literal_column("1")), else_=literal_column("0")).label("RetryDue"),
+    )
     .where(
         webhooks.c.Enabled == literal_column("1"),
         or_(webhooks.c.RestUntil.is_(None), webhooks.c.RestUntil <= utc_now()),
@@ -95,9 +109,11 @@ TAKE = (
 RETURN = update(webhooks).where(_this, _ours).values(LeaseToken=null(), LeaseUntil=null())
 
 
-def busy_webhooks(connection: Connection) -> list[int]:
-    """The webhooks that have something to send and that nobody sends for."""
-    return list(connection.scalars(BUSY))
+def busy_webhooks(connection: Connection) -> list[Busy]:
+    """The webhooks that may have something to send and that nobody sends for."""
+    return [
+        Busy(row.Id, row.LastNumber or 0, bool(row.RetryDue)) for row in connection.execute(BUSY)
+    ]
 
 
 def take(connection: Connection, webhook_id: int, token: str, seconds: float) -> bool:

@@ -24,6 +24,7 @@ from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.events.read import read_events
 from shared.webhooks.deliveries import (
     Attempted,
+    Busy,
     Due,
     LeaseLost,
     Sending,
@@ -83,6 +84,8 @@ class WebhookSender:
         self._failing: set[int] = set()
         self._seen: dict[int, int] = {}
         """Events up to here are of no type that the webhook wants: not noted each time."""
+        self._begun: dict[int, float] = {}
+        """When each was served last, so that those who waited longest come first."""
 
     def look(self) -> None:
         """Begin to send for every webhook that has something; waits for none of them."""
@@ -95,7 +98,8 @@ class WebhookSender:
             return
         with self._turn:
             self._served = {number: work for number, work in self._served.items() if not work.ended}
-            for webhook_id in busy:
+            wanting = [one.webhook_id for one in busy if self._may_want(one)]
+            for webhook_id in sorted(wanting, key=lambda each: self._begun.get(each, 0.0)):
                 if webhook_id not in self._served and self._has_room(webhook_id):
                     self._begin(database, webhook_id)
 
@@ -111,6 +115,9 @@ class WebhookSender:
             except NoAnswerYet:
                 return
 
+    def _may_want(self, busy: Busy) -> bool:
+        return busy.retry_due or self._seen.get(busy.webhook_id, 0) < busy.last_number
+
     def _has_room(self, webhook_id: int) -> bool:
         if len(self._served) >= _MOST_SERVED:
             return False
@@ -118,6 +125,7 @@ class WebhookSender:
         return webhook_id not in self._failing or failing < _MOST_FAILING
 
     def _begin(self, database: Database, webhook_id: int) -> None:
+        self._begun[webhook_id] = time.monotonic()
         self._served[webhook_id] = Work(
             lambda: self._serve(database, webhook_id), "webhook", daemon=True
         )

@@ -133,6 +133,17 @@ def test_one_that_is_down_or_silent_delays_no_other(hooks: Hooks, receiver: Rece
     assert took < 10
 
 
+def test_however_many_want_nothing_of_it_the_last_one_is_served(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    for _ in range(sender._MOST_SERVED):
+        hooks.make(GONE_AWAY, [EventType.BOUNCED])
+    hooks.make(receiver.url)
+    hooks.happen()
+
+    hooks.send_until(lambda: len(receiver.messages) == 1)
+
+
 def test_410_turns_it_off_with_an_alert(
     app: Application, hooks: Hooks, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
