@@ -16,7 +16,7 @@ from shared.accounts.directory import answered_now
 from shared.app import Application
 from shared.background import NoAnswerYet, Repeated, Work
 from shared.database.database import Database
-from shared.database.errors import DatabaseUnreachable
+from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.dispatcher import Drained, Order, drain
 from shared.delivery.unknown_operations import resolve_by_asking
 from shared.delivery.wakeups import Wakeup, WakeupNotPut, wakeups_worth_while
@@ -136,7 +136,7 @@ def _write_back(database: Database) -> None:
     try:
         write_all_back(database, _SECONDS_TO_WRITE)
         number_events(database, _SECONDS_TO_WRITE)
-    except (SQLAlchemyError, DatabaseUnreachable) as error:
+    except (SQLAlchemyError, DatabaseUnreachable, CommitUncertain) as error:
         log.warning("rows could not be told what became of their emails: %s", type(error).__name__)
 
 

@@ -8,9 +8,11 @@ from contextlib import suppress
 from functools import partial
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from shared.accounts.directory import Account, load_accounts
 from shared.app import Application
+from shared.database.database import Database
 from shared.delivery.transport_of import service_of
 from shared.outbox.cancel_retry_resolve import Decision, NotUnknown, resolve
 from shared.outbox.entries import EmailNotFound
@@ -34,7 +36,8 @@ LONGEST_SECONDS = 15.0
 
 def resolve_by_asking(application: Application) -> int:
     """Ask about the emails that are due for it, for 15 seconds at most; answers how many are known
-    now. What was taken counts as sent, what failed waits again. Raises DatabaseUnreachable."""
+    now. What was taken counts as sent, what failed waits again. One whose row can't be told, as a
+    trigger may have it, is asked about later. Raises DatabaseUnreachable."""
     database = application.database()
     with database.read() as connection:
         due = open_operations(connection, MOST_AT_ONCE)
@@ -46,8 +49,22 @@ def resolve_by_asking(application: Application) -> int:
     known = 0
     for operation in due:
         fate = fates.get(operation.operation, Fate.NOT_KNOWN)
-        known += database.run(partial(_settle, asked=operation, fate=fate))
+        known += _settled(database, operation, fate)
     return known
+
+
+def _settled(database: Database, asked: OpenOperation, fate: Fate) -> bool:
+    try:
+        return database.run(partial(_settle, asked=asked, fate=fate))
+    except DBAPIError as error:
+        log.warning(
+            "email %d: what became of it can't be written: %s",
+            asked.email_id,
+            type(error).__name__,
+            extra={"email": asked.email_id},
+        )
+        database.run(partial(ask_again, asked=asked))
+        return False
 
 
 async def _asked(due: list[OpenOperation], accounts: dict[str, Account]) -> dict[str, Fate]:

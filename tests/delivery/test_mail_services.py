@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from shared.accounts.connection_test import try_account
 from shared.accounts.directory import Account
@@ -289,6 +290,28 @@ def test_what_acs_does_not_know_yet_is_asked_again_by_a_tick(
     assert (too_early, not_found, known) == (0, 0, 1)
     assert queue.became(email_id).state == "Y"
     assert service.asked == 1
+
+
+def test_a_row_that_cannot_be_told_keeps_no_other_unknown(
+    queue: Queue, service: MailService
+) -> None:
+    service.says = lambda _: LOST["hangs up"]
+    account(queue, service, "acs")
+    stuck, other = queue.add(2)
+    send(queue)
+    service.knows = lambda _: "Succeeded"
+    with queue.database.write() as connection:
+        connection.execute(
+            text(
+                "CREATE TRIGGER theirs BEFORE UPDATE ON Digital_Emaildetails "
+                f"WHEN new.dd_srno = {stuck} BEGIN SELECT RAISE(ABORT, 'not by you'); END"
+            )
+        )
+    let_operations_be_asked(queue.database)
+
+    assert resolve_by_asking(queue.application) == 1
+
+    assert (queue.became(stuck).state, queue.became(other).state) == ("U", "Y")
 
 
 def test_what_acs_says_has_failed_is_sent_again_by_another_name(
