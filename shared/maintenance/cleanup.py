@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.app import Application
 from shared.database.database import Database
 from shared.events.retention import forget_old_events
+from shared.maintenance.mail_log import forget_old_log
 from shared.maintenance.retention import empty_old, remove_old, remove_old_one_by_one
 from shared.outbox.admission.held import forget_gone
 from shared.outbox.suppressions import forget_over
@@ -63,6 +64,9 @@ def _batches(application: Application) -> Iterator[Batch]:
     )
     yield lambda database: database.run(
         lambda connection: forget_old_deliveries(connection, settings.event_days)
+    )
+    yield lambda database: database.run(
+        lambda connection: forget_old_log(connection, settings.event_days)
     )
     if settings.keep_record_days is not None:
         yield partial(_remove_old, days=settings.keep_record_days)
