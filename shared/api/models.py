@@ -155,7 +155,8 @@ class File(Answer):
 
     def saved_as(self, name: str) -> Self:
         """The same file, to be saved under this name and not shown (RFC 6266, 8187)."""
-        encoded = quote(name, safe="")
+        # A name may hold half a surrogate pair, which UTF-8 has no bytes for.
+        encoded = quote(name, safe="", errors="replace")
         return self.with_headers({"Content-Disposition": f"attachment; filename*=UTF-8''{encoded}"})
 
     @property

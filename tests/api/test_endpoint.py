@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from shared.api.admission import Who
 from shared.api.endpoint import Request, Routes, function_name
 from shared.api.errors import ApiError
-from shared.api.models import Answer, Input, QueryNumber, Timestamp
+from shared.api.models import Answer, File, Input, QueryNumber, Timestamp
 from shared.database.adoption.server_options import DelayedDurabilityForced
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from tests.support.api import Client, Reply
@@ -501,3 +501,11 @@ class TestDeclarations:
         stored = Stored(subject="", copies=1, stored_at=datetime(2026, 1, 2, tzinfo=UTC))
 
         assert '"storedAt":"2026-01-02T00:00:00.000Z"' in stored.model_dump_json(by_alias=True)
+
+
+def test_a_file_whose_name_is_half_a_surrogate_pair_is_saved_under_another() -> None:
+    file = File(content=b"").saved_as('a\udce4" \r\n.txt')
+
+    assert file.http_headers["Content-Disposition"] == (
+        "attachment; filename*=UTF-8''a%3F%22%20%0D%0A.txt"
+    )
