@@ -83,6 +83,4 @@ def log_out(visit: Visit) -> Redirect:
 
 def _can_not_keep_a_session(visit: Visit[None, WhereTo]) -> bool:
     """Whether a browser would not send the cookie back: plain HTTP, and not to this machine."""
-    forwarded = visit.headers.get("x-forwarded-proto", "")
-    plain = visit.url.startswith("http://") and forwarded != "https"
-    return plain and not is_plain_loopback(visit.url)
+    return visit.url.startswith("http://") and not is_plain_loopback(visit.url)

@@ -45,6 +45,7 @@ from shared.console.navigation import menu_for
 from shared.console.page import Page, Redirect, rendered
 from shared.console.session import (
     FORM_TOKEN,
+    as_browser_sees,
     notice_cookie,
     notice_in,
     parts_of,
@@ -248,7 +249,10 @@ def _shown_again(
             page = shown_by(
                 replace(
                     _visit(request),
-                    url=urljoin(request.url, f"/{_filled_path(path, request.path)}"),
+                    url=urljoin(
+                        as_browser_sees(request.url, request.headers),
+                        f"/{_filled_path(path, request.path)}",
+                    ),
                     query=_query_of(query, typed),
                     typed=typed,
                 )
@@ -300,7 +304,7 @@ def _carry_out(
 def _visit(request: Request[Any, Any]) -> Visit[Any, Any]:
     return Visit(
         caller=request.caller,
-        url=request.url,
+        url=as_browser_sees(request.url, request.headers),
         headers=request.headers,
         path=request.path,
         query=request.query,
@@ -383,7 +387,7 @@ class _PageSurface:
             return to_response(error.page.with_headers(error.headers), request_id, error.status)
         visit: Visit[None, None] = Visit(
             caller=whoever(req.headers),
-            url=req.url,
+            url=as_browser_sees(req.url, req.headers),
             headers=req.headers,
             path={},
             query=None,
@@ -406,8 +410,8 @@ def _log_in_first(
     try:
         require_same_origin(req.headers)
         body = req.get_body()
-        _fields_in(req.headers, body)
         if len(body) <= _LONGEST_KEPT:
+            _fields_in(req.headers, body)
             kept, message = body.decode(), f"{message} What you have typed is kept."
     except (ApiError, UnicodeDecodeError):
         kept = ""

@@ -64,6 +64,13 @@ def parts_of(address: str) -> SplitResult:
         return SplitResult("", "", "", "", "")
 
 
+def as_browser_sees(url: str, headers: Mapping[str, str]) -> str:
+    """The address of a request by HTTPS where a proxy that ends TLS says so; it may have put its
+    own name for this machine, as localhost, in place of the browser's."""
+    forwarded = headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
+    return "https" + url[4:] if forwarded == "https" and url.startswith("http://") else url
+
+
 def is_plain_loopback(url: str) -> bool:
     """Whether this address is one of the machine itself, without TLS."""
     parts = parts_of(url)

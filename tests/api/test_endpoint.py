@@ -504,7 +504,7 @@ class TestDeclarations:
 
 
 def test_a_file_whose_name_is_half_a_surrogate_pair_is_saved_under_another() -> None:
-    file = File(content=b"").saved_as('a\udce4" \r\n.txt')
+    file = File(content=b"", content_type="text/plain").saved_as('a\udce4" \r\n.txt')
 
     assert file.http_headers["Content-Disposition"] == (
         "attachment; filename*=UTF-8''a%3F%22%20%0D%0A.txt"

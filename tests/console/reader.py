@@ -19,13 +19,12 @@ class Reader:
         self.base = service.base
         self.cookies: dict[str, str] = {}
 
-    def get(self, path: str) -> tuple[int, HTTPMessage, str]:
-        return self._ask("GET", path, None, {})
+    def get(self, path: str, **headers: str) -> tuple[int, HTTPMessage, str]:
+        return self._ask("GET", path, None, _named(headers))
 
     def send(self, path: str, fields: Fields, **headers: str) -> tuple[int, HTTPMessage, str]:
         sent = {"Origin": self.base, "Content-Type": "application/x-www-form-urlencoded"}
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self._ask("POST", path, urlencode(fields), {**sent, **named})
+        return self._ask("POST", path, urlencode(fields), {**sent, **_named(headers)})
 
     def log_in(self, password: str = PASSWORD, **more: str) -> tuple[int, HTTPMessage, str]:
         token = form_token(self.get("/console/login")[2])
@@ -46,6 +45,10 @@ class Reader:
             self.cookies[name] = value
         connection.close()
         return answer.status, answer.headers, text
+
+
+def _named(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
 def form_token(page: str) -> str:

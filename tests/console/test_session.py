@@ -151,6 +151,20 @@ def test_what_is_no_page_says_so_in_a_page(reader: Reader) -> None:
     assert "There is no page at this address" in page
 
 
+def test_behind_tls_the_cookie_goes_by_tls_alone_whatever_host_the_proxy_names(
+    reader: Reader,
+) -> None:
+    _, headers, page = reader.get("/console/login", X_Forwarded_Proto="https")
+    visitor = headers["Set-Cookie"]
+    fields = {"form_token": form_token(page), "username": USERNAME, "password": PASSWORD}
+    session = reader.send("/console/login", fields, X_Forwarded_Proto="https")[1]["Set-Cookie"]
+
+    for cookie in (visitor, session):
+        assert cookie.startswith("__Host-rowpost-")
+        assert "Secure" in cookie.split("; ")
+    assert reader.get("/console", X_Forwarded_Proto="https")[0] == 200
+
+
 # What follows ends sessions: those of the tests above would be gone.
 def test_the_cookie_is_for_this_host_and_no_script_and_dies_with_the_session(
     reader: Reader, service: Standalone
