@@ -26,7 +26,7 @@ from shared.mime.addresses import BadAddress, parse_mailbox
 from shared.mime.allowed_recipients import recipient_rule, split_entries
 from shared.smtp.ehlo_name import is_ehlo_name
 from shared.smtp.opening import TlsMode
-from shared.transports.kinds import TransportKind
+from shared.transports.kinds import LOCAL_HOSTS, NOT_ITS_HOST, TransportKind
 
 _LINES = ("name", "email_address", "display_name", "smtp_host", "username")
 _LINE_WIDTH = 255
@@ -112,9 +112,12 @@ class AccountSettings:
 
     def _check_transport(self) -> None:
         """A service over HTTP is logged in to by tokens alone, which need TLS."""
-        local = self.smtp_host in ("127.0.0.1", "::1", "localhost")
+        local = self.smtp_host in LOCAL_HOSTS
         if self.transport.scope and self.tls is TlsMode.NONE and not local:
             raise BadAccountValue("use_ssl", "This service is sent a token: it needs TLS.")
+        identity = self.transport.scope and self.tenant_id is None
+        if identity and not self.transport.is_its_host(self.smtp_host):
+            raise BadAccountValue("smtp_host", NOT_ITS_HOST)
 
     def _check_test_mode(self) -> None:
         for name, given in (("redirect_to", self.redirect_to), ("allow_recipients", None)):

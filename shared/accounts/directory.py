@@ -39,7 +39,7 @@ from shared.outbox.conditions import PROFILE_CODE
 from shared.settings import Settings
 from shared.smtp.oauth import SCOPE, TokenSource, access_tokens, identity_tokens
 from shared.smtp.opening import Server, TlsMode
-from shared.transports.kinds import TransportKind
+from shared.transports.kinds import NOT_ITS_HOST, TransportKind
 
 CATCHER = "CATCHER"
 NO_CODE: tuple[str | None, ...] = (None, "")
@@ -450,7 +450,11 @@ def _tokens(row: Row[Any], secret: str | None, kind: TransportKind) -> TokenSour
     from this process's identity."""
     tenant, client = row.Rowpost_TenantId, row.Rowpost_ClientId
     if not tenant and not client:
-        return identity_tokens(kind.scope) if kind.scope else None
+        if kind.scope is None:
+            return None
+        if not kind.is_its_host(row.SMTPServer or ""):
+            raise BadAccount(NOT_ITS_HOST)
+        return identity_tokens(kind.scope)
     if not (tenant and client and secret):
         raise BadAccount("a token needs a user name, tenant, client and the client's secret")
     return access_tokens(tenant, client, secret, kind.scope or SCOPE)

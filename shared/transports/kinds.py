@@ -5,6 +5,13 @@ from __future__ import annotations
 from enum import StrEnum
 
 GRAPH_HOST = "graph.microsoft.com"
+_ACS_HOSTS = ".communication.azure.com"
+NOT_ITS_HOST = (
+    "The app's own identity is shown to graph.microsoft.com and "
+    "NAME.REGION.communication.azure.com alone: give the service's own host, or the account an "
+    "application of its own."
+)
+LOCAL_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class TransportKind(StrEnum):
@@ -20,6 +27,16 @@ class TransportKind(StrEnum):
     def scope(self) -> str | None:
         """What its access tokens are for; None: it needs none."""
         return _SCOPES.get(self)
+
+    def is_its_host(self, host: str) -> bool:
+        """Whether the service is there, or on this machine; to no other host goes a token of the
+        app's own identity, which no password binds to its server."""
+        name = host.strip().lower()
+        if name in LOCAL_HOSTS:
+            return True
+        if self is TransportKind.GRAPH:
+            return name == GRAPH_HOST
+        return self is TransportKind.ACS and name.endswith(_ACS_HOSTS)
 
 
 _SCOPES = {

@@ -525,6 +525,30 @@ def test_an_account_of_a_service_over_http_needs_no_password(app: Application, a
     assert ask("PUT", "/1", smtp_port=444).status == 200
 
 
+@pytest.mark.parametrize(
+    ("kind", "host"),
+    [
+        ("graph", "evil.example"),
+        ("graph", "graph.microsoft.com.evil.example"),
+        ("acs", "communication.azure.com.evil.example"),
+        ("acs", "evilcommunication.azure.com"),
+        ("acs", "graph.microsoft.com"),
+    ],
+)
+def test_the_apps_own_identity_is_shown_to_its_service_alone(
+    app: Application, ask: Ask, kind: str, host: str
+) -> None:
+    """Whoever may write the accounts' table could else have it sent to a server of their own."""
+    wanted = {"name": "A", "email_address": "a@example.com", "transport": kind, "use_ssl": True}
+    refused = ask("POST", **wanted, smtp_host=host, smtp_port=443)
+    ask("POST", **LOCAL)
+    write(app, Rowpost_Transport=kind, SMTPServer=host, SMTPPort=443, SMTPSSLFlag="Y")
+
+    assert (refused.status, fields(refused)) == (422, ["smtp_host"])
+    assert not book(app).usable
+    assert "own identity is shown to" in book(app).problems["LOCAL"]
+
+
 def test_an_account_that_only_sql_knows_may_name_its_way_out(app: Application, ask: Ask) -> None:
     ask("POST", **LOCAL)
     write(app, Rowpost_Transport=" ACS ")
