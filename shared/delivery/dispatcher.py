@@ -51,6 +51,7 @@ from shared.delivery.composing.compose_apart import ComposingProcess
 from shared.delivery.composing.composer import Fetching
 from shared.delivery.recorder import Recorder
 from shared.delivery.retry import RetryPolicy, pause_seconds
+from shared.delivery.threads.event_numberer import event_numberer
 from shared.delivery.threads.lease_heartbeat import lease_heartbeat
 from shared.delivery.threads.row_writer import row_writer
 from shared.delivery.threads.sql_thread import SqlThread
@@ -293,10 +294,11 @@ class Dispatcher:
 
     @contextmanager
     def beside(self) -> Iterator[None]:
-        """What goes on beside the loop: the lease is kept, rows are told, threads wait for work."""
+        """What goes on beside the loop: the lease is kept, rows are told, events numbered, threads
+        wait for work."""
         heartbeat = lease_heartbeat(self._database, self._lease, self._turn, self._slots.renew)
         try:
-            with heartbeat, row_writer(self._database):
+            with heartbeat, event_numberer(self._database), row_writer(self._database):
                 yield
         finally:
             for thread in self._threads:

@@ -18,10 +18,10 @@ from shared.background import NoAnswerYet, Repeated, Work
 from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.dispatcher import Drained, Order, drain
+from shared.delivery.threads.event_numberer import number_now
 from shared.delivery.unknown_operations import resolve_by_asking
 from shared.delivery.wakeups import Wakeup, WakeupNotPut, wakeups_worth_while
 from shared.errors import RowpostError
-from shared.events.numbering import number_events
 from shared.maintenance.cleanup import upkeep
 from shared.maintenance.rescue import Rescued, rescue
 from shared.monitoring import logs
@@ -83,6 +83,7 @@ def tick(application: Application) -> TickResult:
     database.run(service_state.record_tick)
     take_pending_passwords(application)
     rescued = _rescue(application)
+    number_now(database, _SECONDS_TO_WRITE)
     _write_back(database)
     _measure(application)
     with database.read() as connection:
@@ -132,10 +133,9 @@ def drain_woken(application: Application, body: str) -> RunResult:
 
 
 def _write_back(database: Database) -> None:
-    """Rows that a drain could not tell, or that ended without one, and what happened to others."""
+    """Rows that a drain could not tell, or that ended without one."""
     try:
         write_all_back(database, _SECONDS_TO_WRITE)
-        number_events(database, _SECONDS_TO_WRITE)
     except (SQLAlchemyError, DatabaseUnreachable, CommitUncertain) as error:
         log.warning("rows could not be told what became of their emails: %s", type(error).__name__)
 

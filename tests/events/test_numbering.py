@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import pytest
 from sqlalchemy import insert, select
@@ -10,6 +10,7 @@ from sqlalchemy import insert, select
 from shared.database.database import Database
 from shared.database.dialects.dialect_of import dialect_of
 from shared.database.tables import events, new_events
+from shared.delivery.threads.event_numberer import event_numberer
 from shared.events import numbering
 from shared.events.event import Event, EventType
 from shared.events.numbering import number_batch
@@ -90,3 +91,19 @@ def test_a_server_keeps_events_without_a_number_at_first(
     assert "OUTPUT" not in text
     with server_database.read() as connection:
         assert not dialect_of(connection).has_one_writer
+
+
+def test_a_drain_numbers_beside_the_telling_of_rows_and_once_more_at_its_end(
+    server_database: Database, server: Server
+) -> None:
+    server.answer("sp_getapplock", Rows(("Answer",), ((-1,),)))
+
+    with event_numberer(server_database):
+        pass
+
+    assert [text for text in server.texts() if "sp_getapplock" in text]
+    assert not [text for text in server.texts() if "Rowpost_Emails" in text]
+
+
+def test_where_one_writes_at_a_time_there_is_nothing_to_do(database: Database) -> None:
+    assert isinstance(event_numberer(database), nullcontext)
