@@ -20,7 +20,6 @@ PAGE = (
     .order_by(events.c.Id)
 )
 PAGE_OF_TYPES = PAGE.where(events.c.Type.in_(bindparam("types", expanding=True)))
-ONE = select(events).where(events.c.Id == bindparam("id"))
 
 
 class EventPage(NamedTuple):
@@ -67,12 +66,6 @@ def latest_events(
     items = [numbered(row) for row in connection.execute(latest, values)]
     reached = items[-1].id if len(items) == limit else begin + 1
     return EventPage(items, reached if reached > first else 0)
-
-
-def read_event(connection: Connection, number: int) -> NumberedEvent | None:
-    """The event of this number, while it is kept."""
-    row = connection.execute(ONE, {"id": number}).one_or_none()
-    return None if row is None else numbered(row)
 
 
 def last_number(connection: Connection) -> int:
