@@ -17,6 +17,8 @@ from shared.transports.acs_report import report_of, validation_code
 routes = Routes()
 
 _MOST_EVENTS = 5_000
+_A_COMMIT = 100
+"""Reports of one transaction, so that nobody who sends waits long for it."""
 
 
 class GridEvents(Input):
@@ -58,5 +60,8 @@ def take_acs_events(request: Request[GridEvents]) -> GridAnswer:
     events = request.body.events
     code = next((code for event in events if (code := validation_code(event))), None)
     reports = [report for event in events if (report := report_of(event)) is not None]
-    noted = application().database().run(partial(note_reports, reports=reports)) if reports else 0
+    database, noted = application().database(), 0
+    for start in range(0, len(reports), _A_COMMIT):
+        some = reports[start : start + _A_COMMIT]
+        noted += database.run(partial(note_reports, reports=some))
     return GridAnswer(validation_response=code, noted=noted)
