@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from shared.accounts.credentials.pending_passwords import take_pending_passwords
 from shared.accounts.directory import answered_now
@@ -25,11 +27,11 @@ from shared.errors import RowpostError
 from shared.maintenance.cleanup import upkeep
 from shared.maintenance.rescue import Rescued, rescue
 from shared.monitoring import logs
-from shared.outbox.cancel_retry_resolve import Decision, resolve, unknown_ids
+from shared.outbox.cancel_retry_resolve import Decision, NotUnknown, resolve, unknown_ids
+from shared.outbox.entries import EmailNotFound
 from shared.outbox.queries.counts import due
 from shared.outbox.rows.write_back import write_all_back
 from shared.outbox.sending.finish import Outcome
-from shared.outbox.sending.operations import is_still_asked
 from shared.outbox.sending.scheduled_run import Left, left_of_run, newest_id
 from shared.outbox.states import BOTH_LANES, Lane
 from shared.scheduling import relocation, service_state
@@ -161,15 +163,33 @@ def _rescue(application: Application) -> Rescued:
             rescued.unknown,
         )
     if application.settings.resend_unknown == "on":
-        application.database().run(_resend_unknown)
+        _resend_unknown(application.database())
     return rescued
 
 
-def _resend_unknown(connection: Connection) -> None:
-    for email_id in unknown_ids(connection, _MOST_RESENT):
-        if is_still_asked(connection, email_id):
-            continue
-        resolve(connection, email_id, Decision.RESEND)
+def _resend_unknown(database: Database) -> None:
+    """Together; if that fails, as a trigger may have it, each by itself."""
+    with database.read() as connection:
+        email_ids = unknown_ids(connection, _MOST_RESENT)
+    try:
+        database.run(partial(_resend, email_ids=email_ids))
+    except DBAPIError:
+        for email_id in email_ids:
+            try:
+                database.run(partial(_resend, email_ids=[email_id]), seconds=0)
+            except DBAPIError as error:
+                log.warning(
+                    "email %d stays unknown: its row can't be told (%s)",
+                    email_id,
+                    type(error).__name__,
+                    extra={"email": email_id},
+                )
+
+
+def _resend(connection: Connection, email_ids: Sequence[int]) -> None:
+    for email_id in email_ids:
+        with suppress(NotUnknown, EmailNotFound):  # Somebody has decided meanwhile.
+            resolve(connection, email_id, Decision.RESEND)
 
 
 def _begun_run(

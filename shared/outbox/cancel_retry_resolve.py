@@ -19,6 +19,7 @@ from shared.outbox.confidential import CONFIDENTIAL, forget_ended
 from shared.outbox.entries import EmailNotFound, current_entry, current_number, pass_on
 from shared.outbox.recipients import RecipientState, settle_attempted, somebody_pending
 from shared.outbox.rows.their_rows import give_letter
+from shared.outbox.sending.operations import still_asked
 from shared.outbox.states import Flag, Letter, Status, status_of
 
 
@@ -60,7 +61,7 @@ ASK_AGAIN = (
 _LETTER = select(emails.c.dd_SendFlag).where(emails.c.dd_srno == bindparam("email_id"))
 UNKNOWN_IDS = (
     select(entries.c.EmailId)
-    .where(state_is(Flag.UNKNOWN), is_current)
+    .where(state_is(Flag.UNKNOWN), is_current, ~still_asked)
     .order_by(entries.c.Number)
     .limit(bindparam("most"))
 )
@@ -199,7 +200,7 @@ def withdraw(connection: Connection, email_id: int) -> bool:
 
 
 def unknown_ids(connection: Connection, most: int) -> list[int]:
-    """The oldest emails that wait for a decision."""
+    """The oldest emails that wait for a decision, and whose mail service is asked no more."""
     return list(connection.execute(UNKNOWN_IDS, {"most": most}).scalars())
 
 

@@ -21,6 +21,7 @@ from shared.accounts.pauses import pauses
 from shared.app import Application
 from shared.delivery.dispatcher import Drained, Order, drain
 from shared.delivery.test_email import send_test_email
+from shared.delivery.tick import tick
 from shared.delivery.transport_of import service_of, transport_of
 from shared.delivery.unknown_operations import resolve_by_asking
 from shared.maintenance.rescue import rescue
@@ -312,6 +313,32 @@ def test_a_row_that_cannot_be_told_keeps_no_other_unknown(
     assert resolve_by_asking(queue.application) == 1
 
     assert (queue.became(stuck).state, queue.became(other).state) == ("U", "Y")
+
+
+def test_where_the_unknown_is_sent_again_neither_a_stuck_row_nor_an_open_question_stops_a_tick(
+    tmp_path: Path, queue: Queue, service: MailService
+) -> None:
+    service.says = lambda _: LOST["hangs up"]
+    account(queue, service, "acs")
+    queue.account(service.port, "GRAPH", Rowpost_Transport="graph")
+    (asked,) = queue.add(dd_EmailParamCode="SHOP")
+    stuck, other = queue.add(2, dd_EmailParamCode="GRAPH")
+    send(queue)
+    assert queue.states() == {"U": 3}
+    with queue.database.write() as connection:
+        connection.execute(
+            text(
+                "CREATE TRIGGER theirs BEFORE UPDATE ON Digital_Emaildetails "
+                f"WHEN new.dd_srno = {stuck} BEGIN SELECT RAISE(ABORT, 'not by you'); END"
+            )
+        )
+    resends = Application(settings_for(tmp_path, lease_seconds=60, resend_unknown="on"))
+    service.says = lambda _: Says()
+
+    tick(resends)
+    resends.close()
+
+    assert [queue.became(one).state for one in (asked, stuck, other)] == ["U", "U", "Y"]
 
 
 def test_what_acs_says_has_failed_is_sent_again_by_another_name(

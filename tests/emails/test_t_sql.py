@@ -61,7 +61,7 @@ STATEMENTS: dict[str, ClauseElement] = {
     "ask again of operation": operations.ASK_AGAIN,
     "ask no more": operations.ASK_NO_MORE,
     "email of operation": operations.OF,
-    "still asked": operations.STILL_ASKED,
+    "unknown, and asked no more": cancel_retry_resolve.UNKNOWN_IDS,
     "unsubscribed among": unsubscribed.AMONG,
     "unsubscribed list": unsubscribed.page_statement("news", "a@example.com", 50),
     "subscribe again": unsubscribed.FORGET,

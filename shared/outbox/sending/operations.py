@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, func, insert, literal, select, update
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    exists,
+    insert,
+    literal,
+    literal_column,
+    select,
+    update,
+)
 
 from shared.database.columns.times import utc_now
 from shared.database.tables import entries, operations
@@ -78,15 +88,10 @@ OF = (
     .select_from(operations.join(entries, entries.c.Number == operations.c.Number))
     .where(operations.c.Operation == bindparam("operation"))
 )
-STILL_ASKED = (
-    select(func.count())
-    .select_from(operations.join(entries, entries.c.Number == operations.c.Number))
-    .where(
-        entries.c.EmailId == bindparam("email_id"),
-        state_is(Flag.UNKNOWN),
-        operations.c.AskAfter.is_not(None),
-    )
+still_asked = exists(literal_column("1")).where(
+    operations.c.Number == entries.c.Number, operations.c.AskAfter.is_not(None)
 )
+"""Whether the outcome of an entry may yet resolve itself."""
 
 
 def note_operation(connection: Connection, number: int, operation: str, account: str) -> None:
@@ -111,11 +116,6 @@ def ask_again(connection: Connection, asked: OpenOperation) -> None:
 def ask_no_more(connection: Connection, asked: OpenOperation) -> None:
     """There is an answer."""
     connection.execute(ASK_NO_MORE, {"operation_id": asked.id})
-
-
-def is_still_asked(connection: Connection, email_id: int) -> bool:
-    """Whether the outcome of this email may yet resolve itself."""
-    return bool(connection.scalar(STILL_ASKED, {"email_id": email_id}))
 
 
 def email_of(connection: Connection, operation: str) -> int | None:
