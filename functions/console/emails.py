@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 from sqlalchemy import Connection
 
+from functions.email_decisions import EmailId
 from shared.accounts.directory import answered_codes
 from shared.api.cursor import PATTERN as CURSOR
 from shared.api.cursor import read_cursor, write_cursor
@@ -96,7 +97,7 @@ class Decision(EmailFilters):
     """What is decided, about which emails: those chosen, or all that match."""
 
     action: Action
-    ids: list[int] = Field(default_factory=list, max_length=MOST_IDS)
+    ids: list[EmailId] = Field(default_factory=list, max_length=MOST_IDS)
     all: Literal["yes", ""] = ""
 
 

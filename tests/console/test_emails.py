@@ -144,6 +144,13 @@ def test_a_decision_about_nothing_says_what_to_do_and_keeps_the_filter(reader: R
     assert 'value="Left"' in page
 
 
+def test_a_number_that_no_email_can_have_is_no_error_of_ours(reader: Reader) -> None:
+    status, page = decide(reader, action="cancel", ids="9" * 20)
+
+    assert status == 422
+    assert "Some values are missing or not acceptable" in page
+
+
 def test_what_can_not_be_decided_is_told_and_stops_no_other(
     service: Standalone, queue: Database, reader: Reader
 ) -> None:
