@@ -117,7 +117,7 @@ def add_user(request: Request[NewUser]) -> UserAdded:
     return UserAdded(message=told("The user is added.", wanted.password), user=_known(login))
 
 
-@routes.put("api/users/{username}", who=Role.ADMIN, errors={404, 409})
+@routes.put("api/users/{*username}", who=Role.ADMIN, errors={404, 409})
 def change_user(request: Request[UserChange]) -> UserChanged:
     """Give a user another password or role, which ends the user's sessions."""
     wanted = request.body
@@ -126,7 +126,7 @@ def change_user(request: Request[UserChange]) -> UserChanged:
     return UserChanged(message=message, user=_known(login))
 
 
-@routes.delete("api/users/{username}", who=Role.ADMIN, errors={404, 409})
+@routes.delete("api/users/{*username}", who=Role.ADMIN, errors={404, 409})
 def remove_user(request: Request) -> UserRemoved:
     """Let a user log in no more. The last admin can't be removed."""
     application().logins.remove(request.path["username"])

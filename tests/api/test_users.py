@@ -37,7 +37,7 @@ def of(client: Client, method: str, username: str, token: str, **body: Any) -> R
         f"{PATH}/{username}",
         body or b"",
         token=token,
-        route="api/users/{username}",
+        route="api/users/{*username}",
         route_params={"username": username},
     )
 
