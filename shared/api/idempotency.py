@@ -75,7 +75,9 @@ def once_of(
     if key is None:
         return None
     if not key.strip() or len(key) > LONGEST_KEY:
-        raise _refused(f"{HEADER} has 1 to {LONGEST_KEY} characters: choose another key.")
+        raise _refused(
+            "validation_failed", f"{HEADER} has 1 to {LONGEST_KEY} characters: choose another key."
+        )
     said = [part.fingerprint() for part in (body, file) if part is not None]
     return Once(_hash(caller.identity.encode(), key.encode()), _hash(endpoint.encode(), *said))
 
@@ -90,7 +92,10 @@ def earlier_answer(once: Once, kinds: Kinds) -> Answer | None:
     if kept is None:
         return None
     if kept.digest != once.digest:
-        raise _refused(f"This {HEADER} was used for a request that said something else.")
+        raise _refused(
+            "idempotency_key_reused",
+            f"This {HEADER} was used for a request that said something else.",
+        )
     if kept.status is None or kept.content is None:
         raise ApiError(
             409,
@@ -118,8 +123,8 @@ def _as_one_of(kinds: tuple[type[Answer], ...], content: str) -> Answer:
     return last.model_validate_json(content)
 
 
-def _refused(message: str) -> ApiError:
-    return ApiError(422, "idempotency_key_reused", message, errors=(FieldError(HEADER, message),))
+def _refused(code: str, message: str) -> ApiError:
+    return ApiError(422, code, message, errors=(FieldError(HEADER, message),))
 
 
 def _hash(*parts: bytes) -> str:

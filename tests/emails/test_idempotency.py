@@ -91,7 +91,9 @@ def test_a_request_that_was_refused_leaves_its_key_free(api: Api, queue: Databas
 
 @pytest.mark.parametrize("key", ["", "   ", "k" * 256])
 def test_a_key_has_1_to_255_characters(api: Api, queue: Database, key: str) -> None:
-    assert post(api, key).status == 422
+    reply = post(api, key)
+
+    assert (reply.status, reply.json["code"]) == (422, "validation_failed")
     assert states(queue) == ""
 
 
