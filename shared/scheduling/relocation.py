@@ -92,7 +92,7 @@ def move(application: Application, address: DatabaseAddress, *, force: bool = Fa
     old = _opened(application)
     _require_rest(old)
     if not force and (reason := why_closed(application, address)) is not None:
-        raise TargetUnreachable(f'{reason} To save the address all the same, add "force": true.')
+        raise _unreachable(reason, "save")
     return leave(application, old, address)
 
 
@@ -108,8 +108,13 @@ def forget(application: Application, *, force: bool = False) -> LeftBehind:
     old = _opened(application)
     _require_rest(old)
     if not force and (reason := _why_no_way_back(application)) is not None:
-        raise TargetUnreachable(f'{reason} To forget the address all the same, add "force": true.')
+        raise _unreachable(reason, "forget")
     return leave(application, old, None)
+
+
+def _unreachable(reason: str, wanted: str) -> TargetUnreachable:
+    sentence = f"{reason.removesuffix('.')}."
+    return TargetUnreachable(f'{sentence} To {wanted} the address all the same, add "force": true.')
 
 
 def _why_no_way_back(application: Application) -> str | None:
