@@ -47,6 +47,7 @@ from shared.api.limits import Limits, count_anyone, count_request
 from shared.api.models import Answer, Input, KeyedInput
 from shared.api.request.body import (
     MEGABYTE,
+    refuse_fields,
     refuse_oversized,
     validated,
     validated_form,
@@ -414,6 +415,8 @@ def _by_key(operation: Operation, req: func.HttpRequest) -> tuple[Caller, Input 
 
 def _body(operation: Operation, req: func.HttpRequest) -> Input | None:
     if operation.body is None:
+        if operation.method in WITH_BODY:
+            refuse_fields(req.headers, req.get_body())
         return None
     return operation.surface.parsed(
         operation.body, req.headers, req.get_body(), operation.most_values()

@@ -384,9 +384,7 @@ def _errors(operation: Operation) -> set[int]:
     if "{" in operation.path:
         errors |= {404}
     if operation.method in WITH_BODY:
-        errors |= {411, 413}
-    if operation.body:
-        errors |= {400, 415, 422}
+        errors |= {400, 411, 413, 415, 422}
     if operation.query:
         errors |= {422}
     return errors

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
-from pydantic import Field
+from pydantic import Field, field_validator
 from sqlalchemy.exc import OperationalError
 
 from shared.api.admission import Who
@@ -27,6 +28,14 @@ class Letter(Input):
     send_at: datetime | None = None
     recipients: tuple[Annotated[str, Field(pattern="@")], ...] = ()
     copies: int = 1
+    colour: bool | Annotated[str, Field(pattern=r"^[^\x00-\x1f]*$")] = False
+
+    @field_validator("colour")
+    @classmethod
+    def _is_printable(cls, colour: bool | str) -> bool | str:
+        if colour == "ultraviolet":
+            raise ValueError("Choose a colour that can be seen.")
+        return colour
 
 
 class Page(Input):
@@ -90,6 +99,12 @@ def show(request: Request[None, Page]) -> Seen:
 @routes.delete("letters/{id:int}", who=Who.ANYONE)
 def burn(request: Request) -> Nothing:
     """Burn a letter."""
+    return Nothing()
+
+
+@routes.post("letters/{id:int}/fold", who=Who.ANYONE)
+def fold(request: Request) -> Nothing:
+    """Fold a letter."""
     return Nothing()
 
 
@@ -310,9 +325,47 @@ class TestBodies:
         assert f"did you mean {meant}?" in errors[0]["message"]
 
     def test_an_unknown_field_like_no_other_is_told_which_are_known(self, client: Client) -> None:
-        errors = error_of(client.post("letters", {"colour": "red"}), 422, "unknown_field")["errors"]
+        errors = error_of(client.post("letters", {"weather": "red"}), 422, "unknown_field")[
+            "errors"
+        ]
 
-        assert "Known are: copies, recipients, sendAt, subject." in errors[0]["message"]
+        assert "Known are: colour, copies, recipients, sendAt, subject." in errors[0]["message"]
+
+    @pytest.mark.parametrize(
+        ("colour", "message"),
+        [
+            (5, "Input should be a valid boolean, or: Input should be a valid string"),
+            ({"red": 5}, "Input should be a valid boolean, or: Input should be a valid string"),
+            ("a\nb", "Input should be a valid boolean, or: Give text without control characters"),
+            ("ultraviolet", "Choose a colour that can be seen."),
+        ],
+    )
+    def test_one_error_tells_all_that_a_field_could_have_been(
+        self, client: Client, colour: Any, message: str
+    ) -> None:
+        reply = client.post("letters", {"colour": colour})
+
+        [error] = error_of(reply, 422, "validation_failed")["errors"]
+        assert error["field"] == "colour"
+        assert error["message"].startswith(message)
+
+    def test_a_field_where_none_is_asked_for_is_refused(self, client: Client) -> None:
+        fold = partial(client.post, "letters/7/fold", route="letters/{id:int}/fold")
+
+        refused = fold({"send_at": "2026-11-21T10:00:00Z"})
+
+        assert error_of(refused, 422, "unknown_field")["errors"][0]["field"] == "send_at"
+        assert [fold(body).status for body in (b"", b"{}")] == [200, 200]
+
+    def test_a_form_where_nothing_is_asked_for_is_let_pass(self, client: Client) -> None:
+        reply = client.post(
+            "letters/7/fold",
+            b"List-Unsubscribe=One-Click",
+            headers={"content-type": "application/x-www-form-urlencoded"},
+            route="letters/{id:int}/fold",
+        )
+
+        assert reply.status == 200
 
     @pytest.mark.parametrize("values", [1_001, 50_000])
     def test_a_body_of_anyone_holds_a_thousand_values(self, client: Client, values: int) -> None:

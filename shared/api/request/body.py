@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
 
@@ -21,6 +21,8 @@ M = TypeVar("M", bound=Input)
 MEGABYTE = 1024 * 1024
 _ERRORS_SHOWN = 50
 _LONGEST_PATH = 300
+_CONTROL_CHARACTERS = r"\x00-"
+"""In a pattern: they are kept out."""
 
 
 def refuse_oversized(req: func.HttpRequest, limit: int) -> None:
@@ -59,19 +61,28 @@ def parse_body(
     if model.list_field is not None and body.lstrip()[:1] == b"[":
         body = b'{"%s":%s}' % (model.list_field.encode(), body)
     text = _strict_json(headers, body, most) if body and not body.isspace() else b"{}"
-    with _named_errors(model):
+    with _named_errors(model, lambda: from_json(text)):
         return model.model_validate_json(text, strict=True, extra="forbid")
+
+
+def refuse_fields(headers: Mapping[str, str], body: bytes) -> None:
+    """Refuse, as `parse_body` would, what JSON says to an endpoint that asks for nothing.
+
+    What is not said to be JSON is left alone, as a mail reader's `List-Unsubscribe=One-Click`.
+    """
+    if _is_json(_media_type(headers)):
+        parse_body(_NoFields, headers, body)
 
 
 def validated(model: type[M], value: Mapping[str, Any]) -> M:
     """A query as the model. Raises 422 with an error for each wrong field."""
-    with _named_errors(model):
+    with _named_errors(model, lambda: value):
         return model.model_validate(value)
 
 
 def validated_form(model: type[M], fields: Mapping[str, Any]) -> M:
     """A form's fields as the model. Raises 422 with an error for each wrong or unknown field."""
-    with _named_errors(model):
+    with _named_errors(model, lambda: fields):
         return model.model_validate(fields, extra="forbid")
 
 
@@ -81,17 +92,21 @@ def field_path(location: tuple[int | str, ...]) -> str:
     return path.removeprefix(".") or "$"
 
 
+class _NoFields(Input):
+    """What is sent where nothing is asked for."""
+
+
 @contextmanager
-def _named_errors(model: type[Input]) -> Iterator[None]:
+def _named_errors(model: type[Input], given: Callable[[], Any]) -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
         details = error.errors(include_url=False, include_context=False, include_input=False)
-        raise _refusal(model, details) from None
+        raise _refusal(model, given(), details) from None
 
 
-def _refusal(model: type[Input], details: list[ErrorDetails]) -> ApiError:
-    errors = tuple(_field_error(model, detail) for detail in details[:_ERRORS_SHOWN])
+def _refusal(model: type[Input], given: Any, details: list[ErrorDetails]) -> ApiError:
+    errors = _field_errors(model, given, details)
     kinds = {detail["type"] for detail in details}
     if "extra_forbidden" in kinds:
         return ApiError(
@@ -108,20 +123,48 @@ def _refusal(model: type[Input], details: list[ErrorDetails]) -> ApiError:
     )
 
 
-def _field_error(model: type[Input], detail: ErrorDetails) -> FieldError:
-    place = detail["loc"]
-    unknown = detail["type"] == "extra_forbidden"
-    return FieldError(
-        field_path(place)[:_LONGEST_PATH], unknown_field(model, place) if unknown else detail["msg"]
+def _field_errors(
+    model: type[Input], given: Any, details: Sequence[ErrorDetails]
+) -> tuple[FieldError, ...]:
+    """An error for each field, with all that it could have been."""
+    told: dict[str, list[str]] = {}
+    for detail in details:
+        place = _place_in(given, detail)
+        if len(told) < _ERRORS_SHOWN or field_path(place) in told:
+            told.setdefault(field_path(place), []).append(_message(model, place, detail))
+    return tuple(
+        FieldError(field[:_LONGEST_PATH], ", or: ".join(messages))
+        for field, messages in told.items()
     )
+
+
+def _place_in(given: Any, detail: ErrorDetails) -> tuple[int | str, ...]:
+    """The part of an error's place that is in what was given: where a value may be of several
+    types, pydantic goes on with the one that it tried."""
+    location = detail["loc"]
+    for depth, part in enumerate(location):
+        if isinstance(part, str):
+            known = isinstance(given, Mapping) and (part in given or detail["type"] == "missing")
+            if not known:
+                return location[:depth]
+            given = given.get(part)
+        else:
+            given = given[part] if isinstance(given, list) and part < len(given) else None
+    return location
+
+
+def _message(model: type[Input], place: tuple[int | str, ...], detail: ErrorDetails) -> str:
+    message = detail["msg"]
+    if detail["type"] == "extra_forbidden":
+        return unknown_field(model, place)
+    if detail["type"] == "string_pattern_mismatch" and _CONTROL_CHARACTERS in message:
+        return "Give text without control characters and, where it is one line, line breaks."
+    return message.removeprefix("Value error, ")
 
 
 def _refuse_other_media(headers: Mapping[str, str]) -> None:
-    media = headers.get("content-type", "").partition(";")[0].strip().lower()
-    is_json = media in ("", "application/json") or (
-        media.startswith("application/") and media.endswith("+json")
-    )
-    if not is_json:
+    media = _media_type(headers)
+    if media and not _is_json(media):
         raise ApiError(
             415,
             "unsupported_media_type",
@@ -131,6 +174,16 @@ def _refuse_other_media(headers: Mapping[str, str]) -> None:
         raise ApiError(
             415, "unsupported_media_type", "Send the body as it is, without Content-Encoding."
         )
+
+
+def _media_type(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _is_json(media: str) -> bool:
+    return media == "application/json" or (
+        media.startswith("application/") and media.endswith("+json")
+    )
 
 
 def _strict_json(headers: Mapping[str, str], body: bytes, most: int | None) -> bytes:
