@@ -144,8 +144,9 @@ def _place_in(given: Any, detail: ErrorDetails) -> tuple[int | str, ...]:
     location = detail["loc"]
     for depth, part in enumerate(location):
         if isinstance(part, str):
-            known = isinstance(given, Mapping) and (part in given or detail["type"] == "missing")
-            if not known:
+            # What was left out is named, too: as missing, or for what goes without saying.
+            left_out = depth == 0 or detail["type"] == "missing"
+            if not isinstance(given, Mapping) or not (part in given or left_out):
                 return location[:depth]
             given = given.get(part)
         else:
