@@ -105,7 +105,7 @@ def open_operations(connection: Connection, most: int) -> list[OpenOperation]:
 
 
 def ask_again(connection: Connection, asked: OpenOperation) -> None:
-    """The service did not know yet: ask later, and no more after about a day's questions."""
+    """The service did not know yet: ask later, and no more after about six hours."""
     if asked.asked + 1 >= MOST_QUESTIONS:
         connection.execute(ASK_NO_MORE, {"operation_id": asked.id})
         return
