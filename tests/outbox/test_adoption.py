@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ from shared.database.adoption.rules import (
     letters_of,
 )
 from shared.database.engine import file_url, open_engine
+from shared.outbox.add import NewEmail, add
 from shared.outbox.rows.their_rows import telling
 from shared.outbox.states import Letter
 from shared.scheduling import service_state
@@ -285,6 +287,22 @@ def test_a_copied_database_starts_stopped_and_runs_once_it_is_started_there(
     with again.database().read() as connection:
         assert service_state.status(connection).running
     again.close()
+
+
+def test_a_letter_of_rowposts_own_is_nobody_elses(tmp_path: Path) -> None:
+    app = Application(Settings(ROWPOST_DATA=tmp_path, DATABASE_URL=None))
+    email = NewEmail(to="ann@example.com", subject="Hello", body="Hello Ann")
+    app.database().run(partial(add, email=email))
+
+    assert "flag_letter_of_ours" not in {found.code for found in app.adoption().findings}
+
+    with app.database().write() as connection:
+        connection.execute(
+            text("INSERT INTO Digital_Emaildetails (dd_toEmailid, dd_SendFlag) VALUES ('x', 'P')")
+        )
+    [said] = [one for one in app.adoption().findings if one.code == "flag_letter_of_ours"]
+    assert said.message.startswith("1 of the newest rows say P")
+    app.close()
 
 
 def test_dates_are_in_the_servers_own_time_where_the_setting_says_so() -> None:

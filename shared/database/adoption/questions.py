@@ -159,6 +159,15 @@ QUESTIONS: Final[dict[str, str]] = {
         f"TOP ({_NEWEST_ROWS}) CAST({_FLAG} AS NVARCHAR(10)) COLLATE Latin1_General_BIN2 AS letter "
         f"FROM dbo.{QUEUE} ORDER BY dd_srno DESC) AS newest GROUP BY newest.letter"
     ),
+    # Once there is a ledger: the letters of rows with an entry are its own.
+    "letters of others": (
+        "SELECT newest.letter, COUNT(*) AS rows_counted FROM (SELECT "
+        f"TOP ({_NEWEST_ROWS}) dd_srno AS id, "
+        f"CAST({_FLAG} AS NVARCHAR(10)) COLLATE Latin1_General_BIN2 AS letter "
+        f"FROM dbo.{QUEUE} ORDER BY dd_srno DESC) AS newest "
+        "WHERE NOT EXISTS (SELECT 1 FROM dbo.Rowpost_Emails AS entry "
+        "WHERE entry.EmailId = newest.id AND entry.IsCurrent = 1) GROUP BY newest.letter"
+    ),
     "last id": f"SELECT CAST(IDENT_CURRENT(N'dbo.{QUEUE}') AS BIGINT)",
     "last known id": "SELECT MAX(EmailId) FROM dbo.Rowpost_Emails",
     "ledger": "SELECT OBJECT_ID(N'dbo.Rowpost_Emails', N'U')",
@@ -224,7 +233,7 @@ class _Server:
             accounts=accounts,
             is_server=True,
             elsewhere=tuple(self._elsewhere()),
-            letters=self._letters(queue),
+            letters=self._letters(queue, has_ledger=ledger),
             may_unmask=bool(may.unmask),
             sees_definitions=may.definitions != 0,
             row_security=any(row[0] for row in self._may_ask("row-level security", name=QUEUE)),
@@ -320,10 +329,11 @@ class _Server:
             if not fits:
                 yield f"{row.schema_name}.{row.name} ({row.kind.replace('_', ' ')})"
 
-    def _letters(self, queue: TableSeen | None) -> dict[str | None, int]:
+    def _letters(self, queue: TableSeen | None, *, has_ledger: bool) -> dict[str | None, int]:
         if queue is None or queue.column(_FLAG) is None or queue.column("dd_srno") is None:
             return {}
-        return {row.letter: row.rows_counted for row in self._may_ask("letters")}
+        question = "letters of others" if has_ledger else "letters"
+        return {row.letter: row.rows_counted for row in self._may_ask(question)}
 
     def _number(self, question: str) -> int | None:
         rows = self._may_ask(question)
@@ -390,10 +400,12 @@ class _Sqlite:
         seen = self._table(queue, made)
         letters: dict[str | None, int] = {}
         known = last = None
+        has_ledger = "rowpost_emails" in tables
         if seen and seen.column(_FLAG) and seen.column("dd_srno"):
-            letters = {row[0]: row[1] for row in self._connection.exec_driver_sql(_LETTERS)}
+            question = _LETTERS_OF_OTHERS if has_ledger else _LETTERS
+            letters = {row[0]: row[1] for row in self._connection.exec_driver_sql(question)}
             last = self._connection.exec_driver_sql(f"SELECT MAX(dd_srno) FROM {QUEUE}").scalar()
-        if "rowpost_emails" in tables and seen:
+        if has_ledger and seen:
             known = self._connection.exec_driver_sql(
                 "SELECT MAX(EmailId) FROM Rowpost_Emails"
             ).scalar()
@@ -469,9 +481,14 @@ class _Sqlite:
                     yield KeySeen(f"to {key.table}", key.on_delete, column, points_here=False)
 
 
-_LETTERS = (
-    f"SELECT newest.letter, COUNT(*) FROM (SELECT {_FLAG} AS letter FROM {QUEUE} "
-    f"ORDER BY dd_srno DESC LIMIT {_NEWEST_ROWS}) AS newest GROUP BY newest.letter"
+_NEWEST = (
+    f"(SELECT dd_srno, {_FLAG} AS letter FROM {QUEUE} ORDER BY dd_srno DESC LIMIT {_NEWEST_ROWS})"
+)
+_LETTERS = f"SELECT letter, COUNT(*) FROM {_NEWEST} AS newest GROUP BY letter"
+_LETTERS_OF_OTHERS = (
+    f"SELECT letter, COUNT(*) FROM {_NEWEST} AS newest WHERE NOT EXISTS (SELECT 1 "
+    "FROM Rowpost_Emails AS entry WHERE entry.EmailId = newest.dd_srno AND entry.IsCurrent = 1) "
+    "GROUP BY letter"
 )
 
 
