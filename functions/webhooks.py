@@ -61,6 +61,25 @@ class WebhookWish(SnakeInput):
         return Wish(self.url, self.types or None, self.enabled)
 
 
+class WebhookChange(SnakeInput):
+    """What is left out stays."""
+
+    model_config = example(enabled=False)
+
+    url: Annotated[str, Field(min_length=1, max_length=MOST_CHARACTERS)] | None = None
+    """Where events are posted to from now on."""
+    types: Annotated[list[EventType], Field(max_length=len(EventType))] | None = None
+    """Only these; empty: all."""
+    enabled: bool | None = None
+    """Whether anything is posted. Turned on again, it goes on where it stopped."""
+
+    def of(self, here: Webhook) -> Wish:
+        """The webhook as it is to be."""
+        types = here.types if self.types is None else self.types or None
+        enabled = here.enabled if self.enabled is None else self.enabled
+        return Wish(self.url or here.url, types, enabled)
+
+
 class WebhookShown(SnakeAnswer):
     model_config = example(**_EXAMPLE)
 
@@ -222,10 +241,12 @@ def show_webhook(request: Request) -> WebhookShown:
 
 
 @routes.put("api/webhooks/{id:int}", who=Role.ADMIN, errors={404})
-def change_webhook(request: Request[WebhookWish]) -> WebhookShown:
+def change_webhook(request: Request[WebhookChange]) -> WebhookShown:
     """Change a webhook. Turned on again, it goes on where it stopped."""
-    admin = application().webhook_admin()
-    return WebhookShown.of(admin.change(int(request.path["id"]), request.body.wish()))
+    number, here = int(request.path["id"]), application()
+    with here.database().read() as connection:
+        before = webhook(connection, number)
+    return WebhookShown.of(here.webhook_admin().change(number, request.body.of(before)))
 
 
 @routes.delete("api/webhooks/{id:int}", who=Role.ADMIN, errors={404})

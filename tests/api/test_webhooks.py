@@ -47,6 +47,11 @@ class Admin:
     def post(self, path: str, route: str, **places: str) -> Reply:
         return self._client.post(path, {}, token=self._token, route=route, route_params=places)
 
+    def put(self, path: str, route: str, body: Any, **places: str) -> Reply:
+        return self._client.request(
+            "PUT", path, body, token=self._token, route=route, route_params=places
+        )
+
 
 @pytest.fixture
 def admin(app: Application, client: Client) -> Admin:
@@ -94,6 +99,17 @@ def test_what_was_posted_is_logged_and_posted_again(
     app.webhooks.finish(20)
     assert receiver.ids[3] == receiver.ids[2]
     assert admin.post(path, route, id="1", delivery="99").status == 404
+
+
+def test_what_a_change_leaves_out_stays(admin: Admin, receiver: Receiver) -> None:
+    admin.make(receiver.url, types=["email.sent"])
+
+    off = admin.put("api/webhooks/1", ONE, {"enabled": False}, id="1").json
+    wider = admin.put("api/webhooks/1", ONE, {"types": []}, id="1").json
+
+    assert (off["url"], off["types"], off["enabled"]) == (receiver.url, ["email.sent"], False)
+    assert (wider["url"], wider["enabled"]) == (receiver.url, False)
+    assert set(wider["types"]) != {"email.sent"}
 
 
 def test_a_removed_one_is_gone_with_its_secret(
