@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -121,7 +121,7 @@ def add_user(request: Request[NewUser]) -> UserAdded:
 def change_user(request: Request[UserChange]) -> UserChanged:
     """Give a user another password or role, which ends the user's sessions."""
     wanted = request.body
-    login = application().logins.change(request.path["username"], wanted.password, wanted.role)
+    login = application().logins.change(_named(request), wanted.password, wanted.role)
     message = told("The user is changed and has to log in again.", wanted.password)
     return UserChanged(message=message, user=_known(login))
 
@@ -129,8 +129,13 @@ def change_user(request: Request[UserChange]) -> UserChanged:
 @routes.delete("api/users/{*username}", who=Role.ADMIN, errors={404, 409})
 def remove_user(request: Request) -> UserRemoved:
     """Let a user log in no more. The last admin can't be removed."""
-    application().logins.remove(request.path["username"])
+    application().logins.remove(_named(request))
     return UserRemoved()
+
+
+def _named(request: Request[Any]) -> str:
+    """Whom the path names; nobody where it ends with a slash: the host leaves the name out then."""
+    return request.path.get("username", "")
 
 
 def listed(login: Login) -> ListedUser:
