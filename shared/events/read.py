@@ -13,7 +13,11 @@ from shared.events.event import Event, EventType, NumberedEvent
 LOOKED_AT = 10_000
 """So many events are looked through for one page, however few are of the wanted types."""
 
-BOUNDS = select(func.min(events.c.Id), func.max(events.c.Id))
+BOUNDS = select(
+    select(func.min(events.c.Id)).scalar_subquery(), select(func.max(events.c.Id)).scalar_subquery()
+)
+"""The lowest and the highest number. SQLite finds either by the key, but both at once only by
+reading all that is between."""
 PAGE = (
     select(events)
     .where(events.c.Id > bindparam("after"), events.c.Id <= bindparam("until"))

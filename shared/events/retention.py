@@ -7,10 +7,10 @@ from sqlalchemy import Connection, bindparam, delete, func, select
 from shared.database.columns.times import in_days
 from shared.database.statements.changes import changed
 from shared.database.tables import events
+from shared.events.read import BOUNDS
 
 _BATCH = 1_000
 
-OLDEST = select(func.min(events.c.Id), func.max(events.c.Id))
 OLD = select(func.max(events.c.Id)).where(
     events.c.Id < bindparam("end"), events.c.At < in_days(bindparam("days"))
 )
@@ -22,7 +22,7 @@ def forget_old_events(connection: Connection, days: float) -> int:
 
     The latest one stays: the next gets the number after it.
     """
-    first, last = connection.execute(OLDEST).one()
+    first, last = connection.execute(BOUNDS).one()
     if first is None:
         return 0
     end = min(first + _BATCH, last)

@@ -13,6 +13,8 @@ from sqlalchemy.dialects import sqlite
 
 from shared.database.database import Database
 from shared.database.statements.prepared import PreparedUpdate
+from shared.events.read import read_events
+from shared.events.retention import forget_old_events
 from shared.maintenance.rescue import rescue
 from shared.outbox import transitions
 from shared.outbox.add import NewEmail, add
@@ -370,6 +372,19 @@ def test_what_is_asked_every_second_costs_the_same_with_very_many_emails_behind(
         assert after <= 1.5 * before + 3, f"{work.__name__}: {before} to {after}"
     executed = executed_by(sqlite_database, lambda: write_back(sqlite_database))
     assert len([sql for sql, _ in executed if ENTRIES in sql]) == 1
+
+
+def test_the_first_and_the_last_event_are_found_without_reading_those_between(
+    sqlite_database: Database,
+) -> None:
+    def look(connection: Connection) -> None:
+        forget_old_events(connection, 30)
+        read_events(connection, 0, (), 10)
+
+    steps = plan(sqlite_database, look)
+
+    assert any("Rowpost_Events" in step for step in steps)
+    assert [step for step in steps if step.startswith("SCAN Rowpost_Events")] == []
 
 
 def test_admission_reads_only_the_new_rows_however_many_there_are_beside_them(
