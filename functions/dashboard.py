@@ -131,7 +131,7 @@ def _service(here: Application, overview: Overview | None) -> DashboardService:
             status="unknown", last_run=None, next_run=None, email_stats=None, queue=None
         )
     state, now = overview.state, here.clock()
-    schedule = here.configuration.current().email.to_schedule()
+    schedule = here.schedule()
     sent, failed = overview.ever[Counted.SENT], overview.ever[Counted.FAILED]
     return DashboardService(
         status="running" if state.running else "stopped",

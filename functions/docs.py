@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from functions.endpoints import ENDPOINTS
 from shared.api.admission import Who
 from shared.api.endpoint import Request, Routes
 from shared.api.etag import etag_of, has_current
@@ -30,17 +31,17 @@ def describe_api(request: Request) -> Description | NotModified:
 @cache
 def description() -> bytes:
     """The description of all groups, made once."""
-    # The groups name this module, and the library is heavy: neither is loaded before it is asked.
-    from functions.groups import GROUPS
+    # The library is heavy: it is not loaded before somebody asks.
     from shared.api.openapi import Section, describe
 
+    groups = [(group.__name__, group.__doc__, group.routes) for group in ENDPOINTS]
     return describe(
         [
             Section(
-                name=group.__name__.rpartition(".")[2],
-                description=(group.__doc__ or "").strip(),
-                operations=group.routes.operations,
+                name=name.rpartition(".")[2],
+                description=(doc or "").strip(),
+                operations=routes.operations,
             )
-            for group in GROUPS
+            for name, doc, routes in (*groups, (__name__, __doc__, routes))
         ]
     )

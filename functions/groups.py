@@ -1,67 +1,8 @@
-"""Every group of endpoints, listed once: for the Functions host and for the documentation."""
+"""Every group of endpoints: for the Functions host and for the documentation."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from functions import docs
+from functions.endpoints import ENDPOINTS, Group
 
-from functions import (
-    accounts,
-    acs_events,
-    adoption,
-    configuration,
-    contact,
-    dashboard,
-    database_mail,
-    docs,
-    email_contents,
-    email_decisions,
-    emails,
-    event_feed,
-    keyed_sending,
-    keys,
-    login,
-    operations,
-    reset_codes,
-    sending,
-    service,
-    suppressions,
-    unsubscribing,
-    users,
-    webhooks,
-)
-from shared.api.endpoint import Routes
-
-
-class Group(Protocol):
-    """A module of endpoints: its name is their heading in the documentation."""
-
-    __name__: str
-    __doc__: str | None
-    routes: Routes
-
-
-GROUPS: tuple[Group, ...] = (
-    login,
-    users,
-    keys,
-    configuration,
-    service,
-    adoption,
-    dashboard,
-    operations,
-    sending,
-    accounts,
-    emails,
-    database_mail,
-    email_contents,
-    email_decisions,
-    event_feed,
-    webhooks,
-    suppressions,
-    unsubscribing,
-    acs_events,
-    keyed_sending,
-    reset_codes,
-    contact,
-    docs,
-)
+GROUPS: tuple[Group, ...] = (*ENDPOINTS, docs)

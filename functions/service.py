@@ -193,7 +193,7 @@ def stopped(connection: Connection, by: str) -> Stopped:
 
 def _status(connection: Connection) -> ServiceStatus:
     state = service_state.status(connection)
-    schedule = application().configuration.current().email.to_schedule()
+    schedule = application().schedule()
     return ServiceStatus(
         status="running" if state.running else "stopped",
         started_at=state.started_at,

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from shared.monitoring.queue_snapshot import Overview
     from shared.monitoring.telemetry.telemetry import Telemetry
     from shared.outbox.admission.loose_options import Sweep
+    from shared.scheduling.schedule import Schedule
     from shared.submissions.waking import Waker
     from shared.webhooks.admin import WebhookAdmin
     from shared.webhooks.sender import WebhookSender
@@ -195,14 +196,14 @@ class Application:
         """The service and its queue, as the database tells of them now."""
         from shared.monitoring.queue_snapshot import Overlooker
 
-        return Watch(Overlooker(self).look, "overview")
+        return Watch(Overlooker(self.database, self.schedule, self.clock).look, "overview")
 
     @cached_property
     def figures(self) -> Watch[Figures]:
         """What the console's first page shows beside the overview, as the database has it now."""
         from shared.monitoring.figures import FigureReader
 
-        return Watch(FigureReader(self).look, "figures")
+        return Watch(FigureReader(self.database, self.schedule, self.clock).look, "figures")
 
     @cached_property
     def pulse(self) -> Watch[None]:
@@ -257,6 +258,10 @@ class Application:
             if self._opened is not None:
                 self._opened[1].close()
             self._opened = None
+
+    def schedule(self) -> Schedule:
+        """When the scheduled lane is open, as it is configured now."""
+        return self.configuration.current().email.to_schedule()
 
     def database_source(self) -> Source:
         """Where the address in force comes from."""

@@ -184,7 +184,7 @@ def decide(visit: Visit[Decision]) -> Redirect:
 
 def wish_of(filters: EmailFilters) -> Wish:
     """What the filters ask for. Raises ApiError 422 for a day that there is not."""
-    zone = application().configuration.current().email.to_schedule().zone
+    zone = application().schedule().zone
     text, tag = filters.q.strip(), ""
     if text.lower().startswith(_TAG):
         text, tag = "", text[len(_TAG) :].strip()

@@ -69,7 +69,7 @@ def one_email(visit: Visit[None, Looked]) -> Page:
         sender = sender_of(connection, email.account_code)
         state = service_state.status(connection)
         profile = profile_name(connection, email.account_code)
-    schedule, now = here.configuration.current().email.to_schedule(), here.clock()
+    schedule, now = here.schedule(), here.clock()
     account = _account(sender)
     circumstances = Circumstances(
         now=now,

@@ -107,7 +107,7 @@ def overview(visit: Visit[None, Run]) -> Page:
         figures: Figures | None = here.figures.ask()
     except AWAY:
         queue = figures = None
-    schedule = here.configuration.current().email.to_schedule()
+    schedule = here.schedule()
     now = here.clock()
     health = here.health.recent()
     hours, days = _charts(figures, schedule, now)

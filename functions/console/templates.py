@@ -19,13 +19,12 @@ from shared.security.roles import Role
 from shared.submissions import templates
 from shared.submissions.store import store
 from shared.submissions.submission import Origin, Submission
-from shared.submissions.templates import (
+from shared.submissions.template_errors import (
     MissingVariable,
-    Rendered,
-    Template,
     TemplateRefused,
     UnknownTemplate,
 )
+from shared.submissions.templates import Rendered, Template
 
 pages = Pages()
 

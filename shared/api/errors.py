@@ -64,7 +64,7 @@ from shared.security.passwords import PasswordTooLong
 from shared.security.tokens import InvalidToken
 from shared.submissions.kept_answers import AlreadyKept
 from shared.submissions.submission import ExpiresTooSoon, InvalidEmail
-from shared.submissions.templates import UnknownTemplate
+from shared.submissions.template_errors import UnknownTemplate
 from shared.webhooks.admin import TooManyWebhooks
 from shared.webhooks.destinations import BadDestination
 from shared.webhooks.signing_secrets import NoSigningSecret

@@ -196,7 +196,7 @@ def _begun_run(
     application: Application, state: service_state.ServiceState, now: datetime
 ) -> Order | None:
     """Both lanes, if a run is due and nobody else took it."""
-    schedule = application.configuration.current().email.to_schedule()
+    schedule = application.schedule()
     if not is_due(schedule, state.last_run, now):
         return None
     with application.database().read() as connection:
@@ -212,7 +212,7 @@ def _order(application: Application, state: service_state.ServiceState, now: dat
     immediate = Order((Lane.IMMEDIATE,), DRAIN_SECONDS)
     if state.run_since is None:
         return immediate
-    schedule = application.configuration.current().email.to_schedule()
+    schedule = application.schedule()
     left = _left(application, state)
     if not left or not goes_on(schedule, state.run_since, now):
         application.database().run(

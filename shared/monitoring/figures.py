@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from shared.outbox.queries import counts
 from shared.outbox.queries.history import Ended, History, OfAccount, by_account
 from shared.scheduling import service_state
+from shared.scheduling.schedule import Schedule
 
 if TYPE_CHECKING:
-    from shared.app import Application
     from shared.database.database import Database
 
 _LAST_DAY = timedelta(hours=24)
@@ -33,20 +33,30 @@ class Figures:
 
 
 class FigureReader:
-    """Reads an application's figures, one reading at a time; what is long past it reads once."""
+    """Reads a queue's figures, one reading at a time; what is long past it reads once.
 
-    def __init__(self, application: Application) -> None:
-        self._application = application
+    Database and schedule are asked for anew at each reading: both can be changed meanwhile.
+    """
+
+    def __init__(
+        self,
+        database: Callable[[], Database],
+        schedule: Callable[[], Schedule],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._schedule = schedule
+        self._clock = clock
         self._history = History()
         self._of: Database | None = None
 
     def look(self) -> Figures:
         """Bounded reads only. Raises DatabaseUnreachable."""
-        database, now = self._application.database(), self._application.clock()
+        database, now = self._database(), self._clock()
         if self._of is not database:
             self._of, self._history = database, History()
-        zone = self._application.configuration.current().email.to_schedule().zone
-        today = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        today = now.astimezone(self._schedule().zone)
+        today = today.replace(hour=0, minute=0, second=0, microsecond=0)
         with database.read() as connection:
             return Figures(
                 due=counts.due(connection),

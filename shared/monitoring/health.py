@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,7 +24,13 @@ from shared.monitoring.queue_snapshot import Overview
 from shared.webhooks.register import problems as webhook_problems
 
 if TYPE_CHECKING:
-    from shared.app import Application
+    from shared.attachments.keeper import AttachmentKeeper
+    from shared.configuration.live import LiveConfiguration
+    from shared.configuration.secret_store import SecretStore
+    from shared.database.database import Database
+    from shared.delivery.wakeups import WakeupQueue
+    from shared.security.foreign_tokens import ForeignTokens
+    from shared.settings import Settings
 
 Status = Literal["healthy", "degraded", "unhealthy"]
 
@@ -122,11 +128,36 @@ class Health:
             yield from _of_accounts(self.accounts)
 
 
-class HealthCheck:
-    """Looks at an application's parts, those that may hang on threads of their own."""
+class Parts(Protocol):
+    """What is looked at: the parts of one process."""
 
-    def __init__(self, application: Application, overview: Watch[Overview]) -> None:
-        self._application = application
+    clock: Callable[[], datetime]
+    redis_problem: Callable[[], str | None] | None
+    """What keeps reset codes from being heard on Redis; None: this process does not listen."""
+
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def secrets(self) -> SecretStore: ...
+    @property
+    def configuration(self) -> LiveConfiguration: ...
+    @property
+    def foreign_tokens(self) -> ForeignTokens: ...
+    @property
+    def wakeups(self) -> WakeupQueue: ...
+    @property
+    def attachments(self) -> AttachmentKeeper: ...
+    @property
+    def is_on_server(self) -> bool: ...
+    def database_url(self) -> str: ...
+    def database(self) -> Database: ...
+
+
+class HealthCheck:
+    """Looks at the parts of a process, those that may hang on threads of their own."""
+
+    def __init__(self, parts: Parts, overview: Watch[Overview]) -> None:
+        self._parts = parts
         self._overview = overview
         self._accounts = Watch(self._look_at_accounts, "accounts")
         self._options = Watch(self._look_at_options, "database options")
@@ -135,7 +166,7 @@ class HealthCheck:
         self._why_closed = Watch(self._probe, "database probe")
         self._storage = Watch(self._look_at_storage, "storage")
         self._known: tuple[float, Health] | None = None
-        self._disk = Watch(partial(disk_problem, application.settings.data), "disk")
+        self._disk = Watch(partial(disk_problem, parts.settings.data), "disk")
 
     def recent(self) -> Health:
         """All parts as they were not long ago, for a page that is asked for every two seconds."""
@@ -146,7 +177,7 @@ class HealthCheck:
 
     def check(self) -> Health:
         """All parts, within about 10 seconds at the worst."""
-        here = self._application
+        here = self._parts
         overview, problem = self._look_at_database()
         return Health(
             at=here.clock(),
@@ -178,7 +209,7 @@ class HealthCheck:
             return None, _NO_ANSWER
 
     def _probe(self) -> str | None:
-        here = self._application
+        here = self._parts
         return probe.why_closed(here.database_url(), _PROBE_SECONDS, here.settings.trusted_servers)
 
     def _storage_problem(self) -> str | None:
@@ -192,7 +223,7 @@ class HealthCheck:
 
     def _disk_problem(self) -> str | None:
         """Of the data folder, where anything is kept in it."""
-        here = self._application
+        here = self._parts
         if here.settings.key_vault_uri and here.settings.has_storage and here.is_on_server:
             return None
         try:
@@ -217,24 +248,24 @@ class HealthCheck:
             return ()
 
     def _look_at_options(self) -> tuple[str, ...]:
-        with self._application.database().read() as connection:
+        with self._parts.database().read() as connection:
             options = read_server_options(connection)
         return tuple(options.problems) if options else ()
 
     def _look_at_webhooks(self) -> tuple[str, ...]:
-        with self._application.database().read() as connection:
+        with self._parts.database().read() as connection:
             return webhook_problems(connection)
 
     def _look_for_what_is_gone(self) -> tuple[str, ...]:
-        with self._application.database().read() as connection:
+        with self._parts.database().read() as connection:
             return tuple(str(gone) for gone in migrations.lost(connection))
 
     def _look_at_storage(self) -> None:
-        self._application.wakeups.check()
-        self._application.attachments.store.check()
+        self._parts.wakeups.check()
+        self._parts.attachments.store.check()
 
     def _look_at_accounts(self) -> Accounts:
-        here = self._application
+        here = self._parts
         with here.database().read() as connection:
             book = load_accounts(connection, here.secrets, here.settings)
             return Accounts(account_states(connection, book), book.plain_passwords)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,10 +14,9 @@ from shared.outbox.queries import counts
 from shared.outbox.queries.counts import COUNT_LIMIT, Oldest
 from shared.outbox.queries.statistics import Counted, Totals
 from shared.scheduling import service_state
-from shared.scheduling.schedule import due_since
+from shared.scheduling.schedule import Schedule, due_since
 
 if TYPE_CHECKING:
-    from shared.app import Application
     from shared.database.database import Database
 
 
@@ -50,17 +50,27 @@ class Overview:
 
 
 class Overlooker:
-    """Looks at an application's queue, one look at a time; what is long past it reads once."""
+    """Looks at a queue, one look at a time; what is long past it reads once.
 
-    def __init__(self, application: Application) -> None:
-        self._application = application
+    Database and schedule are asked for anew at each look: both can be changed meanwhile.
+    """
+
+    def __init__(
+        self,
+        database: Callable[[], Database],
+        schedule: Callable[[], Schedule],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._schedule = schedule
+        self._clock = clock
         self._totals = Totals()
         self._of: Database | None = None
 
     def look(self) -> Overview:
         """Bounded reads only, whatever the size of the tables. Raises DatabaseUnreachable."""
         began = time.perf_counter()
-        database = self._application.database()
+        database = self._database()
         with database.read() as connection:
             state = service_state.status(connection)
             response_ms = round((time.perf_counter() - began) * 1000)
@@ -78,9 +88,9 @@ class Overlooker:
     def _oldest_due(self, oldest: Oldest, state: service_state.ServiceState) -> datetime | None:
         since = [oldest.immediate]
         if oldest.scheduled is not None:
-            schedule = self._application.configuration.current().email.to_schedule()
-            now = self._application.clock()
-            since.append(due_since(schedule, oldest.scheduled, state.last_run, now))
+            since.append(
+                due_since(self._schedule(), oldest.scheduled, state.last_run, self._clock())
+            )
         return min((time for time in since if time is not None), default=None)
 
     def _totals_of(self, database: Database) -> Totals:

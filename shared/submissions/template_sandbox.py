@@ -19,7 +19,7 @@ from jinja2.runtime import Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
-from shared.submissions.templates import MissingVariable, TemplateRefused
+from shared.submissions.template_errors import MissingVariable, TemplateRefused
 
 LONGEST = 1_000_000
 LONGEST_SECONDS = 2.0

@@ -13,27 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shared.errors import RowpostError
+from shared.submissions.template_errors import TemplateRefused, UnknownTemplate
 
 FOLDER = Path(__file__).resolve().parents[2] / "templates"
 _FILES = ("subject.txt", "body.html", "body.txt")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-
-
-class UnknownTemplate(RowpostError):
-    """There is no template of this name."""
-
-
-class MissingVariable(RowpostError):
-    """The template uses a variable that was not given; `name` is its name."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"the template needs the variable {name}")
-        self.name = name
-
-
-class TemplateRefused(RowpostError):
-    """The template is wrong, tries what it may not, or becomes too long; the text says which."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ from shared.submissions.submission import (
     InvalidEmail,
     Submission,
 )
-from shared.submissions.templates import MissingVariable, TemplateRefused, render
+from shared.submissions.template_errors import MissingVariable, TemplateRefused
+from shared.submissions.templates import render
 
 _HEADER = re.compile(r"(?:X-|List-)[!-9;-~]{1,70}|References|In-Reply-To", re.IGNORECASE)
 _UNPRINTABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")

@@ -68,7 +68,7 @@ def command(
         here.waker.wake_now()
     with here.database().read() as connection:
         state = service_state.status(connection)
-    goes = expected(state, here.configuration.current().email.to_schedule(), lane, here.clock())
+    goes = expected(state, here.schedule(), lane, here.clock())
     if as_json:
         at = f"{goes.at:%Y-%m-%dT%H:%M:%SZ}" if goes.at else None
         print_json({"email_id": number, "goes_at": at, "message": goes.words})

@@ -8,7 +8,12 @@ from time import monotonic
 import pytest
 
 from shared.database.database import Database
-from shared.submissions.templates import MissingVariable, TemplateRefused, UnknownTemplate, render
+from shared.submissions.template_errors import (
+    MissingVariable,
+    TemplateRefused,
+    UnknownTemplate,
+)
+from shared.submissions.templates import render
 from tests.emails.conftest import Api
 from tests.support.emails import became, states
 

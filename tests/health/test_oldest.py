@@ -31,7 +31,9 @@ class Seen(Queue):
     now = NOON
 
     def seconds(self) -> int | None:
-        overview = Overlooker(self.application).look()
+        overview = Overlooker(
+            self.application.database, self.application.schedule, self.application.clock
+        ).look()
         return overview.seconds_waited(self.now)
 
     def keep(self, start: str, end: str, minutes: int) -> None:

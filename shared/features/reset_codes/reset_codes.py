@@ -44,7 +44,7 @@ from shared.submissions.submission import (
     Origin,
     Submission,
 )
-from shared.submissions.templates import UnknownTemplate
+from shared.submissions.template_errors import UnknownTemplate
 
 QUEUE_NAME = "password-reset-events"
 CHANNEL = "password_reset_events"
