@@ -112,7 +112,8 @@ class AccountChange(Input):
     on the way can read it then."""
     transport: TransportKind | None = None
     """How its emails leave: `smtp`; `acs`, Azure Communication Services Email; `graph`, Microsoft
-    Graph. The last two log in as the app's own identity, or as `client_id`."""
+    Graph. The last two log in as the app's own identity, or as `client_id`. Another one needs the
+    host too; Graph brings its own."""
     ehlo_name: Line | None = None
     """What it calls itself to the mail server (EHLO); null: as `ROWPOST_EHLO_NAME` says, or this
     machine's name."""

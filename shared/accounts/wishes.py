@@ -35,12 +35,8 @@ def new_settings(given: Given, codes: frozenset[str], catcher_port: int | None) 
     # A limit that is given as null is none, whatever the preset says.
     limits = {name: None for name in _LIMITS if name in given}
     values = _values_of(known, limits | values) | values
-    kind = values.setdefault("transport", TransportKind.SMTP)
-    if kind is TransportKind.GRAPH:
-        values.setdefault("smtp_host", GRAPH_HOST)
-    if "smtp_host" not in values:
-        raise BadAccountValue("smtp_host", _HOST_MISSING[kind])
-    port = values.setdefault("smtp_port", _HTTPS_PORT if kind.scope else _DEFAULT_PORT)
+    _require_its_own_server(values, values.setdefault("transport", TransportKind.SMTP))
+    port = values["smtp_port"]
     tls = known.tls if known and port == known.port else _usual_tls(port)
     values.setdefault("param_code", code_from(values["name"], codes))
     return AccountSettings(**_with_tls(_with_failovers(values, ()), tls, port))
@@ -64,6 +60,9 @@ def changed_settings(
         values["count_recipients_per"] = frozenset()
     if values.get("allow_recipients", "") is None:
         values["allow_recipients"] = ()
+    kind = values.get("transport", present.transport)
+    if kind is not present.transport:
+        _require_its_own_server(values, kind)
     port, tls = values.get("smtp_port", present.smtp_port), present.tls
     if known:
         tls = known.tls
@@ -71,6 +70,15 @@ def changed_settings(
         tls = _usual_tls(port)
     values = _with_failovers(values, present.failover_ids)
     return present.with_values(_with_tls(values, tls, port))
+
+
+def _require_its_own_server(values: dict[str, Any], kind: TransportKind) -> None:
+    """Each way out has servers of its own: those of another are nothing to begin with."""
+    if kind is TransportKind.GRAPH:
+        values.setdefault("smtp_host", GRAPH_HOST)
+    if "smtp_host" not in values:
+        raise BadAccountValue("smtp_host", _HOST_MISSING[kind])
+    values.setdefault("smtp_port", _HTTPS_PORT if kind.scope else _DEFAULT_PORT)
 
 
 def _preset_of(given: Given, catcher_port: int | None) -> Preset | None:

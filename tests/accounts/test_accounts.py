@@ -549,6 +549,41 @@ def test_the_apps_own_identity_is_shown_to_its_service_alone(
     assert "own identity is shown to" in book(app).problems["LOCAL"]
 
 
+@pytest.mark.parametrize(
+    ("before", "change", "refused"),
+    [
+        ({}, {"transport": "acs"}, "smtp_host"),
+        ({}, {"transport": "acs", "smtp_host": "evil.example"}, "smtp_host"),
+        ({}, {"transport": "graph", "smtp_host": "evil.example"}, "smtp_host"),
+        ({}, {"transport": "acs", "smtp_host": "a.communication.azure.com", "use_tls": False,
+              "use_ssl": False}, "use_ssl"),
+        ({}, {"transport": "acs", "smtp_host": "a.communication.azure.com"}, None),
+        ({}, {"transport": "graph"}, None),
+        ({"preset": "microsoft-graph"}, {"transport": "acs"}, "smtp_host"),
+        ({"preset": "microsoft-graph"}, {"transport": "smtp"}, "smtp_host"),
+        ({"preset": "microsoft-graph"}, {"transport": None, "smtp_host": "mail.example.com"}, None),
+        ({"preset": "microsoft-graph"}, {"smtp_host": "evil.example"}, "smtp_host"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_an_account_with_another_way_out_names_a_server_of_that_one(
+    ask: Ask, before: dict[str, Any], change: dict[str, Any], refused: str | None
+) -> None:
+    host = {} if before else {"smtp_host": "mail.example.com"}
+    ask("POST", name="A", email_address="a@example.com", **host, **before)
+
+    answer = ask("PUT", "/1", **change)
+
+    shown = ask("GET", "/1").json
+    if refused is not None:
+        assert (answer.status, fields(answer)) == (422, [refused])
+    elif shown["transport"] == "smtp":
+        assert (shown["smtp_port"], shown["use_tls"], shown["use_ssl"]) == (587, True, False)
+    else:
+        assert (shown["smtp_port"], shown["use_tls"], shown["use_ssl"]) == (443, False, True)
+    assert shown["smtp_host"] != "evil.example"
+
+
 def test_an_account_that_only_sql_knows_may_name_its_way_out(app: Application, ask: Ask) -> None:
     ask("POST", **LOCAL)
     write(app, Rowpost_Transport=" ACS ")
