@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from shared.database.database import Database
 from shared.database.statements.one_row import update_one_without
@@ -19,6 +19,9 @@ from shared.database.tables import accounts, service
 _COUNT = update(service).where(service.c.Id == 1)
 _WITHOUT = select(func.count()).select_from(accounts).where(accounts.c.Rowpost_Id.is_(None))
 _HIGHEST = select(func.max(accounts.c.Rowpost_Id))
+NUMBER_ONE = update_one_without(accounts, accounts.c.Rowpost_Id).values(
+    Rowpost_Id=bindparam("number")
+)
 
 
 def insert_account(connection: Connection, columns: Mapping[str, Any]) -> int:
@@ -41,17 +44,21 @@ def number_new_accounts(database: Database) -> None:
 
 def number_accounts(connection: Connection) -> None:
     """The same, in a transaction that writes."""
-    for _ in range(connection.scalar(_WITHOUT) or 0):
-        one_of_them = update_one_without(accounts, accounts.c.Rowpost_Id)
-        connection.execute(one_of_them.values(Rowpost_Id=_next(connection)))
+    without: int = connection.scalar(_WITHOUT) or 0
+    if without:
+        first = _next(connection, without)
+        connection.execute(NUMBER_ONE, [{"number": first + place} for place in range(without)])
 
 
-def _next(connection: Connection) -> int:
-    """The lock of the row keeps others from counting until the commit."""
-    connection.execute(_COUNT.values(LastAccountId=service.c.LastAccountId + 1))
-    counted = connection.scalar(select(service.c.LastAccountId).where(service.c.Id == 1))
+def _next(connection: Connection, count: int = 1) -> int:
+    """The first of so many numbers in a row. The lock of the row keeps others from counting until
+    the commit."""
+    connection.execute(_COUNT.values(LastAccountId=service.c.LastAccountId + count))
+    last = connection.scalar(select(service.c.LastAccountId).where(service.c.Id == 1)) or count
+    first = last - count + 1
     # Above any that somebody put there by hand.
-    number = max(counted or 1, (connection.scalar(_HIGHEST) or 0) + 1)
-    if number != counted:
-        connection.execute(_COUNT.values(LastAccountId=number))
-    return number
+    highest = connection.scalar(_HIGHEST) or 0
+    if highest >= first:
+        first = highest + 1
+        connection.execute(_COUNT.values(LastAccountId=highest + count))
+    return first

@@ -7,10 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from sqlalchemy import delete, select, text, update
 
 from shared.accounts.directory import load_accounts
-from shared.accounts.numbers import insert_account, number_new_accounts
+from shared.accounts.numbers import NUMBER_ONE, insert_account, number_new_accounts
 from shared.app import Application
 from shared.database.database import Database
-from shared.database.statements.one_row import update_one_without
 from shared.database.tables import accounts
 from tests.accounts.conftest import Ask
 from tests.support.t_sql import t_sql
@@ -64,6 +63,17 @@ def test_numbers_go_on_above_one_that_somebody_gave_by_hand(database: Database) 
     assert [insert(database), insert(database)] == [71, 72]
 
 
+def test_many_are_numbered_in_a_row_above_what_somebody_gave_by_hand(database: Database) -> None:
+    insert(database)
+    with database.write() as connection:
+        connection.execute(update(accounts).values(Rowpost_Id=70))
+    insert_as_others_do(database, *"ABC")
+    number_new_accounts(database)
+
+    assert sorted(number or 0 for number in numbers(database)) == [70, 71, 72, 73]
+    assert insert(database) == 74
+
+
 def test_eight_at_once_get_eight_numbers(database: Database) -> None:
     insert_as_others_do(database, "A", "B", "C", "D")
     with ThreadPoolExecutor(8) as threads:
@@ -107,9 +117,7 @@ def test_a_row_that_was_copied_with_its_number_is_told(app: Application) -> None
 
 def test_sql_server_numbers_one_row_at_a_time() -> None:
     """Its accounts table has no key, and nothing else tells the rows apart."""
-    statement = update_one_without(accounts, accounts.c.Rowpost_Id).values(Rowpost_Id=3)
-
-    assert t_sql(statement) == (
+    assert t_sql(NUMBER_ONE) == (
         "UPDATE TOP (1) tbl_EMailParameters SET Rowpost_Id=? "
         "WHERE tbl_EMailParameters.Rowpost_Id IS NULL AND 1 = 1"
     )
