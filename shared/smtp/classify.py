@@ -11,7 +11,7 @@ import re
 
 from shared.mime.address_form import ascii_domain
 from shared.mime.bad_email import BadAddress
-from shared.smtp import replies
+from shared.smtp import bad_address, replies
 from shared.smtp.reply import Reply, Scope, Stage, Verdict
 
 
@@ -54,8 +54,6 @@ _OUT_OF_STEP = frozenset({502, 503})
 _TOO_BIG = frozenset({"5.3.4", "5.2.3"})
 _STORAGE = frozenset({452, 552})
 _BAD_ADDRESS_CODES = frozenset({550, 551, 553})
-# RFC 3463 3.2: no such mailbox, system, syntax, moved, no mail there (RFC 7505).
-_BAD_ADDRESS = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
 # Says only that it is about an address.
 _SOME_ADDRESS = "5.1.0"
 _ADDRESS = re.compile(r"[^\s<>()\[\]{}\"',;:]+@[^\s<>()\[\]{}\"',;:]+")
@@ -87,7 +85,7 @@ def _of_recipient(reply: Reply) -> Verdict:
         return replies.NEXT_TRANSACTION
     if not reply.permanent:
         return replies.RECIPIENT_LATER
-    if reply.code in _BAD_ADDRESS_CODES and reply.enhanced in _BAD_ADDRESS:
+    if reply.code in _BAD_ADDRESS_CODES and reply.enhanced in bad_address.AT_RCPT:
         return replies.NO_SUCH_ADDRESS
     return replies.RECIPIENT_REFUSED
 

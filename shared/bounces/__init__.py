@@ -1,0 +1,1 @@
+"""Bounces: what comes back for an email after a server has accepted it."""
