@@ -5,6 +5,7 @@
 # make bench-console  what the console's pages cost with a million emails
 # make screenshots  every page of the console as pictures, in build/screenshots
 # make bench-api  how many emails a second the API takes, and how soon they are sent
+# make bench-webhooks  how soon webhooks are told while others of them are down
 # make bench-admission  how admission, claims and idle ticks stand a million waiting emails
 # make faults  emails through 1,000 kills and 1,000 other faults, each accounted for (25 minutes)
 # make fuzz    every endpoint under schemathesis           make postman  the API as a Postman collection
@@ -18,7 +19,8 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
-.PHONY: run test lint screenshots bench bench-api bench-admission bench-console bench-dashboard compare faults fuzz postman lock reference \
+.PHONY: run test lint screenshots bench bench-api bench-admission bench-console bench-dashboard \
+	bench-webhooks compare faults fuzz postman lock reference \
 	test-sql sql-server-is-named clean
 
 PYTHON ?= $(shell for python in python3.13 python3.14 python3.12 python3.11 python3; do \
@@ -70,6 +72,10 @@ bench-api: $(RUN)
 bench-admission: $(RUN)
 	@tools/debian-packages smtp-sink=postfix
 	@.venv/bin/python -m bench.admission $(ARGS)
+
+bench-webhooks: $(RUN)
+	@tools/debian-packages smtp-sink=postfix
+	@.venv/bin/python -m bench.webhooks $(ARGS)
 
 bench-dashboard: $(RUN)
 	@.venv/bin/python -m bench.dashboard $(ARGS)

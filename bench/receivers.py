@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
@@ -83,7 +84,7 @@ async def _serve(manners: list[Manner], ports: list[int], asked: Connection) -> 
     inboxes: list[list[tuple[float, bytes]]] = [[] for _ in manners]
     for manner, port, inbox in zip(manners, ports, inboxes, strict=True):
         if manner is not Manner.REFUSING:
-            await loop.create_server(lambda m=manner, i=inbox: _Taker(m, i), "127.0.0.1", port)
+            await loop.create_server(partial(_Taker, manner, inbox), "127.0.0.1", port)
     asked.send("ready")
     over = asyncio.Event()
 

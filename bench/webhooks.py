@@ -91,7 +91,8 @@ def _insert(application: Application, number: int, pace: float) -> None:
     next_at = time.monotonic()
     while batch := list(islice(rows, max(1, each))):
         immediate = [row | {"dd_Lane": "immediate"} for row in batch]
-        application.database().run(lambda connection: connection.execute(insert(emails), immediate))
+        with application.database().write() as connection:
+            connection.execute(insert(emails), immediate)
         next_at += _INSERT_SECONDS
         time.sleep(max(0.0, next_at - time.monotonic()))
 

@@ -168,7 +168,8 @@ class Application:
     @cached_property
     def webhooks(self) -> WebhookSender:
         """What sends events to webhooks."""
-        from shared.webhooks.sender import Means, WebhookSender
+        from shared.webhooks.sender import WebhookSender
+        from shared.webhooks.turn import Means
 
         hosts = frozenset(self.settings.webhook_hosts)
         return WebhookSender(
@@ -252,6 +253,8 @@ class Application:
 
     def close(self) -> None:
         """Close what is open."""
+        if "webhooks" in vars(self):
+            self.webhooks.close()
         if self.limits is not None:
             self.limits.close()
         with self._opening:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from shared.accounts.credentials.pending_passwords import take_pending_passwords
 from shared.accounts.directory import answered_now
 from shared.app import Application
-from shared.background import NoAnswerYet, Repeated, Work
+from shared.background import NoAnswerYet, Work
 from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.dispatcher import Drained, Order, drain
@@ -44,8 +44,6 @@ SECONDS_FOR_REPLIES = 10.0
 """So much longer a run waits for replies that are on their way."""
 _MOST_SENDERS = 4
 _SECONDS_TO_WRITE = 10.0
-_SECONDS_BETWEEN_LOOKS = 0.25
-_SECONDS_FOR_WEBHOOKS = 2.0
 _MOST_RESENT = 500
 
 
@@ -91,7 +89,7 @@ def tick(application: Application) -> TickResult:
     with database.read() as connection:
         state = service_state.status(connection)
     if not state.running:
-        application.webhooks.finish(_SECONDS_FOR_WEBHOOKS)
+        application.webhooks.ask()
         return TickResult(rescued, None, False)
     begun = _begun_run(application, state, now)
     order = begun or _order(application, state, now)
@@ -240,23 +238,12 @@ def _drained_within(application: Application, order: Order, seconds: float | Non
     drain then ends by itself, and the answer is what was done until then."""
     written: Counter[Outcome] = Counter()
     # No daemon: a process that ends lets it finish what is being sent.
-    with _webhooks_told(application):
+    with application.webhooks.during():
         work = Work(lambda: _drain(application, order, written), "drain", daemon=False)
         try:
             return work.result(seconds)
         except NoAnswerYet:
             return Drained.of(written, finished=False)
-
-
-def _webhooks_told(application: Application) -> Repeated:
-    """While the block runs, webhooks get what happens within a second, each on a thread of its own;
-    at its end, what they take within two."""
-    return Repeated(
-        application.webhooks.look,
-        _SECONDS_BETWEEN_LOOKS,
-        "webhooks",
-        lambda: application.webhooks.finish(_SECONDS_FOR_WEBHOOKS),
-    )
 
 
 def _drain(application: Application, order: Order, written: Counter[Outcome]) -> Drained:

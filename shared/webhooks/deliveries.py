@@ -9,6 +9,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    and_,
     bindparam,
     case,
     delete,
@@ -97,6 +98,22 @@ BUSY = (
     )
     .order_by(webhooks.c.Id)
 )
+_soon = utc_now(bindparam("seconds"))
+_rests_shortly = and_(webhooks.c.RestUntil > utc_now(), webhooks.c.RestUntil <= _soon)
+_retry_soon = exists(literal_column("1")).where(
+    deliveries.c.WebhookId == webhooks.c.Id,
+    deliveries.c.NextAt.is_not(None),
+    deliveries.c.NextAt <= _soon,
+)
+_rests_no_longer = or_(webhooks.c.RestUntil.is_(None), webhooks.c.RestUntil <= _soon)
+SOON_DUE = (
+    select(webhooks.c.Id)
+    .where(
+        webhooks.c.Enabled == literal_column("1"),
+        or_(_rests_shortly, and_(_retry_soon, _rests_no_longer)),
+    )
+    .limit(1)
+)
 TAKE = (
     update(webhooks)
     .where(
@@ -106,6 +123,15 @@ TAKE = (
     )
     .values(LeaseToken=bindparam("token"), LeaseUntil=utc_now(bindparam("seconds")))
 )
+PASS_OVER = (
+    update(webhooks)
+    .where(
+        _this,
+        webhooks.c.LastEvent < bindparam("seen"),
+        or_(webhooks.c.LeaseUntil.is_(None), webhooks.c.LeaseUntil <= utc_now()),
+    )
+    .values(LastEvent=bindparam("seen"))
+)
 RETURN = update(webhooks).where(_this, _ours).values(LeaseToken=null(), LeaseUntil=null())
 
 
@@ -114,6 +140,17 @@ def busy_webhooks(connection: Connection) -> list[Busy]:
     return [
         Busy(row.Id, row.LastNumber or 0, bool(row.RetryDue)) for row in connection.execute(BUSY)
     ]
+
+
+def soon_due(connection: Connection, seconds: float) -> bool:
+    """Whether a rest ends within so many seconds, or something is to be tried again."""
+    return connection.execute(SOON_DUE, {"seconds": seconds}).first() is not None
+
+
+def pass_over(connection: Connection, webhook_id: int, seen: int) -> None:
+    """Note that all events up to this one have been looked at, and that none was wanted. Whoever
+    sends for it at the moment notes that himself."""
+    connection.execute(PASS_OVER, {"webhook_id": webhook_id, "seen": seen})
 
 
 def take(connection: Connection, webhook_id: int, token: str, seconds: float) -> bool:

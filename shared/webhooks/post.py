@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from ipaddress import ip_address
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Any, Self
 
 from shared.background import NoAnswerYet, Work
 from shared.version import VERSION
@@ -24,6 +25,9 @@ from shared.webhooks.destinations import (
     require_public,
 )
 from shared.webhooks.webhook import Answer
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 SECONDS = 15.0
 """For the whole of an attempt, whatever it waits for."""
@@ -87,21 +91,21 @@ class Poster:
             destination = destination_of(self.url, self._allowed_hosts)
             self._connection = _connected(destination, deadline)
         connection = self._connection
-        with connection.cut_off_at(deadline):
-            connection.request(
-                "POST",
-                connection.destination.target,
-                body,
-                {
-                    "Host": connection.destination.host_header,
-                    "Content-Type": "application/json",
-                    "User-Agent": f"Rowpost/{VERSION}",
-                    **headers,
-                },
-            )
-            response = connection.getresponse()
-            # What it says is not kept; it is read so that the connection can be used again.
-            whole = len(response.read(_MOST_ANSWERED + 1)) <= _MOST_ANSWERED
+        connection.wire.deadline = deadline
+        connection.request(
+            "POST",
+            connection.destination.target,
+            body,
+            {
+                "Host": connection.destination.host_header,
+                "Content-Type": "application/json",
+                "User-Agent": f"Rowpost/{VERSION}",
+                **headers,
+            },
+        )
+        response = connection.getresponse()
+        # What it says is not kept; it is read so that the connection can be used again.
+        whole = len(response.read(_MOST_ANSWERED + 1)) <= _MOST_ANSWERED
         if not whole or response.will_close:
             self._close()
         return response.status, _retry_after(response)
@@ -112,82 +116,100 @@ class Poster:
             self._connection = None
 
 
-class _Connection(HTTPConnection):
-    """To an address that was judged already: names are not looked up again."""
+class _Wire:
+    """A socket that is waited for until a deadline, however many reads that takes: a receiver that
+    says a byte now and then would keep the time-out of a single one from passing.
 
-    def __init__(self, destination: Destination, open_socket: socket.socket) -> None:
-        super().__init__(destination.host, destination.port)
-        self.destination = destination
-        self.sock = open_socket
-        self.auto_open = 0
-
-    def cut_off_at(self, deadline: float) -> _CutOff:
-        """While the block runs, what waits for the receiver ends at this moment."""
-        return _CutOff(self.sock, deadline)
-
-
-class _CutOff:
-    """A receiver that says a byte now and then would keep any time-out of a single read from
-    passing."""
+    It has what `http.client` asks of a socket: `sendall`, `makefile` and `close`.
+    """
 
     def __init__(self, connected: socket.socket, deadline: float) -> None:
         self._connected = connected
-        self._timer = threading.Timer(max(0.0, deadline - time.monotonic()), self._cut)
-        self._timer.daemon = True
-        self._is_cut = False
+        self.deadline = deadline
 
-    def _cut(self) -> None:
-        self._is_cut = True
-        with suppress(OSError):
-            # Below TLS, whose own shutdown is not for another thread.
-            socket.socket.shutdown(self._connected, socket.SHUT_RDWR)
+    def sendall(self, sent: bytes) -> None:
+        self._allow_what_is_left()
+        self._connected.sendall(sent)
 
-    def __enter__(self) -> None:
-        self._timer.start()
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        """What is read until the end of an answer; closing it closes nothing else."""
+        return io.BufferedReader(_Answer(self))
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._timer.cancel()
-        if self._is_cut:
-            # What was cut off may look like an end.
-            raise TimeoutError from error
+    def receive_into(self, buffer: Buffer) -> int:
+        self._allow_what_is_left()
+        return self._connected.recv_into(buffer)
+
+    def close(self) -> None:
+        self._connected.close()
+
+    def _allow_what_is_left(self) -> None:
+        self._connected.settimeout(_left(self.deadline))
+
+
+class _Answer(io.RawIOBase):
+    """The reading side of a wire."""
+
+    def __init__(self, wire: _Wire) -> None:
+        super().__init__()
+        self._wire = wire
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer) -> int:
+        return self._wire.receive_into(buffer)
+
+
+class _Connection(HTTPConnection):
+    """To an address that was judged already: names are not looked up again."""
+
+    def __init__(self, destination: Destination, wire: _Wire) -> None:
+        super().__init__(destination.host, destination.port)
+        self.destination = destination
+        self.wire = wire
+        self.sock: Any = wire
+        self.auto_open = 0
+
+
+def _left(deadline: float) -> float:
+    """Seconds; raises TimeoutError when none are left."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
 
 
 def _connected(destination: Destination, deadline: float) -> _Connection:
     """Look the name up once, judge every address, and connect to one of these."""
     problem: OSError | None = None
     for address in _addresses(destination, deadline)[:_ADDRESSES_TRIED]:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            break
         try:
-            connected = socket.create_connection((address, destination.port), left / 2)
+            connected = socket.create_connection((address, destination.port), _left(deadline) / 2)
         except OSError as error:
-            problem = error
+            problem = problem or error
             continue
         return _Connection(destination, _secured(destination, connected, deadline))
     raise problem or TimeoutError("its server does not answer")
 
 
-def _secured(destination: Destination, connected: socket.socket, deadline: float) -> socket.socket:
-    connected.settimeout(SECONDS)
+def _secured(destination: Destination, connected: socket.socket, deadline: float) -> _Wire:
     connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if not destination.secure:
-        return connected
-    secured = ssl.create_default_context().wrap_socket(
-        connected, server_hostname=destination.host, do_handshake_on_connect=False
-    )
+        return _Wire(connected, deadline)
     try:
-        with _CutOff(secured, deadline):
-            secured.do_handshake()
+        # With a time-out the handshake as a whole takes no longer, whatever the other side says.
+        connected.settimeout(_left(deadline))
+        secured = _tls().wrap_socket(connected, server_hostname=destination.host)
     except (OSError, ValueError):
-        secured.close()
+        connected.close()
         raise
-    return secured
+    return _Wire(secured, deadline)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Certificates are verified against those that this machine trusts, and their names are."""
+    return ssl.create_default_context()
 
 
 def _addresses(destination: Destination, deadline: float) -> list[str]:
@@ -226,6 +248,8 @@ def _words(status: int) -> str:
 
 
 def _told(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not valid: {error.verify_message.rstrip('.')}"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed: {error.reason or 'the connection was closed'}"
     if isinstance(error, socket.gaierror):

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from shared.delivery.tick import RunResult
 
 _LOOK_SECONDS = 0.5
+_SECONDS_FOR_WEBHOOKS = 2.0
+"""What they have not got until then, the service sends."""
 
 
 @verb(name="drain")
@@ -31,6 +33,7 @@ def command(seconds: int, as_json: bool) -> int:
         run = tick.force(here, seconds)
     else:
         run = _with_progress(here, seconds)
+    here.webhooks.finish(_SECONDS_FOR_WEBHOOKS)
     if as_json:
         print_json(
             {

@@ -19,6 +19,14 @@ from shared.webhooks.register import webhook
 from shared.webhooks.webhook import Delivery, Webhook
 
 
+def until(done: Callable[[], bool], seconds: float = 20) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 @dataclass(frozen=True)
 class Hooks:
     app: Application

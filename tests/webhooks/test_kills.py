@@ -5,27 +5,33 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 
 from shared.app import Application
 from shared.settings import Settings
-from shared.webhooks import sender
+from shared.webhooks import sender, turn
 from shared.webhooks.post import Poster
 from tests.support.forked import CONTEXT
 from tests.support.webhook_receiver import Receiver
 from tests.support.webhooks import Hooks
 
+When = Literal["before", "after"]
 EVENTS = 120
-STEPS = {
-    "before its lease": ("take", "before"),
-    "under its lease": ("take", "after"),
-    "before a post": ("post", "before"),
-    "after a post": ("post", "after"),
-    "before a commit": ("write", "before"),
-    "after a commit": ("_tell", "before"),
-    "before it gives back": ("give_back", "before"),
+STEPS: dict[str, tuple[Any, str, When]] = {
+    "before its lease": (turn, "take", "before"),
+    "before its lease is committed": (turn, "take", "after"),
+    "under its lease": (turn._Turn, "send", "before"),
+    "before a post": (Poster, "post", "before"),
+    "after a post": (Poster, "post", "after"),
+    "before a commit": (turn, "write", "before"),
+    "in a commit": (turn, "write", "after"),
+    "after a commit": (turn._Turn, "_send_batch", "after"),
+    "before it gives back": (turn, "give_back", "before"),
+    "after its turn": (sender, "take_turn", "after"),
 }
+AT_THE_FIRST = ("take", "send", "give_back", "take_turn")
 
 
 def settings_for(folder: Path) -> Settings:
@@ -33,19 +39,17 @@ def settings_for(folder: Path) -> Settings:
 
 
 def send_and_die(folder: Path, step: str) -> None:
-    """Send what is due, and kill itself at the second time that it comes to this step."""
-    verb, when = STEPS[step]
-    place = {"post": Poster, "_tell": sender.WebhookSender}.get(verb, sender)
-    real, once = getattr(place, verb), verb in ("take", "give_back")
-    calls = []
+    """Send what is due, and kill itself at the second time that it comes to this step, or at the
+    first where there is one only."""
+    place, verb, when = STEPS[step]
+    real, left = getattr(place, verb), [1] if verb in AT_THE_FIRST else [1, 2]
 
     def dying(*arguments: object, **named: object) -> object:
-        calls.append(1)
-        dies = once or len(calls) == 2
-        if dies and when == "before":
+        left.pop()
+        if not left and when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         answer = real(*arguments, **named)
-        if dies:
+        if not left:
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -14,15 +15,17 @@ from shared.app import Application
 from shared.configuration.secret_store import SecretStoreUnavailable
 from shared.database.tables import webhooks
 from shared.delivery import tick
-from shared.events.event import EventType
-from shared.webhooks import sender
-from shared.webhooks.admin import Wish
-from shared.webhooks.deliveries import forget_old_deliveries
+from shared.events.event import Event, EventType, NumberedEvent
+from shared.settings import Settings
+from shared.webhooks import retry, sender, turn
+from shared.webhooks.admin import WebhookAdmin, Wish
+from shared.webhooks.connections import MOST_AT_ONCE
+from shared.webhooks.deliveries import Due, forget_old_deliveries
 from shared.webhooks.webhook import DeliveryState
 from tests.support.queue import Queue
 from tests.support.smtp import SmtpServer
-from tests.support.webhook_receiver import Receiver, Reply
-from tests.support.webhooks import Hooks
+from tests.support.webhook_receiver import Received, Receiver, Reply
+from tests.support.webhooks import Hooks, until
 
 GONE_AWAY = "http://127.0.0.1:9/"
 
@@ -136,7 +139,7 @@ def test_one_that_is_down_or_silent_delays_no_other(hooks: Hooks, receiver: Rece
 def test_however_many_want_nothing_of_it_the_last_one_is_served(
     hooks: Hooks, receiver: Receiver
 ) -> None:
-    for _ in range(sender._MOST_SERVED):
+    for _ in range(sender.MOST_SERVED):
         hooks.make(GONE_AWAY, [EventType.BOUNCED])
     hooks.make(receiver.url)
     hooks.happen()
@@ -212,15 +215,141 @@ def test_two_senders_at_once_post_each_event_once(hooks: Hooks, receiver: Receiv
     assert sorted(message.event_id for message in receiver.messages) == list(range(1, 101))
 
 
-def test_types_that_nobody_wants_cost_no_commit(hooks: Hooks, receiver: Receiver) -> None:
+def test_types_that_nobody_wants_cost_no_commit_each_and_are_passed_over(
+    app: Application, hooks: Hooks, receiver: Receiver
+) -> None:
     made = hooks.make(receiver.url, [EventType.BOUNCED])
     hooks.happen(3)
     hooks.send()
-
     assert hooks.state(made.webhook.id).last_event == 0
+    app.webhooks.ask()
+    until(lambda: hooks.state(made.webhook.id).last_event == 3)
+
     hooks.happen(what=EventType.BOUNCED)
     hooks.send()
     assert [message.event_id for message in receiver.messages] == [4]
+
+
+def test_many_of_them_are_passed_over_while_a_drain_goes_on(
+    hooks: Hooks, receiver: Receiver
+) -> None:
+    made = hooks.make(receiver.url, [EventType.BOUNCED])
+    hooks.happen(1_000)
+    hooks.send()
+
+    assert hooks.state(made.webhook.id).last_event == 1_000
+
+
+def test_what_happens_while_a_drain_goes_on_is_told_at_once_whoever_is_silent(
+    app: Application, hooks: Hooks, receiver: Receiver
+) -> None:
+    over = threading.Event()
+    with Receiver().running() as silent:
+        silent.reply = lambda _: Reply((over.wait(60) and 204) or 204)
+        for url in (GONE_AWAY, silent.url, receiver.url):
+            hooks.make(url)
+        with app.webhooks.during():
+            for number in range(1, 6):
+                hooks.happen(20)
+                receiver.wait_for(number * 20)
+        hooks.happen()
+        app.webhooks.ask()
+        receiver.wait_for(101)
+
+        assert not over.is_set()
+        assert len(silent.messages) == 1
+        over.set()
+
+
+def test_what_failed_is_tried_again_soon_though_no_tick_comes(
+    app: Application, hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry, "WAITS", (0.3, 0.3))
+    monkeypatch.setattr(retry, "RESTS", (0.3,))
+    made = hooks.make(receiver.url)
+    receiver.reply = lambda _: Reply(503 if len(receiver.messages) < 3 else 204)
+    hooks.happen()
+
+    app.webhooks.ask()
+
+    receiver.wait_for(3)
+    until(lambda: hooks.log(made.webhook.id)[0].state == DeliveryState.DELIVERED)
+
+
+def test_a_slow_receiver_gets_several_at_once(hooks: Hooks, receiver: Receiver) -> None:
+    at_once = MOST_AT_ONCE
+
+    def slow(_: Received) -> Reply:
+        if len(receiver.messages) > 1:
+            receiver.wait_for(1 + at_once)
+        time.sleep(0.05)
+        return Reply()
+
+    receiver.reply = slow
+    made = hooks.make(receiver.url)
+    hooks.happen(1 + at_once)
+    hooks.send()
+
+    assert [delivery.event_id for delivery in hooks.log(made.webhook.id)] == list(range(1, 10))
+    assert receiver.connections == at_once
+
+
+def due(*email_ids: int | None) -> list[Due]:
+    noon = datetime(2026, 11, 27, 12, tzinfo=UTC)
+    return [
+        Due(NumberedEvent(number, noon, Event(EventType.SENT, email_id)))
+        for number, email_id in enumerate(email_ids)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("email_ids", "most", "first"),
+    [
+        ((1, 2, 3), 8, (1, 2, 3)),
+        ((1, 2, 3), 2, (1, 2)),
+        ((1, 2, 1, 3), 8, (1, 2)),
+        ((None, None, 1), 8, (None,)),
+        ((5,), 8, (5,)),
+    ],
+)
+def test_at_the_same_time_only_what_is_about_different_emails(
+    email_ids: tuple[int | None, ...], most: int, first: tuple[int | None, ...]
+) -> None:
+    assert turn.at_once(due(*email_ids), most) == due(*email_ids)[: len(first)]
+
+
+def test_where_others_wait_a_turn_is_short(
+    app: Application, hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turn, "_SECONDS_WHERE_OTHERS_WAIT", 0.0)
+    made = hooks.make(receiver.url)
+    hooks.happen(turn.EVENTS_A_COMMIT * 2)
+    means, database = app.webhooks._means, app.database()
+
+    place = turn.take_turn(means, database, made.webhook.id, 0, lambda: True)
+
+    assert place is not None
+    assert place.seen == len(receiver.messages) <= turn.EVENTS_A_COMMIT
+
+
+def test_what_was_seen_in_one_database_says_nothing_of_another(
+    app: Application, hooks: Hooks, receiver: Receiver, tmp_path: Path
+) -> None:
+    other = Hooks(Application(Settings(ROWPOST_DATA=tmp_path / "other")))
+    here = [hooks.app.database()]
+    sending = sender.WebhookSender(app.webhooks._means._replace(database=lambda: here[0]))
+    hooks.make(receiver.url, [EventType.BOUNCED])
+    hooks.happen(5)
+    sending.finish(20)
+
+    here[0] = other.app.database()
+    admin = WebhookAdmin(here[0], app.signing_secrets, {"127.0.0.1"})
+    admin.make(Wish(receiver.url), "login:admin", app.clock())
+    other.happen()
+    sending.finish(20)
+    other.app.close()
+
+    assert [message.event_id for message in receiver.messages] == [1]
 
 
 def test_old_deliveries_are_forgotten(hooks: Hooks, receiver: Receiver) -> None:
