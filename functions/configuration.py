@@ -21,6 +21,7 @@ from shared.configuration.document import (
 )
 from shared.database import probe
 from shared.database.place import place_of
+from shared.features.database_mail import former_users
 from shared.scheduling import relocation
 from shared.security import passwords
 from shared.security.roles import Role
@@ -137,7 +138,8 @@ class ScheduleSaved(Answer):
     success: Literal[True] = True
     """Always true."""
     message: str = _SAVED
-    """The same in words, and whether the password is weak."""
+    """The same in words; whether the password is weak, and whether mail profiles are still given to
+    the former operator's name."""
 
 
 class CurrentDatabase(Answer):
@@ -301,8 +303,10 @@ def save_email_config(request: Request[NewSchedule]) -> ScheduleSaved:
     message = _SAVED
     if body.username is not None and body.password is not None:
         password = body.password.get_secret_value()
-        here.logins.set_operator(body.username, password)
-        message = f"{_SAVED}. {passwords.WEAK}" if passwords.is_weak(password) else _SAVED
+        if not former_users.set_operator(here, body.username, password):
+            message = f"{message}. {former_users.GRANTS_ARE_LEFT}"
+        if passwords.is_weak(password):
+            message = f"{message.removesuffix('.')}. {passwords.WEAK}"
     schedule = body.to_schedule_document()
     here.configuration.save(lambda before: before.model_copy(update={"email": schedule}))
     return ScheduleSaved(message=message)

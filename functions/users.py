@@ -11,6 +11,7 @@ from shared.api.endpoint import Request, Routes
 from shared.api.models import Answer, Input, SnakeAnswer, example
 from shared.app import application
 from shared.configuration.document import Name
+from shared.features.database_mail import former_users
 from shared.security import passwords
 from shared.security.logins import Login, NamedBy
 from shared.security.roles import Role
@@ -25,6 +26,7 @@ _ROLE = (
 )
 _PASSWORD = "72 bytes in UTF-8 at most; with fewer than 12 characters it is told to be weak."
 _USERNAME = "The name to log in by. It may not look like somebody else's."
+_REMOVED = "The user is removed, and the sessions end within a minute."
 _VERA = {"username": "vera", "role": "viewer"}
 
 
@@ -99,8 +101,8 @@ class UserChanged(Answer):
 class UserRemoved(Answer):
     success: Literal[True] = True
     """Always true."""
-    message: str = "The user is removed, and the sessions end within a minute."
-    """The same in words."""
+    message: str = _REMOVED
+    """The same in words, and whether mail profiles are still given to the name."""
 
 
 @routes.get("api/users", who=Role.ADMIN)
@@ -128,9 +130,13 @@ def change_user(request: Request[UserChange]) -> UserChanged:
 
 @routes.delete("api/users/{*username}", who=Role.ADMIN, errors={404, 409})
 def remove_user(request: Request) -> UserRemoved:
-    """Let a user log in no more. The last admin can't be removed."""
-    application().logins.remove(_named(request))
-    return UserRemoved()
+    """Let a user log in no more, and take back what mail profiles the user might use.
+
+    The last admin can't be removed.
+    """
+    if former_users.remove_user(application(), _named(request)):
+        return UserRemoved()
+    return UserRemoved(message=f"{_REMOVED} {former_users.GRANTS_ARE_LEFT}")
 
 
 def _named(request: Request[Any]) -> str:

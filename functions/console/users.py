@@ -14,6 +14,7 @@ from shared.app import application
 from shared.console.page import Page, Redirect
 from shared.console.pages import Pages, Question, Visit
 from shared.console.session import session_cookie
+from shared.features.database_mail import former_users
 from shared.security import tokens
 from shared.security.logins import Login, UnknownLogin
 from shared.security.roles import Role
@@ -107,8 +108,10 @@ def end_sessions(visit: Visit[WhichUser]) -> Redirect:
 )
 def remove_user(visit: Visit[WhichUser]) -> Redirect:
     """Let a user log in no more."""
-    application().logins.remove(visit.form.username)
-    return visit.go(HERE, f"{visit.form.username} is removed.")
+    removed = f"{visit.form.username} is removed."
+    if not former_users.remove_user(application(), visit.form.username):
+        removed = f"{removed} {former_users.GRANTS_ARE_LEFT}"
+    return visit.go(HERE, removed)
 
 
 def logged_in_again(visit: Visit[Any, Any], there: str, login: Login) -> Redirect:

@@ -74,9 +74,12 @@ def change_role(name: str, role: str) -> int:
 def remove(name: str) -> int:
     """Let somebody log in no more; the last admin stays."""
     from shared.app import application
+    from shared.features.database_mail import former_users
 
-    application().logins.remove(name)
+    whole = former_users.remove_user(application(), name)
     click.echo(f"{name} is removed.")
+    if not whole:
+        click.echo(former_users.GRANTS_ARE_LEFT, err=True)
     return 0
 
 
@@ -98,9 +101,12 @@ def password(name: str, password: str) -> int:
 def operator(name: str, password: str) -> int:
     """Let this be the schedule's operator, in place of the former one."""
     from shared.app import application
+    from shared.features.database_mail import former_users
 
-    application().logins.set_operator(name, password)
+    whole = former_users.set_operator(application(), name, password)
     _say_done(f"{name} is the operator.", password)
+    if not whole:
+        click.echo(former_users.GRANTS_ARE_LEFT, err=True)
     return 0
 
 

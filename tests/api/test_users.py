@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from shared.app import Application
+from shared.features.database_mail import administration
+from shared.features.database_mail.administration import ShownProfile
+from shared.features.database_mail.profiles import caller_principal
 from shared.security import tokens
 from shared.security.logins import MOST_LOGINS, SECRET_NAME
 from shared.security.roles import Role
-from tests.api.conftest import ADMIN, OPERATOR
+from tests.api.conftest import ADMIN, OPERATOR, OPERATOR_PASSWORD
 from tests.support.api import Client, Reply
 
 PATH = "api/users"
 PASSWORD = "a password of its own"
+TIMES = {"intervalUnit": "minutes", "dbRequestTimeout": 30000, "dbConnectionTimeout": 30000}
 
 
 @pytest.fixture
@@ -49,6 +55,21 @@ def add(client: Client, token: str, username: str, role: str = "viewer") -> Repl
 
 def log_in(client: Client, username: str, password: str = PASSWORD) -> Reply:
     return client.post("api/authenticate", {"username": username, "password": password})
+
+
+def give_profile(app: Application, username: str) -> None:
+    def give(connection: Connection) -> None:
+        number = administration.add_profile(connection, f"Of {username}", None, [], "admin")
+        administration.allow(
+            connection, number, caller_principal(f"login:{username}"), default=True, by="admin"
+        )
+
+    app.database().run(give)
+
+
+def profiles(app: Application) -> list[ShownProfile]:
+    with app.database().read() as connection:
+        return administration.shown_profiles(connection)
 
 
 def test_users_are_added_listed_changed_and_removed(client: Client, admin: str) -> None:
@@ -100,6 +121,43 @@ def test_a_removed_user_s_session_is_over(client: Client, app: Application, admi
     of(client, "DELETE", "vera", admin)
 
     assert client.get("api/authenticate", token=before).status == 401
+
+
+@pytest.mark.parametrize("way_out", ["removed", "another operator in place"])
+def test_whoever_gets_a_former_users_name_gets_no_mail_profile(
+    client: Client, app: Application, admin: str, way_out: str
+) -> None:
+    add(client, admin, "vera", "service")
+    for name in (OPERATOR, "vera"):
+        give_profile(app, name)
+
+    if way_out == "removed":
+        reply = of(client, "DELETE", OPERATOR, admin)
+    else:
+        schedule = {"startTime": "09:00", "endTime": "18:00", "interval": 30, **TIMES}
+        reply = client.post(
+            "api/save-email-config",
+            {**schedule, "username": "olaf", "password": PASSWORD},
+            token=admin,
+        )
+    add(client, admin, OPERATOR, "service")
+
+    assert reply.status == 200
+    assert {"caller:login:vera"} == {
+        principal for profile in profiles(app) for principal in profile.principals
+    }
+
+
+def test_a_user_is_removed_though_no_database_answers(
+    client: Client, app: Application, admin: str, tmp_path: Path
+) -> None:
+    app.settings = app.settings.model_copy(update={"database_url": f"sqlite:///{tmp_path}"})
+
+    reply = of(client, "DELETE", OPERATOR, admin)
+
+    assert reply.status == 200
+    assert "The database does not answer: the mail profiles" in reply.json["message"]
+    assert log_in(client, OPERATOR, OPERATOR_PASSWORD).status == 401
 
 
 def test_the_last_admin_cannot_go(client: Client, admin: str) -> None:

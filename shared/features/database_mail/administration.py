@@ -89,3 +89,8 @@ def forbid(connection: Connection, profile_id: int, principal: str) -> None:
             mail_principals.c.Principal == principal, mail_principals.c.ProfileId == profile_id
         )
     )
+
+
+def forbid_everywhere(connection: Connection, principal: str) -> None:
+    """Somebody may use no profile any more."""
+    connection.execute(delete(mail_principals).where(mail_principals.c.Principal == principal))
