@@ -45,15 +45,34 @@ def _either(*examples: JsonValue) -> ConfigDict:
     return ConfigDict(json_schema_extra={"oneOf": _ONE_OF, "examples": list(examples)})
 
 
+_SAYS_SOMETHING: list[JsonValue] = [
+    {"required": ["status"]},
+    {"required": ["query"], "properties": {"query": {"minLength": 1, "pattern": r"\S"}}},
+]
+
+
 class EmailFilter(SnakeInput):
-    """Which emails are meant: an empty one means all that stand there."""
+    """Which emails are meant: those of a status, or what is searched for.
+
+    One that says neither is refused: it may be a mistake, and would mean all of them.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": _SAYS_SOMETHING})
 
     query: str = Field(
         "",
         max_length=200,
         description="Looked for in subjects and recipients, as in the list of emails; empty for "
-        "all.",
+        "all of the `status` that is named.",
     )
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if "status" not in self.model_fields_set and not self.query.strip():
+            raise PydanticCustomError(
+                "empty_filter", "Name a status or a query: an empty filter would mean all emails."
+            )
+        return self
 
 
 class WaitingEmails(EmailFilter):
@@ -115,7 +134,9 @@ class EmailsToRetry(ManyEmails):
 
 
 class EmailsToResolve(ManyEmails):
-    model_config = _either({"ids": [17], "decision": "sent"}, {"filter": {}, "decision": "resend"})
+    model_config = _either(
+        {"ids": [17], "decision": "sent"}, {"filter": {"status": "unknown"}, "decision": "resend"}
+    )
 
     filter: UnknownEmails | None = Field(None, description="All emails that it matches.")
     decision: Literal["resend", "sent"] = Field(
