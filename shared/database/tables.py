@@ -562,6 +562,7 @@ unsubscribed = Table(
     Column("Address", Unicode(320), primary_key=True),
     Column("EmailId", Integer),
     Column("Since", UtcDateTime(), nullable=False, server_default=utc_now()),
+    Index("IX_Rowpost_Unsubscribed_Address", "Address", "List"),
 )
 
 # What may be told apart by counting: keys are hashed, nobody's name or address stands here.
@@ -761,6 +762,7 @@ mail_items = Table(
     Column("OriginalLogin", Unicode(128)),
     Index("IX_Rowpost_MailItems_Email", "EmailId"),
     Index("IX_Rowpost_MailItems_Number", "Number"),
+    Index("IX_Rowpost_MailItems_Caller", "RequestedBy", "Id"),
 )
 
 # What the event log tells beside the tries of emails, which are in Rowpost_Attempts: who started

@@ -15,6 +15,7 @@ from shared.database.database import Database
 from shared.database.statements.prepared import PreparedUpdate
 from shared.events.read import read_events
 from shared.events.retention import forget_old_events
+from shared.features.database_mail.items import items
 from shared.maintenance.rescue import rescue
 from shared.outbox import transitions
 from shared.outbox.add import NewEmail, add
@@ -32,6 +33,7 @@ from shared.outbox.sending.give_back import release
 from shared.outbox.sending.lease import Lease, renew
 from shared.outbox.sending.scheduled_run import left_of_run
 from shared.outbox.states import BOTH_LANES, Flag, Lane, Status
+from shared.unsubscribing.unsubscribed import unsubscribed_among
 from tests.outbox.sender import Sender, wanted
 from tests.support.accounts import answered_by
 from tests.support.database import empty
@@ -200,6 +202,30 @@ def test_each_question_reads_the_index_that_is_made_for_it(
         ), step
     for index in indexes:
         assert any(index in step for step in steps), steps
+
+
+@pytest.mark.parametrize(
+    ("work", "step"),
+    [
+        (
+            lambda c: items(c, None, 50, "key:7"),
+            "Rowpost_MailItems USING INDEX IX_Rowpost_MailItems_Caller (RequestedBy=?)",
+        ),
+        (
+            lambda c: items(c, 900, 50, "key:7"),
+            "Rowpost_MailItems USING INDEX IX_Rowpost_MailItems_Caller (RequestedBy=? AND Id<?)",
+        ),
+        (
+            lambda c: unsubscribed_among(c, ["ann@example.com"]),
+            "Rowpost_Unsubscribed USING COVERING INDEX IX_Rowpost_Unsubscribed_Address (Address=?)",
+        ),
+    ],
+    ids=["a caller's emails of Database Mail", "the next page of them", "who is off a list"],
+)
+def test_what_is_somebodys_own_is_found_without_looking_at_the_others(
+    sqlite_database: Database, work: Work, step: str
+) -> None:
+    assert f"SEARCH {step}" in plan(sqlite_database, work)
 
 
 @pytest.mark.parametrize("rows", [0, 20_000])
