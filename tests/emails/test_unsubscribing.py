@@ -140,6 +140,23 @@ def test_a_link_that_nobody_was_given_is_not_found(
     assert api.get("/api/unsubscribed").json["items"] == []
 
 
+def test_the_link_of_an_email_in_test_mode_is_of_whoever_got_it(
+    app: Application, api: Api, server: SmtpServer
+) -> None:
+    app.settings = app.settings.model_copy(update={"redirect_to": "tester@example.com"})
+    api.send(recipients=["ann@example.com"], unsubscribe="news")
+    send(app)
+
+    assert api.post(path_in(server), ONE_CLICK, FORM).status == 200
+
+    gone = api.get("/api/unsubscribed", list="news").json["items"]
+    assert [one["address"] for one in gone] == ["tester@example.com"]
+    app.settings = app.settings.model_copy(update={"redirect_to": None})
+    api.send(recipients=["ann@example.com"], unsubscribe="news")
+    send(app)
+    assert last(server)["To"] == "ann@example.com"
+
+
 def test_an_application_asks_for_it_with_a_row_of_its_options(
     app: Application, server: SmtpServer
 ) -> None:

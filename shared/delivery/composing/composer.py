@@ -167,7 +167,8 @@ class Composer:
                     body = read_body(connection, email.number, lease)
                 if email.document_size:
                     document = read_document(connection, email.number, lease)
-        return body, document, unsubscribe_headers(email, self._fetching.unsubscribe_links)
+        rules, links = self._queue.account.recipient_rules, self._fetching.unsubscribe_links
+        return body, document, unsubscribe_headers(email, links, rules)
 
     def _delivery(self, prepared: Prepared, started: float, octets: int = 0) -> Delivery:
         account = self._queue.account.code

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from shared.delivery.composing import test_mode
 from shared.delivery.composing.prepare import recipients_of
 from shared.mime.addresses import envelope_address
+from shared.mime.allowed_recipients import RecipientRule
 from shared.mime.bad_email import BadEmail
 from shared.outbox.sending.fetch import ClaimedEmail
 from shared.unsubscribing.links import Headers, Subscription, UnsubscribeLinks
@@ -14,8 +16,13 @@ from shared.unsubscribing.unsubscribed import list_named
 ONE_RECIPIENT = "an unsubscribe link is its recipient's own: send it to one recipient alone"
 
 
-def unsubscribe_headers(email: ClaimedEmail, links: Callable[[], UnsubscribeLinks]) -> Headers:
-    """None for an email that offers no link.
+def unsubscribe_headers(
+    email: ClaimedEmail,
+    links: Callable[[], UnsubscribeLinks],
+    rules: Sequence[RecipientRule] = (),
+) -> Headers:
+    """None for an email that offers no link. The link is of whoever gets the email: where test
+    mode's `rules` redirect it, whoever it was for stays on the list, whatever is clicked.
 
     Raises BadEmail where it can't have one, NoPublicAddress, SecretStoreUnavailable and
     DocumentUnreadable.
@@ -29,5 +36,6 @@ def unsubscribe_headers(email: ClaimedEmail, links: Callable[[], UnsubscribeLink
     recipients = recipients_of(email)
     if len(recipients) != 1:
         raise BadEmail(ONE_RECIPIENT)
-    address = envelope_address(recipients[0].address).address
+    (recipient,) = test_mode.redirected(recipients, rules)
+    address = envelope_address(recipient.mailed_at).address
     return links().headers(Subscription(address, list_name, email.id))
