@@ -372,6 +372,7 @@ def change_account(request: Request[AccountChange]) -> Updated:
     """Change what is given. Another host, port, TLS mode or user needs the password again."""
     body = request.body
     admin.change(application(), account_id_in(request.path), body.given(), body.secret())
+    application().waker.tell()
     return Updated()
 
 

@@ -60,8 +60,11 @@ def take_acs_events(request: Request[GridEvents]) -> GridAnswer:
     events = request.body.events
     code = next((code for event in events if (code := validation_code(event))), None)
     reports = [report for event in events if (report := report_of(event)) is not None]
-    database, noted = application().database(), 0
+    here = application()
+    database, noted = here.database(), 0
     for start in range(0, len(reports), _A_COMMIT):
         some = reports[start : start + _A_COMMIT]
         noted += database.run(partial(note_reports, reports=some))
+    if noted:
+        here.waker.tell()
     return GridAnswer(validation_response=code, noted=noted)

@@ -181,7 +181,9 @@ class EmailsDecided(SnakeAnswer):
 @routes.post("api/emails/cancel", who=Role.OPERATOR)
 def cancel_emails(request: Request[EmailsToCancel]) -> EmailsDecided:
     """Let many waiting emails not be sent."""
-    return _answer("Emails cancelled", _decided(Action.CANCEL, request.body))
+    decided = _decided(Action.CANCEL, request.body)
+    application().waker.tell()
+    return _answer("Emails cancelled", decided)
 
 
 @routes.post("api/emails/retry", who=Role.OPERATOR)

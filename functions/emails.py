@@ -461,8 +461,9 @@ def email_attempts(request: Request) -> Attempts:
 @routes.post("api/emails/{id:int}/cancel", who=Role.OPERATOR, errors={404, 409})
 def cancel_email(request: Request) -> EmailDecided:
     """Let a waiting email not be sent."""
-    number = _number(request.path)
-    application().database().run(lambda connection: cancel(connection, number))
+    number, here = _number(request.path), application()
+    here.database().run(lambda connection: cancel(connection, number))
+    here.waker.tell()
     return EmailDecided(message="Email cancelled", email_id=number, status=Status.CANCELLED)
 
 

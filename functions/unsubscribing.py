@@ -106,7 +106,9 @@ def show_unsubscribe(request: Request) -> UnsubscribePage:
 def take_off_the_list(request: Request) -> UnsubscribePage:
     """Unsubscribe with one click (RFC 8058), by a mail reader's button or the page's own."""
     subscription = _subscription(request)
-    application().database().run(partial(_unsubscribed, subscription=subscription))
+    here = application()
+    here.database().run(partial(_unsubscribed, subscription=subscription))
+    here.waker.tell()
     return _page(f"Done: {_shown(subscription)} gets no more of these emails.", "")
 
 

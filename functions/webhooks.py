@@ -208,7 +208,7 @@ class DeliveryQuery(SnakeInput):
 
 
 class Redelivering(Answer):
-    message: str = "The event is posted again within a minute, with the same webhook-id."
+    message: str = "The event is posted again within seconds, with the same webhook-id."
     """The same in words."""
     id: int
     """The delivery's number."""
@@ -246,7 +246,9 @@ def change_webhook(request: Request[WebhookChange]) -> WebhookShown:
     number, here = int(request.path["id"]), application()
     with here.database().read() as connection:
         before = webhook(connection, number)
-    return WebhookShown.of(here.webhook_admin().change(number, request.body.of(before)))
+    changed = here.webhook_admin().change(number, request.body.of(before))
+    here.waker.tell()
+    return WebhookShown.of(changed)
 
 
 @routes.delete("api/webhooks/{id:int}", who=Role.ADMIN, errors={404})
@@ -301,5 +303,5 @@ def deliver_again(request: Request) -> Redelivering:
     """Post an event again, delivered or not, with the id that it had."""
     webhook_id, delivery_id = int(request.path["id"]), int(request.path["delivery"])
     application().database().run(lambda connection: redeliver(connection, webhook_id, delivery_id))
-    application().waker.wake()
+    application().waker.tell()
     return Redelivering(id=delivery_id)

@@ -136,8 +136,10 @@ class Application:
     @cached_property
     def waker(self) -> Waker:
         from shared.submissions.waking import Waker
+        from shared.webhooks.presence import Presence
 
-        return Waker(lambda: self.wakeups, away=self.settings.has_storage)
+        webhooks = Presence(self.database)
+        return Waker(lambda: self.wakeups, webhooks, away=self.settings.has_storage)
 
     @cached_property
     def attachments(self) -> AttachmentKeeper:

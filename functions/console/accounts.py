@@ -191,6 +191,7 @@ def change_account(visit: Visit[AccountForm]) -> Redirect:
     """Change an account; its rest ends, since what it rested for may be mended."""
     number = account_id_in(visit.path)
     admin.change(application(), number, visit.form.given(), visit.form.secret())
+    application().waker.tell()
     return visit.go(f"{HERE}/{number}", "The account is changed.")
 
 

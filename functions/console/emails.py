@@ -178,6 +178,8 @@ def decide(visit: Visit[Decision]) -> Redirect:
         decided = decide_each(here.database(), form.action, form.ids)
     if form.action in (Action.RETRY, Action.RESEND):
         here.waker.wake()
+    else:
+        here.waker.tell()
     filters = EmailFilters(**form.model_dump(include=set(EmailFilters.model_fields)))
     return visit.go(f"/console/emails{filters.to_query()}", _told(form.action, decided))
 

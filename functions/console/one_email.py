@@ -174,7 +174,9 @@ def decide(visit: Visit[OneDecision]) -> Redirect:
     decided = decide_each(here.database(), action, [number])
     if decided.first_refused:
         raise ApiError(409, "wrong_state", f"{decided.first_refused[0].reason}.")
-    if action is not Action.CANCEL:
+    if action is Action.CANCEL:
+        here.waker.tell()
+    else:
         here.waker.wake()
     return visit.go(f"/console/emails/{number}", _DONE[action])
 

@@ -94,6 +94,7 @@ def switch_webhook(visit: Visit[Switched]) -> Redirect:
     with application().database().read() as connection:
         here = webhook(connection, number)
     application().webhook_admin().change(number, Wish(here.url, here.types, visit.form.enabled))
+    application().waker.tell()
     words = "on: it goes on where it stopped" if visit.form.enabled else "off"
     return visit.go(f"{HERE}/{number}", f"The webhook is turned {words}.")
 
@@ -114,8 +115,8 @@ def deliver_again(visit: Visit[Again]) -> Redirect:
     """Post an event again."""
     number, delivery = int(visit.path["id"]), visit.form.delivery
     application().database().run(lambda connection: redeliver(connection, number, delivery))
-    application().waker.wake()
-    return visit.go(f"{HERE}/{number}", "The event is posted again within a minute.")
+    application().waker.tell()
+    return visit.go(f"{HERE}/{number}", "The event is posted again within seconds.")
 
 
 @pages.form("console/webhooks/{id:int}/remove", who=Role.ADMIN, shown_by=one_webhook, asks=_REMOVAL)

@@ -45,6 +45,7 @@ def send_at_once(application: Application, email_id: int, seconds: float) -> Fat
     work = Work(lambda: drain(application, order), f"email {email_id}", daemon=False)
     with suppress(NoAnswerYet):
         work.result(seconds)
+    application.waker.tell()
     while (fate := _looked_up(application, email_id)).is_open and time.monotonic() < deadline:
         time.sleep(_LOOK_SECONDS)
     return fate

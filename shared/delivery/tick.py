@@ -125,6 +125,10 @@ def force(
 def drain_woken(application: Application, body: str) -> RunResult:
     """What a wakeup on `drain-requests` asks for. Raises BadWakeup, DatabaseUnreachable."""
     wakeup = Wakeup.parse(body)
+    if not wakeup.lanes:
+        number_now(application.database(), _SECONDS_TO_WRITE)
+        application.webhooks.ask()
+        return RunResult(0, 0, 0, 0)
     order = Order(wakeup.lanes, DRAIN_SECONDS, wakeup.until)
     if Lane.SCHEDULED in wakeup.lanes:
         order = replace(order, scheduled_codes=_left_of_open_run(application))

@@ -40,7 +40,8 @@ class _Written(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Wakeup:
-    """What a woken sender may claim: these lanes, the scheduled one until the window closes."""
+    """What a woken sender may claim: these lanes, the scheduled one until the window closes.
+    Without a lane it claims nothing, and sees to it that webhooks are told of what happened."""
 
     lanes: tuple[Lane, ...]
     until: datetime | None = None
@@ -57,6 +58,9 @@ class Wakeup:
 
     def to_text(self) -> str:
         return _Written(lanes=self.lanes, until=self.until).model_dump_json()
+
+
+FOR_WEBHOOKS = Wakeup(())
 
 
 class WakeupQueue(Protocol):

@@ -63,6 +63,8 @@ def store(
         files.taken(email.attachments)
     if wakes and _is_due(submission):
         application.waker.wake()
+    elif wakes:
+        application.waker.tell()
     return email_id
 
 
@@ -91,6 +93,8 @@ def store_each(
                 files.taken(one[0].attachments)
     if any(isinstance(one, Submission) and _is_due(one) for one in submissions):
         application.waker.wake()
+    else:
+        application.waker.tell()
     return stored
 
 

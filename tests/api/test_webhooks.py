@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from shared.app import Application
+from shared.delivery import tick
+from shared.delivery.wakeups import FOR_WEBHOOKS, InProcessWakeups
 from shared.events.event import Event, EventType
 from shared.events.record import record
 from shared.security import tokens
+from shared.unsubscribing.links import Subscription
+from shared.webhooks.presence import Presence
 from tests.api.conftest import ADMIN
 from tests.support.api import Client, Reply
 from tests.support.webhook_receiver import Receiver
@@ -40,6 +46,9 @@ class Admin:
 
     def make(self, url: str, **more: Any) -> Reply:
         return self._client.post("api/webhooks", {"url": url, **more}, token=self._token)
+
+    def send(self, email: Any) -> int:
+        return int(self._client.post("api/emails", email, token=self._token).json["email_id"])
 
     def get(self, path: str, route: str | None = None, **places: str) -> Reply:
         return self._client.get(path, token=self._token, route=route, route_params=places)
@@ -110,6 +119,55 @@ def test_what_a_change_leaves_out_stays(admin: Admin, receiver: Receiver) -> Non
     assert (off["url"], off["types"], off["enabled"]) == (receiver.url, ["email.sent"], False)
     assert (wider["url"], wider["enabled"]) == (receiver.url, False)
     assert set(wider["types"]) != {"email.sent"}
+
+
+def woken(app: Application) -> None:
+    """What the queue-triggered function does with the next wakeup."""
+    assert isinstance(app.wakeups, InProcessWakeups)
+    wakeup = app.wakeups.get(20)
+    assert wakeup == FOR_WEBHOOKS
+    tick.drain_woken(app, wakeup.to_text())
+
+
+def test_what_happens_while_nothing_is_sent_is_told_without_a_tick(
+    app: Application, admin: Admin, client: Client, receiver: Receiver
+) -> None:
+    admin.make(receiver.url)
+    kept = {"recipients": ["ann@example.com"], "subject": "Hi", "html_content": "Hi"}
+    number = admin.send({**kept, "lane": "scheduled"})
+    woken(app)
+    receiver.wait_for(1)
+
+    one = "api/emails/{id:int}"
+    assert admin.post(f"api/emails/{number}/cancel", f"{one}/cancel", id=str(number)).status == 200
+    woken(app)
+    receiver.wait_for(2)
+
+    links = replace(app.unsubscribe_key.links(), base="https://mail.example.com")
+    token = links.link(Subscription("ann@example.com", "news", number)).rpartition("/")[2]
+    place = {"route": "unsubscribe/{token}", "route_params": {"token": token}}
+    assert client.post(f"unsubscribe/{token}", {}, **place).status == 200
+    woken(app)
+    receiver.wait_for(3)
+
+    assert [message.body["type"] for message in receiver.messages] == [
+        "email.queued",
+        "email.cancelled",
+        "email.unsubscribed",
+    ]
+
+
+def test_where_there_are_no_webhooks_it_costs_one_statement_in_a_while(app: Application) -> None:
+    presence, asked = Presence(app.database), list[str]()
+
+    def note(*arguments: Any) -> None:
+        asked.append(arguments[2])
+
+    event.listen(app.database().engine, "before_cursor_execute", note)
+
+    assert not any(presence.is_there() for _ in range(100))
+    assert presence.is_ruled_out
+    assert len([text for text in asked if "Rowpost_Webhooks" in text]) == 1
 
 
 def test_a_removed_one_is_gone_with_its_secret(

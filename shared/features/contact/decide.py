@@ -52,6 +52,7 @@ def cancel(application: Application, contact_id: str) -> None:
         cancel_retry_resolve.cancel(connection, entries.find(connection, contact_id).email_id)
 
     application.database().run(work)
+    application.waker.tell()
 
 
 def try_one_again(application: Application, contact_id: str) -> None:
