@@ -321,15 +321,25 @@ def trusted(tls_files: TlsFiles, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tl
 
 
 def make_tls_files(
-    folder: Path, name: str = "localhost", address: str = HOST, *further_names: str
+    folder: Path,
+    name: str = "localhost",
+    address: str = HOST,
+    *further_names: str,
+    days: int = 30,
+    self_signed: bool = False,
 ) -> TlsFiles:
-    """An authority of its own, and a certificate that it has signed for the names and address."""
+    """An authority of its own, and a certificate that it has signed for the names and address, or
+    nobody but itself. It is good for so many days from now on; below 0: until so many days ago."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
     def certificate(
-        subject: str, issuer: str, of: ec.EllipticCurvePrivateKey, by: ec.EllipticCurvePrivateKey
+        subject: str,
+        issuer: str,
+        of: ec.EllipticCurvePrivateKey,
+        by: ec.EllipticCurvePrivateKey,
+        lasts: int = 30,
     ) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
         return (
@@ -338,8 +348,8 @@ def make_tls_files(
             .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]))
             .public_key(of.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=30))
+            .not_valid_before(now - timedelta(days=60))
+            .not_valid_after(now + timedelta(days=lasts))
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(of.public_key()), False)
             .add_extension(
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(by.public_key()), False
@@ -354,12 +364,13 @@ def make_tls_files(
         .add_extension(signs, critical=True)
         .sign(authority_key, hashes.SHA256())
     )
+    signs_it = key if self_signed else authority_key
     dns_names = [x509.DNSName(each) for each in (name, *further_names)]
     names = [*dns_names, x509.IPAddress(ipaddress.ip_address(address))]
     server = (
-        certificate(name, "Test authority", key, authority_key)
+        certificate(name, name if self_signed else "Test authority", key, signs_it, days)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
-        .sign(authority_key, hashes.SHA256())
+        .sign(signs_it, hashes.SHA256())
     )
     files = TlsFiles(folder / "authority.pem", folder / "certificate.pem", folder / "key.pem")
     files.authority.write_bytes(authority.public_bytes(serialization.Encoding.PEM))

@@ -116,6 +116,45 @@ def test_a_receiver_that_is_away_costs_one_attempt_a_rest_and_gets_everything_la
     assert hooks.state(made.webhook.id).failures == 0
 
 
+def test_a_receiver_that_is_down_for_a_day_misses_nothing(hooks: Hooks, receiver: Receiver) -> None:
+    made = hooks.make(receiver.url)
+    receiver.reply = lambda _: Reply(503)
+    hooks.happen(60)
+    longest_rest = timedelta(minutes=36)
+    for _ in range(40):
+        hooks.send()
+        hooks.let_pass(longest_rest)
+    assert len(receiver.messages) == 40
+    assert hooks.state(made.webhook.id).enabled
+
+    receiver.messages.clear()
+    receiver.reply = lambda _: Reply()
+    for _ in range(4):
+        hooks.send()
+        hooks.let_pass(timedelta(hours=8))
+
+    for message in receiver.messages:
+        message.verify(made.secret)
+    assert sorted(message.event_id for message in receiver.messages) == list(range(1, 61))
+    assert {delivery.state for delivery in hooks.log(made.webhook.id)} == {"delivered"}
+
+
+def test_one_that_asks_for_time_gets_it(hooks: Hooks, receiver: Receiver) -> None:
+    hooks.make(receiver.url)
+    receiver.reply = lambda _: Reply(429, {"Retry-After": "600"})
+    hooks.happen(3)
+    hooks.send()
+    hooks.let_pass(timedelta(minutes=9))
+    hooks.send()
+    assert len(receiver.messages) == 1
+
+    receiver.reply = lambda _: Reply()
+    hooks.let_pass(timedelta(minutes=4))
+    hooks.send()
+
+    assert [message.event_id for message in receiver.messages] == [1, 1, 2, 3]
+
+
 def test_one_that_is_down_or_silent_delays_no_other(hooks: Hooks, receiver: Receiver) -> None:
     over = threading.Event()
     with Receiver().running() as silent:
