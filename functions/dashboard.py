@@ -89,6 +89,9 @@ class Dashboard(Answer):
     """When scheduled emails go."""
     service: DashboardService
     """What is going on."""
+    alerts: list[str]
+    """Webhooks that have turned themselves off, or whose receivers take nothing, in words. What
+    else somebody should look at is in `GET /api/health`."""
 
 
 @routes.get("api/dashboard", who=Role.VIEWER, room=Room.CONTROL)
@@ -110,6 +113,7 @@ def dashboard(request: Request) -> Dashboard:
         ),
         schedule=_schedule(here),
         service=_service(here, overview),
+        alerts=list(here.health.webhook_problems(overview)),
     )
 
 

@@ -194,9 +194,13 @@ class HealthCheck:
             redis=here.redis_problem is not None,
             redis_problem=here.redis_problem() if here.redis_problem else None,
             option_problems=self._told_by(self._options, overview),
-            webhook_problems=self._told_by(self._webhooks, overview),
+            webhook_problems=self.webhook_problems(overview),
             lost=self._told_by(self._lost, overview),
         )
+
+    def webhook_problems(self, overview: Overview | None) -> tuple[str, ...]:
+        """Webhooks that somebody should look at; nobody is asked while there is no overview."""
+        return self._told_by(self._webhooks, overview)
 
     def _look_at_database(self) -> tuple[Overview | None, str | None]:
         try:

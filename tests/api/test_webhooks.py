@@ -21,6 +21,7 @@ from shared.webhooks.presence import Presence
 from tests.api.conftest import ADMIN
 from tests.support.api import Client, Reply
 from tests.support.webhook_receiver import Receiver
+from tests.support.webhook_receiver import Reply as Answered
 
 ONE = "api/webhooks/{id:int}"
 
@@ -119,6 +120,20 @@ def test_what_a_change_leaves_out_stays(admin: Admin, receiver: Receiver) -> Non
     assert (off["url"], off["types"], off["enabled"]) == (receiver.url, ["email.sent"], False)
     assert (wider["url"], wider["enabled"]) == (receiver.url, False)
     assert set(wider["types"]) != {"email.sent"}
+
+
+def test_one_that_has_turned_itself_off_is_among_the_alerts_of_the_dashboard(
+    app: Application, admin: Admin, receiver: Receiver
+) -> None:
+    admin.make(receiver.url)
+    assert admin.get("api/dashboard").json["alerts"] == []
+    receiver.reply = lambda _: Answered(410)
+    app.database().run(lambda connection: record(connection, [Event(EventType.SENT, 7)]))
+    app.webhooks.finish(20)
+
+    assert admin.get("api/dashboard").json["alerts"] == [
+        "Webhook 1 has turned itself off: its receiver says 410 Gone."
+    ]
 
 
 def woken(app: Application) -> None:
