@@ -10,6 +10,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from shared.app import Application
 from shared.attachments.folder import FolderStore
@@ -147,6 +148,41 @@ def test_a_file_that_was_changed_in_the_store_is_not_sent(
     assert queue.became(email_id).state == "F"
     assert "'a.pdf' is not what was stored" in queue.became(email_id).reason
     assert server.messages == []
+
+
+@pytest.mark.parametrize(
+    ("lost", "state", "reason"),
+    [
+        ("dd_document = NULL", "F", "it names the file 'invoice.pdf' and has no document"),
+        ("dd_document = NULL, dd_filename = NULL", "Y", None),
+        (
+            "dd_document = NULL, dd_filename = NULL, dd_bodyText = '', dd_subject = NULL",
+            "F",
+            "it has no subject, no body and no document",
+        ),
+    ],
+    ids=["its document, not the name", "document and name", "all that it said"],
+)
+def test_a_row_that_loses_what_it_says_that_it_has_is_not_sent_without_it(
+    in_folder: Queue, smtp_server: Servers, lost: str, state: str, reason: str | None
+) -> None:
+    """As an archive's job empties rows that it takes for old. What the row does not name any more
+    was taken out of it by somebody who knew."""
+    queue, server = in_folder, smtp_server()
+    queue.account(server)
+    odd = stored(queue, document=PDF, filename="invoice.pdf")
+    other = stored(queue, document=PDF, filename="invoice.pdf")
+    queue.database.run(
+        lambda connection: connection.execute(
+            text(f"UPDATE Digital_Emaildetails SET {lost} WHERE dd_srno = :odd"), {"odd": odd}
+        )
+    )
+
+    tick.force(queue.application, 20)
+
+    assert (queue.became(odd).state, queue.became(other).state) == (state, "Y")
+    assert (queue.became(odd).reason or "").startswith(reason or "")
+    assert len(server.messages) == (1 if state == "F" else 2)
 
 
 def test_an_email_whose_files_were_removed_is_never_sent_without_them(

@@ -167,6 +167,8 @@ class Composer:
                     body = read_body(connection, email.number, lease)
                 if email.document_size:
                     document = read_document(connection, email.number, lease)
+                    if not document:
+                        raise NoLongerOurs("its document was taken out since it was claimed")
         rules, links = self._queue.account.recipient_rules, self._fetching.unsubscribe_links
         return body, document, unsubscribe_headers(email, links, rules)
 

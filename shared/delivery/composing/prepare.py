@@ -19,6 +19,7 @@ from shared.mime.dkim.signature import DkimKey, signed
 from shared.mime.importance import marks_of
 from shared.mime.looks_like_html import looks_like_html
 from shared.mime.message import Attachment, Draft
+from shared.outbox.admission.rules import lack_of
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from shared.outbox.sending.fetch import ClaimedEmail
 from shared.transports.base import Envelope
@@ -73,7 +74,8 @@ def prepare(
     """Compose the email and address its envelope; `files` go beside the document of its row, and
     `further` header fields in place of those of the same names that its row gives.
 
-    Raises BadEmail when no valid email can be made of the row, NobodyLeft when it is done.
+    Raises BadEmail when no valid email can be made of the row, or it has lost since its admission
+    what it would not have been admitted without; NobodyLeft when it is done.
     """
     recipients, rules = recipients_of(email), account.recipient_rules
     if rules:
@@ -81,6 +83,10 @@ def prepare(
     addressed = _addressed(recipients)
     if not addressed:
         raise _nobody_left(recipients)
+    says_something = bool(email.subject or body or files)
+    lack = lack_of(email.filename, has_document=bool(document), says_something=says_something)
+    if lack is not None:
+        raise BadEmail(lack)
     attachments = files if document is None else (Attachment(email.filename, document), *files)
     draft = draft_of(email, body, account, recipients, attachments)
     if further:

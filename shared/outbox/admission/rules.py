@@ -144,17 +144,28 @@ def _header_fault(row: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _lack(row: Mapping[str, Any]) -> str | None:
-    """What an email can't be sent without: the document of a file that it names, or anything."""
-    if row.get("DocumentSize"):
+def lack_of(filename: str | None, *, has_document: bool, says_something: bool) -> str | None:
+    """What an email can't be sent without: the document of a file that it names, or anything.
+
+    `says_something`: whether it has a subject, a body or files beside its row.
+    """
+    if has_document:
         return None
-    if filename := _text(row.get("Filename")):
+    if filename := _text(filename):
         return (
             f"it names the file {_shown(filename)} and has no document: add it, or clear the name"
         )
-    if any(row.get(what) for what in ("SubjectSize", "BodySize", "AttachmentCount")):
+    if says_something:
         return None
     return "it has no subject, no body and no document: give it one of them"
+
+
+def _lack(row: Mapping[str, Any]) -> str | None:
+    return lack_of(
+        row.get("Filename"),
+        has_document=bool(row.get("DocumentSize")),
+        says_something=any(map(row.get, ("SubjectSize", "BodySize", "AttachmentCount"))),
+    )
 
 
 def _lane(value: Any) -> Lane | None:
