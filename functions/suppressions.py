@@ -1,4 +1,7 @@
-"""The suppression list: addresses that a mail server has refused for good."""
+"""The suppression list: addresses that a mail server has refused for good.
+
+Who has unsubscribed from a list is not here: that is `GET /api/unsubscribed`.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, partial
 from html import escape
 from pathlib import Path
@@ -23,8 +24,10 @@ from shared.security.roles import Role
 from shared.unsubscribing.links import BadLink, Subscription
 from shared.unsubscribing.unsubscribed import (
     DEFAULT_LIST,
+    Unsubscribed,
     subscribe_again,
     unsubscribe,
+    unsubscribed_from,
     who_unsubscribed,
 )
 
@@ -61,6 +64,8 @@ class UnsubscribePage(File):
 class UnsubscribedQuery(SnakeInput):
     list: str = Field(DEFAULT_LIST, min_length=1, max_length=50)
     """The list, as the emails name it."""
+    address: str = Field("", max_length=320)
+    """One address, whole: the lists that it is off, whichever `list` is named."""
     cursor: str = Field("", max_length=320)
     """`next_cursor` of the page before; left out, the first page."""
     limit: QueryNumber = Field(50, ge=1, le=500)
@@ -114,17 +119,16 @@ def take_off_the_list(request: Request) -> UnsubscribePage:
 
 @routes.get("api/unsubscribed", who=Role.VIEWER)
 def unsubscribed_addresses(request: Request[None, UnsubscribedQuery]) -> UnsubscribedList:
-    """List the addresses that have unsubscribed from a list."""
+    """List the addresses that have unsubscribed from a list, or the lists that one is off."""
     query = request.query
     with application().database().read() as connection:
+        if query.address:
+            return UnsubscribedList(
+                items=_listed(unsubscribed_from(connection, query.address)), next_cursor=None
+            )
         found = who_unsubscribed(connection, query.list, query.cursor, query.limit + 1)
     return UnsubscribedList(
-        items=[
-            UnsubscribedAddress(
-                address=one.address, list=one.list_name, email_id=one.email_id, since=one.since
-            )
-            for one in found[: query.limit]
-        ],
+        items=_listed(found[: query.limit]),
         next_cursor=found[query.limit - 1].address if len(found) > query.limit else None,
     )
 
@@ -141,6 +145,15 @@ def put_back_on_the_list(request: Request) -> SubscribedAgain:
             "This address has not unsubscribed from this list: check both.",
         )
     return SubscribedAgain(address=address, list=list_name)
+
+
+def _listed(found: Sequence[Unsubscribed]) -> list[UnsubscribedAddress]:
+    return [
+        UnsubscribedAddress(
+            address=one.address, list=one.list_name, email_id=one.email_id, since=one.since
+        )
+        for one in found
+    ]
 
 
 def _unsubscribed(connection: Connection, subscription: Subscription) -> None:

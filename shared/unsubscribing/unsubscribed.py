@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, delete, select
+from sqlalchemy import Connection, Select, bindparam, delete, or_, select
 
 from shared.database.statements.changes import changed
 from shared.database.statements.insert_if_absent import insert_if_absent
@@ -44,6 +44,23 @@ _COLUMNS = (
 )
 AMONG = select(unsubscribed.c.Address, unsubscribed.c.List).where(
     unsubscribed.c.Address.in_(bindparam("addresses", expanding=True))
+)
+OF_ADDRESS = (
+    select(*_COLUMNS)
+    .where(unsubscribed.c.Address == bindparam("address"))
+    .order_by(unsubscribed.c.List)
+    .limit(_BATCH)
+)
+FROM_ANY = (
+    select(*_COLUMNS)
+    .where(
+        unsubscribed.c.Address >= bindparam("address"),
+        or_(
+            unsubscribed.c.Address > bindparam("address"),
+            unsubscribed.c.List > bindparam("list_name"),
+        ),
+    )
+    .order_by(unsubscribed.c.Address, unsubscribed.c.List)
 )
 FORGET = delete(unsubscribed).where(
     unsubscribed.c.Address == bindparam("address"), unsubscribed.c.List == bindparam("list_name")
@@ -100,6 +117,22 @@ def who_unsubscribed(
 ) -> Sequence[Unsubscribed]:
     """Up to `limit` addresses beyond this one that are off the list, in their letters' order."""
     rows = connection.execute(page_statement(list_name.lower(), after, limit))
+    return [Unsubscribed(*row) for row in rows]
+
+
+def unsubscribed_from(connection: Connection, address: str) -> Sequence[Unsubscribed]:
+    """The lists that an address is off, up to 500 of them, in their letters' order."""
+    rows = connection.execute(OF_ADDRESS, {"address": _key(address)})
+    return [Unsubscribed(*row) for row in rows]
+
+
+def who_unsubscribed_from_any(
+    connection: Connection, after: tuple[str, str], limit: int
+) -> Sequence[Unsubscribed]:
+    """Up to `limit` of all lists beyond this address and list, in their letters' order."""
+    address, list_name = after
+    values = {"address": address, "list_name": list_name}
+    rows = connection.execute(FROM_ANY.limit(limit), values)
     return [Unsubscribed(*row) for row in rows]
 
 

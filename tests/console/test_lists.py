@@ -14,6 +14,8 @@ from shared.database.database import Database, open_database
 from shared.database.engine import file_url
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from shared.outbox.suppressions import suppress_refused, suppressed_among
+from shared.unsubscribing.links import Subscription
+from shared.unsubscribing.unsubscribed import unsubscribe
 from tests.console.browser import NARROW, sight_of
 from tests.console.reader import Reader, form_token
 from tests.support.standalone import Launch, Standalone
@@ -157,6 +159,40 @@ def test_an_address_is_found_and_let_go_by_an_operator(
     fields = {"form_token": form_token(seen), "address": "gone@example.com", "sure": "yes"}
     assert viewer.send("/console/suppressions", fields)[0] == 403
     assert is_suppressed(service, "gone@example.com")
+
+
+def unsubscribe_all(service: Standalone, *left: tuple[str, str]) -> None:
+    with database_of(service) as database, database.write() as connection:
+        for address, list_name in left:
+            unsubscribe(connection, Subscription(address, list_name, 17))
+
+
+def test_who_has_left_a_list_is_shown_and_put_back_by_an_operator(
+    service: Standalone, operator: Reader, viewer: Reader
+) -> None:
+    unsubscribe_all(service, ("lea@example.com", "news"), ("lea@example.com", "offers"))
+    unsubscribe_all(service, *[(f"a{number:02}@example.com", "news") for number in range(49)])
+
+    first = operator.get("/console/suppressions")[2]
+    (further,) = re.findall(r'href="(/console/suppressions\?off_after=[^"]+)"', first)
+    second = operator.get(further.replace("&amp;", "&"))[2]
+    found = operator.get("/console/suppressions?address=Lea%40example.com")[2]
+    token = form_token(found)
+    fields = {"form_token": token, "address": "lea@example.com", "list": "news"}
+    asked = operator.send("/console/suppressions/lists", fields)[2]
+    done = operator.send("/console/suppressions/lists", {**fields, "sure": "yes"})[0]
+
+    off = re.compile(r">(\S+@example.com)</th>\s*<td data-label=\"List\" class=\"break\">(\w+)")
+    assert len(off.findall(first)) == 50
+    assert off.findall(second) == [("lea@example.com", "offers")]
+    assert off.findall(found) == [("lea@example.com", "news"), ("lea@example.com", "offers")]
+    assert "Put lea@example.com back on the list news?" in asked
+    assert done == 303
+    seen = viewer.get("/console/suppressions?address=lea%40example.com")[2]
+    assert off.findall(seen) == [("lea@example.com", "offers")]
+    assert "Put back" not in seen
+    fields = {"form_token": form_token(seen), "address": "lea@example.com", "list": "offers"}
+    assert viewer.send("/console/suppressions/lists", {**fields, "sure": "yes"})[0] == 403
 
 
 def test_the_send_log_is_filtered_and_taken_along_as_a_file(

@@ -64,6 +64,8 @@ STATEMENTS: dict[str, ClauseElement] = {
     "unknown, and asked no more": cancel_retry_resolve.UNKNOWN_IDS,
     "unsubscribed among": unsubscribed.AMONG,
     "unsubscribed list": unsubscribed.page_statement("news", "a@example.com", 50),
+    "unsubscribed of an address": unsubscribed.OF_ADDRESS,
+    "unsubscribed of any list": unsubscribed.FROM_ANY.limit(50),
     "subscribe again": unsubscribed.FORGET,
     "forget suppressions": suppressions.FORGET_OVER,
     "with content": retention.WITH_CONTENT,

@@ -101,6 +101,8 @@ def test_looking_at_the_page_changes_nothing_and_one_click_ends_that_list_alone(
     events = api.get("/api/events", types="email.unsubscribed").json["items"]
     assert [(event["email_id"], event["recipient"]) for event in events] == [(1, "ann@example.com")]
     (gone,) = api.get("/api/unsubscribed", list="news").json["items"]
+    assert api.get("/api/unsubscribed", address="Ann@example.com").json["items"] == [gone]
+    assert api.get("/api/unsubscribed", address="bob@example.com").json["items"] == []
     assert (gone["address"], gone["list"], gone["email_id"]) == ("ann@example.com", "news", 1)
     states = {number: Queue(app).became(number).state for number in (again, other, plain)}
     assert states == {again: "F", other: "Y", plain: "Y"}
