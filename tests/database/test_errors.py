@@ -76,6 +76,21 @@ PASSES = {
     ),
     "SQLite is locked": sqlite(sqlite3.OperationalError("database is locked")),
     "SQLite's table is locked": sqlite(sqlite3.OperationalError("database table is locked: x")),
+    "no room for data": odbc(
+        "42000",
+        f"{SERVER}Could not allocate space for object 'dbo.Rowpost_Emails' in database 'mail' "
+        "because the 'PRIMARY' filegroup is full. (1105) (SQLExecDirectW)",
+    ),
+    "no room for the log": odbc(
+        "42000",
+        f"{SERVER}The transaction log for database 'mail' is full due to 'LOG_BACKUP'. (9002) "
+        "(SQLExecDirectW)",
+    ),
+    "Azure's quota": odbc(
+        "42000",
+        f"{SERVER}The database 'mail' has reached its size quota. (40544) (SQLExecDirectW)",
+    ),
+    "SQLite's full disk": sqlite(sqlite3.OperationalError("database or disk is full")),
     "SQLite's disk": sqlite(sqlite3.OperationalError("disk I/O error")),
 }
 
