@@ -55,6 +55,11 @@ class PublishedKeys:
 
     They are fetched again when they are older than 10 minutes, or lack a key that somebody names,
     but never more often than every 30 seconds, whoever asks for what.
+
+    PyJWT's `PyJWKClient` is not underneath: it holds its lock while it fetches, so that whoever
+    names an unknown key has all others wait; it asks a server that fails for each token anew,
+    drops its keys with their lifespan though the server is away, and knows no key without a `kid`.
+    With `fetch_data` and these four overridden, nothing is left of it but a value and its time.
     """
 
     def __init__(
