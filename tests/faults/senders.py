@@ -15,7 +15,7 @@ from typing import Any
 from shared.app import Application, use
 from shared.delivery import tick
 from shared.delivery.composing import compose_apart, composer
-from shared.delivery.recorder import PendingMark
+from shared.delivery.recorder import PendingMark, Recorder
 from shared.settings import Settings
 from tests.support.forked import CONTEXT
 
@@ -61,7 +61,8 @@ def _held(application: Application) -> int:
 
 
 def die_at(step: str, nth: int) -> None:
-    """Die at the n-th email: when it is composed, or between its mark's commit and its dot.
+    """Die at the n-th email: when it is composed, or between its mark's commit and its dot; or when
+    results are written for the n-th time, before (`record`) or after (`recorded`) their commit.
 
     Or, as `poison N`, whenever email N is composed.
     """
@@ -82,6 +83,17 @@ def die_at(step: str, nth: int) -> None:
             return marked
 
         setattr(PendingMark, "wait", wait_and_die)  # noqa: B010
+    if step in ("record", "recorded"):
+        verb = "_apply" if step == "record" else "_committed"
+        write = getattr(Recorder, verb)
+
+        def write_and_die(*arguments: Any) -> Any:
+            written = write(*arguments)
+            if any(getattr(each, "results", ()) for each in arguments):
+                die_if_it_is_time()
+            return written
+
+        setattr(Recorder, verb, write_and_die)
     if step.startswith("poison "):
         poison = int(step.split()[1])
 

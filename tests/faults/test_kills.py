@@ -14,7 +14,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from shared.database.tables import events
+from shared.outbox.states import Flag
 from tests.faults import senders
 from tests.support.queue import Queue, make_queue
 from tests.support.smtp import Command, SmtpServer
@@ -25,7 +28,9 @@ KILLS_OF_A_LONE_EMAIL = 2
 OF_THE_SERVER = {"rcpt": "RCPT", "body": "BODY", "dot": "DATA_END", "reply": "DATA_END"}
 # A small body travels with the final dot; a large one is on its way before its mark.
 BODIES = {"body": "one line of a long email\n" * 2_000}
-AFTER_THE_MARK = {"mark", "dot", "reply"}
+STEPS_OF_ITS_OWN = ("claim", "mark", "record", "recorded")
+AFTER_THE_MARK = {"mark", "dot", "reply", "record"}
+END = {Flag.SENT: "email.sent", Flag.UNKNOWN: "email.unknown"}
 
 
 class Killer:
@@ -76,7 +81,7 @@ def sent_to_the_end(folder: Path) -> None:
 
 
 def killed_once(killer: Killer, folder: Path, step: str, nth: int, connections: int) -> None:
-    own = step if step in ("claim", "mark") else ""
+    own = step if step in STEPS_OF_ITS_OWN else ""
     killer.aim(step, nth)
     process = senders.start(folder, own, nth, connections)
     killer.victim = process
@@ -91,9 +96,25 @@ def require_promise(queue: Queue, copies: Counter[str]) -> None:
         assert email.state in ("Y", "U"), (email.id, email.state, email.reason)
         assert number == 1 if email.state == "Y" else number in (0, 1), email.id
     assert len(copies) == sum(copies.values())
+    require_events(queue)
 
 
-@pytest.mark.parametrize("step", ["claim", "rcpt", "body", "mark", "dot", "reply"])
+def require_events(queue: Queue) -> None:
+    """Numbers without a gap; each email was queued first and came to its end once, at the last."""
+    wanted = select(events.c.Id, events.c.Type, events.c.EmailId).order_by(events.c.Id)
+    with queue.database.read() as connection:
+        rows = connection.execute(wanted).all()
+    assert [row.Id for row in rows] == list(range(1, len(rows) + 1))
+    for email in queue.emails():
+        told = [row.Type for row in rows if row.EmailId == email.id]
+        assert told[0] == "email.queued", email.id
+        assert [kind for kind in told if kind in END.values()] == [END[email.state]], email.id
+        assert told[-1] == END[email.state], email.id
+
+
+@pytest.mark.parametrize(
+    "step", ["claim", "rcpt", "body", "mark", "dot", "reply", "record", "recorded"]
+)
 def test_a_lone_email_survives_the_death_of_its_sender(tmp_path: Path, step: str) -> None:
     with killing_server() as (server, killer):
         queue = make_queue(senders.settings_for(tmp_path))
@@ -110,7 +131,7 @@ def test_a_lone_email_survives_the_death_of_its_sender(tmp_path: Path, step: str
                 assert (became.state, copies) == ("Y", 1)
             elif step == "mark":
                 assert (became.state, copies) == ("U", 0)
-            elif step == "dot":
+            elif step in ("dot", "record"):
                 assert (became.state, copies) == ("U", 1)
             else:
                 assert (became.state in ("U", "Y"), copies) == (True, 1)

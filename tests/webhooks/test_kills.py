@@ -67,7 +67,7 @@ def test_no_gap_and_no_second_id(tmp_path: Path, receiver: Receiver, step: str) 
 
     process = CONTEXT.Process(target=send_and_die, args=(tmp_path, step), daemon=True)
     process.start()
-    process.join(20)
+    process.join(60)
     assert process.exitcode == -signal.SIGKILL
 
     hooks.let_leases_run_out()
