@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from bench.postfix import free_port
 
-SECONDS_OF_THE_SLOW = 2.0
+SECONDS_OF_THE_VERY_SLOW = 2.0
 _SPAWN = multiprocessing.get_context("spawn")
 _LENGTH = b"content-length:"
 
@@ -62,11 +62,11 @@ class Receivers:
 
 
 @contextmanager
-def receivers(manners: list[Manner]) -> Iterator[Receivers]:
-    """Run them; they end with the block."""
+def receivers(manners: list[Manner], seconds: float) -> Iterator[Receivers]:
+    """Run them; they end with the block. The good ones answer after so many seconds."""
     ports = [free_port() for _ in manners]
     asking, asked = _SPAWN.Pipe()
-    process = _SPAWN.Process(target=_run, args=(manners, ports, asked), daemon=True)
+    process = _SPAWN.Process(target=_run, args=(manners, ports, asked, seconds), daemon=True)
     process.start()
     asked.close()
     asking.recv()
@@ -75,16 +75,20 @@ def receivers(manners: list[Manner]) -> Iterator[Receivers]:
     process.join()
 
 
-def _run(manners: list[Manner], ports: list[int], asked: Connection) -> None:
-    asyncio.run(_serve(manners, ports, asked))
+def _run(manners: list[Manner], ports: list[int], asked: Connection, seconds: float) -> None:
+    asyncio.run(_serve(manners, ports, asked, seconds))
 
 
-async def _serve(manners: list[Manner], ports: list[int], asked: Connection) -> None:
+async def _serve(
+    manners: list[Manner], ports: list[int], asked: Connection, seconds: float
+) -> None:
+    takes = {Manner.GOOD: seconds, Manner.SILENT: None, Manner.SLOW: SECONDS_OF_THE_VERY_SLOW}
     loop = asyncio.get_running_loop()
     inboxes: list[list[tuple[float, bytes]]] = [[] for _ in manners]
     for manner, port, inbox in zip(manners, ports, inboxes, strict=True):
         if manner is not Manner.REFUSING:
-            await loop.create_server(partial(_Taker, manner, inbox), "127.0.0.1", port)
+            taker = partial(_Taker, takes[manner], inbox)
+            await loop.create_server(taker, "127.0.0.1", port)
     asked.send("ready")
     over = asyncio.Event()
 
@@ -107,8 +111,9 @@ async def _serve(manners: list[Manner], ports: list[int], asked: Connection) -> 
 class _Taker(asyncio.Protocol):
     """As little HTTP as will do, so that the receiver is not what is measured."""
 
-    def __init__(self, manner: Manner, inbox: list[tuple[float, bytes]]) -> None:
-        self._manner = manner
+    def __init__(self, seconds: float | None, inbox: list[tuple[float, bytes]]) -> None:
+        """It answers after so many seconds; None: never."""
+        self._seconds = seconds
         self._inbox = inbox
         self._buffer = b""
 
@@ -125,10 +130,10 @@ class _Taker(asyncio.Protocol):
             return
         self._buffer = rest[length:]
         self._inbox.append((time.time(), rest[:length]))
-        if self._manner is Manner.GOOD:
+        if self._seconds == 0:
             self._answer()
-        elif self._manner is Manner.SLOW:
-            asyncio.get_running_loop().call_later(SECONDS_OF_THE_SLOW, self._answer)
+        elif self._seconds is not None:
+            asyncio.get_running_loop().call_later(self._seconds, self._answer)
 
     def _answer(self) -> None:
         self._transport.write(b"HTTP/1.1 204 No Content\r\n\r\n")

@@ -1,11 +1,11 @@
 """How soon webhooks are told of events while others of them are down, as one JSON document.
 
-python -m bench.webhooks [--events 10000] [--pace 400] [--alone]
+python -m bench.webhooks [--events 10000] [--pace 300] [--answer-ms 0] [--alone]
 
 Emails are inserted and drained into smtp-sink, three events each; `--pace` is events a second, 0
-all at once. Three receivers take everything; one refuses, one never answers, one takes two seconds
-for each (`--alone`: without those). The delay is from the event, as its own time has it, until a
-good receiver has the message; in milliseconds.
+all at once. Three receivers take everything, each in `--answer-ms`; one refuses, one never answers,
+one takes two seconds for each (`--alone`: without those). The delay is from the event, as its own
+time has it, until a good receiver has the message; in milliseconds.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="rowpost-bench-") as folder,
         smtp_sink() as port,
-        receivers(manners) as asked,
+        receivers(manners, chosen.answer_ms / 1000) as asked,
     ):
         fill(Path(folder), Workload("none yet", 0), port)
         print(json.dumps(_measured(Path(folder), chosen, asked), indent=2))
@@ -76,6 +76,7 @@ def _measured(folder: Path, chosen: argparse.Namespace, asked: Receivers) -> dic
     return {
         "events": number * EVENTS_AN_EMAIL,
         "pace": chosen.pace,
+        "answer_ms": chosen.answer_ms,
         "nuisances": [] if chosen.alone else [manner.value for manner in _NUISANCES],
         "seconds": round(seconds, 1),
         "cpu_seconds": round(cpu, 1),
@@ -109,7 +110,8 @@ def _percentiles(seconds: Sequence[float]) -> dict[str, int]:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.webhooks")
     parser.add_argument("--events", type=int, default=10_000, help="events in all")
-    parser.add_argument("--pace", type=float, default=400, help="events a second; 0: at once")
+    parser.add_argument("--pace", type=float, default=300, help="events a second; 0: at once")
+    parser.add_argument("--answer-ms", type=float, default=0, help="what the good ones take")
     parser.add_argument("--alone", action="store_true", help="nobody who is down or slow")
     return parser.parse_args()
 

@@ -26,6 +26,7 @@ MOST_SERVED = 16
 _MOST_KEEPING_WAITING = 8
 """Of these at once: those whose receivers fail or are very slow leave room for the others."""
 _SECONDS_BETWEEN_LOOKS = 0.25
+_SECONDS_TO_CLOSE = 1.0
 _SECONDS_TO_STAY = 30.0
 """What is due again within these is not left to the next tick."""
 _PASSING = (
@@ -48,12 +49,13 @@ class WebhookSender:
         self._turn = threading.Lock()
         self._known: _Known | None = None
         self._drains = 0
-        self._is_closed = False
+        self._closed = threading.Event()
+        self._at_work = threading.Lock()
         self._soon = Soon(self._go_on, "webhooks")
 
     def ask(self) -> None:
         """Send what is due, beside whatever the caller does next, until nothing is left."""
-        self._is_closed = False
+        self._closed.clear()
         self._soon.ask()
 
     @contextmanager
@@ -99,20 +101,22 @@ class WebhookSender:
                 return
 
     def close(self) -> None:
-        """Look no more until asked again."""
-        self._is_closed = True
+        """Look no more until asked again; a look that goes on is waited for, for a second."""
+        self._closed.set()
+        if self._at_work.acquire(timeout=_SECONDS_TO_CLOSE):
+            self._at_work.release()
 
     def _go_on(self) -> None:
         """Look four times a second, as long as a drain goes on or something is left to send."""
         has_sent = False
-        while not (self._is_closed or self._means.stop.is_set()):
-            is_busy = self.look()
-            has_sent = has_sent or is_busy
-            if not (is_busy or self._drains or (has_sent and self._is_due_soon())):
-                break
-            self._means.stop.wait(_SECONDS_BETWEEN_LOOKS)
-        if not self._is_closed:
-            self._note_places()
+        with self._at_work:
+            while not (self._closed.is_set() or self._means.stop.is_set()):
+                is_busy = self.look()
+                has_sent = has_sent or is_busy
+                if not (is_busy or self._drains or (has_sent and self._is_due_soon())):
+                    self._note_places()
+                    return
+                self._closed.wait(_SECONDS_BETWEEN_LOOKS)
 
     def _is_due_soon(self) -> bool:
         try:

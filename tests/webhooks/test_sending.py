@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from shared.app import Application
 from shared.configuration.secret_store import SecretStoreUnavailable
@@ -267,6 +267,26 @@ def test_types_that_nobody_wants_cost_no_commit_each_and_are_passed_over(
     hooks.happen(what=EventType.BOUNCED)
     hooks.send()
     assert [message.event_id for message in receiver.messages] == [4]
+
+
+def test_a_look_that_finds_nothing_is_one_statement(
+    app: Application, hooks: Hooks, receiver: Receiver
+) -> None:
+    for types in (None, [EventType.BOUNCED]):
+        hooks.make(receiver.url, types)
+    hooks.happen(3)
+    hooks.send()
+    hooks.send()
+    asked: list[str] = []
+    event.listen(
+        app.database().engine,
+        "before_cursor_execute",
+        lambda _, __, statement, *___: asked.append(statement),
+    )
+
+    app.webhooks.finish(20)
+
+    assert len(asked) == 1
 
 
 def test_many_of_them_are_passed_over_while_a_drain_goes_on(
