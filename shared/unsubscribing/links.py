@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from cryptography.fernet import Fernet, InvalidToken
 
-from shared.configuration.live_document import DocumentFormat, LiveDocument
+from shared.configuration.lasting_key import lasting_key
 from shared.configuration.secret_store import SecretStore
 from shared.errors import RowpostError
 
@@ -84,22 +84,9 @@ class UnsubscribeKey:
     """The key of all links, made on first use and the same on every instance."""
 
     def __init__(self, store: SecretStore, base: str | None) -> None:
-        self._document = LiveDocument(store, DocumentFormat(SECRET_NAME, _read, _write))
+        self._store = store
         self._base = base
 
     def links(self) -> UnsubscribeLinks:
         """Raises SecretStoreUnavailable or DocumentUnreadable."""
-        key = self._document.current()
-        if not key:
-            key = self._document.update(lambda stored: stored or Fernet.generate_key())
-        return UnsubscribeLinks(self._base, key)
-
-
-def _read(text: str | None) -> bytes:
-    if text:
-        Fernet(text)
-    return (text or "").encode()
-
-
-def _write(key: bytes) -> str:
-    return key.decode()
+        return UnsubscribeLinks(self._base, lasting_key(self._store, SECRET_NAME))
