@@ -18,6 +18,8 @@ _LONGEST_NAME = 60
 _LONGEST_WORD = 900
 _WORD = re.compile(" *[^ ]+")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+# RFC 3834 5 is Auto-Submitted; Exchange asks for this too ([MS-OXCMAIL] 2.2.3.2.14).
+_NO_AUTOMATIC_ANSWERS = "X-Auto-Response-Suppress: OOF, AutoReply\r\n"
 _TO_BE_ESCAPED = re.compile(r'["\\]')
 
 
@@ -39,6 +41,8 @@ def header(draft: Draft, *, ascii_only: bool = False) -> str:
         _text("Subject", draft.subject),
         f"Message-ID: {draft.message_id}\r\nAuto-Submitted: auto-generated\r\n",
     ]
+    if not any(name.lower() == "x-auto-response-suppress" for name, _ in draft.headers):
+        fields.append(_NO_AUTOMATIC_ANSWERS)
     if draft.cc:
         fields.append(_mailboxes("Cc", draft.cc, write))
     if draft.reply_to:

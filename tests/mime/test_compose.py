@@ -103,7 +103,8 @@ def test_each_field_is_there_exactly_once() -> None:
 
     named = sorted(name for name, _ in parsed(message).items())
     own = ["Auto-Submitted", "Cc", "Content-Type", "Date", "From", "MIME-Version", "Message-ID"]
-    assert named == [*own, "Reply-To", "Subject", "To", "X-Order"]
+    suppress = "X-Auto-Response-Suppress"
+    assert named == [*own, "Reply-To", "Subject", "To", suppress, "X-Order"]
     assert message.content.count(b"MIME-Version") == 1
 
 
@@ -118,6 +119,12 @@ def test_the_fields_say_what_the_draft_says() -> None:
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail.get_all("X-Order") == ["17", "18"]
     assert mail["Cc"] is mail["Bcc"] is mail["Reply-To"] is None
+
+
+def test_whoever_says_what_automatic_answers_it_wants_is_not_contradicted() -> None:
+    mail = parsed(compose(replace(DRAFT, headers=(("x-auto-response-suppress", "None"),))))
+
+    assert mail.get_all("X-Auto-Response-Suppress") == ["None"]
 
 
 @pytest.mark.parametrize(
