@@ -129,6 +129,13 @@ class AccountChange(Input):
     ) = None
     """In test mode, the addresses and domains (`example.com`) that get their emails all the same.
     """
+    bounce_address: Annotated[str, Field(min_length=3, max_length=320)] | None = None
+    """The address to which mail servers write of emails that they can't deliver (MAIL FROM), by
+    SMTP; null: to the sender of each. It should be of the sender's domain, so that SPF vouches for
+    it."""
+    verp: bool | None = None
+    """Whether `+` and a signed token are added before its @, which say which email came back. Its
+    mailbox has to take such addresses."""
 
     @model_validator(mode="after")
     def _one_secret(self) -> Self:
@@ -245,6 +252,10 @@ class Account(_Answer):
     """What test mode does to its emails now, its own and the service's, in words; null: nothing."""
     transport: TransportKind
     """How its emails leave."""
+    bounce_address: str | None
+    """The address that its bounces come back to; null: the sender of each email."""
+    verp: bool
+    """Whether a token in that address names each email."""
     signs_dkim: bool
     """Whether its emails are signed by DKIM here."""
     state: Literal["ready", "paused", "out_of_quota", "unusable", "inactive"]
@@ -485,6 +496,8 @@ def account_of(shown: ShownAccount) -> Account:
         allow_recipients=settings.allow_recipients,
         test_mode=shown.test_mode,
         transport=settings.transport,
+        bounce_address=settings.bounce_address,
+        verp=settings.verp,
         signs_dkim=shown.signs,
         state=state.state if state else "inactive",
         reason=state.reason if state else None,

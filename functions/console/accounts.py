@@ -38,7 +38,15 @@ _PLACES_AT_LEAST = 3
 _SHOWN = (
     *("name", "email_address", "display_name", "param_code", "default", "active", "preset"),
     *("transport", "smtp_host", "smtp_port", "username", "tenant_id", "client_id"),
-    *("allow_plain_login", "ehlo_name", "redirect_to", "allow_recipients", "failover_ids"),
+    *(
+        "bounce_address",
+        "verp",
+        "allow_plain_login",
+        "ehlo_name",
+        "redirect_to",
+        "allow_recipients",
+        "failover_ids",
+    ),
     *("minute_limit", "hourly_limit", "daily_limit", "max_connections"),
 )
 
@@ -100,6 +108,7 @@ class AccountForm(NewAccount):
     tls: TlsMode
     active: bool = False
     default: bool = False
+    verp: bool = False
     allow_plain_login: bool = False
     count_recipients_per: tuple[Window, ...] = ()
     failover_ids: Annotated[

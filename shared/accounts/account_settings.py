@@ -24,6 +24,7 @@ from shared.database.columns.widths import width
 from shared.limits.sending_limits import Window, letters_of, windows_of
 from shared.mime.addresses import BadAddress, parse_mailbox
 from shared.mime.allowed_recipients import recipient_rule, split_entries
+from shared.mime.return_path import bounce_address
 from shared.smtp.ehlo_name import is_ehlo_name
 from shared.smtp.opening import TlsMode
 from shared.transports.kinds import LOCAL_HOSTS, NOT_ITS_HOST, TransportKind
@@ -63,6 +64,8 @@ class AccountSettings:
     redirect_to: str | None = None
     allow_recipients: tuple[str, ...] = ()
     transport: TransportKind = TransportKind.SMTP
+    bounce_address: str | None = None
+    verp: bool = False
 
     def with_values(self, values: Mapping[str, Any]) -> AccountSettings:
         """The same with some values changed."""
@@ -102,6 +105,7 @@ class AccountSettings:
             raise BadAccountValue("ehlo_name", "Give a host's name, or an address in brackets.")
         self._check_test_mode()
         self._check_transport()
+        self._check_bounces()
         if (self.tenant_id is None) != (self.client_id is None):
             missing = "tenant_id" if self.tenant_id is None else "client_id"
             raise BadAccountValue(missing, "XOAUTH2 needs both tenant_id and client_id.")
@@ -118,6 +122,21 @@ class AccountSettings:
         identity = self.transport.scope and self.tenant_id is None
         if identity and not self.transport.is_its_host(self.smtp_host):
             raise BadAccountValue("smtp_host", NOT_ITS_HOST)
+
+    def _check_bounces(self) -> None:
+        if self.bounce_address is None:
+            if self.verp:
+                raise BadAccountValue("verp", "Give the bounce_address to which it adds the token.")
+            return
+        if self.transport is not TransportKind.SMTP:
+            raise BadAccountValue(
+                "bounce_address",
+                "This service writes to the sender itself: only SMTP takes another address.",
+            )
+        try:
+            bounce_address(self.bounce_address, with_tokens=self.verp)
+        except BadAddress as error:
+            raise BadAccountValue("bounce_address", f"{error}.") from None
 
     def _check_test_mode(self) -> None:
         for name, given in (("redirect_to", self.redirect_to), ("allow_recipients", None)):
@@ -160,6 +179,8 @@ class AccountSettings:
             "Rowpost_Transport": None if self.transport is TransportKind.SMTP else self.transport,
             "Rowpost_RedirectTo": self.redirect_to,
             "Rowpost_AllowRecipients": _written(self.allow_recipients) or None,
+            "Rowpost_BounceAddress": self.bounce_address,
+            "Rowpost_Verp": "Y" if self.verp else None,
         }
 
     @property
@@ -198,6 +219,8 @@ def settings_of(row: Row[Any], further: Further = NONE_FURTHER) -> AccountSettin
         transport=_known_transport(row.Rowpost_Transport),
         redirect_to=row.Rowpost_RedirectTo,
         allow_recipients=split_entries(row.Rowpost_AllowRecipients),
+        bounce_address=(row.Rowpost_BounceAddress or "").strip() or None,
+        verp=is_yes(row.Rowpost_Verp),
     )
 
 

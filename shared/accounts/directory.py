@@ -25,6 +25,8 @@ from shared.accounts.routing import (
     leaders,
     route,
 )
+from shared.configuration.lasting_key import lasting_key
+from shared.configuration.live_document import DocumentUnreadable
 from shared.configuration.secret_store import SecretStore, SecretStoreUnavailable
 from shared.database.columns.tolerant import unreadable
 from shared.database.tables import accounts, pending_passwords
@@ -34,6 +36,7 @@ from shared.mime.addresses import BadAddress, Mailbox, envelope_address, parse_r
 from shared.mime.allowed_recipients import RecipientRule, recipient_rule, split_entries
 from shared.mime.bad_email import BadEmail
 from shared.mime.dkim.signature import DkimKey
+from shared.mime.return_path import KEY_NAME, ReturnPath, bounce_address
 from shared.mime.validate import require_line
 from shared.outbox.conditions import PROFILE_CODE
 from shared.settings import Settings
@@ -91,6 +94,8 @@ class Account:
     transport: TransportKind = TransportKind.SMTP
     dkim: DkimKey | None = None
     """What signs its emails; None: its mail server does, or nobody."""
+    return_path: ReturnPath | None = None
+    """Where its bounces go; None: to whoever each email is from."""
 
     @property
     def mailbox(self) -> str:
@@ -156,6 +161,7 @@ def load_accounts(connection: Connection, secrets: SecretStore, settings: Settin
             PasswordUnavailable,
             DkimKeyUnavailable,
             SecretStoreUnavailable,
+            DocumentUnreadable,
         ) as error:
             unusable.append(UnusableAccount(row.Rowpost_Id, row.ParamCode or "", str(error)))
     problems = {one.code: one.reason for one in unusable}
@@ -390,7 +396,24 @@ def _account(
         recipient_rules=recipient_rules(row._mapping, settings),
         transport=transport_kind(row._mapping),
         dkim=resolve_key(secrets, row.Rowpost_Dkim) if row.Rowpost_Dkim else None,
+        return_path=_return_path(row, secrets),
     )
+
+
+def _return_path(row: Row[Any], secrets: SecretStore) -> ReturnPath | None:
+    """Of an account that sends by SMTP: a mail service takes no MAIL FROM.
+
+    Raises BadAccount, SecretStoreUnavailable and DocumentUnreadable.
+    """
+    written = (row.Rowpost_BounceAddress or "").strip()
+    if not written or transport_kind(row._mapping) is not TransportKind.SMTP:
+        return None
+    names_emails = is_yes(row.Rowpost_Verp)
+    try:
+        address = bounce_address(written, with_tokens=names_emails)
+    except BadAddress as error:
+        raise BadAccount(f"Rowpost_BounceAddress can't be used: {error}") from error
+    return ReturnPath(address, lasting_key(secrets, KEY_NAME) if names_emails else None)
 
 
 def transport_kind(columns: Columns) -> TransportKind:

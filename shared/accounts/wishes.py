@@ -53,7 +53,7 @@ def changed_settings(
             raise BadAccountValue(name, "It can be changed, and not removed.")
     if values.get("transport", "") is None:
         values["transport"] = TransportKind.SMTP
-    for name in ("active", "default", "allow_plain_login"):
+    for name in ("active", "default", "allow_plain_login", "verp"):
         if values.get(name, "") is None:
             values[name] = name == "active"
     if values.get("count_recipients_per", "") is None:

@@ -18,18 +18,10 @@ from shared.bounces.reading.fields import fields_in
 from shared.bounces.reading.guess import guessed
 from shared.bounces.reading.parts import Part, header_in, parts_of
 from shared.bounces.reading.text import address_in, unencoded
-from shared.bounces.report import Finding, Kind, Report
-from shared.bounces.return_path import tokens_in
+from shared.bounces.report import Finding, Kind, Report, gravest
+from shared.mime.return_path import tokens_in
 
 _MOST_NAMES = 20
-_GRAVEST_FIRST = (
-    Kind.HARD,
-    Kind.POLICY,
-    Kind.SOFT,
-    Kind.UNCLEAR,
-    Kind.DELAYED,
-    Kind.DELIVERED,
-)
 _RETURNED = frozenset(
     {"message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers"}
 )
@@ -72,7 +64,7 @@ def _understood(parts: tuple[Part, ...]) -> tuple[Kind, tuple[Finding, ...], boo
         if part.content_type in delivery_status.CONTENT_TYPES and (
             findings := delivery_status.recipients_in(part.text)
         ):
-            return _gravest(findings), findings, False
+            return gravest(findings), findings, False
     for part in parts:
         if part.content_type == feedback_report.CONTENT_TYPE:
             return *feedback_report.complaints_in(fields_in(part.text)), False
@@ -83,7 +75,7 @@ def _understood(parts: tuple[Part, ...]) -> tuple[Kind, tuple[Finding, ...], boo
         return Kind.AUTOREPLY, (), False
     if is_of_a_server or _has_no_sender(message):
         findings = _told_in_words(parts)
-        return (_gravest(findings) if findings else Kind.UNCLEAR), findings, bool(findings)
+        return (gravest(findings) if findings else Kind.UNCLEAR), findings, bool(findings)
     is_empty = not message.header.items and not message.content.strip()
     return (Kind.UNCLEAR if is_empty else Kind.OTHER), (), False
 
@@ -110,10 +102,6 @@ def _is_of_a_server(message: Part) -> bool:
 
 def _has_no_sender(message: Part) -> bool:
     return message.header.first("return-path").replace(" ", "") == "<>"
-
-
-def _gravest(findings: Iterable[Finding]) -> Kind:
-    return min((finding.kind for finding in findings), key=_GRAVEST_FIRST.index)
 
 
 def _text_of(parts: tuple[Part, ...]) -> str:

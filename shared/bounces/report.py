@@ -6,6 +6,7 @@ The words are those of RFC 3464 (delivery status), RFC 5965 (feedback), RFC 8098
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum, auto
 from typing import NamedTuple
 
@@ -49,6 +50,21 @@ class Finding(NamedTuple):
     enhanced_code: str | None
     reason: str
     needs_second: bool = False
+
+
+def gravest(findings: Iterable[Finding]) -> Kind:
+    """The gravest thing that a report says of a delivery, of at least one."""
+    return min((finding.kind for finding in findings), key=_GRAVEST_FIRST.index)
+
+
+_GRAVEST_FIRST = (
+    Kind.HARD,
+    Kind.POLICY,
+    Kind.SOFT,
+    Kind.UNCLEAR,
+    Kind.DELAYED,
+    Kind.DELIVERED,
+)
 
 
 class Report(NamedTuple):

@@ -313,6 +313,9 @@ accounts = Table(
     # Where answers to its emails go, unless an email says so itself.
     Column("Rowpost_ReplyTo", Unicode(255)),
     Column("Rowpost_Description", Unicode(256)),
+    # Where its bounces come back to, and whether the address then names the email.
+    Column("Rowpost_BounceAddress", Unicode(320)),
+    Column("Rowpost_Verp", Unicode(1)),
 )
 read_tolerantly(accounts)
 

@@ -312,6 +312,8 @@ def _all_refused(attempt: Attempt, offer: Offer, judged: _Judged) -> Result:
 
 def _refused(attempt: Attempt, reply: Reply, stage: Stage) -> Result | Fault:
     verdict = classify(reply, stage, sender=attempt.prepared.envelope.sender)
+    if verdict.scope is Scope.SENDER and stage is Stage.MAIL and attempt.prepared.return_path:
+        return Fault(reply)  # The bounce address is refused, whoever the email is from.
     return _charged(attempt, reply, verdict)
 
 

@@ -96,7 +96,8 @@ def _reached(account: Account, mailbox: Mailbox) -> Mailbox:
 
 
 def _envelope(account: Account, mailbox: Mailbox, size: int, *, wide: bool) -> Envelope:
-    sender = envelope_address(account.sender.address)
+    path = account.return_path
+    sender = envelope_address(path.address if path else account.sender.address)
     to = envelope_address(mailbox.address)
     return Envelope(
         sender.address, (to.address,), size, smtputf8=wide or sender.smtputf8 or to.smtputf8

@@ -136,6 +136,32 @@ def test_test_mode_is_a_value_of_the_account_and_shows_what_is_in_force(
     assert ask("GET", "/1").json["test_mode"] == "what is for everybody goes to ops@example.com"
 
 
+def test_a_bounce_address_and_its_tokens_are_values_of_an_account_that_sends_by_smtp(
+    ask: Ask,
+) -> None:
+    ask("POST", **LOCAL, bounce_address="bounces@example.com", verp=True)
+    shown = ask("GET", "/1").json
+    refused = [
+        ask("PUT", "/1", bounce_address="nobody"),
+        ask("PUT", "/1", bounce_address="b" * 40 + "@example.com"),
+        ask("PUT", "/1", bounce_address=None),
+        ask("PUT", "/1", transport="graph", use_ssl=True),
+    ]
+    without_token = ask("PUT", "/1", bounce_address="b" * 40 + "@example.com", verp=False)
+    ended = ask("PUT", "/1", bounce_address=None, verp=None)
+
+    assert (shown["bounce_address"], shown["verp"]) == ("bounces@example.com", True)
+    assert [reply.status for reply in refused] == [422] * 4
+    assert [fields(reply) for reply in refused] == [
+        ["bounce_address"],
+        ["bounce_address"],
+        ["verp"],
+        ["bounce_address"],
+    ]
+    assert (without_token.status, ended.status) == (200, 200)
+    assert ask("GET", "/1").json["bounce_address"] is None
+
+
 def test_an_operator_reads_and_changes_nothing(ask: Ask) -> None:
     ask("POST", **LOCAL)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import ClauseElement
 
+from shared.bounces import matching
 from shared.maintenance import retention
 from shared.outbox import cancel_retry_resolve, removal, suppressions, transitions
 from shared.outbox.queries import search
@@ -62,6 +63,9 @@ STATEMENTS: dict[str, ClauseElement] = {
     "ask no more": operations.ASK_NO_MORE,
     "email of operation": operations.OF,
     "unknown, and asked no more": cancel_retry_resolve.UNKNOWN_IDS,
+    "entry of a token": matching.EMAIL_ID,
+    "entry of a message id": matching.ENTRY,
+    "first entry of a message id": matching.FIRST_ENTRY,
     "unsubscribed among": unsubscribed.AMONG,
     "unsubscribed list": unsubscribed.page_statement("news", "a@example.com", 50),
     "unsubscribed of an address": unsubscribed.OF_ADDRESS,
@@ -103,6 +107,17 @@ def test_a_decision_names_the_state_that_it_is_about() -> None:
     assert t_sql(STATEMENTS["forget expiry"]).endswith(
         "AND Rowpost_Emails.IsCurrent = 1 AND Rowpost_Emails.State = 'N' "
         "AND Rowpost_Emails.ExpiresAt <= SYSUTCDATETIME()"
+    )
+
+
+def test_the_email_of_a_bounce_is_looked_up_by_what_has_an_index() -> None:
+    table = "Rowpost_Emails"
+    assert t_sql(STATEMENTS["entry of a token"]).endswith(f"WHERE {table}.Number = ?")
+    assert t_sql(STATEMENTS["entry of a message id"]).endswith(
+        f"WHERE {table}.EmailId = ? AND {table}.IsCurrent = 1"
+    )
+    assert t_sql(STATEMENTS["first entry of a message id"]).endswith(
+        f"WHERE {table}.Number = ? AND {table}.EmailId = ?"
     )
 
 

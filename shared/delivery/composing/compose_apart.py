@@ -56,7 +56,7 @@ class ComposingProcess:
         """As `prepare`. Raises BadEmail also where the process dies of it or takes too long, and
         ComposingUnavailable where there is no process."""
         server = replace(account.server, password=None, tokens=None)
-        keyless = replace(account, server=server, dkim=None)
+        keyless = replace(account, server=server, dkim=None, return_path=None)
         task = (email, body, document, keyless, files, further)
         process = self._running()
         with _killed_in_the_end(process) as late:

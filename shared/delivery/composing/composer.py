@@ -24,7 +24,13 @@ from shared.database.errors import CommitUncertain, DatabaseUnreachable
 from shared.delivery.account_queue import AccountQueue
 from shared.delivery.composing.attached_files import AWAY_SECONDS, AttachedFiles, octets_of
 from shared.delivery.composing.compose_apart import ComposingProcess, ComposingUnavailable
-from shared.delivery.composing.prepare import NobodyLeft, Prepared, prepare, with_signature
+from shared.delivery.composing.prepare import (
+    NobodyLeft,
+    Prepared,
+    prepare,
+    with_return_path,
+    with_signature,
+)
 from shared.delivery.composing.unsubscribing import unsubscribe_headers
 from shared.delivery.delivery import Delivery
 from shared.delivery.outcome import Attempt, held_back
@@ -173,8 +179,9 @@ class Composer:
         return body, document, unsubscribe_headers(email, links, rules)
 
     def _delivery(self, prepared: Prepared, started: float, octets: int = 0) -> Delivery:
-        account = self._queue.account.code
-        attempt = Attempt(prepared, account, self._policy_of(prepared.email), random.random())
+        account = self._queue.account
+        prepared = with_return_path(prepared, account.return_path)
+        attempt = Attempt(prepared, account.code, self._policy_of(prepared.email), random.random())
         return Delivery.of(attempt, started, octets)
 
     def _hold(self, email: ClaimedEmail, error: Exception) -> None:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from shared.accounts.directory import Account
 from shared.delivery.composing import test_mode
@@ -19,6 +19,7 @@ from shared.mime.dkim.signature import DkimKey, signed
 from shared.mime.importance import marks_of
 from shared.mime.looks_like_html import looks_like_html
 from shared.mime.message import Attachment, Draft
+from shared.mime.return_path import ReturnPath
 from shared.outbox.admission.rules import lack_of
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from shared.outbox.sending.fetch import ClaimedEmail
@@ -50,7 +51,8 @@ class Prepared:
 
     The envelope names them in the same order. `names_sender`: the email's own row says who it is
     from, and not its account. `draft`: where the mail server has to offer SMTPUTF8, what to compose
-    the email of for one that does not. `dkim`: what has signed it.
+    the email of for one that does not. `dkim`: what has signed it. `return_path`: where its bounces
+    go, if that is not its sender.
     """
 
     email: ClaimedEmail
@@ -61,6 +63,15 @@ class Prepared:
     names_sender: bool = False
     draft: Draft | None = field(default=None, repr=False)
     dkim: DkimKey | None = None
+    return_path: ReturnPath | None = None
+
+    def with_envelope(self, **changed: Any) -> Envelope:
+        """The envelope with this changed; its sender names whom it goes to, where it is one."""
+        envelope = self.envelope._replace(**changed)
+        if self.return_path is None:
+            return envelope
+        sender = self.return_path.of(self.email.number, envelope.recipients)
+        return envelope._replace(sender=sender)
 
 
 def prepare(
@@ -120,6 +131,14 @@ def with_signature(prepared: Prepared, key: DkimKey | None) -> Prepared:
     return replace(prepared, content=content, envelope=envelope, dkim=key)
 
 
+def with_return_path(prepared: Prepared, return_path: ReturnPath | None) -> Prepared:
+    """The same email, whose bounces go there."""
+    if return_path is None:
+        return prepared
+    returning = replace(prepared, return_path=return_path)
+    return replace(returning, envelope=returning.with_envelope())
+
+
 def without_smtputf8(prepared: Prepared) -> Prepared | None:
     """The same email for a mail server that does not offer SMTPUTF8 (RFC 6531).
 
@@ -137,7 +156,7 @@ def without_smtputf8(prepared: Prepared) -> Prepared | None:
         return None
     if prepared.dkim is not None:
         content = signed(content, prepared.dkim)
-    envelope = prepared.envelope._replace(
+    envelope = prepared.with_envelope(
         recipients=tuple(
             [envelope_address(recipients[number].mailed_at).address for number in addressed]
         ),
@@ -159,7 +178,7 @@ def addressed_to(prepared: Prepared, places: Sequence[int]) -> Prepared:
     recipients = prepared.envelope.recipients
     return replace(
         prepared,
-        envelope=prepared.envelope._replace(recipients=tuple([recipients[n] for n in places])),
+        envelope=prepared.with_envelope(recipients=tuple([recipients[n] for n in places])),
         addressed=tuple([prepared.addressed[n] for n in places]),
     )
 

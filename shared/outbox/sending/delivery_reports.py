@@ -12,10 +12,7 @@ from shared.database.statements.insert_if_absent import insert_if_absent
 from shared.database.tables import idempotency
 from shared.events.event import Event, EventType
 from shared.events.record import record
-from shared.mime.addresses import address_key, parse_recipients
-from shared.mime.bad_email import BadAddress
-from shared.outbox.entries import EmailNotFound
-from shared.outbox.queries.search import find
+from shared.outbox.queries.addressees import addressee_key, addressees
 from shared.outbox.recipients import Kind, KnownRecipient, RecipientState
 from shared.outbox.sending.operations import email_of
 from shared.outbox.suppressions import suppress_refused
@@ -32,7 +29,7 @@ def note_reports(connection: Connection, reports: Sequence[DeliveryReport]) -> i
 
     @cache
     def recipients(email_id: int) -> frozenset[str]:
-        return _recipients(connection, email_id)
+        return addressees(connection, email_id)
 
     new = 0
     for report in reports:
@@ -43,7 +40,7 @@ def note_reports(connection: Connection, reports: Sequence[DeliveryReport]) -> i
         kind = EventType.DELIVERED if report.is_delivered else EventType.BOUNCED
         reason = None if report.is_delivered else report.reason
         record(connection, [Event(kind, email_id, report.recipient, reason=reason)])
-        if report.is_bad_address and _key(report.recipient) in recipients(email_id):
+        if report.is_bad_address and addressee_key(report.recipient) in recipients(email_id):
             refused = KnownRecipient(
                 Kind.TO,
                 report.recipient,
@@ -53,27 +50,6 @@ def note_reports(connection: Connection, reports: Sequence[DeliveryReport]) -> i
             )
             suppress_refused(connection, email_id, [refused])
     return new
-
-
-def _recipients(connection: Connection, email_id: int) -> frozenset[str]:
-    """Who the email is for, as keys; nobody once that is not known any more."""
-    try:
-        email = find(connection, email_id)
-        known = [one.address for one in email.recipients] or [
-            mailbox.address
-            for written in (email.to, email.cc, email.bcc)
-            for mailbox in parse_recipients(written)
-        ]
-    except (EmailNotFound, BadAddress):
-        return frozenset()
-    return frozenset(map(_key, known))
-
-
-def _key(address: str) -> str:
-    try:
-        return address_key(address).lower()
-    except BadAddress:
-        return address.lower()
 
 
 def _is_new(connection: Connection, report: DeliveryReport) -> bool:
