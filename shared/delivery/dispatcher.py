@@ -51,6 +51,7 @@ from shared.delivery.composing.compose_apart import ComposingProcess
 from shared.delivery.composing.composer import Fetching
 from shared.delivery.recorder import Recorder
 from shared.delivery.retry import RetryPolicy, pause_seconds
+from shared.delivery.threads.admitter import Admitter
 from shared.delivery.threads.event_numberer import event_numberer
 from shared.delivery.threads.lease_heartbeat import lease_heartbeat
 from shared.delivery.threads.row_writer import row_writer
@@ -58,7 +59,7 @@ from shared.delivery.threads.sql_thread import SqlThread
 from shared.delivery.transport_of import transport_of as transport_of_account
 from shared.delivery.worker import Parts, Trouble, Worker
 from shared.outbox import transitions
-from shared.outbox.admission.admit import Admitted, admit, admit_one
+from shared.outbox.admission.admit import admit_one
 from shared.outbox.confidential import forget_ended
 from shared.outbox.sending.claim import claim_blamed, claim_one, claim_suspects
 from shared.outbox.sending.due import Due, what_is_due
@@ -82,8 +83,6 @@ _LOAD_SHARE = 0.02
 """Of the time, so much goes into reading the accounts anew."""
 _VAULT_SECONDS = 2.0
 _NO_ACCOUNTS = AccountBook((), (), {}, (), {})
-_PAUSE_SHARE = 0.25
-"""Of the time that a batch of new rows took, so much later the next one begins."""
 _READING_THREADS = 8
 _LONGEST_NAP_SECONDS = 0.25
 _SECONDS_TO_STOP = 5.0
@@ -252,8 +251,7 @@ class Dispatcher:
         self._admission_ended = _LONG_AGO
         self._admitted_at = _LONG_AGO
         self._busy_at = time.monotonic()
-        self._admit_after: int | None = None
-        """The id up to which new rows were admitted; None: all of them were."""
+        self._admitter = Admitter(self._database, lambda: bool(self._workers))
 
     async def run(self) -> Drained:
         """Drain; answers what was done."""
@@ -383,7 +381,7 @@ class Dispatcher:
         busy = self._steps.keys() - _LOOKS or any(
             not queue.idle or self._may_fill(queue) for queue in self._queues.values()
         )
-        if busy or not self._recorder.is_idle or self._admit_after is not None:
+        if busy or not self._recorder.is_idle or self._admitter.has_more:
             self._busy_at = now
             return False
         if self._book is None or self._steps:
@@ -403,33 +401,29 @@ class Dispatcher:
     # Admission.
 
     async def _admit(self) -> None:
-        """One batch of new rows; those that wait for a time are called up before the first."""
+        """Some of the new rows; those that wait for a time are called up before the first."""
         began = time.monotonic()
-        first = self._admit_after is None
+        first = not self._admitter.has_more
         self._admit_at = began + _LOOK_AGAIN_SECONDS
         admitted = await self._upkeep.run(partial(self._admitted, first=first))
-        self._admit_after = None if admitted is None else admitted.after
-        if self._admit_after is not None:
-            # While emails are on their way, others may write for a part of the time.
-            took = time.monotonic() - began
-            self._admit_at = time.monotonic() + (took * _PAUSE_SHARE if self._workers else 0.0)
+        if self._admitter.has_more:
+            self._admit_at = _LONG_AGO
             self._changed.set()
         if first:
             self._admission_began = began
         self._admission_ended = time.monotonic()
-        if admitted is not None and admitted.admitted:
+        if admitted:
             self._admitted_at = time.monotonic()
             self._look_at = _LONG_AGO
 
-    def _admitted(self, *, first: bool) -> Admitted | None:
+    def _admitted(self, *, first: bool) -> int:
         if first:
             self._claimer.write(transitions.call_up)
             self._claimer.write(_expire)
         book = self._book
         if book is None or book is _NO_ACCOUNTS:
-            return None
-        answered, after = book.answered, self._admit_after or 0
-        return self._claimer.attempt(lambda: admit(self._database, answered, after))
+            return 0
+        return self._claimer.attempt(lambda: self._admitter.admit_some(book.answered)) or 0
 
     # Accounts and their queues.
 

@@ -18,8 +18,12 @@ from shared.accounts import directory
 from shared.delivery import dispatcher, tick
 from shared.delivery.composing import composer, prepare
 from shared.delivery.dispatcher import Drained, Order, drain
+from shared.events.event import EventType
+from shared.events.read import read_events
+from shared.outbox.admission.admit import AT_ONCE
 from shared.outbox.sending import fetch
 from shared.outbox.sending.finish import Outcome
+from shared.outbox.states import Lane
 from tests.faults.senders import settings_for
 from tests.support.emails import kill_its_sender, let_retries_come_due
 from tests.support.queue import Queue, make_queue
@@ -144,6 +148,24 @@ def test_an_error_of_our_own_holds_the_email_that_it_comes_up_with(
     assert (held.state, held.retries) == ("N", 1)
     assert held.reason is not None
     assert "IndexError" in held.reason
+
+
+# A backlog cannot keep back what is urgent.
+
+
+def test_an_immediate_email_overtakes_rows_that_were_not_admitted_yet(
+    queue: Queue, smtp_server: Servers
+) -> None:
+    queue.account(smtp_server())
+    queue.add(2 * AT_ONCE)
+    (immediate,) = queue.add(dd_Lane="immediate")
+
+    assert drain(queue.application, Order((Lane.IMMEDIATE,), seconds=20)).sent == 1
+
+    assert queue.states() == {"Y": 1, "N": 2 * AT_ONCE}
+    with queue.database.read() as connection:
+        queued = read_events(connection, 0, (EventType.QUEUED,), AT_ONCE + 1)
+    assert queued.items[-1].event.email_id == immediate
 
 
 # One account cannot stop another.

@@ -21,6 +21,7 @@ from shared.limits.reservations import FORGET, RESERVE
 from shared.limits.reservations import RELEASE as RELEASE_QUOTA
 from shared.outbox import confidential, relocation_mark, transitions
 from shared.outbox.admission import admit
+from shared.outbox.admission.immediate import FIRST_OF_NEWEST, immediate_among
 from shared.outbox.admission.row_content import content_statement
 from shared.outbox.queries import requests
 from shared.outbox.queries.counts import gaps_between, held_statement, oldest_new_statement
@@ -89,6 +90,7 @@ MADE: dict[str, ClauseElement] = {
 for name, there in {"an adopted table": NO_OPTIONS, "a fresh table": ALL_OPTIONS}.items():
     MADE |= {
         f"new rows of {name}": admit.rows_statement(there),
+        f"immediate rows of {name}": immediate_among("dd_Lane" in there),
         f"content of {name}": content_statement(there),
         f"claimed emails of {name}": fetch_statement(there),
         f"an email of {name}, for who looks at it": look_statement(there),
@@ -232,6 +234,14 @@ def test_new_ids_come_from_the_index_alone_and_pass_over_what_somebody_holds() -
     assert made(admit.NEW_IDS) == (
         f"SELECT TOP {admit.AT_ONCE} dd_srno FROM Digital_Emaildetails {HINTS} "
         f"WHERE dd_SendFlag = 'N' AND ? <= dd_srno AND {NOT_HELD} ORDER BY dd_srno"
+    )
+
+
+def test_the_newest_are_found_by_the_index_alone_and_pass_over_what_somebody_holds() -> None:
+    assert made(FIRST_OF_NEWEST) == (
+        f"SELECT min(dd_srno) AS min_1 FROM (SELECT TOP {admit.AT_ONCE} dd_srno AS dd_srno "
+        f"FROM Digital_Emaildetails {HINTS} WHERE dd_SendFlag = 'N' ORDER BY dd_srno DESC) "
+        "AS newest"
     )
 
 

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
 from itertools import islice
@@ -90,7 +90,7 @@ from shared.outbox.states import ENDED, NEW_LETTERS, Flag, Lane, Letter
 
 log = logging.getLogger("rowpost.outbox")
 
-AT_ONCE = 1_000
+AT_ONCE = 500
 MANY_RESETS = 1_000
 """So many emails that have ended may be reset at once; more are held until somebody confirms."""
 _LOCK = "Rowpost_Admission"
@@ -135,7 +135,7 @@ def admit(database: Database, answered: Answered, after: int = 0) -> Admitted:
 
 def admit_rows(connection: Connection, answered: Answered, after: int = 0) -> Admitted:
     """The same in the caller's transaction, all or nothing."""
-    first = _first_id(connection)
+    first = first_id(connection)
     if first is None or not dialect_of(connection).take_turn(connection, _LOCK):
         return Admitted()
     if after == 0:
@@ -157,45 +157,62 @@ def admit_rows(connection: Connection, answered: Answered, after: int = 0) -> Ad
 
 def admit_one(connection: Connection, answered: Answered, email_id: int) -> bool:
     """Admit this row now, though the service may be stopped; whether it is in the queue then."""
-    return _admit_by_itself(connection, answered, email_id).admitted == 1
+    return _admit_together(connection, answered, [email_id]).admitted == 1
 
 
-def _admit_by_itself(connection: Connection, answered: Answered, email_id: int) -> Admitted:
+def admit_these(database: Database, answered: Answered, ids: Sequence[int]) -> Admitted:
+    """Admit those of these rows that say N, a batch's number at most. As `admit`."""
+    try:
+        in_turn = partial(_in_turn, answered=answered, ids=ids)
+        return database.run(in_turn, seconds=_BATCH_SECONDS) or Admitted()
+    except DBAPIError as error:
+        if is_transient(error) and not is_held_by_others(error):
+            raise
+        return _each(database, answered, ids)[0]
+
+
+def _admit_together(connection: Connection, answered: Answered, ids: Sequence[int]) -> Admitted:
     batch = _Batch(connection, answered)
-    batch.admit([email_id])
+    batch.admit(ids)
     return Admitted(len(batch.taken), len(batch.held))
 
 
-def _in_turn(connection: Connection, answered: Answered, email_id: int) -> Admitted | None:
+def _in_turn(connection: Connection, answered: Answered, ids: Sequence[int]) -> Admitted | None:
     """None: another instance admits."""
     if not dialect_of(connection).take_turn(connection, _LOCK):
         return None
-    return _admit_by_itself(connection, answered, email_id)
+    return _admit_together(connection, answered, ids)
 
 
 def _one_by_one(database: Database, answered: Answered, after: int) -> Admitted:
-    """Each row in a transaction of its own, for a few seconds; the rest another time."""
     with database.read() as connection:
-        first = _first_id(connection)
+        first = first_id(connection)
         if first is None:
             return Admitted()
         first = max(first, after + 1)
         usual = connection.scalars(NEW_IDS, {"first": first}).all()
         ids = [*usual, *(_odd_ids(connection, first) if after == 0 else [])]
+    admitted, all_of_them = _each(database, answered, ids)
+    goes_on = all_of_them and len(usual) >= AT_ONCE
+    return replace(admitted, after=usual[-1]) if goes_on else admitted
+
+
+def _each(database: Database, answered: Answered, ids: Sequence[int]) -> tuple[Admitted, bool]:
+    """Each row in a transaction of its own, for a few seconds; whether it came to all of them."""
     admitted, held = 0, 0
     deadline = time.monotonic() + _ONE_BY_ONE_SECONDS
     for email_id in ids:
         if time.monotonic() > deadline:
-            return Admitted(admitted, held)
+            return Admitted(admitted, held), False
         try:
-            admit_it = partial(_in_turn, answered=answered, email_id=email_id)
+            admit_it = partial(_in_turn, answered=answered, ids=[email_id])
             result = database.run(admit_it, seconds=0)
         except DBAPIError as error:
             result = _hold_back(database, email_id, error)
         if result is None:
-            return Admitted(admitted, held)
+            return Admitted(admitted, held), False
         admitted, held = admitted + result.admitted, held + result.held
-    return Admitted(admitted, held, usual[-1] if len(usual) >= AT_ONCE else None)
+    return Admitted(admitted, held), True
 
 
 def _hold_back(database: Database, email_id: int, error: DBAPIError) -> Admitted:
@@ -216,7 +233,7 @@ FIRST_ID = select(func.coalesce(service.c.FirstId, 0)).where(
     service.c.Id == literal_column("1"), service_runs
 )
 LAPSE = update(service).where(service.c.Id == literal_column("1")).values(FirstId=null())
-_not_held = ~exists().where(
+not_held = ~exists().where(
     held_rows.c.EmailId == emails.c.dd_srno, held_rows.c.LookAgainAt > utc_now()
 )
 _not_noted = ~exists().where(held_rows.c.EmailId == emails.c.dd_srno)
@@ -226,7 +243,7 @@ NEW_IDS = skipping_locked(
     .where(
         emails.c.dd_SendFlag == literal_column(f"'{Letter.NEW}'"),
         bindparam("first") <= _ID,
-        _not_held,
+        not_held,
     )
     .order_by(_ID)
     .limit(AT_ONCE),
@@ -244,7 +261,7 @@ ODD_IDS = union_all(
                 emails.c.dd_SendFlag == literal_column(f"'{letter}'"),
                 emails.c.dd_SendFlag != literal_column(f"'{Letter.NEW}'"),
                 bindparam("first") <= _ID,
-                _not_held,
+                not_held,
             )
             .limit(AT_ONCE)
             .subquery()
@@ -255,12 +272,12 @@ ODD_IDS = union_all(
 )
 UNMARKED_IDS = (
     select(_ID)
-    .where(emails.c.dd_SendFlag.is_(None), bindparam("first") <= _ID, ~_seen, _not_held)
+    .where(emails.c.dd_SendFlag.is_(None), bindparam("first") <= _ID, ~_seen, not_held)
     .limit(AT_ONCE)
 )
 
 
-def _first_id(connection: Connection) -> int | None:
+def first_id(connection: Connection) -> int | None:
     """The first id to send; None while nothing is to be admitted.
 
     Where ids begin anew below it, the bound lapses.
@@ -308,7 +325,7 @@ _within = (
 )
 _has_entry = exists().where(entries.c.EmailId == emails.c.dd_srno, is_current)
 NEW_AMONG = skipping_locked(
-    select(emails.c.dd_srno).where(*_within, _not_held).order_by(emails.c.dd_srno), emails
+    select(emails.c.dd_srno).where(*_within, not_held).order_by(emails.c.dd_srno), emails
 )
 
 
