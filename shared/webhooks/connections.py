@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self, TypeVar
 
 from shared.webhooks.post import Poster
-from shared.webhooks.webhook import Answer
 
 MOST_AT_ONCE = 8
-
-
-class Request(NamedTuple):
-    """What is posted."""
-
-    body: bytes
-    headers: dict[str, str]
+T = TypeVar("T")
 
 
 class Connections:
-    """Posts to one receiver, over as many connections as there are requests at once. They are kept
-    for the next ones. For one thread at a time."""
+    """Connections to one receiver, kept for what is posted next. For one thread at a time."""
 
     def __init__(self, url: str, allowed_hosts: Collection[str]) -> None:
         self.url = url
@@ -43,18 +36,40 @@ class Connections:
     ) -> None:
         self._open.close()
 
-    def post(self, requests: Sequence[Request]) -> list[Answer]:
-        """Post these, `MOST_AT_ONCE` at most, at the same time; their answers in the same order."""
-        while len(self._posters) < len(requests):
-            poster = Poster(self.url, self._allowed_hosts)
-            self._posters.append(self._open.enter_context(poster))
-        if len(requests) == 1:
-            return [self._posters[0].post(*requests[0])]
+    @property
+    def first(self) -> Poster:
+        """The one that is enough for a fast receiver."""
+        return self._several(1)[0]
+
+    def in_parallel(self, rows: Sequence[Sequence[T]], post: Callable[[Poster, T], bool]) -> None:
+        """Call `post` for all of these, what is in one row one after the other, `MOST_AT_ONCE` rows
+        at a time; until it answers False, when nothing more is begun."""
+        waiting, is_over = deque(rows), False
+
+        def take(poster: Poster) -> None:
+            nonlocal is_over
+            while waiting and not is_over:
+                for each in _next_of(waiting):
+                    if is_over:
+                        return
+                    if not post(poster, each):
+                        is_over = True
+
         if self._threads is None:
             threads = ThreadPoolExecutor(MOST_AT_ONCE, "webhook post")
             self._threads = self._open.enter_context(threads)
-        return list(self._threads.map(_post, self._posters, requests))
+        list(self._threads.map(take, self._several(min(len(rows), MOST_AT_ONCE))))
+
+    def _several(self, number: int) -> list[Poster]:
+        while len(self._posters) < number:
+            poster = Poster(self.url, self._allowed_hosts)
+            self._posters.append(self._open.enter_context(poster))
+        return self._posters[:number]
 
 
-def _post(poster: Poster, request: Request) -> Answer:
-    return poster.post(*request)
+def _next_of(waiting: deque[Sequence[T]]) -> Sequence[T]:
+    """The next row; empty where another thread was faster."""
+    try:
+        return waiting.popleft()
+    except IndexError:
+        return ()

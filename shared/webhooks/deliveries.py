@@ -180,6 +180,15 @@ RETRIES = (
     )
     .order_by(deliveries.c.NextAt)
 )
+POSTED_BEYOND = select(deliveries.c.EventId).where(
+    deliveries.c.WebhookId == bindparam("webhook_id"), deliveries.c.EventId > bindparam("after")
+)
+
+
+def posted_beyond(connection: Connection, webhook_id: int, after: int) -> set[int]:
+    """Events beyond this one that were posted already, when one before them was not."""
+    values = {"webhook_id": webhook_id, "after": after}
+    return set(connection.scalars(POSTED_BEYOND, values))
 
 
 def retries(connection: Connection, webhook_id: int, most: int) -> list[Due]:
@@ -250,7 +259,7 @@ def write(
         "last_event": last_event,
         "failures": standing.failures,
         "failing_since": standing.failing_since,
-        "fault": _fault(attempted[-1].answer.fault) if attempted else sending.webhook.last_fault,
+        "fault": _fault(_last_fault(sending, attempted)) if standing.failures else None,
         "seconds": sending.seconds,
     }
     if changed(connection, STAND, values) != 1:
@@ -261,6 +270,11 @@ def write(
         reason = _fault(standing.disable)
         connection.execute(DISABLE, {"webhook_id": webhook_id, "reason": reason})
     _keep(connection, webhook_id, attempted)
+
+
+def _last_fault(sending: Sending, attempted: Sequence[Attempted]) -> str | None:
+    faults = [one.answer.fault for one in attempted if one.answer.fault is not None]
+    return faults[-1] if faults else sending.webhook.last_fault
 
 
 def _keep(connection: Connection, webhook_id: int, attempted: Sequence[Attempted]) -> None:

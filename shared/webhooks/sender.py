@@ -49,13 +49,16 @@ class WebhookSender:
         self._turn = threading.Lock()
         self._known: _Known | None = None
         self._drains = 0
-        self._closed = threading.Event()
+        self._is_closed = False
+        self._news = threading.Event()
+        """Set when there is no need to wait for the next look."""
         self._at_work = threading.Lock()
         self._soon = Soon(self._go_on, "webhooks")
 
     def ask(self) -> None:
         """Send what is due, beside whatever the caller does next, until nothing is left."""
-        self._closed.clear()
+        self._is_closed = False
+        self._news.set()
         self._soon.ask()
 
     @contextmanager
@@ -102,7 +105,8 @@ class WebhookSender:
 
     def close(self) -> None:
         """Look no more until asked again; a look that goes on is waited for, for a second."""
-        self._closed.set()
+        self._is_closed = True
+        self._news.set()
         if self._at_work.acquire(timeout=_SECONDS_TO_CLOSE):
             self._at_work.release()
 
@@ -110,13 +114,14 @@ class WebhookSender:
         """Look four times a second, as long as a drain goes on or something is left to send."""
         has_sent = False
         with self._at_work:
-            while not (self._closed.is_set() or self._means.stop.is_set()):
+            while not (self._is_closed or self._means.stop.is_set()):
+                self._news.clear()
                 is_busy = self.look()
                 has_sent = has_sent or is_busy
                 if not (is_busy or self._drains or (has_sent and self._is_due_soon())):
                     self._note_places()
                     return
-                self._closed.wait(_SECONDS_BETWEEN_LOOKS)
+                self._news.wait(_SECONDS_BETWEEN_LOOKS)
 
     def _is_due_soon(self) -> bool:
         try:

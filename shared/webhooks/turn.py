@@ -17,18 +17,20 @@ from typing import NamedTuple
 
 from shared.database.database import Database
 from shared.events.read import read_events
-from shared.webhooks.connections import MOST_AT_ONCE, Connections, Request
+from shared.webhooks.connections import Connections
 from shared.webhooks.deliveries import (
     Attempted,
     Due,
     Sending,
     give_back,
     pass_over,
+    posted_beyond,
     retries,
     take,
     write,
 )
 from shared.webhooks.message import message_of
+from shared.webhooks.post import Poster
 from shared.webhooks.register import webhook
 from shared.webhooks.retry import WELL, Standing, next_wait, standing_after
 from shared.webhooks.signature import signed_headers
@@ -115,9 +117,10 @@ class _Turn:
         self._database = database
         self._webhook_id = webhook_id
         self._token = token
+        self._judging = threading.Lock()
         self._standing = WELL
         self._slowest_ms = 0
-        """Of the last answers."""
+        """Of the answers of the last batch."""
 
     @property
     def keeps_waiting(self) -> bool:
@@ -136,10 +139,11 @@ class _Turn:
                     again = retries(connection, here.id, EVENTS_A_COMMIT)
                     after = max(here.last_event, seen)
                     page = read_events(connection, after, here.types or (), EVENTS_A_COMMIT)
-                due = [*again, *(Due(event) for event in page.items)]
-                if not due or here.url != url:
+                    posted = posted_beyond(connection, here.id, after)
+                new = [Due(event) for event in page.items if event.id not in posted]
+                if here.url != url or not (again or page.items):
                     break
-                seen = self._send_batch(here, connections, due, page.next)
+                seen = self._send_batch(here, connections, [*again, *new], page.next)
                 most = _SECONDS_WHERE_OTHERS_WAIT if others_wait() else _SECONDS_A_TURN
                 if self._must_rest or time.monotonic() - began > most:
                     break
@@ -155,11 +159,7 @@ class _Turn:
         """Post these and note what came of it; answers up to where events have been looked at."""
         self._standing = Standing(here.failures, here.failing_since)
         attempted = self._post_all(here, connections, due)
-        if len(attempted) == len(due):
-            seen = max(here.last_event, found_up_to)
-        else:
-            new = [one.due.event.id for one in attempted if one.due.delivery_id is None]
-            seen = max(here.last_event, *new, 0)
+        seen = max(here.last_event, looked_at(due, attempted, found_up_to))
         sending = Sending(here, self._token, LEASE_SECONDS)
         standing = self._standing
         self._database.run(lambda connection: write(connection, sending, attempted, standing, seen))
@@ -170,51 +170,61 @@ class _Turn:
     def _post_all(
         self, here: Webhook, connections: Connections, due: Sequence[Due]
     ) -> list[Attempted]:
-        """Post them in their order, until the receiver wants a rest or half a second is over."""
+        """Post them until the receiver wants a rest or half a second is over: in their order, and
+        over several connections to one that turns out to be slow."""
         attempted = list[Attempted]()
         signing = self._means.secrets.of(here.token, self._means.clock())
         end = time.monotonic() + _SECONDS_A_COMMIT
-        while len(attempted) < len(due):
-            some = at_once(due[len(attempted) :], self._most_at_once)
-            answers = connections.post([self._signed(here, each, signing) for each in some])
-            self._slowest_ms = max(answer.duration_ms for answer in answers)
-            for each, answer in zip(some, answers, strict=True):
+        was_slow, self._slowest_ms = self._slowest_ms >= _SLOW_MS, 0
+
+        def post(poster: Poster, each: Due) -> bool:
+            answer = poster.post(*self._signed(here, each, signing))
+            with self._judging:
                 attempted.append(self._judged(each, answer))
-            if self._must_rest or time.monotonic() > end or self._means.stop.is_set():
+                self._slowest_ms = max(self._slowest_ms, answer.duration_ms)
+                return not (self._must_rest or time.monotonic() > end or self._means.stop.is_set())
+
+        for place, each in enumerate(due):
+            is_slow = was_slow or self._slowest_ms >= _SLOW_MS
+            if is_slow and self._standing.failures == 0:
+                connections.in_parallel(by_email(due[place:]), post)
+                break
+            if not post(connections.first, each):
                 break
         return attempted
 
-    @property
-    def _most_at_once(self) -> int:
-        """One event tells whether a receiver takes anything, and how fast it is."""
-        slow = self._slowest_ms >= _SLOW_MS and self._standing.failures == 0
-        return MOST_AT_ONCE if slow else 1
-
-    def _signed(self, here: Webhook, due: Due, signing: Sequence[str]) -> Request:
+    def _signed(
+        self, here: Webhook, due: Due, signing: Sequence[str]
+    ) -> tuple[bytes, dict[str, str]]:
         message = message_of(due.event, here.token)
         now = int(self._means.clock().timestamp())
-        return Request(message.body, signed_headers(message.id, now, message.body, signing))
+        return message.body, signed_headers(message.id, now, message.body, signing)
 
     def _judged(self, due: Due, answer: Answer) -> Attempted:
         before = self._standing
-        self._standing = standing_after(
+        after = standing_after(
             before.failures, before.failing_since, answer, self._means.clock(), _chance()
         )
+        # What was under way beside one that failed says nothing new of the receiver, but 410.
+        if not self._must_rest or after.disable is not None:
+            self._standing = after
         wait = None if answer.delivered else next_wait(due.attempts + 1, answer, _chance())
         return Attempted(due, answer, wait)
 
 
-def at_once(due: Sequence[Due], most: int) -> list[Due]:
-    """The first ones, so many at most, each about another email: those of one stay in order."""
-    emails = set[int | None]()
-    first = list[Due]()
-    for each in due[:most]:
-        email_id = each.event.event.email_id
-        if email_id in emails:
-            break
-        emails.add(email_id)
-        first.append(each)
-    return first
+def by_email(due: Sequence[Due]) -> list[list[Due]]:
+    """The same in a row for each email, or for what is about none: those of one stay in order."""
+    rows: dict[int | None, list[Due]] = {}
+    for each in due:
+        rows.setdefault(each.event.event.email_id, []).append(each)
+    return list(rows.values())
+
+
+def looked_at(due: Sequence[Due], attempted: Sequence[Attempted], found_up_to: int) -> int:
+    """Up to which event all were attempted that had not been before; some beyond may have been."""
+    done = {one.due.event.id for one in attempted}
+    left = [one.event.id for one in due if one.delivery_id is None and one.event.id not in done]
+    return min(left) - 1 if left else found_up_to
 
 
 def _chance() -> float:
