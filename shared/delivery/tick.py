@@ -97,6 +97,7 @@ def tick(application: Application) -> TickResult:
     resolve_by_asking(application)
     upkeep(application)
     application.attachments.sweep()
+    _tell_webhooks(application)
     return TickResult(rescued, drained, begun is not None)
 
 
@@ -126,14 +127,19 @@ def drain_woken(application: Application, body: str) -> RunResult:
     """What a wakeup on `drain-requests` asks for. Raises BadWakeup, DatabaseUnreachable."""
     wakeup = Wakeup.parse(body)
     if not wakeup.lanes:
-        number_now(application.database(), _SECONDS_TO_WRITE)
-        application.webhooks.ask()
+        _tell_webhooks(application)
         return RunResult(0, 0, 0, 0)
     order = Order(wakeup.lanes, DRAIN_SECONDS, wakeup.until)
     if Lane.SCHEDULED in wakeup.lanes:
         order = replace(order, scheduled_codes=_left_of_open_run(application))
     drained = _drained_within(application, order, DRAIN_SECONDS + SECONDS_FOR_REPLIES)
     return _result(application, drained)
+
+
+def _tell_webhooks(application: Application) -> None:
+    """What happened beside a drain."""
+    number_now(application.database(), _SECONDS_TO_WRITE)
+    application.webhooks.ask()
 
 
 def _write_back(database: Database) -> None:

@@ -73,6 +73,7 @@ class WebhookSender:
         finally:
             with self._turn:
                 self._drains -= 1
+            self._news.set()
             self._soon.ask()
 
     def look(self) -> bool:
