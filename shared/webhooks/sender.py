@@ -50,6 +50,8 @@ class WebhookSender:
         self._known: _Known | None = None
         self._drains = 0
         self._is_closed = False
+        self._is_away = False
+        """The database did not answer the last look: that was logged."""
         self._news = threading.Event()
         """Set when there is no need to wait for the next look."""
         self._at_work = threading.Lock()
@@ -84,8 +86,11 @@ class WebhookSender:
             with database.read() as connection:
                 busy = busy_webhooks(connection)
         except _PASSING as error:
-            log.warning("webhooks could not be looked at: %s", type(error).__name__)
+            if not self._is_away:
+                log.warning("webhooks could not be looked at: %s", type(error).__name__)
+            self._is_away = True
             return False
+        self._is_away = False
         with self._turn:
             if self._known is None or self._known.database is not database:
                 self._known = _Known(self._means, database)
@@ -178,7 +183,7 @@ class _Known:
 
     def take_unnoted(self) -> dict[int, int]:
         """Places that the database does not know yet; from now on somebody else sees to that."""
-        found = {webhook_id: self._seen[webhook_id] for webhook_id in self._unnoted}
+        found = {webhook_id: self._seen[webhook_id] for webhook_id in tuple(self._unnoted)}
         self._unnoted.clear()
         return found
 

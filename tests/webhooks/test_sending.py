@@ -15,6 +15,8 @@ from sqlalchemy import event, update
 
 from shared.app import Application
 from shared.configuration.secret_store import SecretStoreUnavailable
+from shared.database.database import Database
+from shared.database.errors import DatabaseUnreachable
 from shared.database.tables import webhooks
 from shared.delivery import tick
 from shared.events.event import Event, EventType, NumberedEvent
@@ -290,6 +292,19 @@ def test_a_look_that_finds_nothing_is_one_statement(
     app.webhooks.finish(20)
 
     assert len(asked) == 1
+
+
+def test_a_database_that_is_away_is_logged_once(
+    hooks: Hooks, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away() -> Database:
+        raise DatabaseUnreachable("away")
+
+    sending = sender.WebhookSender(hooks.app.webhooks._means._replace(database=away))
+    with caplog.at_level(logging.WARNING, "rowpost.webhooks"):
+        assert not any(sending.look() for _ in range(3))
+
+    assert caplog.text.count("could not be looked at") == 1
 
 
 def test_many_of_them_are_passed_over_while_a_drain_goes_on(
