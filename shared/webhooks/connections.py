@@ -1,13 +1,11 @@
-"""Several connections to one receiver, for one that takes its time."""
+"""Connections to one receiver: one that is kept, and several for a receiver that takes its time."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from shared.webhooks.post import Poster
 
@@ -16,25 +14,18 @@ T = TypeVar("T")
 
 
 class Connections:
-    """Connections to one receiver, kept for what is posted next. For one thread at a time."""
+    """Connections to one receiver, kept from one turn to the next. For one thread at a time."""
 
-    def __init__(self, url: str, allowed_hosts: Collection[str]) -> None:
-        self.url = url
+    def __init__(self, allowed_hosts: Collection[str]) -> None:
         self._allowed_hosts = allowed_hosts
+        self._url = ""
         self._posters: list[Poster] = []
-        self._threads: ThreadPoolExecutor | None = None
-        self._open = ExitStack()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._open.close()
+    def lead_to(self, url: str) -> None:
+        """From now on they go there; those that went elsewhere are closed."""
+        if url != self._url:
+            self.close()
+            self._url = url
 
     @property
     def first(self) -> Poster:
@@ -55,15 +46,18 @@ class Connections:
                     if not post(poster, each):
                         is_over = True
 
-        if self._threads is None:
-            threads = ThreadPoolExecutor(MOST_AT_ONCE, "webhook post")
-            self._threads = self._open.enter_context(threads)
-        list(self._threads.map(take, self._several(min(len(rows), MOST_AT_ONCE))))
+        with ThreadPoolExecutor(MOST_AT_ONCE, "webhook post") as threads:
+            list(threads.map(take, self._several(min(len(rows), MOST_AT_ONCE))))
+
+    def close(self) -> None:
+        """Close them; what is posted next opens others."""
+        for poster in self._posters:
+            poster.close()
+        self._posters.clear()
 
     def _several(self, number: int) -> list[Poster]:
         while len(self._posters) < number:
-            poster = Poster(self.url, self._allowed_hosts)
-            self._posters.append(self._open.enter_context(poster))
+            self._posters.append(Poster(self._url, self._allowed_hosts))
         return self._posters[:number]
 
 

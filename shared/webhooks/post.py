@@ -54,7 +54,7 @@ class Poster:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._close()
+        self.close()
 
     def post(self, body: bytes, headers: dict[str, str]) -> Answer:
         """Post; never raises for what the receiver or the network does. No redirect is followed."""
@@ -65,7 +65,7 @@ class Poster:
         except BadDestination as error:
             status, retry_after, fault = None, None, f"not sent: {error}"
         except (OSError, HTTPException, NoAnswerYet, ValueError) as error:
-            self._close()
+            self.close()
             late = time.monotonic() - began >= self._seconds
             status, retry_after = None, None
             fault = f"no answer within {self._seconds:g} seconds" if late else _told(error)
@@ -78,7 +78,7 @@ class Poster:
         try:
             return self._exchange(body, headers, deadline)
         except (OSError, HTTPException):
-            self._close()
+            self.close()
             if not kept or time.monotonic() >= deadline:
                 raise
         # The receiver had closed what was kept open.
@@ -107,10 +107,11 @@ class Poster:
         # What it says is not kept; it is read so that the connection can be used again.
         whole = len(response.read(_MOST_ANSWERED + 1)) <= _MOST_ANSWERED
         if not whole or response.will_close:
-            self._close()
+            self.close()
         return response.status, _retry_after(response)
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Close the connection; the next message opens another."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None

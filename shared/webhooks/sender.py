@@ -15,9 +15,10 @@ from shared.background import NoAnswerYet, Soon, Work
 from shared.configuration.secret_store import SecretStoreUnavailable
 from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
+from shared.webhooks.connections import Connections
 from shared.webhooks.deliveries import Busy, LeaseLost, busy_webhooks, pass_over, soon_due
 from shared.webhooks.signing_secrets import NoSigningSecret
-from shared.webhooks.turn import Means, take_turn
+from shared.webhooks.turn import Means, Target, take_turn
 from shared.webhooks.webhook import WebhookNotFound
 
 log = logging.getLogger("rowpost.webhooks")
@@ -93,6 +94,8 @@ class WebhookSender:
         self._is_away = False
         with self._turn:
             if self._known is None or self._known.database is not database:
+                if self._known is not None:
+                    self._known.hang_up(0)
                 self._known = _Known(self._means, database)
             return self._known.begin(busy)
 
@@ -107,7 +110,8 @@ class WebhookSender:
             try:
                 work.wait(deadline - time.monotonic())
             except NoAnswerYet:
-                return
+                break
+        self._hang_up()
 
     def close(self) -> None:
         """Look no more until asked again; a look that goes on is waited for, for a second."""
@@ -126,8 +130,14 @@ class WebhookSender:
                 has_sent = has_sent or is_busy
                 if not (is_busy or self._drains or (has_sent and self._is_due_soon())):
                     self._note_places()
-                    return
+                    break
                 self._news.wait(_SECONDS_BETWEEN_LOOKS)
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        with self._turn:
+            if self._known is not None:
+                self._known.hang_up(0)
 
     def _is_due_soon(self) -> bool:
         try:
@@ -165,6 +175,7 @@ class _Known:
         self._begun: dict[int, float] = {}
         """When each was served last, so that those who waited longest come first."""
         self._no_room = False
+        self._connections: dict[int, Connections] = {}
 
     def begin(self, busy: list[Busy]) -> bool:
         """Serve those that may want something; whether any is served or waits for room."""
@@ -179,13 +190,26 @@ class _Known:
             else:
                 no_room = True
         self._no_room = no_room
+        self.hang_up(MOST_SERVED)
         return bool(self.served) or no_room
+
+    def hang_up(self, most: int) -> None:
+        """Close the connections to receivers that get nothing now, but for so many: those that got
+        something last."""
+        idle = [number for number in self._connections if not self._is_served(number)]
+        idle.sort(key=lambda each: self._begun.get(each, 0.0), reverse=True)
+        for webhook_id in idle[most:]:
+            self._connections.pop(webhook_id).close()
 
     def take_unnoted(self) -> dict[int, int]:
         """Places that the database does not know yet; from now on somebody else sees to that."""
         found = {webhook_id: self._seen[webhook_id] for webhook_id in tuple(self._unnoted)}
         self._unnoted.clear()
         return found
+
+    def _is_served(self, webhook_id: int) -> bool:
+        work = self.served.get(webhook_id)
+        return work is not None and not work.ended
 
     def _may_want(self, busy: Busy) -> bool:
         return busy.retry_due or self._seen.get(busy.webhook_id, 0) < busy.last_number
@@ -198,12 +222,17 @@ class _Known:
 
     def _begin(self, webhook_id: int) -> None:
         self._begun[webhook_id] = time.monotonic()
-        self.served[webhook_id] = Work(lambda: self._serve(webhook_id), "webhook", daemon=True)
+        connections = self._connections.setdefault(
+            webhook_id, Connections(self._means.allowed_hosts)
+        )
+        target = Target(webhook_id, self.database, connections)
+        self.served[webhook_id] = Work(lambda: self._serve(target), "webhook", daemon=True)
 
-    def _serve(self, webhook_id: int) -> None:
+    def _serve(self, target: Target) -> None:
+        webhook_id = target.webhook_id
         try:
             seen = self._seen.get(webhook_id, 0)
-            place = take_turn(self._means, self.database, webhook_id, seen, lambda: self._no_room)
+            place = take_turn(self._means, target, seen, lambda: self._no_room)
         except _PASSING as error:
             log.warning("webhook %d waits: %s", webhook_id, type(error).__name__)
             return

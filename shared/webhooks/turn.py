@@ -69,25 +69,30 @@ class Place(NamedTuple):
     keeps_waiting: bool
 
 
+class Target(NamedTuple):
+    """A webhook, and what its turns have in common."""
+
+    webhook_id: int
+    database: Database
+    connections: Connections
+
+
 def take_turn(
-    means: Means,
-    database: Database,
-    webhook_id: int,
-    seen: int,
-    others_wait: Callable[[], bool],
+    means: Means, target: Target, seen: int, others_wait: Callable[[], bool]
 ) -> Place | None:
     """Send what a webhook has due, `seen` being known of it; None: somebody else does.
 
     Where others wait for their turn this one ends early. Raises what the database and the secret
     store raise, NoSigningSecret, LeaseLost and WebhookNotFound.
     """
+    webhook_id, database, _ = target
     passed = _passed_over(database, webhook_id, seen)
     if passed is not None:
         return passed
     token = str(uuid.uuid4())
     if not database.run(lambda connection: take(connection, webhook_id, token, LEASE_SECONDS)):
         return None
-    turn = _Turn(means, database, webhook_id, token)
+    turn = _Turn(means, target, token)
     reached = turn.send(seen, others_wait)
     database.run(lambda connection: give_back(connection, webhook_id, token))
     return Place(reached, is_noted=True, keeps_waiting=turn.keeps_waiting)
@@ -112,10 +117,9 @@ def _passed_over(database: Database, webhook_id: int, seen: int) -> Place | None
 class _Turn:
     """The turn of one webhook under this lease."""
 
-    def __init__(self, means: Means, database: Database, webhook_id: int, token: str) -> None:
+    def __init__(self, means: Means, target: Target, token: str) -> None:
         self._means = means
-        self._database = database
-        self._webhook_id = webhook_id
+        self._webhook_id, self._database, self._connections = target
         self._token = token
         self._judging = threading.Lock()
         self._standing = WELL
@@ -130,35 +134,30 @@ class _Turn:
         """Batch by batch, as long as there is something, the receiver takes it, and it is not yet
         others' turn; answers up to where events have been looked at."""
         began = time.monotonic()
-        with self._database.read() as connection:
-            url = webhook(connection, self._webhook_id).url
-        with Connections(url, self._means.allowed_hosts) as connections:
-            while not self._means.stop.is_set():
-                with self._database.read() as connection:
-                    here = webhook(connection, self._webhook_id)
-                    again = retries(connection, here.id, EVENTS_A_COMMIT)
-                    after = max(here.last_event, seen)
-                    page = read_events(connection, after, here.types or (), EVENTS_A_COMMIT)
-                    posted = posted_beyond(connection, here.id, after)
-                new = [Due(event) for event in page.items if event.id not in posted]
-                if here.url != url or not (again or page.items):
-                    break
-                seen = self._send_batch(here, connections, [*again, *new], page.next)
-                most = _SECONDS_WHERE_OTHERS_WAIT if others_wait() else _SECONDS_A_TURN
-                if self._must_rest or time.monotonic() - began > most:
-                    break
+        while not self._means.stop.is_set():
+            with self._database.read() as connection:
+                here = webhook(connection, self._webhook_id)
+                again = retries(connection, here.id, EVENTS_A_COMMIT)
+                after = max(here.last_event, seen)
+                page = read_events(connection, after, here.types or (), EVENTS_A_COMMIT)
+                posted = posted_beyond(connection, here.id, after)
+            if not (again or page.items):
+                break
+            new = [Due(event) for event in page.items if event.id not in posted]
+            seen = self._send_batch(here, [*again, *new], page.next)
+            most = _SECONDS_WHERE_OTHERS_WAIT if others_wait() else _SECONDS_A_TURN
+            if self._must_rest or time.monotonic() - began > most:
+                break
         return seen
 
     @property
     def _must_rest(self) -> bool:
         return self._standing.rest is not None or self._standing.disable is not None
 
-    def _send_batch(
-        self, here: Webhook, connections: Connections, due: Sequence[Due], found_up_to: int
-    ) -> int:
+    def _send_batch(self, here: Webhook, due: Sequence[Due], found_up_to: int) -> int:
         """Post these and note what came of it; answers up to where events have been looked at."""
         self._standing = Standing(here.failures, here.failing_since)
-        attempted = self._post_all(here, connections, due)
+        attempted = self._post_all(here, due)
         seen = max(here.last_event, looked_at(due, attempted, found_up_to))
         sending = Sending(here, self._token, LEASE_SECONDS)
         standing = self._standing
@@ -167,14 +166,13 @@ class _Turn:
             log.error("webhook %d is turned off: %s", here.id, standing.disable)
         return seen
 
-    def _post_all(
-        self, here: Webhook, connections: Connections, due: Sequence[Due]
-    ) -> list[Attempted]:
+    def _post_all(self, here: Webhook, due: Sequence[Due]) -> list[Attempted]:
         """Post them until the receiver wants a rest or half a second is over: in their order, and
         over several connections to one that turns out to be slow."""
         attempted = list[Attempted]()
         signing = self._means.secrets.of(here.token, self._means.clock())
         end = time.monotonic() + _SECONDS_A_COMMIT
+        self._connections.lead_to(here.url)
         was_slow, self._slowest_ms = self._slowest_ms >= _SLOW_MS, 0
 
         def post(poster: Poster, each: Due) -> bool:
@@ -187,9 +185,9 @@ class _Turn:
         for place, each in enumerate(due):
             is_slow = was_slow or self._slowest_ms >= _SLOW_MS
             if is_slow and self._standing.failures == 0:
-                connections.in_parallel(by_email(due[place:]), post)
+                self._connections.in_parallel(by_email(due[place:]), post)
                 break
-            if not post(connections.first, each):
+            if not post(self._connections.first, each):
                 break
         return attempted
 

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from shared.events.event import Event, EventType, NumberedEvent
 from shared.settings import Settings
 from shared.webhooks import retry, sender, turn
 from shared.webhooks.admin import WebhookAdmin, Wish
-from shared.webhooks.connections import MOST_AT_ONCE
+from shared.webhooks.connections import MOST_AT_ONCE, Connections
 from shared.webhooks.deliveries import Attempted, Due, forget_old_deliveries
 from shared.webhooks.webhook import Answer, DeliveryState
 from tests.support.queue import Queue
@@ -338,6 +339,22 @@ def test_what_happens_while_a_drain_goes_on_is_told_at_once_whoever_is_silent(
         over.set()
 
 
+def test_a_connection_is_kept_from_one_turn_to_the_next_while_a_drain_goes_on(
+    app: Application, hooks: Hooks, receiver: Receiver
+) -> None:
+    made = hooks.make(receiver.url)
+
+    def is_noted(number: int) -> bool:
+        return hooks.state(made.webhook.id).last_event == number
+
+    with app.webhooks.during():
+        for number in range(1, 4):
+            hooks.happen()
+            until(partial(is_noted, number))
+
+    assert receiver.connections == 1
+
+
 def test_what_failed_is_tried_again_soon_though_no_tick_comes(
     app: Application, hooks: Hooks, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -436,9 +453,10 @@ def test_where_others_wait_a_turn_is_short(
     monkeypatch.setattr(turn, "_SECONDS_WHERE_OTHERS_WAIT", 0.0)
     made = hooks.make(receiver.url)
     hooks.happen(turn.EVENTS_A_COMMIT * 2)
-    means, database = app.webhooks._means, app.database()
+    target = turn.Target(made.webhook.id, app.database(), Connections({"127.0.0.1"}))
 
-    place = turn.take_turn(means, database, made.webhook.id, 0, lambda: True)
+    place = turn.take_turn(app.webhooks._means, target, 0, lambda: True)
+    target.connections.close()
 
     assert place is not None
     assert place.seen == len(receiver.messages) <= turn.EVENTS_A_COMMIT
