@@ -35,7 +35,7 @@ _SENT_TO = ("to", "cc", "delivered-to", "x-original-to", "envelope-to", "x-envel
 _ADDRESSED = (*_SENT_TO, "return-path", "x-envelope-from", "original-mail-from")
 _OWN_ID = ("message-id", "x-original-message-id", "x-microsoft-original-message-id")
 _ANSWERED = ("x-original-message-id", "original-message-id", "in-reply-to")
-_MESSAGE_ID = re.compile(r"<[^<>\s]{3,250}>")
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]{3,250}>")
 _SYSTEM = re.compile(
     r"(?:^|[<\s\"])(?:mailer-daemon|postmaster|mail-daemon|maildaemon|mdaemon|mail\.?system"
     r"|microsoftexchange[0-9a-f]{10,40})@|mail delivery (?:sub)?system|mailer-daemon",

@@ -56,6 +56,9 @@ def guess(kind: Kind, names: tuple[tuple[str, ...], tuple[str, ...]], *findings:
 
 
 CORPUS: dict[str, Report] = {
+    "address-of-alarming-words": report(
+        Kind.HARD, BOTH, hard("spam-policy@example.net", 550, "5.1.1")
+    ),
     "arf-auth-failure": report(Kind.POLICY, BOTH, policy(None)),
     "arf-base64": report(Kind.COMPLAINT, BOTH, complaint("anna@example.net")),
     "arf-no-recipient": report(Kind.COMPLAINT, BOTH, complaint(None)),
@@ -119,6 +122,8 @@ CORPUS: dict[str, Report] = {
     "exchange-55": guess(Kind.SOFT, BY_TOKEN, soft("anna@old.example")),
     "exchange-disabled": report(Kind.HARD, BOTH, hard("anna@example.net", 550, "5.2.1")),
     "exchange-german": report(Kind.HARD, BOTH, hard("anna@example.net", 550, "5.1.1")),
+    "exchange-no-connector": report(Kind.SOFT, BOTH, soft("anna@example.net", 550, "5.4.4")),
+    "exchange-no-such-domain": report(Kind.HARD, BOTH, hard("anna@gone.example", 554, "5.4.4")),
     "exchange-online-access-denied": report(
         Kind.HARD, BOTH, hard("anna@example.net", 550, "5.4.1", needs_second=True)
     ),
@@ -138,6 +143,15 @@ CORPUS: dict[str, Report] = {
     "exchange-online-no-answer": report(Kind.SOFT, BOTH, soft("anna@example.net", 550, "5.4.1")),
     "exchange-online-not-found": report(Kind.HARD, BOTH, hard("anna@example.net", 550, "5.1.10")),
     "exchange-online-quota": report(Kind.SOFT, BOTH, soft("anna@example.net", 554, "5.2.2")),
+    "exchange-online-wrapped-spam": report(
+        Kind.POLICY, BOTH, policy("anna@example.net", 550, "5.7.350")
+    ),
+    "exchange-online-wrapped-unavailable": report(
+        Kind.SOFT, BOTH, soft("anna@example.net", 550, "5.1.351")
+    ),
+    "exchange-online-wrapped-unknown": report(
+        Kind.HARD, BOTH, hard("anna@example.net", 550, "5.1.1")
+    ),
     "exchange-online-wrapped": report(Kind.HARD, BOTH, hard("anna@example.net", 550, "5.1.1")),
     "exchange-policy-word": report(Kind.POLICY, BOTH, policy("anna@example.net", 550, "5.1.1")),
     "exchange-too-big": report(Kind.SOFT, BOTH, soft("anna@example.net", 552, "5.3.4")),
@@ -166,7 +180,9 @@ CORPUS: dict[str, Report] = {
     "old-netscape": guess(Kind.SOFT, BY_TOKEN, soft(None)),
     "opensmtpd-delayed": report(Kind.DELAYED, BOTH, delayed("anna@example.net", None, "4.4.2")),
     "opensmtpd-error": report(Kind.HARD, BOTH, hard("nobody@example.net", 550, "5.1.1")),
+    "ordinary-angry": report(Kind.OTHER, NOTHING),
     "ordinary-forwarded-bounce": report(Kind.OTHER, BY_TOKEN),
+    "ordinary-on-your-list": report(Kind.OTHER, NOTHING),
     "ordinary": report(Kind.OTHER, NOTHING),
     "postfix-blocked": report(Kind.POLICY, BOTH, policy("anna@example.net", 554, "5.7.1")),
     "postfix-delayed": report(Kind.DELAYED, BOTH, delayed("anna@example.net", None, "4.4.1")),

@@ -19,6 +19,7 @@ from tests.support.queue import Queue, make_queue
 from tests.support.smtp import ALL_EXTENSIONS, Accepted, SmtpServer
 
 BOUNCES = "bounces@example.com"
+NOT_OWNED = b"553 5.7.1 sender address not owned by this user"
 ANN, BOB = "ann@example.net", "bob@example.net"
 
 
@@ -56,7 +57,8 @@ class Sent:
 def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sent]:
     queue = make_queue(settings_for(tmp_path_factory.mktemp("sent"), lease_seconds=60))
     one_at_a_time = SmtpServer(extensions=(*ALL_EXTENSIONS, "LIMITS RCPTMAX=1"))
-    with SmtpServer() as server, one_at_a_time:
+    strict = SmtpServer(reactions={"MAIL": NOT_OWNED})
+    with SmtpServer() as server, one_at_a_time, strict:
         verp = {"Rowpost_BounceAddress": BOUNCES, "Rowpost_Verp": "Y"}
         queue.account(server, "VERP", **verp)
         queue.account(server, "PLAIN", Rowpost_BounceAddress=BOUNCES)
@@ -74,10 +76,14 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sent]:
             dd_toEmailid=ANN, dd_EmailParamCode="VERP", dd_Sender="Boss <boss@example.com>"
         )
         queue.add(dd_toEmailid=ANN, dd_EmailParamCode="WRONG")
+        queue.account(strict, "STRICT", **verp)
+        (refused,) = queue.add(
+            dd_toEmailid=ANN, dd_EmailParamCode="STRICT", dd_Sender="Boss <boss@example.com>"
+        )
         drain(queue.application, Order(seconds=20))
         ids = {
             "one": named, "both": both, "apart": apart, "plain": plain, "none": none,
-            "test": test, "own": own,
+            "test": test, "own": own, "refused": refused,
         }  # fmt: skip
         yield Sent(queue, (server, one_at_a_time), ids)
     queue.application.close()
@@ -123,7 +129,14 @@ def test_a_bounce_address_that_has_no_room_for_a_token_is_named_and_the_others_s
         book = load_accounts(connection, application.secrets, application.settings)
 
     assert "39 characters" in book.problems["WRONG"]
-    assert len(book.usable) == 5
+    assert len(book.usable) == 6
+
+
+def test_a_server_that_refuses_the_bounce_address_rests_the_account_and_fails_no_email(
+    sent: Sent,
+) -> None:
+    assert sent.queue.reasons_to_pause() == [NOT_OWNED.decode()]
+    assert sent.queue.became(sent.ids["refused"]).state == "N"
 
 
 def test_where_a_server_takes_one_recipient_at_a_time_each_has_a_token_of_its_own(

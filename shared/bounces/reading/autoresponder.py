@@ -27,25 +27,29 @@ _ITS_OWN = frozenset(
     }
 )
 _PRECEDENCE = frozenset({"auto_reply", "auto-reply", "autoreply", "bulk", "junk"})
+# Whole phrases: "I am on your list" and "Ich bin nicht zufrieden" are people's.
 _SUBJECT = re.compile(
     r"\s*(?:(?:re|aw|sv|vs|rv)\s*:\s*)?\W{0,3}(?:"
     r"auto(?:matic)?[ -]?(?:reply|response|responder)|automated (?:reply|response)"
     r"|out of (?:the )?office|\booo\b|on vacation|vacation (?:reply|response|notice)"
-    r"|i am (?:away|on|out)|away from"
-    r"|automatische (?:antwort|r[üu]ckantwort)|autoantwort|abwesen|ich bin (?:nicht|im urlaub)"
-    r"|r[ée]ponse automatique|absence|absent|en cong[ée]"
-    r"|respuesta autom[áa]tica|fuera de (?:la )?oficina|ausente"
-    r"|risposta automatica|fuori (?:sede|ufficio)|assente"
+    r"|i am (?:away|out of|on (?:vacation|leave|holidays?))|away from (?:my |the )?(?:desk|office)"
+    r"|automatische (?:antwort|r[üu]ckantwort)|autoantwort"
+    r"|abwesend|abwesenheit(?:s?(?:notiz|nachricht|meldung|agent|assistent)|\s*(?::|$))"
+    r"|ich bin (?:derzeit |zurzeit |zur zeit )?(?:nicht (?:im|da\b|erreichbar)|im urlaub)"
+    r"|r[ée]ponse automatique|absence\s*(?::|$|du bureau)|absente? du|en cong[ée]s?\b"
+    r"|(?:message|notification|avis) d['’]absence"
+    r"|respuesta autom[áa]tica|fuera de (?:la )?oficina|ausente\s*(?::|$)"
+    r"|risposta automatica|fuori (?:sede|ufficio)|assente\s*(?::|$|dal)"
     r"|resposta autom[áa]tica|fora do escrit[óo]rio"
-    r"|automatisch antwoord|afwezig|niet aanwezig"
-    r"|autosvar|automatisk(?:t)? svar|fr[åa]nvaro|frav[æa]r"
-    r"|automaattinen vastaus|poissa"
-    r"|automatyczna odpowied[źz]|autoodpowied[źz]|nieobecno"
-    r"|automatick[áa] odpov|mimo kancel"
+    r"|automatisch antwoord|afwezig(?:heids\w*)?\s*(?::|$)|niet aanwezig"
+    r"|autosvar|automatiskt? svar|fr[åa]nvaro\w*\s*(?::|$)|frav[æa]r\s*(?::|$)"
+    r"|automaattinen vastaus|poissa toimistosta"
+    r"|automatyczna odpowied[źz]|autoodpowied[źz]|nieobecno[śs][ćc]\s*(?::|$)"
+    r"|automatick[áa] odpov|mimo kancel[áa][řr]"
     r"|otomatik yan[ıi]t|automatikus v[áa]lasz|r[ăa]spuns automat"
     r"|автоматический ответ|автоответ|автоматична відповідь|нет на месте"
     r"|αυτόματη απάντηση|מענה אוטומטי|رد تلقائي"
-    r"|自動(?:返信|応答|回覆)|自动(?:回复|答复)|不在|자동 ?(?:회신|응답)"
+    r"|自動(?:返信|応答|回覆)|自动(?:回复|答复)|不在(?:通知|のお知らせ|です)|자동 ?(?:회신|응답)"
     r")",
     re.IGNORECASE,
 )

@@ -44,7 +44,7 @@ _COPY = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _NAMES_ONE = re.compile(r"[ \t>*-]{0,12}(?:(?:recipient|address)\s*:\s*)?<?[^\s<>]{1,64}@", re.I)
-_MESSAGE_ID = re.compile(r"^[ \t>]*Message-ID:[ \t]*(<[^<>\s]{3,250}>)", re.I | re.M)
+_MESSAGE_ID = re.compile(r"^[ \t>]*Message-ID:[ \t]*(<[!-;=?-~]{3,250}>)", re.I | re.M)
 
 
 def tells_of_a_failure(subject: str, text: str) -> bool:
