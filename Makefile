@@ -51,7 +51,7 @@ run: $(RUN)
 
 test: $(DEV) $(WORKER) $(NPM) $(EXIM)
 	@tools/debian-packages libodbc.so.2=unixodbc smtp-sink=postfix chromium=chromium curl=curl sqlite3=sqlite3 \
-		redis-server=redis-server munpack=mpack ripmime=ripmime \
+		redis-server=redis-server munpack=mpack ripmime=ripmime dovecot=dovecot-imapd \
 		'/usr/lib/*/libuid_wrapper.so=libuid-wrapper' '/usr/lib/*/libnss_wrapper.so=libnss-wrapper' \
 		saslpasswd2=sasl2-bin '/usr/lib/*/sasl2/libplain.so=libsasl2-modules' \
 		libidn.so.12=libidn12 libgnutls-dane.so.0=libgnutls-dane0 libdb-5.3.so=libdb5.3 libpcre2-8.so.0=libpcre2-8-0

@@ -274,12 +274,12 @@ def logged_copies(log: Path) -> Counter[str]:
     return Counter(json.loads(line)["message_id"] for line in lines)
 
 
-def wait_for_greeting(port: int, failure: Callable[[], str]) -> None:
-    """Until a mail server greets on this port of the loopback address."""
+def wait_for_greeting(port: int, failure: Callable[[], str], greeting: bytes = b"220") -> None:
+    """Until a mail server greets on this port of the loopback address, in words that so begin."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         with suppress(OSError), socket.create_connection((HOST, port), timeout=5) as asked:
-            if asked.recv(3) == b"220":
+            if asked.recv(len(greeting)) == greeting:
                 asked.sendall(b"QUIT\r\n")
                 return
         time.sleep(0.02)
