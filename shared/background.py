@@ -170,6 +170,43 @@ class Soon:
             return self._at_work
 
 
+class OneEach:
+    """Works with a thread for each key: none begins for a key while one of it is under way. Safe to
+    use from any thread."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._turn = threading.Lock()
+        self._at_work: dict[int, Work[None]] = {}
+
+    def keys(self) -> frozenset[int]:
+        """Those for which something is under way."""
+        with self._turn:
+            return self._still_at_work()
+
+    def begin(self, key: int, do: Callable[[], None]) -> bool:
+        """Begin, unless something is under way for this key; whether it has."""
+        with self._turn:
+            if key in self._still_at_work():
+                return False
+            self._at_work[key] = Work(do, self._name, daemon=True)
+            return True
+
+    def wait(self, seconds: float, key: int | None = None) -> None:
+        """Wait for all that is under way now, or for that of one key, for so many seconds at
+        most."""
+        deadline = time.monotonic() + seconds
+        with self._turn:
+            at_work = [work for each, work in self._at_work.items() if key in (None, each)]
+        with suppress(NoAnswerYet):
+            for work in at_work:
+                work.wait(deadline - time.monotonic())
+
+    def _still_at_work(self) -> frozenset[int]:
+        self._at_work = {key: work for key, work in self._at_work.items() if not work.ended}
+        return frozenset(self._at_work)
+
+
 class Watch(Generic[T]):
     """Looks at something that may hang, such as a database, for any number of askers.
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from shared.database.columns.times import utc_now
 from shared.database.statements.prepared import PreparedUpdate
 from shared.database.tables import confidential, entries
-from shared.outbox.conditions import state_is
+from shared.outbox.conditions import is_current, state_is
 from shared.outbox.states import Flag
 from shared.outbox.transitions import cancel_too_late
 
@@ -32,6 +32,7 @@ FORGET = PreparedUpdate(
         .returning(confidential.c.Number)
     )
 )
+ORIGIN = select(entries.c.Origin).where(entries.c.EmailId == bindparam("email_id"), is_current)
 NOTE = update(entries).where(entries.c.Number == bindparam("number")).values(EmptiedAt=utc_now())
 
 
@@ -43,6 +44,11 @@ def keep_apart(
         KEEP,
         {"Number": number, "Subject": subject, "Body": body, "TextAlternative": text_alternative},
     )
+
+
+def carries_code(connection: Connection, email_id: int) -> bool:
+    """Whether an email is one of these, ended or not."""
+    return connection.scalar(ORIGIN, {"email_id": email_id}) == CONFIDENTIAL
 
 
 def forget_ended(connection: Connection, numbers: Sequence[int]) -> None:

@@ -1,4 +1,5 @@
-"""Addresses that a mail server has refused for good: they are spared for 30 days."""
+"""Addresses that a mail server has refused for good, and those of people who have complained: they
+are spared for 30 days."""
 
 from __future__ import annotations
 
@@ -73,10 +74,14 @@ def suppress_refused(
     """Spare those of an email's recipients whose own address was refused for good."""
     for one in recipients:
         if one.state is RecipientState.REFUSED and one.bad_address:
-            reason = cut(one.reply or "", _REASON_WIDTH)
-            values = {"address": _key(one.address), "reason": reason, "email_id": email_id}
-            if not changed(connection, AGAIN, values):
-                _suppress_first(connection, values)
+            suppress(connection, one.address, one.reply or "", email_id)
+
+
+def suppress(connection: Connection, address: str, reason: str, email_id: int) -> None:
+    """Spare an address from now on, for what came of this email."""
+    values = {"address": _key(address), "reason": cut(reason, _REASON_WIDTH), "email_id": email_id}
+    if not changed(connection, AGAIN, values):
+        _suppress_first(connection, values)
 
 
 def any_suppressed(connection: Connection) -> bool:

@@ -35,7 +35,8 @@ _LONGEST_TEXT = 300
 
 
 class Answer(NamedTuple):
-    """What the service answered; of its body 64 KB at most. Names of headers in small letters."""
+    """What the service answered; of its body as much as was wanted. Names of headers in small
+    letters."""
 
     status: int
     headers: Mapping[str, str]
@@ -109,10 +110,15 @@ class RestService:
         connection.close()
 
     async def ask(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b""
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        most_octets: int = _MOST_OCTETS,
     ) -> Answer:
-        """What the service answers. Raises ConnectionLost where the request never left, and
-        OutcomeUnknown where it may have been carried out."""
+        """What the service answers, with so many octets of its body at most. Raises ConnectionLost
+        where the request never left, and OutcomeUnknown where it may have been carried out."""
         if self._token is None:
             raise ConnectionLost("there is no access token")
         sent = {**headers, "Authorization": f"Bearer {self._token}", "Connection": "close"}
@@ -121,7 +127,7 @@ class RestService:
         try:
             async with asyncio.timeout(self._reply_seconds):
                 return await on_own_thread(
-                    lambda: _exchange(connection, method, path, sent, body), "request"
+                    lambda: _exchange(connection, method, path, sent, body, most_octets), "request"
                 )
         except TimeoutError:
             raise OutcomeUnknown("the service did not answer in time") from None
@@ -173,6 +179,7 @@ def _exchange(
     path: str,
     headers: Mapping[str, str],
     body: bytes,
+    most_octets: int,
 ) -> Answer:
     """On a thread. Raises OutcomeUnknown."""
     try:
@@ -181,7 +188,7 @@ def _exchange(
         return Answer(
             response.status,
             {name.lower(): value for name, value in response.getheaders()},
-            response.read(_MOST_OCTETS),
+            response.read(most_octets),
         )
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise OutcomeUnknown(f"the service broke off: {type(error).__name__}") from error
