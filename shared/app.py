@@ -34,6 +34,8 @@ from shared.unsubscribing.links import UnsubscribeKey
 if TYPE_CHECKING:
     from shared.accounts.directory import AccountBook
     from shared.attachments.keeper import AttachmentKeeper
+    from shared.bounces.collect import BounceCollector
+    from shared.bounces.mailboxes.admin import MailboxAdmin
     from shared.configuration.secret_store import SecretStore
     from shared.delivery.wakeups import WakeupQueue
     from shared.monitoring.figures import Figures
@@ -184,6 +186,19 @@ class Application:
 
         hosts = frozenset(self.settings.webhook_hosts)
         return WebhookAdmin(self.database(), self.signing_secrets, hosts)
+
+    @cached_property
+    def bounces(self) -> BounceCollector:
+        """What reads the mailboxes that bounces come into."""
+        from shared.bounces.collect import BounceCollector, Means
+
+        return BounceCollector(Means(self.database, lambda: self.secrets, self.stop))
+
+    def mailbox_admin(self) -> MailboxAdmin:
+        """What an admin does with bounce mailboxes. Raises DatabaseUnreachable."""
+        from shared.bounces.mailboxes.admin import MailboxAdmin
+
+        return MailboxAdmin(self.database(), self.secrets)
 
     @cached_property
     def telemetry(self) -> Telemetry | None:

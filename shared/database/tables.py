@@ -488,6 +488,86 @@ _filtered(
     where=deliveries.c.NextAt.is_not(None),
 )
 
+# Where bounces come in, how far each mailbox has been read, and how that has gone.
+bounce_mailboxes = Table(
+    "Rowpost_BounceMailboxes",
+    metadata,
+    Column("Id", Integer, primary_key=True, autoincrement=True),
+    Column("Name", Unicode(100), nullable=False),
+    Column("Kind", String(10), nullable=False),
+    Column("Host", Unicode(255), nullable=False),
+    Column("Port", Integer, nullable=False),
+    Column("Tls", String(10), nullable=False),
+    Column("Username", Unicode(255), nullable=False),
+    Column("TenantId", Unicode(255)),
+    Column("ClientId", Unicode(100)),
+    # A reference to the password, or to the client's secret.
+    Column("Secret", Unicode(255)),
+    Column("Folder", Unicode(255), nullable=False),
+    # Where what is done with goes, and what is not understood; NULL: it stays.
+    Column("DoneFolder", Unicode(255)),
+    Column("UnclearFolder", Unicode(255)),
+    Column("DeletesDone", Bit, nullable=False, server_default=text("0")),
+    Column("Enabled", Bit, nullable=False, server_default=text("1")),
+    # All up to here has been read; what the number means depends on the kind of mailbox.
+    Column("Validity", LargeNumber, nullable=False, server_default=text("0")),
+    Column("LastRead", LargeNumber, nullable=False, server_default=text("0")),
+    # How many messages of which sort it has brought.
+    Column("Bounced", Integer, nullable=False, server_default=text("0")),
+    Column("Complained", Integer, nullable=False, server_default=text("0")),
+    Column("Unclear", Integer, nullable=False, server_default=text("0")),
+    Column("Others", Integer, nullable=False, server_default=text("0")),
+    # Failures in a row and since when; and when it is read again.
+    Column("Failures", Integer, nullable=False, server_default=text("0")),
+    Column("FailingSince", UtcDateTime()),
+    Column("LastFault", Unicode(500)),
+    Column("LastReadAt", UtcDateTime()),
+    Column("NextAt", UtcDateTime(), nullable=False, server_default=utc_now()),
+    # Who reads it at the moment.
+    Column("LeaseToken", String(36)),
+    Column("LeaseUntil", UtcDateTime()),
+    Column("CreatedAt", UtcDateTime(), nullable=False, server_default=utc_now()),
+    Column("CreatedBy", Unicode(150)),
+    # A number that was a mailbox's once never becomes another's.
+    sqlite_autoincrement=True,
+)
+# What a message in one of them said of one recipient; of one that says nothing of any, one row.
+bounces = Table(
+    "Rowpost_Bounces",
+    metadata,
+    Column("Id", LargeNumber, primary_key=True, autoincrement=True),
+    Column("At", UtcDateTime(), nullable=False, server_default=utc_now()),
+    Column("MailboxId", Integer, nullable=False),
+    # Of the message, so that it is recorded once however often it is read.
+    Column("Digest", String(64), nullable=False),
+    Column("Ordinal", Integer, nullable=False),
+    Column("Kind", String(10), nullable=False),
+    Column("EmailId", Integer),
+    Column("Recipient", Unicode(320)),
+    Column("Code", Integer),
+    Column("EnhancedCode", String(12)),
+    Column("Reason", Unicode(500)),
+    Column("Done", String(10), nullable=False),
+    # The beginning of what it says, where that was not understood.
+    Column("Excerpt", Unicode(2000)),
+    # Where the message lies, and with what it is to be filed; NULL: it is where it belongs.
+    Column("Place", Unicode(400), nullable=False),
+    Column("Filing", String(10)),
+    UniqueConstraint("Digest", "Ordinal", name="UQ_Rowpost_Bounces"),
+    Index("IX_Rowpost_Bounces_Place", "MailboxId", "Place"),
+    Index("IX_Rowpost_Bounces_Kind", "Kind", "Id"),
+    Index("IX_Rowpost_Bounces_Done", "Done", "Id"),
+)
+_filtered("IX_Rowpost_Bounces_Email", bounces.c.EmailId, where=bounces.c.EmailId.is_not(None))
+_filtered("IX_Rowpost_Bounces_Unfiled", bounces.c.MailboxId, where=bounces.c.Filing.is_not(None))
+# Addresses that are spared once another day says the same of them.
+_filtered(
+    "IX_Rowpost_Bounces_Once",
+    bounces.c.Recipient,
+    bounces.c.At,
+    where=bounces.c.Done == literal_column("'once'"),
+)
+
 # Files of an email in the attachment store, beside the document in its own row.
 attachments = Table(
     "Rowpost_Attachments",

@@ -85,6 +85,7 @@ def tick(application: Application) -> TickResult:
     rescued = _rescue(application)
     number_now(database, _SECONDS_TO_WRITE)
     _write_back(database)
+    application.bounces.look()
     _measure(application)
     with database.read() as connection:
         state = service_state.status(connection)

@@ -11,7 +11,7 @@ from shared.database.migrations.steps import Step, steps_of
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "2026_11"
+HEAD = "2026_12"
 FOLDER = Path(__file__).parent
 
 # The steps of what was developed before the first release; no database of theirs is migrated.

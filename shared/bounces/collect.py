@@ -1,0 +1,240 @@
+"""Collecting what came back: each mailbox by itself, so that one that is slow or away delays no
+other, and nobody who sends.
+
+A message is read, written down with all that follows from it, and filed once that is committed. A
+reader that dies in between leaves a message that is read again, or one that is recorded and not yet
+filed: the next turn makes up for either.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from shared.background import OneEach
+from shared.bounces.consequence import Filing
+from shared.bounces.mailboxes.inbox import Found, Inbox, MailboxFault
+from shared.bounces.mailboxes.mailbox import Brought, Mailbox, MailboxNotFound, MailboxOff
+from shared.bounces.mailboxes.open_inbox import open_inbox
+from shared.bounces.mailboxes.register import mailbox
+from shared.bounces.mailboxes.turns import (
+    SECONDS_BETWEEN,
+    LeaseLost,
+    due,
+    hurry,
+    note_failed,
+    note_read,
+    rest_after,
+    take,
+)
+from shared.bounces.noted import is_known, note_filed, unfiled
+from shared.bounces.record import folder_for, record, record_unreadable
+from shared.bounces.understand import understand
+from shared.configuration.live_document import DocumentUnreadable
+from shared.configuration.secret_store import SecretStore, SecretStoreUnavailable
+from shared.database.database import Database
+from shared.database.errors import CommitUncertain, DatabaseUnreachable, is_transient
+
+log = logging.getLogger("rowpost.bounces")
+
+MOST_A_TURN = 500
+"""Messages; what is beyond waits for the next turn."""
+_SECONDS_A_TURN = 45.0
+_SECONDS_UNTIL_CUT = 120.0
+"""Less than its lease: so long the whole of a turn may take."""
+_AT_ONCE = 50
+"""Messages that are filed together."""
+_AWAY = (SQLAlchemyError, DatabaseUnreachable, CommitUncertain, LeaseLost, MailboxNotFound)
+_NOT_ITS_FAULT = (
+    DatabaseUnreachable,
+    CommitUncertain,
+    LeaseLost,
+    SecretStoreUnavailable,
+    DocumentUnreadable,
+)
+_UNEXPECTED = "an unexpected error, which the log tells of"
+
+
+class Means(NamedTuple):
+    """What collecting needs of the process around it."""
+
+    database: Callable[[], Database]
+    secrets: Callable[[], SecretStore]
+    stop: threading.Event
+
+
+class Collected(NamedTuple):
+    """What came of reading one mailbox: whether that is done with, how much it brought until now,
+    and what went wrong."""
+
+    finished: bool
+    brought: Brought
+    fault: str | None
+
+
+class BounceCollector:
+    """Reads the mailboxes that are due, with a thread for each. Safe to use from any thread."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._read = OneEach("bounces")
+
+    def look(self) -> None:
+        """Begin to read every mailbox that is due; waits for none of them."""
+        try:
+            database = self._means.database()
+            with database.read() as connection:
+                waiting = due(connection)
+        except _AWAY as error:
+            log.warning("bounce mailboxes could not be looked at: %s", type(error).__name__)
+            return
+        for mailbox_id in waiting:
+            self._read.begin(mailbox_id, partial(self._take_turn, database, mailbox_id))
+
+    def finish(self, seconds: float) -> None:
+        """Look once more, and wait for what is being read, for so many seconds at most."""
+        self.look()
+        self._read.wait(seconds)
+
+    def collect(self, mailbox_id: int, seconds: float) -> Collected:
+        """Read one mailbox now, and wait for so many seconds at most. Raises MailboxNotFound,
+        MailboxOff and DatabaseUnreachable."""
+        database = self._means.database()
+        with database.read() as connection:
+            before = mailbox(connection, mailbox_id)
+        if not before.settings.enabled:
+            raise MailboxOff
+        database.run(lambda connection: hurry(connection, mailbox_id))
+        self.look()
+        self._read.wait(seconds, mailbox_id)
+        with database.read() as connection:
+            after = mailbox(connection, mailbox_id)
+        finished = after.last_read_at != before.last_read_at or after.failures != before.failures
+        brought = Brought(
+            *(now - then for now, then in zip(after.brought, before.brought, strict=True))
+        )
+        return Collected(finished, brought, after.last_fault)
+
+    def _take_turn(self, database: Database, mailbox_id: int) -> None:
+        token = str(uuid.uuid4())
+        try:
+            if database.run(lambda connection: take(connection, mailbox_id, token)):
+                with database.read() as connection:
+                    here = mailbox(connection, mailbox_id)
+                _Turn(self._means, database, here, token).carry_out()
+        except _AWAY as error:
+            log.warning("bounce mailbox %d waits: %s", mailbox_id, type(error).__name__)
+        except Exception:
+            log.exception("bounce mailbox %d: an unexpected error", mailbox_id)
+
+
+class _Turn:
+    """One look into one mailbox, under a lease."""
+
+    def __init__(self, means: Means, database: Database, here: Mailbox, token: str) -> None:
+        self._means = means
+        self._database = database
+        self._mailbox = here
+        self._token = token
+        self._ends = time.monotonic() + _SECONDS_A_TURN
+        self._copies: list[tuple[Filing, str]] = []
+        """Where messages lie that were known before, and with what they are to be filed."""
+
+    def carry_out(self) -> None:
+        """Read it, and note how that went."""
+        fault: MailboxFault | None = None
+        more = False
+        try:
+            more = self._read()
+        except MailboxFault as error:
+            fault = error
+        except (SecretStoreUnavailable, DocumentUnreadable):
+            fault = MailboxFault("the secret store does not answer")
+        except _AWAY:
+            raise
+        except Exception:
+            log.exception("bounce mailbox %d: an unexpected error", self._mailbox.id)
+            fault = MailboxFault(_UNEXPECTED)
+        this = self._mailbox.id, self._token
+        if fault is None:
+            wait = 0.0 if more else SECONDS_BETWEEN
+            self._database.run(lambda connection: note_read(connection, *this, wait))
+            return
+        log.warning("bounce mailbox %d could not be read: %s", self._mailbox.id, fault)
+        words, rest = str(fault), rest_after(self._mailbox.failures + 1, fault.retry_after)
+        self._database.run(lambda connection: note_failed(connection, *this, words, rest))
+
+    def _read(self) -> bool:
+        """Whether more is left than one turn may take. Raises MailboxFault."""
+        here = self._mailbox
+        secrets = self._means.secrets()
+        inbox = open_inbox(here.settings, here.secret, secrets, _SECONDS_UNTIL_CUT)
+        try:
+            # New ones first: what can't be filed keeps nobody from being told.
+            read, goes_on = 0, True
+            for found in inbox.new(here.position, self._is_known, MOST_A_TURN):
+                self._record(found)
+                read += 1
+                if read % _AT_ONCE == 0:
+                    self._file(inbox)
+                goes_on = not self._means.stop.is_set() and time.monotonic() < self._ends
+                if not goes_on:
+                    break
+            self._file(inbox)
+            return not goes_on or read == MOST_A_TURN
+        finally:
+            inbox.close()
+
+    def _is_known(self, place: str) -> bool:
+        with self._database.read() as connection:
+            return is_known(connection, self._mailbox.id, place)
+
+    def _record(self, found: Found) -> None:
+        """One that can't be understood or written down is noted as such, and stops no other."""
+        try:
+            self._written(found)
+            return
+        except _NOT_ITS_FAULT:
+            raise
+        except Exception as error:
+            if is_transient(error):
+                raise
+            log.exception("a message in bounce mailbox %d can't be read", self._mailbox.id)
+            reason = f"it can't be read or written down ({type(error).__name__})"
+        self._database.run(
+            lambda connection: record_unreadable(
+                connection, self._mailbox, self._token, found, reason
+            )
+        )
+
+    def _written(self, found: Found) -> None:
+        with self._database.read() as connection:
+            understood = understand(connection, found.octets, self._means.secrets())
+        is_new = self._database.run(
+            lambda connection: record(connection, self._mailbox, self._token, found, understood)
+        )
+        if not is_new:
+            self._copies.append((understood.filing, found.place))
+
+    def _file(self, inbox: Inbox) -> None:
+        """Move or delete what is recorded, as the settings say now. Raises MailboxFault."""
+        with self._database.read() as connection:
+            waiting = unfiled(connection, self._mailbox.id)
+        copies, self._copies = self._copies, []
+        for filing in Filing:
+            some = [each for each in waiting if each.filing is filing]
+            places = [each.place for each in some]
+            places += [place for wanted, place in copies if wanted is filing]
+            is_moved, folder = folder_for(self._mailbox.settings, filing)
+            if is_moved and places:
+                inbox.file(places, folder)
+            if some:
+                ids = [each.bounce_id for each in some]
+                self._database.run(partial(note_filed, bounce_ids=ids))

@@ -1,0 +1,56 @@
+"""What reading a mailbox needs of it, whichever protocol it speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from shared.bounces.mailboxes.mailbox import Position
+from shared.errors import RowpostError
+
+MOST_OCTETS = 1024 * 1024
+"""Of a message: what is beyond its first megabyte is not read."""
+CONNECT_SECONDS = 20.0
+ANSWER_SECONDS = 30.0
+
+
+class MailboxFault(RowpostError):
+    """A mailbox can't be read or its messages not be filed; the text says why, without secrets.
+
+    `retry_after`: seconds that its server wants to be left alone.
+    """
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class Found(NamedTuple):
+    """A message: where it lies, in words of the inbox that found it; how far all has been read
+    once it is done with; its first megabyte."""
+
+    place: str
+    position: Position
+    octets: bytes
+
+
+class Inbox(Protocol):
+    """A mailbox that is open. Each verb raises MailboxFault."""
+
+    def count(self) -> int:
+        """How many messages lay in the folder when it was opened. Never raises."""
+        ...
+
+    def new(self, after: Position, is_known: Callable[[str], bool], most: int) -> Iterator[Found]:
+        """Up to `most` messages beyond the position, the oldest first; those whose place
+        `is_known` may be left out."""
+        ...
+
+    def file(self, places: Sequence[str], folder: str | None) -> None:
+        """Move these messages into a folder, which is made where it is missing; None: delete them.
+        One that is not there any more is done with."""
+        ...
+
+    def close(self) -> None:
+        """Say goodbye. Never raises."""
+        ...

@@ -1,0 +1,84 @@
+"""A mailbox that Microsoft Graph reads, as this process's own identity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from shared.bounces.mailboxes.mailbox import BadMailboxValue, Mailbox, MailboxKind
+from shared.smtp.oauth import identity_tokens
+from shared.smtp.opening import TlsMode
+from tests.support.bounces import AUTOREPLY, UNCLEAR, Mailroom, report
+from tests.support.graph_mailbox import MAILBOX, GraphMailbox, graph_mailbox
+
+
+@pytest.fixture
+def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[GraphMailbox]:
+    with graph_mailbox() as mailbox:
+        monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{mailbox.port}/msi/token")
+        monkeypatch.setenv("IDENTITY_HEADER", "a-secret-of-the-platform")
+        identity_tokens.cache_clear()
+        yield mailbox
+        identity_tokens.cache_clear()
+
+
+@pytest.fixture
+def mailbox(mailroom: Mailroom, there: GraphMailbox) -> Mailbox:
+    return mailroom.add(MAILBOX, there.port, kind=MailboxKind.GRAPH)
+
+
+def test_messages_are_read_page_by_page_and_moved(
+    mailroom: Mailroom, there: GraphMailbox, mailbox: Mailbox
+) -> None:
+    email_id, message_id = mailroom.sent()
+    there.put(AUTOREPLY, report(message_id), UNCLEAR, AUTOREPLY + b"2")
+
+    assert mailroom.app.mailbox_admin().test(mailbox.id).messages == 4
+    mailroom.collect()
+
+    assert mailroom.events() == [("email.bounced", email_id, "ann@example.com")]
+    assert there.folders["inbox"] == []
+    assert len(there.folders["Processed"]) == 3
+    assert len(there.folders["Unclear"]) == 1
+    assert mailroom.state(mailbox).failures == 0
+
+
+def test_what_stays_is_read_once_and_what_comes_later_is_found(
+    mailroom: Mailroom, there: GraphMailbox
+) -> None:
+    mailroom.add(
+        MAILBOX, there.port, kind=MailboxKind.GRAPH, unclear_folder=None, done_folder=None,
+        delete_done=True,
+    )  # fmt: skip
+    there.put(UNCLEAR, AUTOREPLY)
+    mailroom.collect()
+    read = len([path for path in there.asked if path.endswith("$value")])
+    there.put(UNCLEAR + b"again\n")
+    mailroom.collect_again()
+
+    assert read == 2
+    assert len([path for path in there.asked if path.endswith("$value")]) == 3
+    assert [bounce.done.value for bounce in mailroom.noted()] == ["unclear", "counted", "unclear"]
+    assert len(there.folders["inbox"]) == 2
+
+
+def test_graph_is_left_alone_as_long_as_it_asks(
+    mailroom: Mailroom, there: GraphMailbox, mailbox: Mailbox
+) -> None:
+    there.refuses = (429, {"Retry-After": "900"})
+    mailroom.collect()
+    asked = len(there.asked)
+    mailroom.collect()
+
+    state = mailroom.state(mailbox)
+    assert (state.failures, len(there.asked)) == (1, asked)
+    assert "TooManyRequests" in (state.last_fault or "")
+    assert (state.next_at - mailroom.app.clock()).total_seconds() > 800
+
+
+def test_the_token_of_the_own_identity_goes_to_graph_alone(mailroom: Mailroom) -> None:
+    with pytest.raises(BadMailboxValue, match=r"graph\.microsoft\.com"):
+        mailroom.add(
+            MAILBOX, 443, kind=MailboxKind.GRAPH, host="graph.example.com", tls=TlsMode.IMPLICIT
+        )

@@ -1,0 +1,170 @@
+"""A mailbox's server that is dead, slow or lies harms no other mailbox, and nobody who sends."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+
+import pytest
+
+from shared.app import Application
+from shared.bounces import collect
+from shared.bounces.mailboxes import imap_client
+from shared.bounces.mailboxes.turns import rest_after
+from shared.delivery import tick
+from shared.smtp.opening import TlsMode
+from tests.support.bounces import AUTOREPLY, Mailroom
+from tests.support.dovecot import PASSWORD, Dovecot
+from tests.support.scripted_imap import (
+    GREETING,
+    SELECTED,
+    Says,
+    dripping,
+    endless,
+    refusing,
+    saying,
+    scripted_imap,
+    silent,
+)
+from tests.support.smtp import TlsFiles, refused_port
+
+USER = "bounces@shop.example"
+HUGE = b"* 1 FETCH (UID 1 BODY[]<0> {4000000000}\r\n"
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imap_client, "ANSWER_SECONDS", 0.3)
+    monkeypatch.setattr(imap_client, "CONNECT_SECONDS", 5.0)
+    monkeypatch.setattr(imap_client, "MOST_AT_ONCE", 200_000)
+    monkeypatch.setattr(imap_client._Connection, "left", 200_000, raising=False)
+    monkeypatch.setattr(collect, "_SECONDS_UNTIL_CUT", 1.0)
+
+
+SERVERS: tuple[tuple[dict[str, Says], bytes, str], ...] = (
+    ({"LOGIN": silent}, GREETING, "in time"),
+    ({}, b"", "broke off"),
+    ({}, b"* BYE too busy\r\n", "too busy"),
+    ({}, b"220 mail.example.com ESMTP\r\n", "broke off"),
+    ({"LOGIN": refusing(lambda _: "[AUTHENTICATIONFAILED] no")}, GREETING, "login was refused"),
+    ({"SELECT": refusing(lambda _: "no such folder")}, GREETING, "no such folder"),
+    ({"SELECT": saying(SELECTED.replace(b"7", b"seven"))}, GREETING, "no IMAP"),
+    ({"UID SEARCH": saying(b"* SEARCH one two\r\n")}, GREETING, "no IMAP"),
+    ({"UID FETCH": saying(HUGE)}, GREETING, "more than it was asked for"),
+    ({"UID FETCH": saying(b"* 1 FETCH (UID 1 BODY[]<0> {10}\r\n")}, GREETING, "in time"),
+    ({"UID FETCH": endless}, GREETING, "more than it was asked for"),
+    ({"UID FETCH": dripping}, GREETING, "broke off"),
+    ({"LOGIN": dripping}, GREETING, "unterminated"),
+)
+
+
+def test_servers_that_are_none_are_given_up_told_of_and_tried_again_later(
+    mailroom: Mailroom, server: Dovecot, user: str
+) -> None:
+    with ExitStack() as stack:
+        mailboxes = []
+        for number, (answers, greeting, _) in enumerate(SERVERS):
+            port = stack.enter_context(scripted_imap(answers, greeting))
+            mailboxes.append(mailroom.add(f"{number}@shop.example", port))
+        mailroom.add(user, server.port)
+        server.put(user, AUTOREPLY)
+        mailroom.collect()
+        mailroom.collect()
+
+    for mailbox, (_, _, words) in zip(mailboxes, SERVERS, strict=True):
+        state = mailroom.state(mailbox)
+        assert (state.failures, state.last_read_at) == (1, None), words
+        assert words in (state.last_fault or "")
+    assert len(mailroom.noted()) == 1  # The one of the server that is well.
+
+
+def test_a_server_that_repeats_the_password_does_not_get_it_shown(
+    mailroom: Mailroom, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with scripted_imap({"LOGIN": refusing(lambda command: f"what is {command}?")}) as port:
+        mailbox = mailroom.add(USER, port)
+        mailroom.collect()
+        tried = mailroom.app.mailbox_admin().test(mailbox.id)
+
+    told = f"{mailroom.state(mailbox)}{tried}{caplog.text}"
+    assert "login was refused" in told
+    assert PASSWORD not in told
+
+
+def test_one_that_is_away_delays_no_other_and_no_tick(
+    app: Application, mailroom: Mailroom, server: Dovecot, user: str
+) -> None:
+    with refused_port() as closed, scripted_imap({"LOGIN": silent}) as mute:
+        for port in (closed, mute):
+            mailroom.add(USER, port)
+        mailroom.add(user, server.port)
+        server.put(user, AUTOREPLY)
+        tick.tick(app)
+        mailroom.collect()
+
+    assert len(mailroom.noted()) == 1
+
+
+def test_health_says_which_mailbox_cant_be_read_and_why(
+    app: Application, mailroom: Mailroom
+) -> None:
+    with refused_port() as closed:
+        mailroom.add(USER, closed)
+        for _ in range(3):
+            mailroom.collect_again()
+
+        (problem,) = (each for each in app.health.check().problems if "mailbox" in each)
+    assert USER in problem
+    assert "can't be reached" in problem
+
+
+def test_it_rests_longer_each_time_and_as_long_as_it_is_asked_to() -> None:
+    rests = [rest_after(failures, None) for failures in (1, 2, 3, 6, 7, 1_000)]
+
+    assert rests == [60, 120, 240, 1_800, 1_800, 1_800]
+    assert rest_after(1, 3_600) == 3_600
+
+
+@pytest.mark.parametrize(
+    ("port_of", "tls"),
+    [
+        (lambda server: server.tls_port, TlsMode.IMPLICIT),
+        (lambda server: server.port, TlsMode.STARTTLS),
+    ],
+)
+def test_a_connection_is_secured_and_its_certificate_is_looked_at(
+    mailroom: Mailroom,
+    server: Dovecot,
+    user: str,
+    tls_files: TlsFiles,
+    port_of: Callable[[Dovecot], int],
+    tls: TlsMode,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    admin = mailroom.app.mailbox_admin()
+    mailbox = mailroom.add(user, port_of(server), tls=tls, host="localhost")
+    strange = admin.test(mailbox.id)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tls_files.authority))
+    trusted = admin.test(mailbox.id)
+
+    assert "certificate is not trusted" in (strange.fault or "")
+    assert (trusted.messages, trusted.fault) == (0, None)
+
+
+def test_a_mailbox_may_hold_more_than_a_turn_takes(
+    mailroom: Mailroom, server: Dovecot, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collect, "MOST_A_TURN", 3)
+    monkeypatch.setattr(collect, "_AT_ONCE", 2)
+    mailroom.add(user, server.port)
+    server.put(user, *(AUTOREPLY + f"{number}\n".encode() for number in range(7)))
+
+    turns = 0
+    while server.messages(user):
+        mailroom.collect()
+        turns += 1
+
+    assert turns == 3
+    assert len(mailroom.noted()) == len(server.messages(user, "Processed")) == 7
