@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, RootModel
@@ -21,6 +21,9 @@ from shared.api.request.body import MEGABYTE, parse_body
 from shared.api.request.octets import Base64
 from shared.app import application
 from shared.attachments.keeper import Upload
+from shared.bounces.consequence import Done
+from shared.bounces.noted import Bounce, bounces_of
+from shared.bounces.report import Kind
 from shared.outbox.attachments import MOST_FILES
 from shared.outbox.cancel_retry_resolve import Decision, cancel, resolve, try_again
 from shared.outbox.queries import search
@@ -244,6 +247,24 @@ class StoredFile(SnakeAnswer):
     """The name by which the HTML shows it; null for an attachment."""
 
 
+class CameBack(SnakeAnswer):
+    at: Timestamp
+    """When it was read."""
+    kind: Kind
+    """What it says: `hard`, the address is a bad one; `soft` and `policy`, not delivered for
+    another reason; `delayed`; `delivered`; `complaint`."""
+    recipient: str | None
+    """Whose address it is about."""
+    code: int | None
+    """The mail server's reply code (RFC 5321); null: it gives none."""
+    enhanced_code: str | None
+    """The enhanced status code (RFC 3463); null: it gives none."""
+    reason: str | None
+    """The mail server's words; null: it gives none."""
+    suppressed: bool
+    """Whether the address gets nothing for now because of it."""
+
+
 class EmailDetails(SnakeAnswer):
     id: int
     """The email's number."""
@@ -294,6 +315,8 @@ class EmailDetails(SnakeAnswer):
     """The same as `error_message`."""
     refused: list[RefusedRecipient]
     """The recipients that a mail server has refused for good; the others got it."""
+    came_back: list[CameBack]
+    """What was learned later from a mailbox for bounces, the first word first, up to 200."""
     attachments: list[StoredFile]
     """Its files in the attachment store; the document of its row is not among them."""
     message_id: str | None
@@ -446,7 +469,8 @@ def email_details(request: Request) -> EmailDetails:
     with application().database().read() as connection:
         email = search.find(connection, _number(request.path), _only_of(request.caller))
         sender = sender_of(connection, email.account_code)
-    return details(email, sender)
+        came_back = bounces_of(connection, email.id)
+    return details(email, sender, came_back)
 
 
 @routes.get("api/emails/{id:int}/attempts", who=Who.ANY_LOGIN, errors={404})
@@ -581,7 +605,7 @@ def listed(email: StoredEmail) -> ListedEmail:
     return ListedEmail(**dict(summary(email)), reason=email.reason)
 
 
-def details(email: StoredEmail, sender: Sender | None) -> EmailDetails:
+def details(email: StoredEmail, sender: Sender | None, came_back: Sequence[Bounce]) -> EmailDetails:
     """All that is known of the email."""
     to, cc, bcc = email.mailboxes()
     times = (email.created_at, email.last_retry_at, email.sent_at, email.ended_at)
@@ -611,6 +635,18 @@ def details(email: StoredEmail, sender: Sender | None) -> EmailDetails:
         reason=email.reason,
         refused=[
             RefusedRecipient(address=one.address, reply=one.reply or "") for one in email.refused
+        ],
+        came_back=[
+            CameBack(
+                at=one.at,
+                kind=one.kind,
+                recipient=one.recipient,
+                code=one.code,
+                enhanced_code=one.enhanced_code,
+                reason=one.reason,
+                suppressed=one.done is Done.SUPPRESSED,
+            )
+            for one in came_back
         ],
         attachments=[
             StoredFile(

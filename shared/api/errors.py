@@ -15,6 +15,8 @@ from shared.attachments.keeper import FileTooLarge
 from shared.attachments.pending import TooMuchAttached
 from shared.attachments.refusal import ContentRefused, TypeRefused
 from shared.attachments.store import AttachmentStoreUnavailable
+from shared.bounces.mailboxes.admin import TooManyMailboxes
+from shared.bounces.mailboxes.mailbox import BadMailboxValue, MailboxNotFound, MailboxOff
 from shared.configuration.live_document import DocumentUnreadable
 from shared.configuration.secret_store import SecretStoreUnavailable, SecretTooLarge
 from shared.database.adoption.server_options import DelayedDurabilityForced
@@ -275,6 +277,14 @@ def as_api_error(error: Exception) -> ApiError:
             return ApiError(409, "too_many_webhooks", str(error))
         case NoSigningSecret():
             return ApiError(409, "no_signing_secret", str(error))
+        case MailboxNotFound():
+            return ApiError(404, "mailbox_not_found", str(error))
+        case BadMailboxValue():
+            return _invalid(error.field, str(error))
+        case TooManyMailboxes():
+            return ApiError(409, "too_many_mailboxes", str(error))
+        case MailboxOff():
+            return ApiError(409, "mailbox_off", str(error))
         case ServiceRuns():
             return ApiError(409, "service_running", str(error))
         case TargetUnreachable():

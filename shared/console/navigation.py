@@ -42,6 +42,7 @@ MENU: tuple[Heading, ...] = (
             Entry("Emails", "/console/emails"),
             Entry("Contact messages", "/console/contact-messages"),
             Entry("Events", "/console/events"),
+            Entry("Bounces", "/console/bounces"),
             Entry("Suppressions", "/console/suppressions"),
             Entry("Send log", "/console/send-log"),
             Entry("Templates", "/console/templates"),

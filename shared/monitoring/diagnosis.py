@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.accounts.directory import answered_codes, load_accounts
 from shared.accounts.states import account_states
+from shared.bounces.mailboxes.register import problems as mailbox_problems
 from shared.database import migrations, probe
 from shared.database.adoption.questions import Adoption
 from shared.database.adoption.rules import Finding, Level
@@ -106,6 +107,9 @@ def _of_database(application: Application) -> Adoption:
                 findings.extend(_of_service(connection, application.clock()))
                 findings.extend(_of_rows(connection))
                 findings.extend(_of_accounts(connection, application))
+                findings.extend(
+                    _warned("bounce_mailbox", problem) for problem in mailbox_problems(connection)
+                )
     except (SQLAlchemyError, DatabaseUnreachable) as error:
         findings.append(_refused("database", f"It stopped answering ({type(error).__name__})."))
         return Adoption(adopted=False, findings=tuple(findings))

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.accounts.directory import load_accounts
 from shared.accounts.states import AccountState, account_states
 from shared.background import NoAnswerYet, Watch
+from shared.bounces.mailboxes.register import problems as mailbox_problems
 from shared.database import migrations, probe
 from shared.database.adoption.server_options import DelayedDurabilityForced, read_server_options
 from shared.database.engine import driver_of
@@ -83,6 +84,8 @@ class Health:
     """Options of the database that an administrator should change, and how."""
     webhook_problems: tuple[str, ...] = ()
     """Webhooks that are turned off by themselves, or whose receivers take nothing."""
+    mailbox_problems: tuple[str, ...] = ()
+    """Mailboxes for bounces that can't be read."""
     lost: tuple[str, ...] = ()
     """What Rowpost made in the database and somebody has dropped, and what makes it again."""
 
@@ -120,6 +123,7 @@ class Health:
         yield from self.lost
         yield from self.option_problems
         yield from self.webhook_problems
+        yield from self.mailbox_problems
         if self.timer_is_stale:
             yield "The timer has not come by for more than 3 minutes: is the app running?"
         if self.overview is not None:
@@ -162,6 +166,7 @@ class HealthCheck:
         self._accounts = Watch(self._look_at_accounts, "accounts")
         self._options = Watch(self._look_at_options, "database options")
         self._webhooks = Watch(self._look_at_webhooks, "webhooks")
+        self._mailboxes = Watch(self._look_at_mailboxes, "bounce mailboxes")
         self._lost = Watch(self._look_for_what_is_gone, "what is gone")
         self._why_closed = Watch(self._probe, "database probe")
         self._storage = Watch(self._look_at_storage, "storage")
@@ -195,12 +200,17 @@ class HealthCheck:
             redis_problem=here.redis_problem() if here.redis_problem else None,
             option_problems=self._told_by(self._options, overview),
             webhook_problems=self.webhook_problems(overview),
+            mailbox_problems=self.mailbox_problems(overview),
             lost=self._told_by(self._lost, overview),
         )
 
     def webhook_problems(self, overview: Overview | None) -> tuple[str, ...]:
         """Webhooks that somebody should look at; nobody is asked while there is no overview."""
         return self._told_by(self._webhooks, overview)
+
+    def mailbox_problems(self, overview: Overview | None) -> tuple[str, ...]:
+        """The same of mailboxes for bounces."""
+        return self._told_by(self._mailboxes, overview)
 
     def _look_at_database(self) -> tuple[Overview | None, str | None]:
         try:
@@ -259,6 +269,10 @@ class HealthCheck:
     def _look_at_webhooks(self) -> tuple[str, ...]:
         with self._parts.database().read() as connection:
             return webhook_problems(connection)
+
+    def _look_at_mailboxes(self) -> tuple[str, ...]:
+        with self._parts.database().read() as connection:
+            return mailbox_problems(connection)
 
     def _look_for_what_is_gone(self) -> tuple[str, ...]:
         with self._parts.database().read() as connection:

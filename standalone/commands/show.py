@@ -16,11 +16,13 @@ def command(email_id: int, as_json: bool) -> int:
     from functions.emails import details
     from shared.accounts.directory import sender_of
     from shared.app import application
+    from shared.bounces.noted import bounces_of
     from shared.outbox.queries import search
 
     with application().database().read() as connection:
         email = search.find(connection, email_id)
-        known = details(email, sender_of(connection, email.account_code))
+        sender = sender_of(connection, email.account_code)
+        known = details(email, sender, bounces_of(connection, email_id))
         attempts = search.attempts_at(connection, email_id)
     if as_json:
         print_json(known)
@@ -30,7 +32,15 @@ def command(email_id: int, as_json: bool) -> int:
     files = [one.filename for one in known.attachments]
     refused = [f"{one.address}: {one.reply}" for one in known.refused]
     facts |= {name: ", ".join(facts[name]) for name in lists}
-    print_facts({**facts, "attachments": ", ".join(files), "refused": "; ".join(refused)})
+    came_back = [
+        f"{one.kind}: {one.recipient} {one.reason or ''}".rstrip() for one in known.came_back
+    ]
+    texts = {
+        "attachments": ", ".join(files),
+        "refused": "; ".join(refused),
+        "came_back": "; ".join(came_back),
+    }
+    print_facts({**facts, **texts})
     if attempts:
         click.echo()
         print_table(
