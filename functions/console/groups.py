@@ -7,6 +7,7 @@ from typing import Protocol
 from functions.console import (
     accounts,
     api,
+    bounces,
     caught_mail,
     contact_messages,
     database,
@@ -52,6 +53,7 @@ GROUPS: tuple[PageGroup, ...] = (
     contact_messages,
     events,
     webhooks,
+    bounces,
     suppressions,
     send_log,
     templates,

@@ -14,6 +14,7 @@ from shared.accounts.states import AccountState
 from shared.api.errors import ApiError
 from shared.api.models import SnakeInput
 from shared.app import application
+from shared.bounces.noted import bounces_of
 from shared.console.email_frame import MOST_INLINE, frame_policy, is_picture, with_inline
 from shared.console.next_step import Circumstances, next_step
 from shared.console.page import Page, Redirect
@@ -66,6 +67,7 @@ def one_email(visit: Visit[None, Looked]) -> Page:
     with here.database().read() as connection:
         email = search.find(connection, number)
         made = search.attempts_at(connection, number)
+        came_back = bounces_of(connection, number)
         sender = sender_of(connection, email.account_code)
         state = service_state.status(connection)
         profile = profile_name(connection, email.account_code)
@@ -84,6 +86,7 @@ def one_email(visit: Visit[None, Looked]) -> Page:
         email=email,
         profile=profile,
         attempts=made,
+        came_back=came_back,
         sender=sender,
         explanation=explain(number, _known(email, made)) if is_mail_item(email) else None,
         state_words=STATES.get(email.status, email.status),

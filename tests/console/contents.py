@@ -66,6 +66,15 @@ class Elsewhere:
         self._server.server_close()
 
 
+def watched_mailbox(service: Standalone) -> int:
+    """A mailbox for bounces that nobody reads, and its number."""
+    mailbox = {"name": "Bounces", "host": "imap.example.com", "username": "bounces@example.com"}
+    login = {"password": "the mailbox's password", "enabled": False}
+    answer = service.post("/api/bounce-mailboxes", mailbox | login, token=service.login())
+    assert answer.status == 201, answer.body
+    return int(answer.json["id"])
+
+
 def stored(service: Standalone, **fields: Any) -> int:
     """An email stored by the API, and its number."""
     email = {"recipients": ["ann@example.com"], "subject": "Your order", **fields}

@@ -17,7 +17,7 @@ from shared.database.database import Database
 from shared.database.engine import file_url, open_engine
 from shared.outbox.sending.finish import Outcome
 from tests.console.browser import NARROW, WIDE, running_browser, sight_of
-from tests.console.contents import stored
+from tests.console.contents import stored, watched_mailbox
 from tests.console.every_page import EVERY_PAGE
 from tests.support.emails import ended_while_stopped
 from tests.support.standalone import Standalone, is_healthy, start
@@ -67,6 +67,7 @@ def take(service: Standalone, folder: Path, only: str) -> None:
 def fill(service: Standalone) -> None:
     """A queue as it is on an ordinary day."""
     dice = random.Random(7)
+    watched_mailbox(service)
     stored(
         service,
         recipients=["Ann Archer <ann@example.com>"],

@@ -1,4 +1,4 @@
-"""Events and webhooks: what happened, and who is told of it."""
+"""Events, webhooks and bounces: what happened, who is told of it, and what came back."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from shared.database.engine import file_url
 from shared.events.event import Event, EventType
 from shared.events.record import record
 from tests.console.reader import Reader, form_token
+from tests.support.bounces import UNCLEAR
+from tests.support.scripted_imap import saying, scripted_imap
 from tests.support.standalone import Launch, Standalone
 from tests.support.webhook_receiver import Receiver
 
@@ -102,3 +104,33 @@ def test_what_was_posted_is_shown_and_posted_again(
     assert service.post(forced, token=token).status == 200
     receiver.wait_for(2)
     assert receiver.ids[0] == receiver.ids[1]
+
+
+def test_a_mailbox_for_bounces_is_added_tried_read_and_removed(
+    service: Standalone, admin: Reader
+) -> None:
+    here, place = "/console/bounces", "/console/bounces/mailboxes/1"
+    fields = {"form_token": form_token(admin.get(f"{here}/mailboxes/new")[2])}
+    content = UNCLEAR.replace(b"It is hard", EVIL.encode() + b" It is hard")
+    fetched = b"* 1 FETCH (UID 1 BODY[]<0> {%d}\r\n%b)\r\n" % (len(content), content)
+    with scripted_imap({"UID FETCH": saying(fetched)}) as port:
+        mailbox = {
+            "name": "Bounces", "kind": "imap", "host": "127.0.0.1", "port": str(port),
+            "tls": "none", "username": "bounces@example.com", "folder": "INBOX", "enabled": "yes",
+        }  # fmt: skip
+        wrong = admin.send(f"{here}/mailboxes/new", {**fields, **mailbox})
+        assert (wrong[0], "password too" in wrong[2]) == (422, True)
+        password = {"password": "its password"}
+        assert admin.send(f"{here}/mailboxes/new", {**fields, **mailbox, **password})[0] == 303
+        assert admin.send(f"{place}/test", fields)[0] == 303
+        assert "1 messages lie in its folder" in admin.get(place)[2]
+        assert admin.send(f"{place}/collect", fields)[0] == 303
+
+    shown = admin.get(f"{here}?what=not_understood")[2]
+    assert "It is hard to say what" in shown
+    assert EVIL not in shown
+    changed = {**fields, **mailbox, "name": "Others"}
+    assert admin.send(f"{place}/edit", changed)[0] == 303
+    assert "Remove this mailbox" in admin.send(f"{place}/remove", fields)[2]
+    assert admin.send(f"{place}/remove", {**fields, "sure": "yes"})[0] == 303
+    assert admin.get(place)[0] == 404

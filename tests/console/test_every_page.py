@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Browser
 
 from tests.console.browser import NARROW, sight_of
-from tests.console.contents import stored
+from tests.console.contents import stored, watched_mailbox
 from tests.console.every_page import EVERY_PAGE
 from tests.support.standalone import Standalone
 
@@ -15,6 +15,7 @@ def test_every_page_is_without_barriers_complaints_and_foreign_requests(
 ) -> None:
     stored(service, tags=["order"], html_content="<p>It is on its way.</p>")
     service.wait_for_mail(1)
+    watched_mailbox(service)
     found: dict[str, list[str]] = {}
     with sight_of(browser, service, size=NARROW) as sight:
         sight.log_in()
