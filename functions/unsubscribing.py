@@ -112,8 +112,8 @@ def take_off_the_list(request: Request) -> UnsubscribePage:
     """Unsubscribe with one click (RFC 8058), by a mail reader's button or the page's own."""
     subscription = _subscription(request)
     here = application()
-    here.database().run(partial(_unsubscribed, subscription=subscription))
-    here.waker.tell()
+    if here.database().run(partial(_unsubscribed, subscription=subscription)):
+        here.waker.tell()
     return _page(f"Done: {_shown(subscription)} gets no more of these emails.", "")
 
 
@@ -156,13 +156,16 @@ def _listed(found: Sequence[Unsubscribed]) -> list[UnsubscribedAddress]:
     ]
 
 
-def _unsubscribed(connection: Connection, subscription: Subscription) -> None:
-    if unsubscribe(connection, subscription):
+def _unsubscribed(connection: Connection, subscription: Subscription) -> bool:
+    """Whether that is new."""
+    is_new = unsubscribe(connection, subscription)
+    if is_new:
         reason = f'unsubscribed from the list "{subscription.list_name}"'
         event = Event(
             EventType.UNSUBSCRIBED, subscription.email_id, subscription.address, reason=reason
         )
         record(connection, [event])
+    return is_new
 
 
 def _subscription(request: Request) -> Subscription:
