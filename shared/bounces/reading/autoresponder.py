@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from shared.bounces.reading.fields import Fields
-from shared.bounces.reading.text import unencoded
+from shared.bounces.reading.message import Message, Understood
+from shared.bounces.report import Kind
 
 _ITS_OWN = frozenset(
     {
@@ -55,8 +55,15 @@ _SUBJECT = re.compile(
 )
 
 
-def is_automatic(header: Fields) -> bool:
-    """Whether a machine has answered in somebody's name."""
+def read(message: Message) -> Understood | None:
+    """Whether a machine has answered in somebody's name; what a mail server writes is no answer."""
+    if message.is_of_a_mail_server or not _is_automatic(message):
+        return None
+    return Understood(Kind.AUTOREPLY)
+
+
+def _is_automatic(message: Message) -> bool:
+    header = message.header
     submitted = header.first("auto-submitted").split(";")[0].split("(")[0].strip().lower()
     if submitted and submitted != "no":
         return True
@@ -65,4 +72,4 @@ def is_automatic(header: Fields) -> bool:
     precedence = header.first("precedence", "x-precedence", "preference").strip().lower()
     if precedence in _PRECEDENCE:
         return True
-    return _SUBJECT.match(unencoded(header.first("subject"))) is not None
+    return _SUBJECT.match(message.subject) is not None

@@ -7,8 +7,9 @@ from itertools import islice
 
 from shared.bounces.reading.failure import failure, status_in
 from shared.bounces.reading.fields import Fields, blocks_in
+from shared.bounces.reading.message import Message, Understood
 from shared.bounces.reading.text import address_in, readable
-from shared.bounces.report import Finding, Kind
+from shared.bounces.report import Finding, Kind, gravest
 
 CONTENT_TYPES = frozenset({"message/delivery-status", "message/global-delivery-status"})
 MOST_RECIPIENTS = 100
@@ -20,11 +21,15 @@ _OF_A_RECIPIENT = frozenset({"original-recipient", "final-recipient", "action"})
 _TYPE = re.compile(r"\A\s*[A-Za-z][\w.-]*\s*;\s*")
 
 
-def recipients_in(text: str) -> tuple[Finding, ...]:
-    """What the notification says of each recipient."""
-    blocks = blocks_in(text, _MOST_BLOCKS, begins="final-recipient")
-    told = (_finding(block) for block in blocks if not _OF_A_RECIPIENT.isdisjoint(block.names()))
-    return tuple(islice(told, MOST_RECIPIENTS))
+def read(message: Message) -> Understood | None:
+    """What the first notification with recipients says of each of them."""
+    for part in message.of_type(CONTENT_TYPES):
+        blocks = blocks_in(part.text, _MOST_BLOCKS, begins="final-recipient")
+        of_recipients = (each for each in blocks if not _OF_A_RECIPIENT.isdisjoint(each.names()))
+        findings = tuple(map(_finding, islice(of_recipients, MOST_RECIPIENTS)))
+        if findings:
+            return Understood(gravest(findings), findings)
+    return None
 
 
 def _finding(block: Fields) -> Finding:

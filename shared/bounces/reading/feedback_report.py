@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from itertools import islice
 
-from shared.bounces.reading.fields import Fields
+from shared.bounces.reading.fields import Fields, fields_in
+from shared.bounces.reading.message import Message, Understood
 from shared.bounces.reading.text import address_in, readable
 from shared.bounces.report import Finding, Kind
 
-CONTENT_TYPE = "message/feedback-report"
+CONTENT_TYPES = frozenset({"message/feedback-report"})
 _MOST_RECIPIENTS = 100
 # RFC 6430, and what DMARC's failure reports are (RFC 6591): nobody complains.
 _NO_COMPLAINT = {"not-spam": Kind.OTHER, "auth-failure": Kind.POLICY, "dmarc": Kind.POLICY}
 
 
-def complaints_in(report: Fields) -> tuple[Kind, tuple[Finding, ...]]:
+def read(message: Message) -> Understood | None:
     """What the report is, and about whose email; many services leave the address out."""
+    part = next(message.of_type(CONTENT_TYPES), None)
+    if part is None:
+        return None
+    report = fields_in(part.text)
     named = report.first("feedback-type").strip().lower()
     kind = _NO_COMPLAINT.get(named, Kind.COMPLAINT)
     if kind is Kind.OTHER:
-        return kind, ()
+        return Understood(kind)
     reason = readable(" ".join([named or "abuse", *_reporter(report)]))
     written = islice(report.all("original-rcpt-to"), _MOST_RECIPIENTS)
     recipients = [] if kind is Kind.POLICY else [address_in(each) for each in written]
-    return kind, tuple(
-        [Finding(kind, recipient, None, None, reason) for recipient in recipients or [None]]
-    )
+    findings = [Finding(kind, recipient, None, None, reason) for recipient in recipients or [None]]
+    return Understood(kind, tuple(findings))
 
 
 def _reporter(report: Fields) -> list[str]:

@@ -6,14 +6,15 @@ What is found is a guess: it tells a person whose address it was, and suppresses
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from shared.bounces.reading.failure import failure
+from shared.bounces.reading.guess import guessed
+from shared.bounces.reading.message import SENT_TO, Message, Understood
 from shared.bounces.reading.text import address_in, readable
-from shared.bounces.report import Finding, Kind
+from shared.bounces.report import Finding, Kind, gravest
 
-LONGEST_TEXT = 64_000
 _MOST_RECIPIENTS = 20
 _LINES_OF_A_REASON = 8
 # qmail, Exim, Postfix, Sendmail, Exchange, Domino, T-Online, Yahoo, Gmail, GroupWise and others.
@@ -44,35 +45,42 @@ _COPY = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _NAMES_ONE = re.compile(r"[ \t>*-]{0,12}(?:(?:recipient|address)\s*:\s*)?<?[^\s<>]{1,64}@", re.I)
-_MESSAGE_ID = re.compile(r"^[ \t>]*Message-ID:[ \t]*(<[!-;=?-~]{3,250}>)", re.I | re.M)
 
 
-def tells_of_a_failure(subject: str, text: str) -> bool:
-    """Whether a mail server says here that it could not deliver, or not yet."""
-    return _UNDELIVERED.search(f"{subject}\n{text[:LONGEST_TEXT]}") is not None
+def read(message: Message) -> Understood | None:
+    """Whom a mail server names in its words, and what it says; nothing of what others write."""
+    if not message.is_of_a_mail_server and not message.has_no_sender:
+        return None
+    findings = _findings(message)
+    kind = gravest(findings) if findings else Kind.UNCLEAR
+    return Understood(kind, findings, is_guess=bool(findings))
 
 
-def recipients_in(
-    subject: str, text: str, named: tuple[str, ...], own: frozenset[str]
-) -> tuple[Finding, ...]:
-    """Whom the words name, and what they say; one finding of nobody where they name none.
+def _findings(message: Message) -> tuple[Finding, ...]:
+    """One of nobody where it could not deliver and names none."""
+    named = _addresses(message.header.first("x-failed-recipients").split(","))
+    told: tuple[Finding, ...] = ()
+    if named or _UNDELIVERED.search(f"{message.subject}\n{message.text}"):
+        told = _told(message, named)
+    if any(finding.recipient for finding in told):
+        return told
+    return guessed(message.header.first("from"), message.subject, message.text) or told
 
-    `named`: addresses that a header field says it is about. `own`: addresses that the message was
-    sent to, which it is not about.
-    """
-    text = _before_the_copy(text[:LONGEST_TEXT])
-    waits = _WAITS.search(f"{subject}\n{text}") is not None
-    reasons = dict(islice(_named_in(text, own), _MOST_RECIPIENTS))
-    whole = readable(text) or readable(subject)
+
+def _told(message: Message, named: Sequence[str]) -> tuple[Finding, ...]:
+    text = _before_the_copy(message.text)
+    waits = _WAITS.search(f"{message.subject}\n{text}") is not None
+    sent_to = frozenset(each.lower() for each in _addresses(message.header.all(*SENT_TO)))
+    reasons = dict(islice(_named_in(text, sent_to), _MOST_RECIPIENTS))
+    whole = readable(text) or readable(message.subject)
     about = list(dict.fromkeys([*named, *reasons]))[:_MOST_RECIPIENTS]
     if not about:
         return (_finding(None, whole, waits),)
     return tuple([_finding(each, reasons.get(each) or whole, waits) for each in about])
 
 
-def message_ids_in(text: str) -> Iterator[str]:
-    """Of the email that is quoted below the words."""
-    return (found[1] for found in _MESSAGE_ID.finditer(text[:LONGEST_TEXT]))
+def _addresses(written: Iterable[str]) -> list[str]:
+    return [address for each in written if (address := address_in(each)) is not None]
 
 
 def _finding(recipient: str | None, words: str, waits: bool) -> Finding:
