@@ -8,7 +8,9 @@ Both send to the same smtp-sink over 8 connections, in turns, so that a busy mac
 
 `--sql-rtt` and `--smtp-rtt` put the database and the mail server so many milliseconds away:
 bench/far_database.py says what a round trip is, bench/far_server.py delays what the server says.
-`--idle-accounts` adds accounts with nothing to send, `--processes` drains with several at once.
+`--idle-accounts` adds accounts with nothing to send, `--processes` drains with several at once; the
+same rounds do it without them, and with one. To a mail server far away smtp-source sends a part,
+since it waits for each command by itself.
 
 `--before` does the same in a working copy of an earlier revision, in the same rounds, and measures
 in both how long SQLite takes for an email:
@@ -25,9 +27,10 @@ import platform
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.checkout import Checkout, Incomplete, SqlTime
 from bench.far_server import far_server
@@ -38,6 +41,8 @@ from bench.workload import Workload
 LONGEST_DRAIN_SECONDS = 180
 PART_SECONDS = 10
 PDF_BYTES = 100 * 1024
+MOST_FROM_AFAR = 500
+"""What smtp-source sends to a mail server that is far away."""
 _THIS = Checkout("rowpost")
 
 
@@ -62,6 +67,15 @@ def main() -> None:
     print(json.dumps(document, indent=2))
 
 
+class _Way(NamedTuple):
+    """How a workload is drained, and what it is called in the document."""
+
+    name: str
+    copy: Checkout
+    idle_accounts: int
+    processes: int
+
+
 class _Bench:
     """Measures one workload after the other, with the mail server on this port."""
 
@@ -72,14 +86,24 @@ class _Bench:
         if chosen.before is not None:
             self._checkouts.append(Checkout("rowpost_before", chosen.before.resolve()))
 
+    def _ways(self) -> list[_Way]:
+        idle, processes = self._chosen.idle_accounts, self._chosen.processes
+        ways = [_Way(copy.name, copy, idle, processes) for copy in self._checkouts]
+        if idle:
+            ways.append(_Way("rowpost_without_idle_accounts", _THIS, 0, processes))
+        if processes > 1:
+            ways.append(_Way("rowpost_in_one_process", _THIS, idle, 1))
+        return ways
+
     def compare(self, workload: Workload) -> dict[str, Any]:
-        drains: dict[str, list[Measurement]] = {copy.name: [] for copy in self._checkouts}
+        ways = self._ways()
+        drains: dict[str, list[Measurement]] = {way.name: [] for way in ways}
         sql: dict[str, list[SqlTime]] = {copy.name: [] for copy in self._checkouts}
         sources = []
         for _ in range(self._chosen.rounds):
-            for copy in self._checkouts:
-                drains[copy.name].append(self._drain_all(copy, workload))
-            sources.append(smtp_source(workload, self._port))
+            for way in ways:
+                drains[way.name].append(self._drain_all(way, workload))
+            sources.append(self._smtp_source(workload))
             if len(self._checkouts) > 1:
                 for copy in self._checkouts:
                     sql[copy.name].append(self._sql_time(copy, workload))
@@ -101,9 +125,11 @@ class _Bench:
     def long_queue(self, waiting: int) -> dict[str, Any]:
         """Drain for some seconds out of a long queue."""
         with _data_folder() as folder:
-            self._fill(_THIS, folder, Workload("a long queue", waiting))
+            chosen = self._chosen
+            way = _Way(_THIS.name, _THIS, chosen.idle_accounts, chosen.processes)
+            self._fill(way, folder, Workload("a long queue", waiting))
             before = _database_bytes(folder)
-            measured = self._drain(_THIS, folder, PART_SECONDS)
+            measured = self._drain(way, folder, PART_SECONDS)
             return {
                 "waiting": waiting,
                 "rowpost": summary([measured]) | {"emails": measured.emails},
@@ -111,27 +137,31 @@ class _Bench:
                 "database_mb_after": round(_database_bytes(folder) / 1e6, 1),
             }
 
-    def _drain_all(self, copy: Checkout, workload: Workload) -> Measurement:
+    def _drain_all(self, way: _Way, workload: Workload) -> Measurement:
         with _data_folder() as folder:
-            self._fill(copy, folder, workload)
-            measured = self._drain(copy, folder, LONGEST_DRAIN_SECONDS)
-            if (measured.emails, copy.sent(folder)) != (workload.count, workload.count):
+            self._fill(way, folder, workload)
+            measured = self._drain(way, folder, LONGEST_DRAIN_SECONDS)
+            if (measured.emails, way.copy.sent(folder)) != (workload.count, workload.count):
                 raise Incomplete(f"{measured.emails} of {workload.count} {workload.name} went out")
             return measured
 
+    def _smtp_source(self, workload: Workload) -> Measurement:
+        if self._chosen.smtp_rtt:
+            workload = replace(workload, count=min(workload.count, MOST_FROM_AFAR))
+        return smtp_source(workload, self._port)
+
     def _sql_time(self, copy: Checkout, workload: Workload) -> SqlTime:
         with _data_folder() as folder:
-            self._fill(copy, folder, workload)
+            copy.fill(folder, workload, self._port)
             return copy.drain_timed(folder, LONGEST_DRAIN_SECONDS)
 
-    def _fill(self, copy: Checkout, folder: Path, workload: Workload) -> None:
-        copy.fill(folder, workload, self._port, self._chosen.idle_accounts)
+    def _fill(self, way: _Way, folder: Path, workload: Workload) -> None:
+        way.copy.fill(folder, workload, self._port, way.idle_accounts)
 
-    def _drain(self, copy: Checkout, folder: Path, seconds: float) -> Measurement:
-        chosen = self._chosen
-        if chosen.processes == 1 and not chosen.sql_rtt:
-            return copy.drain(folder, seconds)
-        return copy.drain_together(folder, seconds, chosen.processes, chosen.sql_rtt)
+    def _drain(self, way: _Way, folder: Path, seconds: float) -> Measurement:
+        if way.processes == 1 and not self._chosen.sql_rtt:
+            return way.copy.drain(folder, seconds)
+        return way.copy.drain_together(folder, seconds, way.processes, self._chosen.sql_rtt)
 
 
 def _sql_summary(times: list[SqlTime], emails: int) -> dict[str, float]:

@@ -155,6 +155,7 @@ class _Queue:
         return {
             "emails_per_second": round(measured.emails_per_second),
             "admitted_per_second": round(admitted / measured.seconds),
+            "cpu_ms_an_email": round(measured.cpu_ms_an_email, 3),
             "peak_rss_mb": round(measured.peak_rss_mb, 1),
         }
 

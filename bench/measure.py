@@ -35,6 +35,11 @@ class Measurement:
     def emails_per_second(self) -> float:
         return self.emails / self.seconds
 
+    @property
+    def cpu_ms_an_email(self) -> float:
+        """What a busy machine changes less."""
+        return 1000 * self.cpu_seconds / max(1, self.emails)
+
 
 def together(runs: Sequence[Measurement]) -> Measurement:
     """What processes did that began at the same moment; the memory is that of the largest one."""
@@ -57,6 +62,7 @@ def summary(runs: Sequence[Measurement]) -> dict[str, float]:
     figures = {
         "emails_per_second": round(median(run.emails_per_second for run in runs)),
         "cpu_seconds": round(median(run.cpu_seconds for run in runs), 2),
+        "cpu_ms_an_email": round(median(run.cpu_ms_an_email for run in runs), 3),
         "peak_rss_mb": round(median(run.peak_rss_mb for run in runs), 1),
     }
     if all(run.trips for run in runs):
