@@ -515,10 +515,11 @@ class Dispatcher:
                 known.is_due, known.suspects, known.blamed = due, suspects, blamed
 
     def _was_in_vain(self, queue: AccountQueue) -> bool:
-        """Whether a claim found nothing a moment ago, and nothing was admitted since: what a look
-        sees then is locked, held by a limit, or in a lane that is not open for this account."""
+        """Whether a claim found nothing a moment ago, and nothing became due since, by admission or
+        as the rest of a long list: what a look sees then is locked, held by a limit, or in a lane
+        that is not open for this account."""
         just_now = time.monotonic() - _LOOK_AGAIN_SECONDS
-        return queue.nothing_at > max(just_now, self._admitted_at)
+        return queue.nothing_at > max(just_now, self._admitted_at, self._recorder.continued_at)
 
     def _open_queue(
         self, key: _Key, account: Account, resting: Pause | None

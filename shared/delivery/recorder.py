@@ -149,6 +149,8 @@ class Recorder:
         self._some_mark = asyncio.Event()
         self._everybody = asyncio.Event()
         """As many marks are asked for as there are workers: nothing more will come."""
+        self.continued_at = float("-inf")
+        """When an email was last written down that is due again at once, by the monotonic clock."""
         self._writing = False
         self._give_up_at = float("inf")
         self._task = asyncio.create_task(self._run())
@@ -218,6 +220,8 @@ class Recorder:
             pending.answer(pending.mark.number in written.marked)
         ended = [result for result in batch.results if result.number in written.finished]
         self.written.update([result.outcome for result in ended])
+        if any(result.outcome is Outcome.RETRY and result.wait == 0 for result in ended):
+            self.continued_at = time.monotonic()
         if self._witness is not None:
             self._witness.recorded(ended, batch.returned)
 
