@@ -105,5 +105,5 @@ def test_a_drain_numbers_beside_the_telling_of_rows_and_once_more_at_its_end(
     assert not [text for text in server.texts() if "Rowpost_Emails" in text]
 
 
-def test_where_one_writes_at_a_time_there_is_nothing_to_do(database: Database) -> None:
-    assert isinstance(event_numberer(database), nullcontext)
+def test_where_one_writes_at_a_time_there_is_nothing_to_do(sqlite_database: Database) -> None:
+    assert isinstance(event_numberer(sqlite_database), nullcontext)

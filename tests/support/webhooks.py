@@ -13,6 +13,7 @@ from shared.app import Application
 from shared.database.columns.times import utc_now
 from shared.database.tables import deliveries, webhooks
 from shared.events.event import Event, EventType
+from shared.events.numbering import number_events
 from shared.events.record import record
 from shared.webhooks.admin import MadeWebhook, Wish
 from shared.webhooks.deliveries import NEWEST, log_of
@@ -37,7 +38,9 @@ class Hooks:
 
     def happen(self, number: int = 1, what: EventType = EventType.SENT) -> None:
         events = [Event(what, email_id) for email_id in range(1, number + 1)]
-        self.app.database().run(lambda connection: record(connection, events))
+        database = self.app.database()
+        database.run(lambda connection: record(connection, events))
+        number_events(database, 10)  # As a drain does, where several write at a time.
 
     def send(self) -> None:
         """Look once, and wait for what is sent."""

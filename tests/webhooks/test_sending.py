@@ -17,6 +17,7 @@ from sqlalchemy import event, update
 from shared.app import Application
 from shared.configuration.secret_store import SecretStoreUnavailable
 from shared.database.database import Database
+from shared.database.engine import file_url
 from shared.database.errors import DatabaseUnreachable
 from shared.database.tables import webhooks
 from shared.delivery import tick
@@ -465,7 +466,8 @@ def test_where_others_wait_a_turn_is_short(
 def test_what_was_seen_in_one_database_says_nothing_of_another(
     app: Application, hooks: Hooks, receiver: Receiver, tmp_path: Path
 ) -> None:
-    other = Hooks(Application(Settings(ROWPOST_DATA=tmp_path / "other")))
+    address = file_url(tmp_path / "other.db")
+    other = Hooks(Application(Settings(ROWPOST_DATA=tmp_path / "other", DATABASE_URL=address)))
     here = [hooks.app.database()]
     sending = sender.WebhookSender(app.webhooks._means._replace(database=lambda: here[0]))
     hooks.make(receiver.url, [EventType.BOUNCED])
