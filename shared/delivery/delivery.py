@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from shared.delivery.composing.prepare import Prepared, addressed_to, part_of, without_smtputf8
 from shared.delivery.outcome import Attempt
 from shared.delivery.recorder import PendingMark
+from shared.mime.address_form import domain_of
 from shared.outbox.sending.fetch import ClaimedEmail
 from shared.outbox.sending.finish import Result
 from shared.transports.base import Message
@@ -55,10 +56,14 @@ class Delivery:
         if (fitting := without_smtputf8(self.attempt.prepared)) is not None:
             self._become(fitting)
 
-    def ask_at_most(self, most: int) -> None:
-        """Address so many of its recipients, if they are more; the others get theirs after."""
-        if len(self.message.envelope.recipients) > most:
-            self._become(part_of(self.attempt.prepared, most))
+    def ask_at_most(self, recipients: int | None, domains: int | None) -> None:
+        """Address so many of its recipients, and of so many domains, if they are more; the others
+        get theirs after. None: any number."""
+        named = self.message.envelope.recipients
+        if (recipients is not None and len(named) > recipients) or (
+            domains is not None and len(set(map(domain_of, named))) > domains
+        ):
+            self._become(part_of(self.attempt.prepared, recipients, domains))
 
     def ask_only(self, places: Sequence[int]) -> None:
         """Address the envelope's recipients in these places alone."""

@@ -198,14 +198,13 @@ class Worker:
     async def _ready_for(self, delivery: Delivery) -> Transport | None:
         """The transport, opened where it is not; None when it can't be, or can't take this."""
         transport = self._transport
-        if transport is None or not transport.usable:
+        if transport is None or not transport.takes(delivery.message):
             transport = await self._open(delivery)
         if transport is None:
             return None
         if delivery.message.envelope.smtputf8 and not transport.takes_smtputf8:
             delivery.leave_out_wide_addresses()
-        if transport.most_recipients is not None:
-            delivery.ask_at_most(transport.most_recipients)
+        delivery.ask_at_most(transport.most_recipients, transport.most_domains)
         if (unfit := transport.unfit(delivery.message)) is not None:
             self._record(delivery, _ruled_out(delivery, unfit))
             return None

@@ -174,3 +174,8 @@ def _why_no_domain(domain: str) -> str:
     return f"the domain's {label[:20]!r} " + (
         "is longer than 63 characters" if len(label) > 63 else "begins or ends with a hyphen"
     )
+
+
+def domain_of(address: str) -> str:
+    """The domain of an address, of which letter case makes no difference (RFC 5321 2.3.5)."""
+    return address.rpartition("@")[2].lower()

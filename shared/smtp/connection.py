@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from shared.mime.address_form import envelope_address
+from shared.mime.address_form import domain_of, envelope_address
 from shared.mime.bad_email import BadAddress, BadEmail
 from shared.smtp.limits import read_limits, read_size_limit
 from shared.smtp.opening import OpenConnection, Server, open_connection
@@ -58,6 +58,8 @@ class SmtpSession:
         self._group = _GROUP if self.pipelining else 1
         self._begun = 0
         """Transactions: MAIL commands, whatever was answered."""
+        self._domains: set[str] = set()
+        """Of their recipients, where the server limits how many."""
         self._commands: Sequence[bytes] = ()
         self._held = b""
         self._kept_body = b""
@@ -70,10 +72,14 @@ class SmtpSession:
         """
         return cls(await open_connection(server), server)
 
-    @property
-    def takes_another(self) -> bool:
-        """Whether one more transaction is within the server's limits."""
-        return self.limits.most_emails is None or self._begun < self.limits.most_emails
+    def takes(self, envelope: Envelope) -> bool:
+        """Whether one more transaction, with this envelope, is within the session's limits."""
+        emails, domains = self.limits.most_emails, self.limits.most_domains
+        if emails is not None and self._begun >= emails:
+            return False
+        if domains is None:
+            return True
+        return len(self._domains.union(map(domain_of, envelope.recipients))) <= domains
 
     async def write_envelope(self, envelope: Envelope) -> None:
         """Write MAIL, RCPT and DATA: together where PIPELINING is offered.
@@ -171,6 +177,8 @@ class SmtpSession:
     def _first_group(self, envelope: Envelope) -> bytes:
         self._commands = self._commands_for(envelope)
         self._begun += 1
+        if self.limits.most_domains is not None:
+            self._domains.update(map(domain_of, envelope.recipients))
         return b"".join(self._commands[: self._group])
 
     def _commands_for(self, envelope: Envelope) -> list[bytes]:

@@ -14,10 +14,12 @@ class Limits(NamedTuple):
 
     most_emails: MAIL commands in a session, those that were refused included (MAILMAX).
     most_recipients: RCPT commands in a transaction, those that were refused included (RCPTMAX).
+    most_domains: different domains of recipients in a session (RCPTDOMAINMAX, RFC 9422 4.3).
     """
 
     most_emails: int | None = None
     most_recipients: int | None = None
+    most_domains: int | None = None
 
 
 def read_limits(parameters: str | None) -> Limits:
@@ -28,7 +30,9 @@ def read_limits(parameters: str | None) -> Limits:
     """
     said = dict(_name_and_value(parameter) for parameter in (parameters or "").split())
     return Limits(
-        most_emails=_number(said.get("MAILMAX")), most_recipients=_number(said.get("RCPTMAX"))
+        most_emails=_number(said.get("MAILMAX")),
+        most_recipients=_number(said.get("RCPTMAX")),
+        most_domains=_number(said.get("RCPTDOMAINMAX")),
     )
 
 

@@ -88,15 +88,12 @@ class Unfit(NamedTuple):
 class Transport(Protocol):
     """One way out of one account.
 
-    usable: it is open, and the next message may go over it.
     carried: messages that got a final reply since it was opened, whatever it was.
     takes_smtputf8: international addresses (RFC 6531) go this way; known once it is open.
     most_recipients: so many an envelope may have; None: any number; known once it is open.
+    most_domains: so many different domains they may have; None: any number; known likewise.
     takes_along: the next envelope may travel with a commit, so its mark may be asked for ahead.
     """
-
-    @property
-    def usable(self) -> bool: ...
 
     @property
     def carried(self) -> int: ...
@@ -108,10 +105,17 @@ class Transport(Protocol):
     def most_recipients(self) -> int | None: ...
 
     @property
+    def most_domains(self) -> int | None: ...
+
+    @property
     def takes_along(self) -> bool: ...
 
     async def open(self) -> None:
         """Open it. Raises AccountFault."""
+        ...
+
+    def takes(self, message: Message) -> bool:
+        """Whether it is open, and this message may go over it: else it is opened anew."""
         ...
 
     def unfit(self, message: Message) -> Unfit | None:

@@ -21,6 +21,7 @@ class MailServiceTransport:
     takes_smtputf8 = False
     takes_along = False
     most_recipients: int | None = None
+    most_domains: int | None = None
     most_octets: int = 0
     called = "the mail service"
 
@@ -28,10 +29,6 @@ class MailServiceTransport:
         self._service = service
         self._is_open = False
         self._carried = 0
-
-    @property
-    def usable(self) -> bool:
-        return self._is_open and self._service.has_token
 
     @property
     def carried(self) -> int:
@@ -44,6 +41,9 @@ class MailServiceTransport:
         await self._service.connect()
         self._is_open = True
         self._carried = 0
+
+    def takes(self, message: Message) -> bool:
+        return self._is_open and self._service.has_token
 
     def unfit(self, message: Message) -> Unfit | None:
         """What the service's documented limits rule out."""

@@ -23,15 +23,6 @@ class SmtpTransport:
         """Whose envelope went out with the final dot before it."""
 
     @property
-    def usable(self) -> bool:
-        session = self._session
-        if session is None or session.closed:
-            return False
-        return self._announced is not None or (
-            session.sent < _MOST_ON_ONE_CONNECTION and session.takes_another
-        )
-
-    @property
     def carried(self) -> int:
         return self._session.sent if self._session is not None else 0
 
@@ -43,6 +34,19 @@ class SmtpTransport:
     def most_recipients(self) -> int | None:
         """What the server names as its limit (RFC 9422)."""
         return self._open_session.limits.most_recipients
+
+    @property
+    def most_domains(self) -> int | None:
+        """What the server names as its limit (RFC 9422)."""
+        return self._open_session.limits.most_domains
+
+    def takes(self, message: Message) -> bool:
+        session = self._session
+        if session is None or session.closed:
+            return False
+        return self._announced is not None or (
+            session.sent < _MOST_ON_ONE_CONNECTION and session.takes(message.envelope)
+        )
 
     async def open(self) -> None:
         """A new session; the one before says goodbye."""
@@ -106,7 +110,7 @@ class SmtpTransport:
         return (
             session.pipelining
             and session.sent + 1 < _MOST_ON_ONE_CONNECTION
-            and session.takes_another
+            and session.takes(following.envelope)
             and (most is None or len(following.envelope.recipients) <= most)
             and self.unfit(following) is None
         )

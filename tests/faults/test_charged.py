@@ -88,6 +88,36 @@ def test_the_limits_that_a_server_names_are_kept_to(
     assert sum(len(message.recipients) for message in server.messages) == 130
 
 
+@pytest.mark.parametrize(
+    "extensions",
+    [("LIMITS RCPTDOMAINMAX=2", "PIPELINING"), ("LIMITS RCPTDOMAINMAX=2",)],
+    ids=["pipelining", "in turn"],
+)
+def test_no_session_names_more_domains_than_its_server_takes(
+    queue: Queue, smtp_server: Servers, extensions: tuple[str, ...]
+) -> None:
+    """RFC 9422 4.3: of all recipients of a session, those that were refused included."""
+    server = smtp_server(
+        extensions=extensions, reactions={"RCPT": {"dead@b.example": b"550 no such user"}}
+    )
+    queue.account(server)
+    for domain in ("a.example", "B.example", "b.example", "c.example", "d.example"):
+        queue.add(4, dd_toEmailid=f"ann@{domain}")
+    queue.add(dd_toEmailid="dead@b.example")
+    queue.add(dd_toEmailid=", ".join(f"ann@{n}.example" for n in range(5)))
+
+    tick.force(queue.application, 20)
+
+    assert queue.states() == {"Y": 21, "F": 1}
+    assert queue.retries() == {0}
+    named: dict[int, set[str]] = {}
+    for number, line in server.commands:
+        if line.startswith("RCPT"):
+            named.setdefault(number, set()).add(line.rpartition("@")[2].rstrip(">").lower())
+    assert max(map(len, named.values())) == 2
+    assert sum(len(message.recipients) for message in server.messages) == 25
+
+
 @pytest.mark.parametrize("answer", [b"550 no such user", b"450 not now"], ids=str)
 def test_those_who_are_refused_keep_nobody_from_being_asked(
     queue: Queue, smtp_server: Servers, answer: bytes

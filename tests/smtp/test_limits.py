@@ -13,11 +13,12 @@ from shared.smtp.limits import Limits, read_limits
     ("parameters", "limits"),
     [
         ("MAILMAX=20 RCPTMAX=100", Limits(20, 100)),
+        ("RCPTDOMAINMAX=3", Limits(most_domains=3)),
         ("RCPTMAX=100 MAILMAX=20", Limits(20, 100)),
         ("MAILMAX=1000", Limits(most_emails=1000)),
         ("RCPTMAX=2", Limits(most_recipients=2)),
         ("RcptMax=5 mailmax=1", Limits(1, 5)),
-        ("MAILMAX=20 RCPTDOMAINMAX=1 FUTURE=a=b NAKED RCPTMAX=100", Limits(20, 100)),
+        ("MAILMAX=20 RCPTDOMAINMAX=1 FUTURE=a=b NAKED RCPTMAX=100", Limits(20, 100, 1)),
         ("  MAILMAX=7\tRCPTMAX=8  ", Limits(7, 8)),
         ("MAILMAX=999999", Limits(most_emails=999_999)),
         ("", Limits()),
@@ -40,7 +41,7 @@ def test_a_name_without_a_value_limits_nothing() -> None:
 
 
 def test_a_longer_name_is_another_limit() -> None:
-    assert read_limits("XMAILMAX=5 RCPTMAXES=5 RCPTDOMAINMAX=5") == Limits()
+    assert read_limits("XMAILMAX=5 RCPTMAXES=5 RCPTDOMAINMAXES=5") == Limits()
 
 
 @given(st.text())

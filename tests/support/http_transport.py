@@ -31,15 +31,12 @@ class HttpTransport:
     takes_smtputf8 = True
     takes_along = True
     most_recipients = None
+    most_domains = None
 
     def __init__(self, account: Account) -> None:
         self._address = (account.server.host, account.server.port)
         self._is_open = False
         self.carried = 0
-
-    @property
-    def usable(self) -> bool:
-        return self._is_open
 
     async def open(self) -> None:
         try:
@@ -48,6 +45,9 @@ class HttpTransport:
             raise AccountFault("the service does not answer", Stage.CONNECT) from error
         writer.close()
         self._is_open = True
+
+    def takes(self, message: Message) -> bool:
+        return self._is_open
 
     def unfit(self, message: Message) -> Unfit | None:
         if message.envelope.size > 1_000_000:

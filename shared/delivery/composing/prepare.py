@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from shared.accounts.directory import Account
 from shared.delivery.composing import test_mode
 from shared.delivery.composing.edited_lists import as_named
+from shared.mime.address_form import domain_of
 from shared.mime.addresses import Mailbox, envelope_address, parse_mailbox, parse_recipients, unique
 from shared.mime.allowed_recipients import RecipientRule
 from shared.mime.bad_email import BadEmail
@@ -183,18 +184,26 @@ def addressed_to(prepared: Prepared, places: Sequence[int]) -> Prepared:
     )
 
 
-def part_of(prepared: Prepared, most: int) -> Prepared:
-    """The email as it fits into a transaction of so many recipients: first to those who were never
-    asked, then to those who were put off, and with each try to others of them."""
+def part_of(prepared: Prepared, most: int | None, most_domains: int | None = None) -> Prepared:
+    """The email as it fits into a transaction of so many recipients, of so many domains: first to
+    those who were never asked, then to those who were put off, and with each try to others of them.
+    None: any number."""
     every = range(len(prepared.addressed))
-    if len(every) <= most:
-        return prepared
     known = [prepared.recipients[number] for number in prepared.addressed]
     places = [place for place in every if known[place].reply is None]
     if not places:
-        begin = prepared.email.retries * most % len(every)
+        begin = prepared.email.retries * (most or most_domains or 0) % len(every)
         places = [*every[begin:], *every[:begin]]
+    if most_domains is not None:
+        places = _of_domains(prepared.envelope.recipients, places, most_domains)
     return addressed_to(prepared, sorted(places[:most]))
+
+
+def _of_domains(addresses: Sequence[str], places: Sequence[int], most: int) -> list[int]:
+    """The places of addresses in so many domains, those that come first."""
+    of_place = {place: domain_of(addresses[place]) for place in places}
+    chosen = list(dict.fromkeys(of_place.values()))[:most]
+    return [place for place in places if of_place[place] in chosen]
 
 
 def _addressed(recipients: tuple[KnownRecipient, ...]) -> tuple[int, ...]:
