@@ -91,6 +91,7 @@ CORPUS: dict[str, Report] = {
         Kind.HARD, BY_TOKEN, hard("nobody@example.net", None, "5.1.1")
     ),
     "broken-eight-bit": report(Kind.HARD, BOTH, hard("nobody@example.net", 550, "5.1.1")),
+    "broken-empty-status": guess(Kind.SOFT, BOTH, soft("anna@odd.example")),
     "broken-header-only": guess(Kind.SOFT, BY_TOKEN, soft(None)),
     "broken-line-among-the-fields": report(
         Kind.HARD, BOTH, hard("nobody@example.net", 550, "5.1.1")
@@ -113,6 +114,7 @@ CORPUS: dict[str, Report] = {
     "broken-recipient-is-the-sender": report(
         Kind.HARD, BOTH, hard("bounces+aebagbafaydqqcikbmga2dqp@example.com", 550, "5.1.1")
     ),
+    "by-its-subject-alone": guess(Kind.SOFT, BY_TOKEN, soft("anna@odd.example", 550, "5.1.1")),
     "challenge-boxbe": report(Kind.AUTOREPLY, BY_TOKEN),
     "challenge-tmda": report(Kind.AUTOREPLY, BY_TOKEN),
     "contradicting-codes": report(Kind.SOFT, BOTH, soft("anna@example.net", 552, "5.2.2")),
@@ -161,6 +163,7 @@ CORPUS: dict[str, Report] = {
     "exim-warning": guess(Kind.DELAYED, BY_TOKEN, delayed("anna@example.net")),
     "forwarded": report(Kind.SOFT, BOTH, soft("anna@example.net", 550, "5.1.1")),
     "french-server": guess(Kind.SOFT, BY_TOKEN, soft("anna@serveur.example")),
+    "from-nobody": guess(Kind.SOFT, BY_TOKEN, soft("anna@odd.example")),
     "gmail-delay": report(Kind.DELAYED, BOTH, delayed("anna@example.net", None, "4.4.1")),
     "gmail-disabled": report(Kind.HARD, BOTH, hard("anna@example.org", 550, "5.2.1")),
     "gmail-nested-text": report(Kind.HARD, BOTH, hard("anna@example.org", 550, "5.1.1")),
@@ -181,6 +184,7 @@ CORPUS: dict[str, Report] = {
     "opensmtpd-delayed": report(Kind.DELAYED, BOTH, delayed("anna@example.net", None, "4.4.2")),
     "opensmtpd-error": report(Kind.HARD, BOTH, hard("nobody@example.net", 550, "5.1.1")),
     "ordinary-angry": report(Kind.OTHER, NOTHING),
+    "ordinary-answer-to-a-bounce": report(Kind.OTHER, NOTHING),
     "ordinary-forwarded-bounce": report(Kind.OTHER, BY_TOKEN),
     "ordinary-on-your-list": report(Kind.OTHER, NOTHING),
     "ordinary": report(Kind.OTHER, NOTHING),
@@ -229,6 +233,7 @@ CORPUS: dict[str, Report] = {
     "sendmail-without-report": guess(Kind.SOFT, BOTH, soft("nobody@example.net", 550, "5.1.1")),
     "ses-content": report(Kind.POLICY, BOTH, policy("anna@example.net", 554, "5.6.0")),
     "ses-user-unknown": report(Kind.HARD, BOTH, hard("nobody@example.net", 550, "5.1.1")),
+    "smtp32": guess(Kind.SOFT, BY_TOKEN, soft("anna@odd.example")),
     "spam": report(Kind.OTHER, BY_TOKEN),
     "t-online": guess(Kind.SOFT, BOTH, soft("anna@t-online.example", 550, "5.1.1")),
     "temporary-reply-permanent-status": report(

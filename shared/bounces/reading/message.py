@@ -19,9 +19,10 @@ SENT_TO = ("to", "cc", "delivered-to", "x-original-to", "envelope-to", "x-envelo
 """The fields that say to which address it came."""
 _MAIL_SERVER = re.compile(
     r"(?:^|[<\s\"])(?:mailer-daemon|postmaster|mail-daemon|maildaemon|mdaemon|mail\.?system"
-    r"|microsoftexchange[0-9a-f]{10,40})@|mail delivery (?:sub)?system|mailer-daemon",
+    r"|microsoftexchange[0-9a-f]{10,40})@|mail delivery (?:sub)?system|mailer-daemon|<\s*>",
     re.IGNORECASE,
 )
+_NOBODY = re.compile(r"<\s*(?:mailer-daemon(?:@.*)?)?>", re.IGNORECASE)
 _MARKUP = re.compile(
     r"<(?:style|script|head)\b.*?(?:</(?:style|script|head)\s*>|\Z)|<[^<>]{0,2000}>",
     re.IGNORECASE | re.DOTALL,
@@ -61,14 +62,17 @@ class Message:
 
     @cached_property
     def is_of_a_mail_server(self) -> bool:
-        """By the address that it is from, or a field that only they write."""
-        sender = unencoded(self.header.first("from"))
-        return bool(self.header.first("x-failed-recipients") or _MAIL_SERVER.search(sender))
+        """By the address that it is from, or by what only they write."""
+        if self.header.first("x-failed-recipients"):
+            return True
+        if self.parts[0].parameter("report-type") == "delivery-status":
+            return True
+        return _MAIL_SERVER.search(unencoded(self.header.first("from"))) is not None
 
     @property
     def has_no_sender(self) -> bool:
         """Its envelope was from nobody, as of what is not to be answered (RFC 5321 4.5.5)."""
-        return self.header.first("return-path").replace(" ", "") == "<>"
+        return _NOBODY.fullmatch(self.header.first("return-path").strip()) is not None
 
     @cached_property
     def text(self) -> str:

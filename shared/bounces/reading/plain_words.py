@@ -31,6 +31,13 @@ _UNDELIVERED = re.compile(
     r"|user doesn't have a|配信できません|无法投递|退信",
     re.IGNORECASE,
 )
+# Of servers that write in somebody's name; an answer to such a letter begins otherwise.
+_SUBJECT = re.compile(
+    r"\W{0,3}(?:undeliver|mail delivery (?:failed|failure|warning|problem)|returned mail"
+    r"|delivery (?:status notification|failure)|failure notice|mail could not be delivered"
+    r"|mail system error|unzustellbar|nicht zustellbar|non remis|mensaje no entregado)",
+    re.IGNORECASE,
+)
 _WAITS = re.compile(
     r"message delayed|delivery delayed|has not yet been delivered|still being (?:re)?tried"
     r"|will (?:keep|continue|be) (?:trying|to try|retried)|delivery attempts will continue"
@@ -49,7 +56,8 @@ _NAMES_ONE = re.compile(r"[ \t>*-]{0,12}(?:(?:recipient|address)\s*:\s*)?<?[^\s<
 
 def read(message: Message) -> Understood | None:
     """Whom a mail server names in its words, and what it says; nothing of what others write."""
-    if not message.is_of_a_mail_server and not message.has_no_sender:
+    is_its = message.is_of_a_mail_server or message.has_no_sender
+    if not is_its and not _SUBJECT.match(message.subject):
         return None
     findings = _findings(message)
     kind = gravest(findings) if findings else Kind.UNCLEAR
@@ -64,7 +72,7 @@ def _findings(message: Message) -> tuple[Finding, ...]:
         told = _told(message, named)
     if any(finding.recipient for finding in told):
         return told
-    return guessed(message.header.first("from"), message.subject, message.text) or told
+    return guessed(message) or told
 
 
 def _told(message: Message, named: Sequence[str]) -> tuple[Finding, ...]:
