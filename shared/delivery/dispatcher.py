@@ -98,6 +98,9 @@ _LOOKS = frozenset({"load", "admit", "look"})
 _Key = tuple[int, int | None]
 """A queue's: the account that sends, and the one that it stands in for."""
 
+_Waits = tuple[bool, bool, bool]
+"""What waits for an account: emails, suspects, those that were blamed for a pause."""
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -506,7 +509,8 @@ class Dispatcher:
             )
             known = self._queues.get(key)
             if known is None and (due or suspects or blamed or self._order.only is not None):
-                known = self._open_queue(key, account, look.resting.get(account.id))
+                waits = (due, suspects, blamed)
+                known = self._open_queue(key, account, look.resting.get(account.id), waits)
             if known is None:
                 continue
             if account.id in look.resting and not known.probing and not known.closed:
@@ -522,12 +526,12 @@ class Dispatcher:
         return queue.nothing_at > max(just_now, self._admitted_at, self._recorder.continued_at)
 
     def _open_queue(
-        self, key: _Key, account: Account, resting: Pause | None
+        self, key: _Key, account: Account, resting: Pause | None, waits: _Waits
     ) -> AccountQueue | None:
         """The account's queue; none while it rests, unless it is up to us to try it."""
         if resting is not None:
             if resting.is_over or self._order.forced:
-                self._begin(f"probe {account.id}", partial(self._probe, key, account))
+                self._begin(f"probe {account.id}", partial(self._probe, key, account, waits))
             return None
         queue = AccountQueue(account, self._most_workers(account), self._changed.set)
         self._queues[key] = queue
@@ -541,7 +545,7 @@ class Dispatcher:
             most = min(most, account.max_connections)
         return most
 
-    async def _probe(self, key: _Key, account: Account) -> None:
+    async def _probe(self, key: _Key, account: Account, waits: _Waits) -> None:
         """Take the right to try a resting account, and open its queue for one worker."""
         seconds = self._lease.seconds + self._order.seconds
         taken = await self._write(
@@ -557,7 +561,7 @@ class Dispatcher:
             queue = AccountQueue(
                 account, self._most_workers(account), self._changed.set, probing=True
             )
-            queue.is_due = True
+            queue.is_due, queue.suspects, queue.blamed = waits
             self._queues[key] = queue
 
     def _serve(self, queue: AccountQueue) -> None:

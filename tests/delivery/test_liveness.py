@@ -127,6 +127,27 @@ def test_an_email_that_always_gets_a_reply_about_the_account_stops_no_other(
     assert answer.decode()[4:] in blamed.reason
 
 
+@pytest.mark.parametrize("died", [False, True], ids=["blamed", "suspect"])
+def test_an_account_is_tried_again_with_an_odd_email_where_it_has_no_other(
+    queue: Queue, smtp_server: Servers, died: bool
+) -> None:
+    """The one that it rests for, or one whose sender died."""
+    replies = [b"421 4.3.2 try again later"]
+    server = smtp_server(reactions={"RCPT": lambda _: replies[0] if replies else None})
+    queue.account(server)
+    (odd,) = queue.add()
+    drain(queue.application, Order(seconds=5))
+    if died:
+        kill_its_sender(queue.database, odd)
+    assert len(queue.reasons_to_pause()) == 1
+    replies.clear()
+
+    drain(queue.application, Order(seconds=5, forced=True))
+
+    assert queue.became(odd).state == "Y"
+    assert queue.reasons_to_pause() == []
+
+
 def test_an_error_of_our_own_holds_the_email_that_it_comes_up_with(
     queue: Queue, smtp_server: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
