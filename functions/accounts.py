@@ -85,7 +85,7 @@ class AccountChange(Input):
     """The windows whose limit counts recipients, as some providers do, and not emails."""
     max_connections: Annotated[int, Field(ge=1, le=1000)] | None = None
     """How many connections it may have open at once, over all senders; null: as many as
-    `ROWPOST_CONNECTIONS` says."""
+    `ROWPOST_CONNECTIONS` says, and 4 of `graph`, which answers no more."""
     param_code: Code | None = None
     """The code (`dd_EmailParamCode`) of the emails that it sends; made up from the name where none
     is given."""

@@ -383,6 +383,7 @@ def _account(
 ) -> Account:
     if reason := unreadable(row._mapping):
         raise BadAccount(reason)
+    kind = transport_kind(row._mapping)
     return Account(
         id=row.Rowpost_Id,
         code=row.ParamCode or "",
@@ -390,11 +391,11 @@ def _account(
         sender=_sender(row),
         codes=codes,
         limits=_limits(row),
-        max_connections=_positive(row.Rowpost_MaxConnections),
+        max_connections=_positive(row.Rowpost_MaxConnections) or kind.most_at_once,
         failover_ids=routed.failover_ids,
         reply_to=_reply_to(row),
         recipient_rules=recipient_rules(row._mapping, settings),
-        transport=transport_kind(row._mapping),
+        transport=kind,
         dkim=resolve_key(secrets, row.Rowpost_Dkim) if row.Rowpost_Dkim else None,
         return_path=_return_path(row, secrets),
     )

@@ -45,6 +45,8 @@ class AccountQueue:
         """Transports that workers are opening now."""
         self.sent = 0
         """Emails of this queue that the account's server has accepted."""
+        self.doubts = 0
+        """Emails in a row whose final reply got lost."""
         self.slots = 0
         """Of an account's connections at most: those that are ours."""
         self.closed = False

@@ -44,6 +44,7 @@ SECONDS_FOR_REPLIES = 10.0
 """So much longer a run waits for replies that are on their way."""
 _MOST_SENDERS = 4
 _SECONDS_TO_WRITE = 10.0
+_SECONDS_FOR_QUESTIONS = 2.0
 _MOST_RESENT = 500
 
 
@@ -94,8 +95,10 @@ def tick(application: Application) -> TickResult:
         return TickResult(rescued, None, False)
     begun = _begun_run(application, state, now)
     order = begun or _order(application, state, now)
+    asking = Work(lambda: _ask_what_became(application), "questions", daemon=True)
     drained = _drained_within(application, order, DRAIN_SECONDS + SECONDS_FOR_REPLIES)
-    resolve_by_asking(application)
+    with suppress(NoAnswerYet):  # Services that are silent keep nobody: what they say is written.
+        asking.wait(_SECONDS_FOR_QUESTIONS)
     upkeep(application)
     application.attachments.sweep()
     _tell_webhooks(application)
@@ -149,6 +152,16 @@ def _write_back(database: Database) -> None:
         write_all_back(database, _SECONDS_TO_WRITE)
     except (SQLAlchemyError, DatabaseUnreachable, CommitUncertain) as error:
         log.warning("rows could not be told what became of their emails: %s", type(error).__name__)
+
+
+def _ask_what_became(application: Application) -> None:
+    """Beside the drain, on a thread of its own."""
+    try:
+        resolve_by_asking(application)
+    except (SQLAlchemyError, DatabaseUnreachable, CommitUncertain) as error:
+        log.warning("mail services could not be asked: %s", type(error).__name__)
+    except Exception:
+        log.exception("mail services could not be asked: an unexpected error")
 
 
 def _measure(application: Application) -> None:

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("rowpost.delivery")
 
 _IDLE_SECONDS = 2.0
+_MOST_DOUBTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,8 @@ class Worker:
             log.exception("email %d: an unexpected error", number, extra={"email": number})
             self._cut()
             self._record(delivery, _after_own_error(delivery, error))
+            if delivery.is_beyond:
+                self._doubt(f"an error in Rowpost itself: {type(error).__name__}")
         finally:
             self._parts.fetching.files.budget.leave(delivery.octets)
             if delivery.spans is not None:
@@ -156,6 +159,7 @@ class Worker:
         except OutcomeUnknown as error:
             self._cut()
             self._record(delivery, unknown(delivery.attempt, str(error)))
+            self._doubt(str(error))
         except ConnectionLost as error:
             self._cut()
             self._lost_before_the_commit(delivery, str(error))
@@ -320,8 +324,19 @@ class Worker:
         took = round((time.monotonic() - delivery.started) * 1000)
         self._reports.finish(result._replace(duration_ms=took))
         self.queue.sent += result.outcome is Outcome.SENT
+        if result.outcome is Outcome.UNKNOWN:
+            return
+        self.queue.doubts = 0
         if self.queue.probing:
             self._parts.on_success(self.queue)
+
+    def _doubt(self, reason: str) -> None:
+        """One reply that gets lost is chance. A server whose replies get lost one after another
+        rests, or all that waits would be unknown by the time that it is well again."""
+        self.queue.doubts += 1
+        if self.queue.doubts >= _MOST_DOUBTS or self.queue.probing:
+            self._retired = True
+            self._parts.on_trouble(self.queue, Trouble(f"its last replies were lost: {reason}"))
 
     def _lost_before_the_commit(self, delivery: Delivery, reason: str) -> None:
         """Not delivered. Where we cut the connection ourselves, no attempt is used up."""

@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from contextlib import suppress
 from enum import Enum, auto
+from http import HTTPStatus
 
 from shared.smtp.reply import Reply
 from shared.transports.acs_request import acs_request
@@ -19,10 +21,8 @@ from shared.transports.base import ConnectionLost, Message, OutcomeUnknown
 from shared.transports.mail_service import (
     MailServiceTransport,
     accepted,
-    login_refused,
     refused,
-    throttled,
-    too_big,
+    word_of_refusal,
 )
 from shared.transports.rest import Answer, RestService
 
@@ -32,10 +32,15 @@ MOST_OCTETS = 7 * 1024 * 1024
 MOST_RECIPIENTS = 50
 ASK_AFTER_SECONDS = (1.0, 3.0, 6.0)
 """After a doubt, before each question: the service does not know an operation at once."""
+LONGEST_ASKING_SECONDS = 20.0
+"""In all, whatever the service keeps waiting: a tick asks on."""
 _NOT_ALLOWED = frozenset(
     {"DomainNotLinked", "SubscriptionBlocked", "Denied", "Unauthorized", "Forbidden"}
     | {"InvalidSenderUserName", "SenderNotFound"}
 )
+_AS_OF_A_SECOND_TIME = frozenset({400, 413, 422})
+"""A gateway on the way may repeat a request: such a word to the second one has been seen where the
+first one was taken (Azure/azure-sdk-for-net#50889)."""
 
 
 class Fate(Enum):
@@ -44,7 +49,9 @@ class Fate(Enum):
     TAKEN = auto()
     FAILED = auto()
     NOT_KNOWN = auto()
-    """Not found, which does not say that it never came; or no clear answer."""
+    """Not found, which does not say that it never came; or not begun, or a word that is new."""
+    NO_ANSWER = auto()
+    """It said nothing of the operation: it is away, has enough of questions, or lets nobody in."""
 
 
 class AcsTransport(MailServiceTransport):
@@ -70,33 +77,51 @@ class AcsTransport(MailServiceTransport):
         self._operations = [*self._operations[-1:], (message, operation)]
         return operation
 
+    def request_of(self, message: Message) -> bytes:
+        return json.dumps(acs_request(message)).encode()
+
     async def commit(self, message: Message, following: Message | None = None) -> Reply:
         """POST it; after a doubt ask what became of it."""
         operation = self.operation_of(message) or ""
         headers = {"Content-Type": "application/json", "Operation-Id": operation}
-        body = json.dumps(acs_request(message)).encode()
         try:
             answer = await self._service.ask(
-                "POST", f"/emails:send?api-version={VERSION}", headers, body
+                "POST", f"/emails:send?api-version={VERSION}", headers, self._request
             )
             doubt = f"{self.called} answered {answer.status} ({answer.text})"
-            reply = _reply_of(answer, operation)
+            reply = await self._reply_of(answer, operation)
         except OutcomeUnknown as error:
-            answer, reply, doubt = None, None, str(error)
+            reply, doubt = None, str(error)
         if reply is None:
             reply = await self._resolved(operation, doubt)
         self._carried += 1
         return reply
 
-    async def _resolved(self, operation: str, doubt: str) -> Reply:
-        """Raises OutcomeUnknown where the service does not know, either."""
-        for seconds in self._ask_after:
-            await asyncio.sleep(seconds)
-            fate, answer = await ask_what_became(self._service, operation)
+    async def _reply_of(self, answer: Answer, operation: str) -> Reply | None:
+        """What the answer to the POST means; None: that has to be asked."""
+        if answer.status == HTTPStatus.ACCEPTED:
+            return _accepted(operation)
+        if not 400 <= answer.status < 500 or answer.status == HTTPStatus.CONFLICT:
+            return None
+        if answer.status in _AS_OF_A_SECOND_TIME:
+            fate, _ = await ask_what_became(self._service, operation)
             if fate is Fate.TAKEN:
                 return _accepted(operation)
-            if fate is Fate.FAILED and answer is not None:
-                return refused(answer)
+        return word_of_refusal(answer, not_allowed=_NOT_ALLOWED)
+
+    async def _resolved(self, operation: str, doubt: str) -> Reply:
+        """Raises OutcomeUnknown where the service does not know, either."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LONGEST_ASKING_SECONDS):
+                for seconds in self._ask_after:
+                    await asyncio.sleep(seconds)
+                    fate, answer = await ask_what_became(self._service, operation)
+                    if fate is Fate.TAKEN:
+                        return _accepted(operation)
+                    if fate is Fate.FAILED and answer is not None:
+                        return refused(answer)
+                    if answer is not None and answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+                        break
         raise OutcomeUnknown(doubt)
 
 
@@ -106,10 +131,12 @@ async def ask_what_became(service: RestService, operation: str) -> tuple[Fate, A
     try:
         answer = await service.ask("GET", path, {})
     except ConnectionLost:
-        return Fate.NOT_KNOWN, None
-    if answer.status != 200:
+        return Fate.NO_ANSWER, None
+    if answer.status == HTTPStatus.NOT_FOUND:
         return Fate.NOT_KNOWN, answer
     status = str(answer.json().get("status", "")).lower()
+    if answer.status != HTTPStatus.OK or not status:
+        return Fate.NO_ANSWER, answer
     if status in ("running", "succeeded"):
         return Fate.TAKEN, answer
     if status in ("failed", "canceled", "cancelled"):
@@ -119,18 +146,3 @@ async def ask_what_became(service: RestService, operation: str) -> tuple[Fate, A
 
 def _accepted(operation: str) -> Reply:
     return accepted(f"accepted by Azure Communication Services, operation {operation}")
-
-
-def _reply_of(answer: Answer, operation: str) -> Reply | None:
-    """What the answer to the POST means; None: that has to be asked."""
-    if answer.status == 202:
-        return _accepted(operation)
-    if answer.status == 429:
-        return throttled(answer)
-    if answer.status in (401, 403) or answer.code in _NOT_ALLOWED:
-        return login_refused(answer)
-    if answer.status == 413:
-        return too_big(answer)
-    if answer.status in (400, 404, 405, 411, 415, 422):
-        return refused(answer)
-    return None

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import re
+from http import HTTPStatus
 from urllib.parse import quote
 
 from shared.mime.headers import mailbox_field
@@ -19,11 +20,8 @@ from shared.transports.base import Message, OutcomeUnknown
 from shared.transports.mail_service import (
     MailServiceTransport,
     accepted,
-    login_refused,
-    not_now,
-    refused,
     throttled,
-    too_big,
+    word_of_refusal,
 )
 from shared.transports.rest import Answer, RestService
 
@@ -31,7 +29,8 @@ MOST_OCTETS = 3 * 1024 * 1024
 """Of a message: base64 makes 4 MB of it, which is what a request may have."""
 MOST_RECIPIENTS = 500
 _LISTS = re.compile(rb"^(?:To|Cc|Bcc):.*(?:\r\n[ \t].*)*\r\n", re.IGNORECASE | re.MULTILINE)
-_MAILBOX_FULL = "ErrorQuotaExceeded"
+_OVER_QUOTA = frozenset({"ErrorQuotaExceeded", "ErrorSubmissionQuotaExceeded"})
+"""Of the sender's mailbox, which is full of what it has sent, or has sent enough for today."""
 _TOO_BIG = frozenset({"ErrorMessageSizeExceeded"})
 _NOT_ALLOWED = frozenset(
     {"ErrorSendAsDenied", "ErrorAccessDenied", "MailboxNotEnabledForRESTAPI", "ResourceNotFound"}
@@ -50,10 +49,13 @@ class GraphTransport(MailServiceTransport):
         super().__init__(service)
         self._path = path_of(mailbox)
 
+    def request_of(self, message: Message) -> bytes:
+        return base64.b64encode(as_graph_takes_it(message))
+
     async def commit(self, message: Message, following: Message | None = None) -> Reply:
         """POST it. Anything but a clear word leaves it unknown."""
-        body = base64.b64encode(as_graph_takes_it(message))
-        answer = await self._service.ask("POST", self._path, {"Content-Type": "text/plain"}, body)
+        headers = {"Content-Type": "text/plain"}
+        answer = await self._service.ask("POST", self._path, headers, self._request)
         reply = reply_of(answer)
         self._carried += 1
         return reply
@@ -75,18 +77,12 @@ def as_graph_takes_it(message: Message) -> bytes:
 def reply_of(answer: Answer) -> Reply:
     """What Graph's answer to `sendMail` means. Raises OutcomeUnknown where it leaves that open: an
     error of Graph's own may come after the email went, and a 200 has come without one."""
-    if answer.status == 202:
+    if answer.status == HTTPStatus.ACCEPTED:
         return accepted("accepted by Microsoft Graph")
-    if answer.status == 429 or (answer.status == 503 and answer.retry_after is not None):
+    if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
         return throttled(answer)
-    if answer.status == 503:
-        return not_now(answer)
     if answer.status < 400 or answer.status >= 500:
         raise OutcomeUnknown(f"Microsoft Graph answered {answer.status} ({answer.text})")
-    if answer.status in (401, 403) or answer.code in _NOT_ALLOWED:
-        return login_refused(answer)
-    if answer.code == _MAILBOX_FULL:  # The sender's own, with what it has sent.
-        return throttled(answer)
-    if answer.status == 413 or answer.code in _TOO_BIG:
-        return too_big(answer)
-    return refused(answer)
+    return word_of_refusal(
+        answer, not_allowed=_NOT_ALLOWED, too_large=_TOO_BIG, over_quota=_OVER_QUOTA
+    )

@@ -28,6 +28,12 @@ class TransportKind(StrEnum):
         """What its access tokens are for; None: it needs none."""
         return _SCOPES.get(self)
 
+    @property
+    def most_at_once(self) -> int | None:
+        """Requests that the service answers at once, if the account doesn't say: more are refused.
+        Graph takes four of an app and a mailbox."""
+        return 4 if self is TransportKind.GRAPH else None
+
     def is_its_host(self, host: str) -> bool:
         """Whether the service is there, or on this machine; to no other host goes a token of the
         app's own identity, which no password binds to its server."""

@@ -6,13 +6,17 @@ turned into the words of SMTP, with a verdict of its own.
 
 from __future__ import annotations
 
-from shared.smtp.replies import ACCOUNT_RESTS, MESSAGE_LATER, MESSAGE_REFUSED
+from http import HTTPStatus
+
+from shared.background import on_own_thread
+from shared.smtp.replies import ACCOUNT_RESTS, MESSAGE_REFUSED
 from shared.smtp.reply import Reply
 from shared.transports.base import ConnectionLost, Message, Offer, Unfit
 from shared.transports.rest import Answer, RestService
 
 _TAKEN = Reply(250, "not asked yet")
 _GO_ON = Reply(354, "with the request")
+_OF_THE_CONTENT = frozenset({400, 413, 422})
 
 
 class MailServiceTransport:
@@ -29,6 +33,8 @@ class MailServiceTransport:
         self._service = service
         self._is_open = False
         self._carried = 0
+        self._request = b""
+        """Of the message last sent."""
 
     @property
     def carried(self) -> int:
@@ -68,7 +74,17 @@ class MailServiceTransport:
         return Offer(_TAKEN, (_TAKEN,) * len(everybody), _GO_ON, tuple(range(len(everybody))))
 
     async def send(self, message: Message) -> None:
-        """All of it goes with the request."""
+        """All of it goes with the request, which is made here: what can't be said this way is known
+        before the mark. A large one takes a while, and others' emails are on the loop."""
+        self._request = await on_own_thread(lambda: self.request_of(message), "request")
+
+    def request_of(self, message: Message) -> bytes:
+        """The body of the request that sends it. On any thread. Raises BadEmail."""
+        raise NotImplementedError
+
+    async def commit(self, message: Message, following: Message | None = None) -> Reply:
+        """The POST."""
+        raise NotImplementedError
 
     async def close(self) -> None:
         self._is_open = False
@@ -84,13 +100,40 @@ def accepted(text: str) -> Reply:
 
 
 def throttled(answer: Answer) -> Reply:
-    """It wants to be left alone for a while: the account rests, as long as it says."""
+    """It wants to be left alone for a while, or can't be used: the account rests, as long as it
+    says."""
     return Reply(421, answer.text, "4.7.0", verdict=ACCOUNT_RESTS, retry_after=answer.retry_after)
 
 
 def login_refused(answer: Answer) -> Reply:
     """The account may not send: somebody has to change something."""
     return Reply(535, answer.text, "5.7.8", verdict=ACCOUNT_RESTS)
+
+
+def word_of_refusal(
+    answer: Answer,
+    *,
+    not_allowed: frozenset[str],
+    too_large: frozenset[str] = frozenset(),
+    over_quota: frozenset[str] = frozenset(),
+) -> Reply:
+    """What an answer from 400 to 499 means: the request was not carried out (RFC 9110, 15.5).
+
+    Only what is said of the request's content is this email's. Where another address, method,
+    login or pace is asked for, the account rests: no other email would fare better. The codes are
+    the service's own words for that. Raises ConnectionLost where the reason got lost.
+    """
+    if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.code in over_quota:
+        return throttled(answer)
+    if answer.status in (401, 403) or answer.code in not_allowed:
+        return login_refused(answer)
+    if answer.status not in _OF_THE_CONTENT:
+        return throttled(answer)
+    if not answer.is_whole:
+        raise ConnectionLost(f"the service answered {answer.status}, and not why")
+    if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or answer.code in too_large:
+        return too_big(answer)
+    return refused(answer)
 
 
 def refused(answer: Answer) -> Reply:
@@ -100,8 +143,3 @@ def refused(answer: Answer) -> Reply:
 
 def too_big(answer: Answer) -> Reply:
     return Reply(552, answer.text, "5.3.4", verdict=MESSAGE_REFUSED)
-
-
-def not_now(answer: Answer) -> Reply:
-    """It was not taken, and may be later."""
-    return Reply(451, answer.text, "4.3.0", verdict=MESSAGE_LATER)

@@ -7,16 +7,14 @@ import socket
 import ssl
 import time
 from collections.abc import Collection
-from contextlib import suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException
 from ipaddress import ip_address
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from shared.background import NoAnswerYet, Work
+from shared.retry_after import seconds_of
 from shared.version import VERSION
 from shared.webhooks.destinations import (
     BadDestination,
@@ -108,7 +106,7 @@ class Poster:
         whole = len(response.read(_MOST_ANSWERED + 1)) <= _MOST_ANSWERED
         if not whole or response.will_close:
             self.close()
-        return response.status, _retry_after(response)
+        return response.status, seconds_of(response.getheader("Retry-After"))
 
     def close(self) -> None:
         """Close the connection; the next message opens another."""
@@ -228,18 +226,6 @@ def _addresses(destination: Destination, deadline: float) -> list[str]:
         for address in addresses:
             require_public(ip_address(address))
     return addresses
-
-
-def _retry_after(response: HTTPResponse) -> float | None:
-    """RFC 9110, section 10.2.3: seconds, or a date."""
-    written = (response.getheader("Retry-After") or "").strip()
-    if written.isascii() and written.isdigit():
-        return float(written[:9])
-    with suppress(ValueError, TypeError):
-        at = parsedate_to_datetime(written)
-        if at.tzinfo is not None:
-            return max(0.0, (at - datetime.now(UTC)).total_seconds())
-    return None
 
 
 def _words(status: int) -> str:

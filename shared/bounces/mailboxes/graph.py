@@ -167,9 +167,12 @@ class GraphInbox:
             headers["Content-Type"] = "application/json"
         asking = self._service.ask(method, self._root + path, headers, body, most_octets)
         try:
-            return self._loop.run(asking)
+            answer = self._loop.run(asking)
         except (ConnectionLost, OutcomeUnknown) as error:
             raise MailboxFault(str(error)) from error
+        if not answer.is_whole and len(answer.body) < most_octets:
+            raise MailboxFault("Microsoft Graph broke off within its answer")
+        return answer
 
 
 def _require(answer: Answer, *statuses: int) -> None:
