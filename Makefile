@@ -8,6 +8,7 @@
 # make bench-webhooks  how soon webhooks are told while others of them are down
 # make bench-admission  how admission, claims and idle ticks stand a million waiting emails
 # make faults  emails through 1,000 kills and 1,000 other faults, each accounted for (25 minutes)
+# make test-faults  every fault over each way out: SMTP, Azure Communication Services, Microsoft Graph
 # make fuzz    every endpoint under schemathesis           make postman  the API as a Postman collection
 # make reference  the lists of docs/reference.md anew       make lock      the versions that are deployed anew
 # make test-sql  the queue's tests on the SQL Server of DATABASE_URL
@@ -20,7 +21,7 @@ SHELL := bash
 .DEFAULT_GOAL := run
 .DELETE_ON_ERROR:
 .PHONY: run test lint screenshots bench bench-api bench-admission bench-console bench-dashboard \
-	bench-webhooks compare faults fuzz postman lock reference \
+	bench-webhooks compare faults test-faults fuzz postman lock reference \
 	test-sql sql-server-is-named clean
 
 PYTHON ?= $(shell for python in python3.13 python3.14 python3.12 python3.11 python3; do \
@@ -93,6 +94,9 @@ compare: $(RUN)
 
 faults: $(RUN)
 	@.venv/bin/python -m bench.faults $(ARGS)
+
+test-faults: $(DEV)
+	ROWPOST_FAULTS=all .venv/bin/python -m pytest -n 2 --dist loadfile --timeout 300 tests/faults $(ARGS)
 
 fuzz: $(DEV)
 	@.venv/bin/python -m tests.fuzz --seconds $(SECONDS)

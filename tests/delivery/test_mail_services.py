@@ -5,9 +5,6 @@ from __future__ import annotations
 
 import email
 import email.policy
-import multiprocessing
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,34 +13,27 @@ import pytest
 from sqlalchemy import text
 
 from shared.accounts.connection_test import try_account
-from shared.accounts.directory import Account
 from shared.accounts.pauses import pauses
 from shared.app import Application
 from shared.delivery.dispatcher import Drained, Order, drain
 from shared.delivery.test_email import send_test_email
 from shared.delivery.tick import tick
-from shared.delivery.transport_of import service_of, transport_of
 from shared.delivery.unknown_operations import resolve_by_asking
-from shared.maintenance.rescue import rescue
-from shared.transports.acs import AcsTransport
-from shared.transports.base import Transport
 from shared.transports.rest import Answer
 from tests.faults.senders import settings_for
-from tests.support.emails import let_leases_run_out, let_operations_be_asked, let_retries_come_due
+from tests.faults.ways_out import hasty, of_this_process
+from tests.support.emails import let_operations_be_asked, let_retries_come_due
 from tests.support.mail_services import How, MailService, Place, Says, running_mail_service
 from tests.support.queue import Queue, make_queue
 
 BOTH = ("acs", "graph")
-AT_ONCE = (0.0, 0.0)
 SENDER = "shop@example.com"
 
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailService]:
     with running_mail_service() as running:
-        # As App Service tells a managed identity.
-        monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{running.port}/msi/token")
-        monkeypatch.setenv("IDENTITY_HEADER", "a header")
+        of_this_process(running, monkeypatch)
         yield running
 
 
@@ -56,13 +46,6 @@ def queue(tmp_path: Path) -> Iterator[Queue]:
 
 def account(queue: Queue, service: MailService, kind: str, **columns: Any) -> int:
     return queue.account(service.port, Rowpost_Transport=kind, **columns)
-
-
-def hasty(account: Account) -> Transport:
-    """As the product's, but without a wait before a question."""
-    if account.transport == "acs":
-        return AcsTransport(service_of(account.server), AT_ONCE)
-    return transport_of(account)
 
 
 def send(queue: Queue) -> Drained:
@@ -407,61 +390,6 @@ def test_an_account_with_a_way_out_that_nobody_knows_sends_nothing(
 
     assert service.asked == 0
     assert queue.states() == {"N": 1}
-
-
-_after = 5
-
-
-def dying(account: Account) -> Transport:
-    """Kills its process once it has been answered so many times."""
-    transport = hasty(account)
-    commit = transport.commit
-
-    async def commit_and_die(*given: Any) -> Any:
-        global _after
-        reply = await commit(*given)
-        _after -= 1
-        if _after == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return reply
-
-    transport.commit = commit_and_die  # type: ignore[method-assign, assignment]
-    return transport
-
-
-def drain_and_die(folder: Path, environment: dict[str, str]) -> None:
-    """In a process of its own."""
-    os.environ.update(environment)
-    application = Application(settings_for(folder, lease_seconds=60))
-    drain(application, Order(seconds=10), transport_of=dying)
-
-
-@pytest.mark.parametrize("kind", BOTH)
-def test_a_sender_killed_at_its_commit_doubles_nothing_and_acs_tells_how_it_went(
-    queue: Queue, service: MailService, kind: str
-) -> None:
-    account(queue, service, kind, Rowpost_MaxConnections=64)  # The dead sender keeps its own.
-    queue.add(12)
-    identity = {name: os.environ[name] for name in ("IDENTITY_ENDPOINT", "IDENTITY_HEADER")}
-    forks = multiprocessing.get_context("forkserver")
-    folder = queue.application.settings.data
-    sender = forks.Process(target=drain_and_die, args=(folder, identity), daemon=True)
-    sender.start()
-    sender.join(30)
-    assert sender.exitcode == -signal.SIGKILL
-
-    let_leases_run_out(queue.database)
-    queue.database.run(rescue)
-    send(queue)
-    let_operations_be_asked(queue.database)
-    resolve_by_asking(queue.application)
-
-    states = queue.states()
-    assert set(service.copies().values()) == {1}
-    assert states["Y"] + states["U"] == 12
-    assert len(service.taken) >= states["Y"]
-    if kind == "acs":  # Whatever it took is known now; of the others nobody can say so for sure.
-        assert len(service.taken) == states["Y"]
 
 
 @pytest.mark.parametrize("kind", BOTH)

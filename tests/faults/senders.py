@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -35,17 +35,29 @@ def settings_for(folder: Path, **changes: Any) -> Settings:
     return Settings(**(values | changes))
 
 
-def start(folder: Path, step: str = "", nth: int = 1, connections: int = 4) -> BaseProcess:
-    """A process that sends what is due, and may kill itself at a step of its own."""
-    process = CONTEXT.Process(target=send, args=(folder, step, nth, connections), daemon=True)
+def start(
+    folder: Path,
+    step: str = "",
+    nth: int = 1,
+    connections: int = 4,
+    environment: Mapping[str, str] | None = None,
+    **changes: Any,
+) -> BaseProcess:
+    """A process that sends what is due, and may kill itself at a step of its own. `changes`: of the
+    settings."""
+    given = (folder, step, nth, dict(environment or {}), {"connections": connections, **changes})
+    process = CONTEXT.Process(target=send, args=given, daemon=True)
     process.start()
     return process
 
 
-def send(folder: Path, step: str, nth: int, connections: int) -> None:
+def send(
+    folder: Path, step: str, nth: int, environment: dict[str, str], changes: dict[str, Any]
+) -> None:
     """Send until nothing waits, is prepared or transmitted, for 20 seconds at most."""
+    os.environ.update(environment)
     die_at(step, nth)
-    application = Application(settings_for(folder, connections=connections))
+    application = Application(settings_for(folder, **changes))
     use(application)
     deadline = time.monotonic() + LONGEST_SECONDS
     while time.monotonic() < deadline and tick.force(application, 5).remaining + _held(application):

@@ -17,8 +17,14 @@ import pytest
 from sqlalchemy import select
 
 from shared.database.tables import events
+from shared.delivery.dispatcher import Order, drain
+from shared.delivery.unknown_operations import resolve_by_asking
+from shared.maintenance.rescue import rescue
 from shared.outbox.states import Flag
 from tests.faults import senders
+from tests.faults.ways_out import EVERYTHING, OVER_HTTP, hasty, identity, of_this_process
+from tests.support.emails import let_leases_run_out, let_operations_be_asked
+from tests.support.mail_services import MailService, Moment, running_mail_service
 from tests.support.queue import Queue, make_queue
 from tests.support.smtp import Command, SmtpServer
 
@@ -158,6 +164,68 @@ def test_emails_on_several_connections_survive_the_death_of_their_sender(
         # Of each connection: the email on its way, and the one behind it.
         assert queue.states()["U"] <= 2 * 4 * KILLS_A_CASE
         queue.application.close()
+
+
+STEPS_OVER_HTTP = ("claim", "mark", "body", "dot", "reply")
+# Both services share all but their words.
+IN_SHORT = {"acs": ("mark", "dot", "reply"), "graph": ("claim", "body", "dot")}
+AT = {"body": Moment.BEGUN, "dot": Moment.TAKEN, "reply": Moment.ANSWERED}
+
+
+@pytest.mark.parametrize("kind", OVER_HTTP)
+def test_an_email_over_http_survives_the_death_of_its_sender(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """It is taken once or unknown, and ACS tells what it took."""
+    steps = STEPS_OVER_HTTP * KILLS_A_CASE if EVERYTHING else IN_SHORT[kind]
+    queue = make_queue(senders.settings_for(tmp_path, lease_seconds=60))
+    with running_mail_service() as service:
+        of_this_process(service, monkeypatch)
+        queue.account(service.port, Rowpost_Transport=kind, Rowpost_MaxConnections=64)
+        for step in steps:
+            (email_id,) = queue.add(dd_bodyText=BODIES.get(step, "Hi"))
+
+            killed_at(service, tmp_path, step)
+            let_leases_run_out(queue.database)
+            queue.database.run(rescue)
+            drain(queue.application, Order(seconds=20), transport_of=hasty)
+            before = queue.became(email_id).state
+            let_operations_be_asked(queue.database)
+            resolve_by_asking(queue.application)
+
+            became = queue.became(email_id)
+            copies = service.copies()[became.message_id]
+            if step == "claim":
+                assert (became.state, copies) == ("Y", 1)
+            elif step == "mark":
+                assert (became.state, copies) == ("U", 0)
+            elif step == "body":
+                assert (before, copies in (0, 1)) == ("U", True)
+            elif step == "dot":
+                assert (before, copies) == ("U", 1)
+            else:
+                assert (before in ("U", "Y"), copies) == (True, 1)
+            if kind == "acs":
+                assert became.state == ("Y" if copies else "U")
+        assert set(service.copies().values()) == {1}
+    queue.application.close()
+
+
+def killed_at(service: MailService, folder: Path, step: str) -> None:
+    """A sender dies at its first email."""
+    own = step if step in ("claim", "mark") else ""
+    aimed = threading.Event()
+    process = senders.start(folder, own, 1, 1, identity())
+
+    def strike(moment: Moment) -> None:
+        if AT.get(step) is moment and not aimed.is_set():
+            aimed.set()
+            kill(process)
+
+    service.at = strike
+    process.join(senders.LONGEST_SECONDS)
+    service.at = lambda _: None
+    assert process.exitcode == -signal.SIGKILL
 
 
 def test_an_email_that_kills_its_sender_fails_alone(tmp_path: Path) -> None:

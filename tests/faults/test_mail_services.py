@@ -14,22 +14,18 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from shared.accounts.directory import Account
 from shared.database.tables import operations
 from shared.delivery import tick, unknown_operations
 from shared.delivery.dispatcher import Order, drain
-from shared.delivery.transport_of import service_of, transport_of
 from shared.delivery.unknown_operations import resolve_by_asking
 from shared.outbox.sending.operations import MOST_QUESTIONS
-from shared.transports.acs import AcsTransport
-from shared.transports.base import Transport
 from tests.faults.senders import settings_for
+from tests.faults.ways_out import OVER_HTTP, hasty, of_this_process
 from tests.support.emails import let_operations_be_asked, let_retries_come_due
 from tests.support.mail_services import How, MailService, Place, Says, running_mail_service
 from tests.support.queue import Queue, make_queue
 from tests.support.smtp import AcceptAndDrop, SmtpServer
 
-BOTH = ("acs", "graph")
 LOST = Says(takes=True, breaks=(Place.ANSWER, How.CLOSES))
 NOT_TAKEN = Says(takes=False, breaks=(Place.ANSWER, How.RESETS))
 SILENT = Says(200, breaks=(Place.ANSWER, How.IS_SILENT))
@@ -43,8 +39,7 @@ WORDS = (
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailService]:
     with running_mail_service() as running:
-        monkeypatch.setenv("IDENTITY_ENDPOINT", f"http://127.0.0.1:{running.port}/msi/token")
-        monkeypatch.setenv("IDENTITY_HEADER", "a header")
+        of_this_process(running, monkeypatch)
         yield running
 
 
@@ -53,13 +48,6 @@ def queue(tmp_path: Path) -> Iterator[Queue]:
     made = make_queue(settings_for(tmp_path, retry_seconds=60, lease_seconds=60))
     yield made
     made.application.close()
-
-
-def hasty(account: Account) -> Transport:
-    """As the product's, but without a wait before a question."""
-    if account.transport == "acs":
-        return AcsTransport(service_of(account.server), (0.0, 0.0))
-    return transport_of(account)
 
 
 def send(queue: Queue) -> None:
@@ -92,7 +80,7 @@ def asked(queue: Queue) -> list[tuple[int, bool]]:
         return [(row.Asked, row.AskAfter is not None) for row in rows]
 
 
-@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize("kind", OVER_HTTP)
 def test_each_email_is_taken_once_or_refused_or_unknown_whatever_the_service_does(
     queue: Queue, service: MailService, kind: str
 ) -> None:
@@ -119,7 +107,7 @@ def test_each_email_is_taken_once_or_refused_or_unknown_whatever_the_service_doe
     assert kind == "graph" or named.total() == len(named)
 
 
-@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize("kind", OVER_HTTP)
 @pytest.mark.parametrize(
     "says", [Says(504), NOT_TAKEN, Says(200, body=b"<html>")], ids=["504", "resets", "page"]
 )
@@ -284,7 +272,7 @@ def test_graph_gets_no_more_than_four_requests_at_once_unless_the_account_says_s
     assert service.most_at_once == 4
 
 
-@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize("kind", OVER_HTTP)
 def test_a_service_that_hangs_keeps_no_other_account(
     tmp_path: Path, service: MailService, kind: str
 ) -> None:
