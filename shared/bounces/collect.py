@@ -216,12 +216,12 @@ class _Turn:
 
     def _written(self, found: Found) -> None:
         with self._database.read() as connection:
-            understood = understand(connection, found.octets, self._means.secrets())
+            message = understand(connection, found.octets, self._means.secrets())
         is_new = self._database.run(
-            lambda connection: record(connection, self._mailbox, self._token, found, understood)
+            lambda connection: record(connection, self._mailbox, self._token, found, message)
         )
         if not is_new:
-            self._copies.append((understood.filing, found.place))
+            self._copies.append((message.filing, found.place))
 
     def _file(self, inbox: Inbox) -> None:
         """Move or delete what is recorded, as the settings say now. Raises MailboxFault."""

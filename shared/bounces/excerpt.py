@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from itertools import takewhile
+from itertools import islice, takewhile
 
-from shared.bounces.reading.parts import Part, parts_of
+from shared.bounces.reading.message import Message
 from shared.bounces.reading.text import unencoded
 from shared.database.columns.widths import cut
 
@@ -24,20 +24,12 @@ _BROUGHT_BACK = re.compile(
 def excerpt_of(octets: bytes) -> str:
     """Who wrote it, its subject and the first lines of its text, up to the email that it brings
     back: printable, of up to LONGEST."""
-    parts = parts_of(octets)
-    fields = ((name, parts[0].header.first(name)) for name in _FIELDS)
+    message = Message.of(octets)
+    fields = ((name, message.header.first(name)) for name in _FIELDS)
     head = [f"{name.title()}: {unencoded(value)}" for name, value in fields if value]
-    lines = [*head, "", *_lines_of(parts)[:_LINES]]
+    body = takewhile(lambda line: not _BROUGHT_BACK.match(line), message.text.splitlines())
+    lines = [*head, "", *islice(body, _LINES)]
     return cut("\n".join(_printable(line[:_LONGEST_LINE]) for line in lines).strip(), LONGEST)
-
-
-def _lines_of(parts: tuple[Part, ...]) -> list[str]:
-    """Of the first plain text."""
-    for part in parts:
-        if part.content_type == "text/plain" and part.content.strip():
-            lines = part.text.splitlines()
-            return list(takewhile(lambda line: not _BROUGHT_BACK.match(line), lines))
-    return []
 
 
 def _printable(line: str) -> str:

@@ -50,7 +50,7 @@ LIES_HERE = (
 )
 
 
-class Understood(NamedTuple):
+class ReadMessage(NamedTuple):
     """What a message says. `emails`: for each of the report's findings, which of ours it is about;
     None: none. `excerpt`: its beginning, for a person to understand what the program did not."""
 
@@ -72,15 +72,15 @@ class _Row(NamedTuple):
 
 
 def record(
-    connection: Connection, mailbox: Mailbox, token: str, found: Found, understood: Understood
+    connection: Connection, mailbox: Mailbox, token: str, found: Found, message: ReadMessage
 ) -> bool:
     """Write down what the message said, and that all up to it has been read; whether it was new:
     a copy of one that is known changes nothing. Raises LeaseLost."""
-    rows = list(_rows(connection, understood))
-    is_new = _is_first(connection, mailbox, found, understood, rows)
+    rows = list(_rows(connection, message))
+    is_new = _is_first(connection, mailbox, found, message, rows)
     if is_new:
         _carry_out(connection, rows)
-    brought = _brought(understood) if is_new else Brought()
+    brought = _brought(message) if is_new else Brought()
     read_on(connection, mailbox.id, token, found.position, brought)
     return is_new
 
@@ -92,8 +92,8 @@ def record_unreadable(
     and passed over. Raises LeaseLost."""
     finding = Finding(Kind.UNCLEAR, None, None, None, reason)
     row = _Row(finding, None, Consequence(Done.UNREADABLE))
-    understood = Understood(Report(Kind.UNCLEAR))
-    first = _is_first(connection, mailbox, found, understood, [row])
+    message = ReadMessage(Report(Kind.UNCLEAR))
+    first = _is_first(connection, mailbox, found, message, [row])
     read_on(connection, mailbox.id, token, found.position, Brought(unclear=int(first)))
 
 
@@ -109,10 +109,10 @@ def digest_of(octets: bytes) -> str:
     return hashlib.sha256(octets).hexdigest()
 
 
-def _rows(connection: Connection, understood: Understood) -> Iterator[_Row]:
-    report = understood.report
+def _rows(connection: Connection, message: ReadMessage) -> Iterator[_Row]:
+    report = message.report
     findings = report.findings or (Finding(report.kind, None, None, None, ""),)
-    for finding, email in zip_longest(findings, understood.emails[: len(findings)]):
+    for finding, email in zip_longest(findings, message.emails[: len(findings)]):
         before = (
             finding.needs_second
             and email is not None
@@ -130,14 +130,14 @@ def _is_first(
     connection: Connection,
     mailbox: Mailbox,
     found: Found,
-    understood: Understood,
+    message: ReadMessage,
     rows: Sequence[_Row],
 ) -> bool:
     """Insert its rows, unless somebody has; then note only that it lies here, unless it is to be
     filed elsewhere first."""
     digest = digest_of(found.octets)
-    is_moved, _ = folder_for(mailbox.settings, understood.filing)
-    filing = understood.filing.value if is_moved else None
+    is_moved, _ = folder_for(mailbox.settings, message.filing)
+    filing = message.filing.value if is_moved else None
     first, *further = (
         {
             "Kind": row.finding.kind.value,
@@ -153,7 +153,7 @@ def _is_first(
         for row in rows
     )
     key = {"Digest": digest, "Ordinal": 0}
-    excerpt = understood.excerpt if understood.filing is Filing.UNCLEAR else None
+    excerpt = message.excerpt if message.filing is Filing.UNCLEAR else None
     values = _fitted({**first, "Excerpt": excerpt, "Filing": filing})
     if insert_if_absent(connection, bounces, key, values):
         if further:
@@ -188,12 +188,12 @@ def _carry_out(connection: Connection, rows: Sequence[_Row]) -> None:
     record_events(connection, happened)
 
 
-def _brought(understood: Understood) -> Brought:
-    if understood.filing is Filing.UNCLEAR:
+def _brought(message: ReadMessage) -> Brought:
+    if message.filing is Filing.UNCLEAR:
         return Brought(unclear=1)
-    if understood.report.kind is Kind.COMPLAINT:
+    if message.report.kind is Kind.COMPLAINT:
         return Brought(complained=1)
-    if understood.report.kind in OF_AN_EMAIL - {Kind.DELAYED, Kind.DELIVERED}:
+    if message.report.kind in OF_AN_EMAIL - {Kind.DELAYED, Kind.DELIVERED}:
         return Brought(bounced=1)
     return Brought(others=1)
 
