@@ -22,6 +22,7 @@ from tests.support.scripted_imap import (
     Says,
     dripping,
     endless,
+    having,
     refusing,
     saying,
     scripted_imap,
@@ -118,6 +119,39 @@ def test_health_says_which_mailbox_cant_be_read_and_why(
         (problem,) = (each for each in app.health.check().problems if "mailbox" in each)
     assert USER in problem
     assert "can't be reached" in problem
+
+
+OLD = b"* CAPABILITY IMAP4rev1\r\n"
+
+
+@pytest.mark.parametrize(
+    ("offers", "commands"),
+    [
+        (OLD, ["UID COPY 1 Processed", "UID STORE 1 +FLAGS.SILENT (\\Deleted)"]),
+        (
+            OLD.replace(b"rev1", b"rev1 UIDPLUS"),
+            [
+                "UID COPY 1 Processed",
+                "UID STORE 1 +FLAGS.SILENT (\\Deleted)",
+                "UID EXPUNGE 1",
+            ],
+        ),
+        (OLD.replace(b"rev1", b"rev1 MOVE"), ["UID MOVE 1 Processed"]),
+    ],
+)
+def test_a_message_is_filed_by_what_its_server_can_do_and_no_other_is_touched(
+    mailroom: Mailroom, offers: bytes, commands: list[str]
+) -> None:
+    said: list[str] = []
+    answers = {"CAPABILITY": saying(offers), "UID FETCH": having(AUTOREPLY)}
+    with scripted_imap(answers, b"* OK ready\r\n", said) as port:
+        mailroom.add(USER, port)
+        mailroom.collect()
+
+    asked = [each.replace('"', "") for each in said]
+    begin = asked.index(commands[0])
+    assert asked[begin : begin + len(commands)] == commands
+    assert not [each for each in asked if each.startswith("EXPUNGE")]
 
 
 def test_it_rests_longer_each_time_and_as_long_as_it_is_asked_to() -> None:

@@ -58,9 +58,17 @@ USUAL: Mapping[str, Says] = {
 }
 
 
+def having(message: bytes) -> Says:
+    """One message, of UID 1, as what FETCH is answered."""
+    return saying(b"* 1 FETCH (UID 1 BODY[]<0> {%d}\r\n%b)\r\n" % (len(message), message))
+
+
 @contextmanager
-def scripted_imap(answers: Mapping[str, Says], greeting: bytes = GREETING) -> Iterator[int]:
-    """Listens on a port. `answers`: by the command's name, in place of the usual ones."""
+def scripted_imap(
+    answers: Mapping[str, Says], greeting: bytes = GREETING, said: list[str] | None = None
+) -> Iterator[int]:
+    """Listens on a port. `answers`: by the command's name, in place of the usual ones. `said`: gets
+    what clients said, less the commands' tags."""
     known = {**USUAL, **answers}
 
     class Handler(socketserver.StreamRequestHandler):
@@ -69,6 +77,8 @@ def scripted_imap(answers: Mapping[str, Says], greeting: bytes = GREETING) -> It
                 self.request.sendall(greeting)
                 for line in self.rfile:
                     tag, _, command = line.decode().strip().partition(" ")
+                    if said is not None:
+                        said.append(command)
                     words = command.upper().split()
                     names = (" ".join(words[:2]), words[0])
                     name = next((each for each in names if each in known), "")
