@@ -21,8 +21,9 @@ _LONGEST_BUSY_SECONDS = 5.0
 # less is written for each letter. A new file gets it; an older one keeps what it has.
 _PAGE_SIZE = "page_size=8192"
 # An email's page is written twice on its way; a checkpoint every 64 MB writes most of them into the
-# database file once. What is deleted is overwritten: codes leave no trace in free pages.
-_PRAGMAS = ("synchronous=FULL", "wal_autocheckpoint=8000", "secure_delete=ON")
+# database file once. What is deleted is overwritten: codes leave no trace in free pages. What a
+# statement needs to undo itself is kept in memory, not in a file made and removed for each.
+_PRAGMAS = ("synchronous=FULL", "wal_autocheckpoint=8000", "secure_delete=ON", "temp_store=MEMORY")
 _SQLITE = Sqlite()
 # Text that is not UTF-8 reads as lone surrogates, and its email fails alone.
 _DECODE = partial(str, encoding="utf-8", errors="surrogateescape")
