@@ -137,6 +137,17 @@ class Writer:
                 self._close()
                 raise
 
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """For a statement that is a transaction by itself. After a failure, too, the next one has a
+        new connection."""
+        with self._turn:
+            try:
+                yield self._open()
+            except BaseException:
+                self._close()
+                raise
+
     def close(self) -> None:
         """Give the connection back to the pool; another transaction takes it again."""
         with self._turn:

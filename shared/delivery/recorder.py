@@ -22,7 +22,7 @@ from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable, is_transient
 from shared.delivery.allowance.quotas import Quotas
 from shared.delivery.threads.sql_thread import SqlThread
-from shared.outbox.sending import one_trip
+from shared.outbox.sending import one_statement, one_trip
 from shared.outbox.sending.begin import Mark, mark
 from shared.outbox.sending.finish import Outcome, Result, finish, is_plain
 from shared.outbox.sending.give_back import give_back
@@ -211,7 +211,7 @@ class Recorder:
 
     async def _write(self, batch: _Batch) -> None:
         try:
-            written = await self._thread.run(lambda: self._committed(batch))
+            written = await self._thread.run(lambda: self._committed(batch), at_once=True)
         except Exception as error:  # noqa: BLE001 - whatever it was, nobody is to wait for ever
             await self._after_failure(batch, error)
             return
@@ -226,17 +226,19 @@ class Recorder:
             self._witness.recorded(ended, batch.returned)
 
     def _committed(self, batch: _Batch) -> _Written:
-        """In one round trip where those cost something, and nothing in the batch asks for more."""
+        """At once, in one statement or one round trip, where nothing in the batch asks for more."""
         marks = [pending.mark for pending in batch.marks]
         with self._turn:
-            if not self._database.has_one_writer and self._is_plain(batch, marks):
-                marked, finished = one_trip.commit(
-                    self._database, batch.results, marks, self._lease
-                )
-            else:
+            written = self._at_once(batch, marks) if self._is_plain(batch, marks) else None
+            if written is None:
                 with self._writer.write() as connection:
-                    marked, finished = self._apply(connection, batch, marks)
-        return _Written(marked, finished)
+                    written = self._apply(connection, batch, marks)
+        return _Written(*written)
+
+    def _at_once(self, batch: _Batch, marks: Sequence[Mark]) -> tuple[set[int], set[int]] | None:
+        if self._database.has_one_writer:
+            return one_statement.commit(self._database, batch.results, marks, self._lease)
+        return one_trip.commit(self._database, batch.results, marks, self._lease)
 
     def _is_plain(self, batch: _Batch, marks: Sequence[Mark]) -> bool:
         return (

@@ -16,6 +16,7 @@ from shared.app import Application, use
 from shared.delivery import tick
 from shared.delivery.composing import compose_apart, composer
 from shared.delivery.recorder import PendingMark, Recorder
+from shared.outbox.sending import one_statement
 from shared.settings import Settings
 from tests.support.forked import CONTEXT
 
@@ -95,6 +96,8 @@ def die_at(step: str, nth: int) -> None:
             return marked
 
         setattr(PendingMark, "wait", wait_and_die)  # noqa: B010
+    if step == "record":
+        _before(one_statement, "commit", lambda _, sent, *__: die_if_it_is_time() if sent else None)
     if step in ("record", "recorded"):
         verb = "_apply" if step == "record" else "_committed"
         write = getattr(Recorder, verb)

@@ -83,11 +83,14 @@ class PreparedStatement:
 
 
 class PreparedInsert:
-    """An insert of rows into these columns of a table, several rows a statement."""
+    """An insert of rows into these columns of a table, named in the table's own order, several rows
+    a statement."""
 
     _AT_ONCE = 64
 
     def __init__(self, table: Table, *columns: str) -> None:
+        if columns != tuple(name for name in table.c.keys() if name in columns):  # noqa: SIM118
+            raise ValueError(f"the columns of {table.name} are named in another order")
         self._table = table
         self._columns = columns
         self._types = tuple(table.c[name].type for name in columns)

@@ -164,22 +164,22 @@ def _keep_attempts(
     connection: Connection, results: Sequence[Result], events: Sequence[Event]
 ) -> None:
     if results:
-        _ATTEMPTS.run(
-            connection,
-            [
-                (
-                    one.number,
-                    one.account,
-                    one.outcome.value,
-                    one.code,
-                    one.enhanced_code,
-                    _said(one.reply or one.reason),
-                    one.duration_ms,
-                )
-                for one in results
-            ],
-        )
+        _ATTEMPTS.run(connection, [attempt_of(one) for one in results])
     transitions.attempts_ended(connection, _counted(results), events)
+
+
+def attempt_of(result: Result) -> tuple[Any, ...]:
+    """What the log of attempts keeps of it: number, account, outcome, code, enhanced code, words,
+    milliseconds."""
+    return (
+        result.number,
+        result.account,
+        result.outcome.value,
+        result.code,
+        result.enhanced_code,
+        _said(result.reply or result.reason),
+        result.duration_ms,
+    )
 
 
 def _said(text: str | None) -> str | None:
