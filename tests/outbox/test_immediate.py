@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import event, func, insert, select
 
 from shared.database.database import Database
 from shared.database.tables import emails, entries, options
@@ -76,6 +78,25 @@ def test_one_that_cannot_be_admitted_is_held_and_stops_no_other(database: Databa
     admitter(database).admit_some(EVERYBODY)
 
     assert admitted(database, unknown, immediate) == [immediate]
+
+
+def test_what_keeps_the_newest_from_being_looked_at_keeps_back_no_batch(
+    database: Database,
+) -> None:
+    insert_backlog(database, 2 * AT_ONCE + 3)
+    backlog = admitter(database)
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def fail(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if "lower(" in statement and "dd_Lane" in statement:
+            raise RuntimeError("out of order")
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="out of order"):
+            backlog.admit_some(EVERYBODY)
+
+    assert backlog.admit_some(EVERYBODY) == 3
+    assert not backlog.has_more
 
 
 @pytest.mark.parametrize("sending", [False, True])

@@ -33,7 +33,8 @@ class Admitter:
 
     def admit_some(self, answered: Answered) -> int:
         """Admit a batch; while emails are on their way, for a quarter of a second. Answers how many
-        went into the queue. Raises as `admit`; then the next one begins anew."""
+        went into the queue. Raises as `admit`: the next one begins anew then, unless only the end
+        of the backlog could not be looked at."""
         ends_at = time.monotonic() + _LONGEST_SECONDS
         after, self._after = self._after, None
         batch, after = self._batch(answered, after or 0)
@@ -41,12 +42,12 @@ class Admitter:
         while after is not None and self._are_sending() and time.monotonic() < ends_at:
             batch, after = self._batch(answered, after)
             admitted += batch.admitted
+        self._after = after
         if after is None:
             self._behind = None
         else:
             self._behind = self._behind or Behind()
             admitted += self._behind.admit(self._database, answered).admitted
-        self._after = after
         return admitted
 
     def _batch(self, answered: Answered, after: int) -> tuple[Admitted, int | None]:
