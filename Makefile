@@ -114,7 +114,7 @@ reference: $(RUN)
 test-sql: sql-server-is-named $(DEV)
 	@tools/debian-packages libodbc.so.2=unixodbc
 	.venv/bin/python -m pytest --timeout 300 tests/database tests/outbox tests/delivery/test_pauses.py \
-		tests/events tests/webhooks/test_sending.py tests/database_mail/t_sql $(ARGS)
+		tests/events/test_numbering.py tests/webhooks/test_sending.py tests/database_mail/t_sql $(ARGS)
 
 sql-server-is-named:
 	@if [[ "$${DATABASE_URL:-}" != mssql* ]]; then \

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import event, update
+from sqlalchemy import Engine, event, update
 
 from shared.app import Application
 from shared.configuration.secret_store import SecretStoreUnavailable
@@ -30,6 +31,7 @@ from shared.webhooks.deliveries import Attempted, Due, forget_old_deliveries
 from shared.webhooks.webhook import Answer, DeliveryState
 from tests.support.queue import Queue
 from tests.support.smtp import SmtpServer
+from tests.support.standalone import wait_until
 from tests.support.webhook_receiver import Received, Receiver, Reply
 from tests.support.webhooks import Hooks, until
 
@@ -206,7 +208,9 @@ def test_410_turns_it_off_with_an_alert(
     assert len(receiver.messages) == 1
     assert not hooks.state(made.webhook.id).enabled
     assert "turned off" in caplog.text
-    assert any("turned itself off" in problem for problem in app.health.check().problems)
+    wait_until(
+        lambda: "turned itself off" in " ".join(app.health.check().problems), 20, "the alert"
+    )
 
     receiver.reply = lambda _: Reply()
     app.webhook_admin().change(made.webhook.id, Wish(receiver.url))
@@ -285,13 +289,13 @@ def test_a_look_that_finds_nothing_is_one_statement(
     hooks.send()
     hooks.send()
     asked: list[str] = []
-    event.listen(
-        app.database().engine,
-        "before_cursor_execute",
-        lambda _, __, statement, *___: asked.append(statement),
-    )
 
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        asked.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
     app.webhooks.finish(20)
+    event.remove(Engine, "before_cursor_execute", note)
 
     assert len(asked) == 1
 
