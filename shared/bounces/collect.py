@@ -178,16 +178,18 @@ class _Turn:
         inbox = open_inbox(here.settings, here.secret, secrets, _SECONDS_UNTIL_CUT)
         try:
             # New ones first: what can't be filed keeps nobody from being told.
-            read, goes_on = 0, True
+            read, goes_on, not_filed = 0, True, None
             for found in inbox.new(here.position, self._is_known, MOST_A_TURN):
                 self._record(found)
                 read += 1
-                if read % _AT_ONCE == 0:
-                    self._file(inbox)
+                if read % _AT_ONCE == 0 and not_filed is None:
+                    not_filed = self._file_or_why_not(inbox)
                 goes_on = not self._means.stop.is_set() and time.monotonic() < self._ends
                 if not goes_on:
                     break
-            self._file(inbox)
+            not_filed = not_filed or self._file_or_why_not(inbox)
+            if not_filed is not None:
+                raise not_filed
             return not goes_on or read == MOST_A_TURN
         finally:
             inbox.close()
@@ -197,9 +199,13 @@ class _Turn:
             return is_known(connection, self._mailbox.id, place)
 
     def _record(self, found: Found) -> None:
-        """One that can't be understood or written down is noted as such, and stops no other."""
+        """One that can't be given, understood or written down is noted as such, and stops no
+        other."""
+        if found.octets is None:
+            self._note_unreadable(found, "its server can't give it")
+            return
         try:
-            self._written(found)
+            self._written(found, found.octets)
             return
         except _NOT_ITS_FAULT:
             raise
@@ -208,20 +214,30 @@ class _Turn:
                 raise
             log.exception("a message in bounce mailbox %d can't be read", self._mailbox.id)
             reason = f"it can't be read or written down ({type(error).__name__})"
+        self._note_unreadable(found, reason)
+
+    def _note_unreadable(self, found: Found, reason: str) -> None:
         self._database.run(
             lambda connection: record_unreadable(
                 connection, self._mailbox, self._token, found, reason
             )
         )
 
-    def _written(self, found: Found) -> None:
+    def _written(self, found: Found, octets: bytes) -> None:
         with self._database.read() as connection:
-            message = understand(connection, found.octets, self._means.secrets())
+            message = understand(connection, octets, self._means.secrets())
         is_new = self._database.run(
             lambda connection: record(connection, self._mailbox, self._token, found, message)
         )
         if not is_new:
             self._copies.append((message.filing, found.place))
+
+    def _file_or_why_not(self, inbox: Inbox) -> MailboxFault | None:
+        try:
+            self._file(inbox)
+        except MailboxFault as fault:
+            return fault
+        return None
 
     def _file(self, inbox: Inbox) -> None:
         """Move or delete what is recorded, as the settings say now. Raises MailboxFault."""

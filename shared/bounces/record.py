@@ -104,9 +104,10 @@ def folder_for(settings: MailboxSettings, filing: Filing) -> tuple[bool, str | N
     return settings.delete_done or settings.done_folder is not None, settings.done_folder
 
 
-def digest_of(octets: bytes) -> str:
-    """By what a message is known."""
-    return hashlib.sha256(octets).hexdigest()
+def digest_of(found: Found) -> str:
+    """By what a message is known; one that nobody can read, by its place."""
+    known_by = found.place.encode() if found.octets is None else found.octets
+    return hashlib.sha256(known_by).hexdigest()
 
 
 def _rows(connection: Connection, message: ReadMessage) -> Iterator[_Row]:
@@ -135,7 +136,7 @@ def _is_first(
 ) -> bool:
     """Insert its rows, unless somebody has; then note only that it lies here, unless it is to be
     filed elsewhere first."""
-    digest = digest_of(found.octets)
+    digest = digest_of(found)
     is_moved, _ = folder_for(mailbox.settings, message.filing)
     filing = message.filing.value if is_moved else None
     first, *further = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -10,6 +11,7 @@ import pytest
 
 from shared.app import Application
 from shared.bounces import collect
+from shared.bounces.consequence import Done
 from shared.bounces.mailboxes import imap_client
 from shared.bounces.mailboxes.turns import rest_after
 from shared.delivery import tick
@@ -152,6 +154,29 @@ def test_a_message_is_filed_by_what_its_server_can_do_and_no_other_is_touched(
     begin = asked.index(commands[0])
     assert asked[begin : begin + len(commands)] == commands
     assert not [each for each in asked if each.startswith("EXPUNGE")]
+
+
+def test_a_message_that_its_server_cant_give_is_shown_and_keeps_no_other_back(
+    mailroom: Mailroom,
+) -> None:
+    def all_but_the_first(connection: socket.socket, tag: str, command: str) -> None:
+        if command.split()[2] == "2":
+            having(AUTOREPLY, 2)(connection, tag, command)
+        else:
+            refusing(lambda _: "[SERVERBUG] internal error")(connection, tag, command)
+
+    answers = {
+        "SELECT": saying(SELECTED.replace(b"UIDNEXT 2", b"UIDNEXT 3")),
+        "UID SEARCH": saying(b"* SEARCH 1 2\r\n"),
+        "UID FETCH": all_but_the_first,
+    }
+    with scripted_imap(answers) as port:
+        mailbox = mailroom.add(USER, port)
+        mailroom.collect()
+
+    assert [each.done for each in mailroom.noted()] == [Done.UNREADABLE, Done.COUNTED]
+    assert mailroom.state(mailbox).failures == 0
+    assert mailroom.state(mailbox).position.last == 2
 
 
 def test_it_rests_longer_each_time_and_as_long_as_it_is_asked_to() -> None:

@@ -58,9 +58,10 @@ USUAL: Mapping[str, Says] = {
 }
 
 
-def having(message: bytes) -> Says:
-    """One message, of UID 1, as what FETCH is answered."""
-    return saying(b"* 1 FETCH (UID 1 BODY[]<0> {%d}\r\n%b)\r\n" % (len(message), message))
+def having(message: bytes, uid: int = 1) -> Says:
+    """One message, as what FETCH is answered."""
+    given = b"* %d FETCH (UID %d BODY[]<0> {%d}\r\n%b)\r\n"
+    return saying(given % (uid, uid, len(message), message))
 
 
 @contextmanager

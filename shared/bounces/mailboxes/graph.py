@@ -33,6 +33,8 @@ _A_PAGE = 50
 _LATE = timedelta(minutes=10)
 """So much later than its time a message may come into sight."""
 _LONGEST_ID = 400
+# What is said of one message that can't be given, and not of the mailbox.
+_OF_THE_MESSAGE = frozenset({400, 409, 410, 413, 422})
 _WELL_KNOWN = {"inbox": "inbox", "deleted items": "deleteditems", "junk email": "junkemail"}
 
 
@@ -93,8 +95,10 @@ class GraphInbox:
             answer = self._ask("GET", f"/messages/{quote(place)}/$value", most_octets=MOST_OCTETS)
             if answer.status == 404:
                 continue
-            _require(answer, 200)
-            yield Found(place, Position(0, max(after.last, at)), answer.body)
+            if answer.status not in _OF_THE_MESSAGE:
+                _require(answer, 200)
+            content = answer.body if answer.status == 200 else None
+            yield Found(place, Position(0, max(after.last, at)), content)
             given += 1
             if given >= most:
                 return

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from imapclient.exceptions import LoginError
+from imapclient.exceptions import LoginError, ProtocolError
 
 from shared.bounces.mailboxes.imap_client import BoundedClient, text_of
 from shared.bounces.mailboxes.inbox import MOST_OCTETS, Found, MailboxFault
@@ -21,6 +21,10 @@ _NUMBERS_AT_ONCE = 50_000
 """UIDs that one SEARCH looks among: its answer is one line, of which 1 MB is read."""
 _BODY = f"BODY.PEEK[]<0.{MOST_OCTETS}>"
 _LONGEST_REASON = 300
+
+
+class Refused(MailboxFault):
+    """The server is well and says no to one command."""
 
 
 def open_imap(
@@ -107,15 +111,26 @@ class ImapInbox:
             yield from self._fetched(wanted[start : min(start + _FETCHED_AT_ONCE, most)])
 
     def _fetched(self, uids: Sequence[int]) -> Iterator[Found]:
-        """A message that is gone meanwhile is left out."""
-        with self._asking():
-            found = self._client.fetch(uids, [_BODY])
+        """A message that is gone meanwhile is left out; one that its server refuses to give keeps
+        none of the others back."""
+        try:
+            with self._asking():
+                found = self._client.fetch(uids, [_BODY])
+        except Refused:
+            if len(uids) == 1:
+                yield Found(*self._place_of(uids[0]), None)
+                return
+            for uid in uids:
+                yield from self._fetched([uid])
+            return
         for uid in uids:
             octets = found.get(uid, {}).get(b"BODY[]<0>")
             if uid in found:
-                position = Position(self._validity, uid)
                 text = octets if isinstance(octets, bytes) else b""
-                yield Found(f"{self._validity}.{uid}", position, text[:MOST_OCTETS])
+                yield Found(*self._place_of(uid), text[:MOST_OCTETS])
+
+    def _place_of(self, uid: int) -> tuple[str, Position]:
+        return f"{self._validity}.{uid}", Position(self._validity, uid)
 
     def file(self, places: Sequence[str], folder: str | None) -> None:
         here = [place.partition(".") for place in places]
@@ -173,7 +188,11 @@ def _faults(secret: str | None) -> Iterator[None]:
         raise MailboxFault(f"the server can't be reached: {_said(error, secret)}") from error
     except imaplib.IMAP4.abort as error:
         raise MailboxFault(f"the connection broke off: {_said(error, secret)}") from error
-    except (imaplib.IMAP4.error, ValueError, LookupError, TypeError, AttributeError) as error:
+    except ProtocolError as error:
+        raise MailboxFault(f"the server said what is no IMAP: {_said(error, secret)}") from error
+    except imaplib.IMAP4.error as error:
+        raise Refused(f"the server refused: {_said(error, secret)}") from error
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise MailboxFault(f"the server said what is no IMAP: {_said(error, secret)}") from error
 
 

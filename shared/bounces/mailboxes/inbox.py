@@ -27,11 +27,11 @@ class MailboxFault(RowpostError):
 
 class Found(NamedTuple):
     """A message: where it lies, in words of the inbox that found it; how far all has been read
-    once it is done with; its first megabyte."""
+    once it is done with; its first megabyte, or None where its server can't give this one."""
 
     place: str
     position: Position
-    octets: bytes
+    octets: bytes | None
 
 
 class Inbox(Protocol):
