@@ -9,6 +9,7 @@ from shared.bounces.consequence import Done
 from shared.bounces.read_report import read_report
 from shared.bounces.report import Kind, Report
 from shared.delivery import tick
+from shared.delivery.dispatcher import Order, drain
 from shared.maintenance.cleanup import upkeep
 from tests.support.bounces import (
     AUTOREPLY,
@@ -19,6 +20,8 @@ from tests.support.bounces import (
     report,
 )
 from tests.support.dovecot import Dovecot
+from tests.support.queue import Queue
+from tests.support.smtp import SmtpServer
 
 
 def test_a_bounce_becomes_an_event_and_a_suppression_and_is_filed_with_the_next_tick(
@@ -51,6 +54,29 @@ SAID = {
     "email.retrying": ({"status": "4.4.1", "action": "delayed"},),
     "email.delivered": ({"status": "2.0.0", "action": "delivered", "words": "250 ok"},),
 }
+
+
+def test_what_comes_back_to_an_emails_own_return_path_needs_to_name_nothing(
+    app: Application, mailroom: Mailroom, server: Dovecot, user: str
+) -> None:
+    """From an insert to the suppression list."""
+    queue = Queue(app)
+    with SmtpServer() as mail_server:
+        queue.account(mail_server, Rowpost_BounceAddress=user, Rowpost_Verp="Y")
+        (email_id,) = queue.add(dd_toEmailid="ann@example.com", dd_EmailParamCode="SHOP")
+        drain(app, Order(seconds=20))
+    (accepted,) = mail_server.messages
+    mailroom.add(user, server.port)
+    came_back = report(None).replace(
+        b"To: bounces@shop.example", b"To: " + accepted.sender.encode()
+    )
+    server.put(user, came_back)
+
+    mailroom.collect()
+
+    assert accepted.sender != user
+    assert mailroom.events() == [("email.bounced", email_id, "ann@example.com")]
+    assert list(mailroom.suppressed()) == ["ann@example.com"]
 
 
 def test_what_is_no_word_against_the_address_is_told_and_suppresses_nobody(
