@@ -6,6 +6,11 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from sqlalchemy import insert
+
+from shared.database.database import open_database
+from shared.database.engine import file_url
+from shared.database.tables import bounces
 from tests.support.standalone import Standalone
 
 HTML_IN_A_NAME = "<img src=x onerror=alert(1)> & \"<b>'"
@@ -67,12 +72,25 @@ class Elsewhere:
 
 
 def watched_mailbox(service: Standalone) -> int:
-    """A mailbox for bounces that nobody reads, and its number."""
+    """A mailbox for bounces that nobody reads any more, and its number. It has brought a bounce of
+    the first email, and what was not understood."""
     mailbox = {"name": "Bounces", "host": "imap.example.com", "username": "bounces@example.com"}
     login = {"password": "the mailbox's password", "enabled": False}
     answer = service.post("/api/bounce-mailboxes", mailbox | login, token=service.login())
     assert answer.status == 201, answer.body
-    return int(answer.json["id"])
+    number = int(answer.json["id"])
+    hard = {
+        "Kind": "hard", "EmailId": 1, "Recipient": "ann@example.com", "Code": 550,
+        "EnhancedCode": "5.1.1", "Reason": "smtp; 550 5.1.1 no such user", "Done": "suppressed",
+    }  # fmt: skip
+    unclear = {"Kind": "unclear", "Done": "unclear", "Excerpt": f"Subject: {HTML_IN_A_NAME}"}
+    database = open_database(file_url(service.database))
+    with database.write() as connection:
+        for row in (hard, unclear):
+            place = {"MailboxId": number, "Digest": row["Kind"], "Ordinal": 0, "Place": "1"}
+            connection.execute(insert(bounces), {**row, **place})
+    database.close()
+    return number
 
 
 def stored(service: Standalone, **fields: Any) -> int:
