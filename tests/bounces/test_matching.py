@@ -10,10 +10,12 @@ import pytest
 
 from shared.accounts.directory import load_accounts
 from shared.bounces.matching import Matched, matched
+from shared.bounces.read_report import read_report
 from shared.bounces.report import Finding, Kind, Report
 from shared.delivery.dispatcher import Order, drain
 from shared.delivery.test_email import send_test_email
 from shared.mime.return_path import number_in, tokens_in
+from tests.bounces.expected import FOLDER, TOKEN
 from tests.faults.senders import settings_for
 from tests.support.queue import Queue, make_queue
 from tests.support.smtp import ALL_EXTENSIONS, Accepted, SmtpServer
@@ -174,6 +176,19 @@ def test_the_token_of_an_email_to_one_says_whose_it_was_whatever_the_report_name
     for found in (named, unnamed, the_sender):
         assert found.emails == ((sent.ids["one"], ANN),)
         assert found.report.kind is Kind.HARD
+
+
+def test_a_report_that_comes_to_the_return_path_is_read_and_finds_the_email(sent: Sent) -> None:
+    (token,) = tokens(sent.message("one"))
+    written = (FOLDER / "postfix-user-unknown.eml").read_text()
+    written = written.replace(TOKEN, token.upper()).replace("nobody@example.net", ANN)
+
+    report = read_report(written.replace("Message-ID", "X-Lost").encode())
+    found = sent.matched(*report.findings, tokens=report.tokens)
+
+    assert report.message_ids == ()
+    assert found.emails == ((sent.ids["one"], ANN),)
+    assert found.report.kind is Kind.HARD
 
 
 def test_an_address_behind_the_recipient_says_nothing_against_the_recipient(sent: Sent) -> None:

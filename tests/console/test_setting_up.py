@@ -219,6 +219,11 @@ def test_an_account_keeps_its_way_out_and_all_its_failovers_in_their_order(
 
     page.get_by_role("link", name="Change", exact=True).click()
     page.get_by_label("Name beside the address").fill("The shop")
+    page.get_by_text("Bounces: where").click()
+    page.get_by_label("Bounce address").fill("bounces@example.com")
+    page.get_by_role("button", name="Save the account").click()
+    expect(page.locator("#bounce_address-wrong")).to_contain_text("only SMTP takes another")
+    page.get_by_label("Bounce address").fill("")
     page.get_by_role("button", name="Save the account").click()
     said(page, "The account is changed.")
     expect(page.get_by_text("Other 5, then Other 4, then Other 3")).to_be_visible()
