@@ -44,7 +44,7 @@ def read_and_die(folder: Path, step: str) -> None:
         return answer
 
     setattr(place, verb, dying)
-    Application(Settings(ROWPOST_DATA=folder)).bounces.finish(20)
+    Application(Settings(ROWPOST_DATA=folder)).bounces.finish(60)
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -61,7 +61,7 @@ def test_no_event_is_lost_and_none_comes_twice(
 
     process = CONTEXT.Process(target=read_and_die, args=(tmp_path, step), daemon=True)
     process.start()
-    process.join(20)
+    process.join(60)
     assert process.exitcode == -signal.SIGKILL
     mailroom.collect_again()
 

@@ -165,7 +165,7 @@ class Mailroom:
 
     def collect(self) -> None:
         """Read what is due, and wait for it."""
-        self.app.bounces.finish(20)
+        self.app.bounces.finish(60)
 
     def collect_again(self) -> None:
         """The same, as after the time until the next look."""

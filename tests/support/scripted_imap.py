@@ -71,9 +71,11 @@ def scripted_imap(
     """Listens on a port. `answers`: by the command's name, in place of the usual ones. `said`: gets
     what clients said, less the commands' tags."""
     known = {**USUAL, **answers}
+    open_ones: list[socket.socket] = []
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
+            open_ones.append(self.request)
             with suppress(OSError):
                 self.request.sendall(greeting)
                 for line in self.rfile:
@@ -95,3 +97,6 @@ def scripted_imap(
         yield server.server_address[1]
         server.shutdown()
         thread.join()
+        for connection in open_ones:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
