@@ -61,7 +61,8 @@ class BounceShown(SnakeAnswer):
     """The mail server's words; null: it gives none."""
     done: Done
     """What was done: `suppressed`, the address gets nothing for now; `once`, it is suppressed once
-    another day says the same; `noted` with its email; `counted`; `unclear`, it was not
+    another day says the same; `noted` with its email; `counted`; `repeated`, ten messages have
+    said the same of that email and recipient, so it is not told again; `unclear`, it was not
     understood; `not_ours`, it names no email from here to that recipient, so it is not believed;
     `unreadable`."""
 

@@ -22,6 +22,8 @@ class Done(StrEnum):
     """It says nothing of an email."""
     UNCLEAR = "unclear"
     """It was not understood."""
+    REPEATED = "repeated"
+    """The same was told of that email and recipient often enough: it is not told again."""
     NOT_OURS = "not_ours"
     """It names no email that was sent from here to that recipient, so it is not believed."""
     UNREADABLE = "unreadable"
@@ -60,15 +62,17 @@ _EVENTS = {
 
 
 def consequence_of(
-    finding: Finding, *, is_ours: bool, is_guess: bool, said_before: bool
+    finding: Finding, *, is_ours: bool, is_guess: bool, said_before: bool, told_often: bool
 ) -> Consequence:
     """`is_ours`: it names an email from here to that recipient. `said_before`: another day has said
-    the same of the address."""
+    the same of the address. `told_often`: so have many messages of that email and recipient."""
     event = _EVENTS.get(finding.kind)
     if event is None:
         return Consequence(Done.UNCLEAR if finding.kind is Kind.UNCLEAR else Done.COUNTED)
     if not is_ours:
         return Consequence(Done.NOT_OURS)
+    if told_often:
+        return Consequence(Done.REPEATED)
     if is_guess or finding.kind not in (Kind.HARD, Kind.COMPLAINT):
         return Consequence(Done.NOTED, event)
     if finding.needs_second and not said_before:

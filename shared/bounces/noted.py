@@ -25,6 +25,9 @@ from shared.database.columns.times import in_days, utc_now
 from shared.database.statements.changes import changed
 from shared.database.tables import bounces
 
+MOST_TOLD = 10
+"""So often the same is told of an email and its recipient. Who got an email can write as many
+reports about it as he likes."""
 _BATCH = 1_000
 _MOST_OF_AN_EMAIL = 200
 _MOST_UNFILED = 200
@@ -95,6 +98,15 @@ SAID_BEFORE: Select[Any] = (
     )
     .limit(1)
 )
+TOLD: Select[Any] = (
+    select(literal_column("1"))
+    .where(
+        bounces.c.EmailId == bindparam("email_id"),
+        bounces.c.Recipient == bindparam("recipient"),
+        bounces.c.Kind == bindparam("kind"),
+    )
+    .limit(MOST_TOLD)
+)
 NOW = select(utc_now())
 OLDEST = select(func.min(bounces.c.Id))
 OLD = select(func.max(bounces.c.Id)).where(
@@ -159,6 +171,12 @@ def said_on_another_day(connection: Connection, recipient: str) -> bool:
     today = connection.execute(NOW).scalar_one().replace(hour=0, minute=0, second=0, microsecond=0)
     values = {"recipient": recipient, "today": today}
     return connection.execute(SAID_BEFORE, values).first() is not None
+
+
+def is_told_often(connection: Connection, email_id: int, recipient: str, kind: Kind) -> bool:
+    """Whether MOST_TOLD messages have said this of the email and its recipient."""
+    values = {"email_id": email_id, "recipient": recipient, "kind": kind.value}
+    return len(connection.execute(TOLD, values).all()) == MOST_TOLD
 
 
 def forget_old_bounces(connection: Connection, days: float) -> int:

@@ -7,7 +7,7 @@ numbers its messages anew, two mailboxes that it lies in, a reader that died) an
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from shared.bounces.mailboxes.inbox import Found
 from shared.bounces.mailboxes.mailbox import Brought, Mailbox, MailboxSettings
 from shared.bounces.mailboxes.turns import read_on
 from shared.bounces.matching import OurEmail
-from shared.bounces.noted import said_on_another_day
+from shared.bounces.noted import is_told_often, said_on_another_day
 from shared.bounces.report import Finding, Kind, Report
 from shared.database.columns.widths import cut
 from shared.database.statements.insert_if_absent import insert_if_absent
@@ -111,20 +111,33 @@ def digest_of(found: Found) -> str:
 
 
 def _rows(connection: Connection, message: ReadMessage) -> Iterator[_Row]:
+    for finding, email in _distinct(message):
+        before, often = False, False
+        if email is not None:
+            before = finding.needs_second and said_on_another_day(connection, email.recipient)
+            often = is_told_often(connection, *email, finding.kind)
+            if carries_code(connection, email.email_id):
+                finding = finding._replace(reason="")  # A server's words might repeat the code.
+        consequence = consequence_of(
+            finding,
+            is_ours=email is not None,
+            is_guess=message.report.is_guess,
+            said_before=before,
+            told_often=often,
+        )
+        yield _Row(finding, None if consequence.done is Done.REPEATED else email, consequence)
+
+
+def _distinct(message: ReadMessage) -> Iterable[tuple[Finding, OurEmail | None]]:
+    """The same of one recipient counts once, and so does all that is about no email of ours: it is
+    not the sender of a message who says how many rows it takes."""
     report = message.report
     findings = report.findings or (Finding(report.kind, None, None, None, ""),)
+    first: dict[object, tuple[Finding, OurEmail | None]] = {}
     for finding, email in zip_longest(findings, message.emails[: len(findings)]):
-        before = (
-            finding.needs_second
-            and email is not None
-            and said_on_another_day(connection, email.recipient)
-        )
-        consequence = consequence_of(
-            finding, is_ours=email is not None, is_guess=report.is_guess, said_before=before
-        )
-        if email is not None and carries_code(connection, email.email_id):
-            finding = finding._replace(reason="")  # A server's words might repeat the code.
-        yield _Row(finding, email, consequence)
+        about = None if email is None else (email, finding.kind)
+        first.setdefault(about, (finding, email))
+    return first.values()
 
 
 def _is_first(

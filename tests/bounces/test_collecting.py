@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from shared.app import Application
 from shared.bounces.consequence import Done
+from shared.bounces.noted import MOST_TOLD
 from shared.bounces.read_report import read_report
 from shared.bounces.report import Kind, Report
 from shared.delivery import tick
@@ -165,6 +168,35 @@ def test_a_report_about_no_email_of_ours_to_that_recipient_is_not_believed(
     assert (mailroom.events(), mailroom.suppressed()) == ([], {})
     assert [bounce.done for bounce in mailroom.noted()] == [Done.NOT_OURS] * 3
     assert len(server.messages(user, "Unclear")) == 3
+
+
+def test_who_got_an_email_can_fill_neither_the_events_nor_the_database_with_reports_about_it(
+    mailroom: Mailroom, server: Dovecot, user: str
+) -> None:
+    email_id, message_id = mailroom.sent()
+    mailroom.add(user, server.port)
+    many = _with_a_hundred_recipients(report(message_id))
+    reports = [report(message_id, report_id=str(number)) for number in range(MOST_TOLD)]
+    server.put(user, many, *reports, report(message_id, report_id="last", status="5.2.2"))
+    strangers = [f"stranger-{number}@example.org" for number in range(100)]
+    server.put(user, _with_a_hundred_recipients(report(message_id), strangers))
+
+    mailroom.collect()
+
+    noted = mailroom.noted()
+    assert len(noted) == 1 + MOST_TOLD + 2
+    assert [each.done for each in noted[-3:]] == [Done.REPEATED, Done.NOTED, Done.NOT_OURS]
+    assert mailroom.events() == [("email.bounced", email_id, "ann@example.com")] * (MOST_TOLD + 1)
+    assert [each.email_id for each in noted].count(email_id) == MOST_TOLD + 1
+
+
+def _with_a_hundred_recipients(written: bytes, names: Sequence[str] = ("ann@example.com",)) -> bytes:
+    begin = written.index(b"Final-Recipient")
+    end = written.index(b"--edge\nContent-Type: text/rfc822-headers")
+    block = written[begin:end]
+    named = [names[number % len(names)].encode() for number in range(100)]
+    blocks = b"".join(block.replace(b"ann@example.com", name) for name in named)
+    return written[:begin] + blocks + written[end:]
 
 
 def test_an_access_denied_of_exchange_suppresses_once_another_day_says_the_same(
