@@ -89,6 +89,11 @@ UNFILED = (
 FILED = (
     update(bounces).where(bounces.c.Id.in_(bindparam("ids", expanding=True))).values(Filing=null())
 )
+LEFT = (
+    update(bounces)
+    .where(bounces.c.MailboxId == bindparam("mailbox_id"), bounces.c.Filing.is_not(None))
+    .values(Filing=null())
+)
 SAID_BEFORE: Select[Any] = (
     select(literal_column("1"))
     .where(
@@ -164,6 +169,12 @@ def unfiled(connection: Connection, mailbox_id: int) -> list[Unfiled]:
 def note_filed(connection: Connection, bounce_ids: Sequence[int]) -> None:
     """These lie where they belong."""
     connection.execute(FILED, {"ids": list(bounce_ids)})
+
+
+def leave_unfiled(connection: Connection, mailbox_id: int) -> None:
+    """What is to be filed stays where it lies: the mailbox is another one from now on, and the same
+    place another message's."""
+    connection.execute(LEFT, {"mailbox_id": mailbox_id})
 
 
 def said_on_another_day(connection: Connection, recipient: str) -> bool:

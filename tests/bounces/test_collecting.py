@@ -26,6 +26,8 @@ from tests.support.dovecot import Dovecot
 from tests.support.queue import Queue
 from tests.support.smtp import SmtpServer
 
+ANN = "ann@example.com"
+
 
 def test_a_bounce_becomes_an_event_and_a_suppression_and_is_filed_with_the_next_tick(
     app: Application, mailroom: Mailroom, server: Dovecot, user: str
@@ -190,12 +192,12 @@ def test_who_got_an_email_can_fill_neither_the_events_nor_the_database_with_repo
     assert [each.email_id for each in noted].count(email_id) == MOST_TOLD + 1
 
 
-def _with_a_hundred_recipients(written: bytes, names: Sequence[str] = ("ann@example.com",)) -> bytes:
+def _with_a_hundred_recipients(written: bytes, names: Sequence[str] = (ANN,)) -> bytes:
     begin = written.index(b"Final-Recipient")
     end = written.index(b"--edge\nContent-Type: text/rfc822-headers")
     block = written[begin:end]
-    named = [names[number % len(names)].encode() for number in range(100)]
-    blocks = b"".join(block.replace(b"ann@example.com", name) for name in named)
+    named = [names[number % len(names)] for number in range(100)]
+    blocks = b"".join(block.replace(ANN.encode(), name.encode()) for name in named)
     return written[:begin] + blocks + written[end:]
 
 

@@ -25,6 +25,7 @@ from shared.bounces.mailboxes.mailbox import (
     MailboxSettings,
     Position,
 )
+from shared.bounces.noted import leave_unfiled
 from shared.database.columns.times import utc_now
 from shared.database.statements.changes import changed
 from shared.database.tables import bounce_mailboxes as mailboxes
@@ -38,11 +39,18 @@ ALL = select(mailboxes).order_by(mailboxes.c.Id).limit(MOST_MAILBOXES)
 ONE = select(mailboxes).where(_this)
 MAKE = insert(mailboxes)
 CHANGE = update(mailboxes).where(_this)
-# Whoever changes it may have put it right: it is read at once.
+# Whoever changes it may have put it right: it is read at once, by nobody who knows it as it was.
 WELL_AGAIN = (
     update(mailboxes)
     .where(_this)
-    .values(Failures=literal_column("0"), FailingSince=null(), LastFault=null(), NextAt=utc_now())
+    .values(
+        Failures=literal_column("0"),
+        FailingSince=null(),
+        LastFault=null(),
+        NextAt=utc_now(),
+        LeaseToken=null(),
+        LeaseUntil=null(),
+    )
 )
 # Another folder or mailbox is read from its beginning.
 BEGIN_ANEW = (
@@ -67,13 +75,14 @@ def make(
 def change(
     connection: Connection, mailbox_id: int, settings: MailboxSettings, secret: str | None
 ) -> Mailbox:
-    """It is read with the next tick. Raises MailboxNotFound."""
+    """It is read with the next tick; whoever reads it now stops. Raises MailboxNotFound."""
     before = mailbox(connection, mailbox_id).settings
     this = {"mailbox_id": mailbox_id}
     connection.execute(CHANGE.values({**_columns(settings), "Secret": secret}), this)
     connection.execute(WELL_AGAIN, this)
     if _lies_elsewhere(before, settings):
         connection.execute(BEGIN_ANEW, this)
+        leave_unfiled(connection, mailbox_id)
     return mailbox(connection, mailbox_id)
 
 
