@@ -89,10 +89,6 @@ class Dashboard(Answer):
     """When scheduled emails go."""
     service: DashboardService
     """What is going on."""
-    alerts: list[str]
-    """Webhooks that have turned themselves off, or whose receivers take nothing, and mailboxes for
-    bounces that can't be read, in words. What else somebody should look at is in
-    `GET /api/health`."""
 
 
 @routes.get("api/dashboard", who=Role.VIEWER, room=Room.CONTROL)
@@ -114,10 +110,6 @@ def dashboard(request: Request) -> Dashboard:
         ),
         schedule=_schedule(here),
         service=_service(here, overview),
-        alerts=[
-            *here.health.webhook_problems(overview),
-            *here.health.mailbox_problems(overview),
-        ],
     )
 
 

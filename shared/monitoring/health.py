@@ -199,18 +199,10 @@ class HealthCheck:
             redis=here.redis_problem is not None,
             redis_problem=here.redis_problem() if here.redis_problem else None,
             option_problems=self._told_by(self._options, overview),
-            webhook_problems=self.webhook_problems(overview),
-            mailbox_problems=self.mailbox_problems(overview),
+            webhook_problems=self._told_by(self._webhooks, overview),
+            mailbox_problems=self._told_by(self._mailboxes, overview),
             lost=self._told_by(self._lost, overview),
         )
-
-    def webhook_problems(self, overview: Overview | None) -> tuple[str, ...]:
-        """Webhooks that somebody should look at; nobody is asked while there is no overview."""
-        return self._told_by(self._webhooks, overview)
-
-    def mailbox_problems(self, overview: Overview | None) -> tuple[str, ...]:
-        """The same of mailboxes for bounces."""
-        return self._told_by(self._mailboxes, overview)
 
     def _look_at_database(self) -> tuple[Overview | None, str | None]:
         try:

@@ -143,20 +143,25 @@ def test_one_is_tried_and_read_and_what_came_of_it_is_listed(
     assert admin.ask("POST", f"{here}/collect").json["code"] == "mailbox_off"
 
 
-def test_one_that_cant_be_read_is_among_the_alerts_of_the_dashboard(
+def test_one_that_cant_be_read_is_among_the_problems_of_health(
     mailroom: Mailroom, admin: Caller
 ) -> None:
     with refused_port() as closed:
         mailroom.add("bounces@example.com", closed)
         mailroom.collect()
-        once = admin.ask("GET", "api/dashboard").json["alerts"]
+        once = told(admin)
         for _ in range(2):
             mailroom.collect_again()
 
-    (alert,) = admin.ask("GET", "api/dashboard").json["alerts"]
     assert once == []
-    assert "bounces@example.com can't be read since" in alert
-    assert "Connection refused" in alert
+    (problem,) = told(admin)
+    assert "can't be read since" in problem
+    assert "Connection refused" in problem
+
+
+def told(admin: Caller) -> list[str]:
+    problems = admin.ask("GET", "api/health").json["problems"]
+    return [problem for problem in problems if "bounces@example.com" in problem]
 
 
 def test_a_viewer_looks_and_changes_nothing(app: Application, admin: Caller) -> None:
