@@ -25,7 +25,6 @@ from shared.smtp.opening import TlsMode
 routes = Routes({"id": "The mailbox's number."})
 
 COLLECT_SECONDS = 20.0
-_LARGEST_ID = 2**31 - 1
 Line = Annotated[str, Field(min_length=1, max_length=255, pattern=ONE_LINE)]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=2000)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -279,13 +278,13 @@ def list_mailboxes(request: Request) -> MailboxList:
 def show_mailbox(request: Request) -> MailboxShown:
     """Show a mailbox and how it is doing."""
     with application().database().read() as connection:
-        return MailboxShown.of(mailbox(connection, _number(request)))
+        return MailboxShown.of(mailbox(connection, int(request.path["id"])))
 
 
 @routes.put("api/bounce-mailboxes/{id:int}", who=Role.ADMIN, errors={404})
 def change_mailbox(request: Request[MailboxChange]) -> MailboxShown:
     """Change a mailbox. Another host, port, TLS or user needs the password again."""
-    number, admin = _number(request), application().mailbox_admin()
+    number, admin = int(request.path["id"]), application().mailbox_admin()
     settings = request.body.of(admin.found(number).settings)
     return MailboxShown.of(admin.change(number, settings, request.body.secret()))
 
@@ -293,7 +292,7 @@ def change_mailbox(request: Request[MailboxChange]) -> MailboxShown:
 @routes.delete("api/bounce-mailboxes/{id:int}", who=Role.ADMIN, errors={404})
 def remove_mailbox(request: Request) -> MailboxRemoved:
     """Remove a mailbox and its password. What it has brought is kept."""
-    number = _number(request)
+    number = int(request.path["id"])
     application().mailbox_admin().remove(number)
     return MailboxRemoved(id=number)
 
@@ -306,7 +305,7 @@ def remove_mailbox(request: Request) -> MailboxRemoved:
 )
 def test_mailbox(request: Request) -> MailboxTested:
     """Log in to a mailbox and say how many messages lie there; none is read."""
-    tried = application().mailbox_admin().test(_number(request))
+    tried = application().mailbox_admin().test(int(request.path["id"]))
     return MailboxTested(success=tried.fault is None, messages=tried.messages, fault=tried.fault)
 
 
@@ -318,7 +317,7 @@ def test_mailbox(request: Request) -> MailboxTested:
 )
 def collect_mailbox(request: Request) -> MailboxCollected:
     """Read a mailbox now, and say what came of it within 20 seconds."""
-    number = _number(request)
+    number = int(request.path["id"])
     collected = application().bounces.collect(number, COLLECT_SECONDS)
     return MailboxCollected(
         id=number,
@@ -326,7 +325,3 @@ def collect_mailbox(request: Request) -> MailboxCollected:
         brought=MailboxBrought.of(collected.brought),
         fault=collected.fault,
     )
-
-
-def _number(request: Request[Any, Any]) -> int:
-    return min(int(request.path["id"]), _LARGEST_ID)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from functions.bounce_mailboxes import Client, Line, NewMailbox, Port, Tenant
+from functions.bounce_mailboxes import COLLECT_SECONDS, Client, Line, NewMailbox, Port, Tenant
 from shared.api.endpoint import Room
 from shared.api.models import ONE_LINE, QueryNumber, SnakeInput
 from shared.app import application
@@ -31,8 +31,6 @@ HERE = "/console/bounces"
 _MAILBOXES = f"{HERE}/mailboxes"
 _ONE = "console/bounces/mailboxes/{id:int}"
 _AT_ONCE = 50
-_COLLECT_SECONDS = 20.0
-_LARGEST_ID = 2**31 - 1
 _REMOVAL = Question(
     "Remove this mailbox, and its password with it? What it has brought is kept; what comes into "
     "it from now on is read by nobody.",
@@ -173,7 +171,7 @@ def test_mailbox(visit: Visit) -> Redirect:
 def collect_mailbox(visit: Visit) -> Redirect:
     """Read it now."""
     number = _number(visit)
-    collected = application().bounces.collect(number, _COLLECT_SECONDS)
+    collected = application().bounces.collect(number, COLLECT_SECONDS)
     if collected.fault is not None:
         said = f"It can't be read: {collected.fault}."
     elif not collected.finished:
@@ -195,4 +193,4 @@ def _found(visit: Visit[Any, Any]) -> Mailbox:
 
 
 def _number(visit: Visit[Any, Any]) -> int:
-    return min(int(visit.path["id"]), _LARGEST_ID)
+    return int(visit.path["id"])

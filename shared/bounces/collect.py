@@ -205,7 +205,7 @@ class _Turn:
             self._note_unreadable(found, "its server can't give it")
             return
         try:
-            self._written(found, found.octets)
+            self._write_down(found, found.octets)
             return
         except _NOT_ITS_FAULT:
             raise
@@ -223,7 +223,7 @@ class _Turn:
             )
         )
 
-    def _written(self, found: Found, octets: bytes) -> None:
+    def _write_down(self, found: Found, octets: bytes) -> None:
         with self._database.read() as connection:
             message = understand(connection, octets, self._means.secrets())
         is_new = self._database.run(

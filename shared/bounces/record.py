@@ -74,8 +74,8 @@ class _Row(NamedTuple):
 def record(
     connection: Connection, mailbox: Mailbox, token: str, found: Found, message: ReadMessage
 ) -> bool:
-    """Write down what the message said, and that all up to it has been read; whether it was new:
-    a copy of one that is known changes nothing. Raises LeaseLost."""
+    """Write down what the message said, with what follows from it, and that all up to it has been
+    read. False for a copy of one that is known: then nothing follows. Raises LeaseLost."""
     rows = list(_rows(connection, message))
     is_new = _is_first(connection, mailbox, found, message, rows)
     if is_new:

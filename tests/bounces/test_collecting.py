@@ -50,17 +50,6 @@ def test_a_bounce_becomes_an_event_and_a_suppression_and_is_filed_with_the_next_
     assert mailroom.state(mailbox).last_read_at is not None
 
 
-SAID = {
-    "email.bounced": (
-        {"status": "4.2.2", "words": "452 4.2.2 mailbox full"},
-        {"status": "5.2.2", "words": "552 5.2.2 mailbox full"},
-        {"status": "5.7.1", "words": "550 5.7.1 refused by policy"},
-    ),
-    "email.retrying": ({"status": "4.4.1", "action": "delayed"},),
-    "email.delivered": ({"status": "2.0.0", "action": "delivered", "words": "250 ok"},),
-}
-
-
 def test_what_comes_back_to_an_emails_own_return_path_needs_to_name_nothing(
     app: Application, mailroom: Mailroom, server: Dovecot, user: str
 ) -> None:
@@ -82,6 +71,17 @@ def test_what_comes_back_to_an_emails_own_return_path_needs_to_name_nothing(
     assert accepted.sender != user
     assert mailroom.events() == [("email.bounced", email_id, "ann@example.com")]
     assert list(mailroom.suppressed()) == ["ann@example.com"]
+
+
+SAID = {
+    "email.bounced": (
+        {"status": "4.2.2", "words": "452 4.2.2 mailbox full"},
+        {"status": "5.2.2", "words": "552 5.2.2 mailbox full"},
+        {"status": "5.7.1", "words": "550 5.7.1 refused by policy"},
+    ),
+    "email.retrying": ({"status": "4.4.1", "action": "delayed"},),
+    "email.delivered": ({"status": "2.0.0", "action": "delivered", "words": "250 ok"},),
+}
 
 
 def test_what_is_no_word_against_the_address_is_told_and_suppresses_nobody(

@@ -17,11 +17,12 @@ from urllib.parse import quote, urlsplit
 from shared.bounces.mailboxes.inbox import (
     ANSWER_SECONDS,
     CONNECT_SECONDS,
-    MOST_OCTETS,
     Found,
     MailboxFault,
+    number_in,
 )
 from shared.bounces.mailboxes.mailbox import MailboxSettings, Position
+from shared.bounces.reading.parts import MOST_OCTETS
 from shared.smtp.oauth import TokenSource
 from shared.smtp.opening import Server
 from shared.transports.base import AccountFault, ConnectionLost, OutcomeUnknown
@@ -80,7 +81,7 @@ class GraphInbox:
             raise MailboxFault(f"there is no folder {folder!r} in the mailbox")
         self._folder = found
         about = self._json("GET", f"/mailFolders/{quote(found)}?$select=totalItemCount")
-        self._messages = _whole(about.get("totalItemCount"))
+        self._messages = number_in(about.get("totalItemCount"))
 
     def count(self) -> int:
         return self._messages
@@ -195,7 +196,3 @@ def _place_and_time(message: Mapping[str, Any]) -> tuple[str, int]:
     if not 0 < len(place) <= _LONGEST_ID or at < 0:
         raise MailboxFault("Microsoft Graph lists a message with an id or a time that is none")
     return place, at
-
-
-def _whole(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0

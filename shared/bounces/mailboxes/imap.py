@@ -6,13 +6,13 @@ import imaplib
 import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from imapclient.exceptions import LoginError, ProtocolError
 
 from shared.bounces.mailboxes.imap_client import BoundedClient, text_of
-from shared.bounces.mailboxes.inbox import MOST_OCTETS, Found, MailboxFault
+from shared.bounces.mailboxes.inbox import Found, MailboxFault, number_in
 from shared.bounces.mailboxes.mailbox import MailboxSettings, Position
+from shared.bounces.reading.parts import MOST_OCTETS
 from shared.smtp.oauth import TokenSource, TokenUnavailable
 from shared.smtp.opening import TlsMode
 
@@ -90,9 +90,9 @@ class ImapInbox:
         """Open the folder, and learn how it numbers its messages. Raises MailboxFault."""
         with self._asking():
             found = self._client.select_folder(self._folder)
-        self._validity = _number(found.get(b"UIDVALIDITY"))
-        self._next = _number(found.get(b"UIDNEXT"))
-        self._messages = _number(found.get(b"EXISTS"))
+        self._validity = number_in(found.get(b"UIDVALIDITY"))
+        self._next = number_in(found.get(b"UIDNEXT"))
+        self._messages = number_in(found.get(b"EXISTS"))
 
     def count(self) -> int:
         return self._messages
@@ -201,7 +201,3 @@ def _said(error: Exception, secret: str | None) -> str:
     if secret and secret in words:
         return "its words hold the password, so they are not shown"
     return words[:_LONGEST_REASON]
-
-
-def _number(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0

@@ -8,8 +8,6 @@ from typing import NamedTuple, Protocol
 from shared.bounces.mailboxes.mailbox import Position
 from shared.errors import RowpostError
 
-MOST_OCTETS = 1024 * 1024
-"""Of a message: what is beyond its first megabyte is not read."""
 CONNECT_SECONDS = 20.0
 ANSWER_SECONDS = 30.0
 
@@ -23,6 +21,11 @@ class MailboxFault(RowpostError):
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         super().__init__(reason)
         self.retry_after = retry_after
+
+
+def number_in(answer: object) -> int:
+    """The number that a server has answered; 0 where it is none, or below."""
+    return answer if isinstance(answer, int) and answer > 0 else 0
 
 
 class Found(NamedTuple):

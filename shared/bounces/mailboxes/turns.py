@@ -89,9 +89,9 @@ def take(connection: Connection, mailbox_id: int, token: str) -> bool:
     return changed(connection, TAKE, values) == 1
 
 
-def hurry(connection: Connection, mailbox_id: int) -> bool:
-    """Let it be read as soon as may be; False: it is not there, or off."""
-    return changed(connection, HURRY, {"mailbox_id": mailbox_id}) == 1
+def hurry(connection: Connection, mailbox_id: int) -> None:
+    """Let it be read as soon as may be, if it is turned on."""
+    connection.execute(HURRY, {"mailbox_id": mailbox_id})
 
 
 def read_on(

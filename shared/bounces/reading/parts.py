@@ -18,8 +18,8 @@ from itertools import islice
 from shared.bounces.reading.fields import Fields, fields_in
 from shared.bounces.reading.text import decoded
 
-MOST_OCTETS = 1_000_000
-"""Of a message so much is read, from its beginning."""
+MOST_OCTETS = 1024 * 1024
+"""Of a message: what is beyond its first megabyte is not read."""
 MOST_PARTS = 50
 _DEEPEST = 8
 _LONGEST_HEADER = 200_000
