@@ -107,7 +107,7 @@ class MailService:
         """How often each Message-ID was taken."""
         return Counter(_message_id(one) for one in list(self.taken))
 
-    def wait_for(self, condition: Callable[[], bool], seconds: float = 20) -> bool:
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 60) -> bool:
         """Whether it came true in time, as something was asked or taken."""
         with self.changed:
             return self.changed.wait_for(condition, seconds)

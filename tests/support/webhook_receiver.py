@@ -95,7 +95,7 @@ class Receiver:
     def ids(self) -> list[str]:
         return [message.id for message in self.messages]
 
-    def wait_for(self, number: int, seconds: float = 20) -> None:
+    def wait_for(self, number: int, seconds: float = 60) -> None:
         """Until so many messages came."""
         with self.changed:
             assert self.changed.wait_for(lambda: len(self.messages) >= number, seconds)

@@ -21,14 +21,6 @@ from shared.webhooks.register import webhook
 from shared.webhooks.webhook import Delivery, Webhook
 
 
-def until(done: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait until it is so."""
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 @dataclass(frozen=True)
 class Hooks:
     app: Application
@@ -46,7 +38,7 @@ class Hooks:
         """Look once, and wait for what is sent."""
         self.app.webhooks.finish(20)
 
-    def send_until(self, done: Callable[[], bool], seconds: float = 20) -> None:
+    def send_until(self, done: Callable[[], bool], seconds: float = 60) -> None:
         """Look again and again, as a drain has it, until it is so."""
         deadline = time.monotonic() + seconds
         while not done():

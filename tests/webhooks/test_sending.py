@@ -33,7 +33,7 @@ from tests.support.queue import Queue
 from tests.support.smtp import SmtpServer
 from tests.support.standalone import wait_until
 from tests.support.webhook_receiver import Received, Receiver, Reply
-from tests.support.webhooks import Hooks, until
+from tests.support.webhooks import Hooks
 
 GONE_AWAY = "http://127.0.0.1:9/"
 
@@ -273,7 +273,7 @@ def test_types_that_nobody_wants_cost_no_commit_each_and_are_passed_over(
     hooks.send()
     assert hooks.state(made.webhook.id).last_event == 0
     app.webhooks.ask()
-    until(lambda: hooks.state(made.webhook.id).last_event == 3)
+    wait_until(lambda: hooks.state(made.webhook.id).last_event == 3, 60, "its place")
 
     hooks.happen(what=EventType.BOUNCED)
     hooks.send()
@@ -355,7 +355,7 @@ def test_a_connection_is_kept_from_one_turn_to_the_next_while_a_drain_goes_on(
     with app.webhooks.during():
         for number in range(1, 4):
             hooks.happen()
-            until(partial(is_noted, number))
+            wait_until(partial(is_noted, number), 60, "its place")
 
     assert receiver.connections == 1
 
@@ -372,7 +372,11 @@ def test_what_failed_is_tried_again_soon_though_no_tick_comes(
     app.webhooks.ask()
 
     receiver.wait_for(3)
-    until(lambda: hooks.log(made.webhook.id)[0].state == DeliveryState.DELIVERED)
+    wait_until(
+        lambda: hooks.log(made.webhook.id)[0].state == DeliveryState.DELIVERED,
+        60,
+        "its delivery to be noted",
+    )
 
 
 def test_a_slow_receiver_gets_several_at_once(hooks: Hooks, receiver: Receiver) -> None:
