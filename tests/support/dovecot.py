@@ -43,10 +43,14 @@ ssl_cert = <{folder}/conf/certificate
 ssl_key = <{folder}/conf/key
 disable_plaintext_auth = no
 auth_mechanisms = plain login xoauth2
+auth_failure_delay = 0
 first_valid_uid = 0
 mail_max_userip_connections = 50
 service anvil {{
   chroot =
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service imap-login {{
   chroot =
