@@ -28,11 +28,12 @@ class SuppressedAddress(SnakeAnswer):
     address: str
     """The address, in small letters."""
     reason: str
-    """What the mail server said when it refused it."""
+    """What the mail server said when it refused it; of a bounce or a complaint, its kind first."""
     email_id: int | None
-    """The number of the email that was refused; null where that is not known."""
+    """The number of the email that was refused, came back or was complained about; null where that
+    is not known."""
     since: Timestamp
-    """When it was last refused."""
+    """When that was; of several times, the last."""
     until: Timestamp
     """When it may get emails again by itself, 30 days later."""
 
@@ -53,7 +54,7 @@ class SuppressionRemoved(SnakeAnswer):
 
 @routes.get("api/suppressions", who=Role.VIEWER)
 def suppressed_addresses(request: Request[None, SuppressionQuery]) -> SuppressionPage:
-    """List the addresses that get nothing for now, with the refusal that put them here."""
+    """List the addresses that get nothing for now, and what put them here."""
     limit = request.query.limit
     with application().database().read() as connection:
         found = list_suppressions(connection, request.query.cursor, limit + 1)
