@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -34,7 +34,7 @@ from shared.bounces.mailboxes.turns import (
     rest_after,
     take,
 )
-from shared.bounces.noted import is_known, note_filed, unfiled
+from shared.bounces.noted import known_places, note_filed, unfiled
 from shared.bounces.record import folder_for, record, record_unreadable
 from shared.bounces.understand import understand
 from shared.configuration.live_document import DocumentUnreadable
@@ -179,7 +179,7 @@ class _Turn:
         try:
             # New ones first: what can't be filed keeps nobody from being told.
             read, goes_on, not_filed = 0, True, None
-            for found in inbox.new(here.position, self._is_known, MOST_A_TURN):
+            for found in inbox.new(here.position, self._known, MOST_A_TURN):
                 self._record(found)
                 read += 1
                 if read % _AT_ONCE == 0 and not_filed is None:
@@ -194,9 +194,9 @@ class _Turn:
         finally:
             inbox.close()
 
-    def _is_known(self, place: str) -> bool:
+    def _known(self, places: Sequence[str]) -> frozenset[str]:
         with self._database.read() as connection:
-            return is_known(connection, self._mailbox.id, place)
+            return known_places(connection, self._mailbox.id, places)
 
     def _record(self, found: Found) -> None:
         """One that can't be given, understood or written down is noted as such, and stops no

@@ -77,8 +77,9 @@ OF_EMAIL = (
     .order_by(bounces.c.Id)
     .limit(_MOST_OF_AN_EMAIL)
 )
-IS_KNOWN: Select[Any] = select(literal_column("1")).where(
-    bounces.c.MailboxId == bindparam("mailbox_id"), bounces.c.Place == bindparam("place")
+KNOWN_PLACES = select(bounces.c.Place).where(
+    bounces.c.MailboxId == bindparam("mailbox_id"),
+    bounces.c.Place.in_(bindparam("places", expanding=True)),
 )
 UNFILED = (
     select(bounces.c.Id, bounces.c.Place, bounces.c.Filing)
@@ -154,10 +155,11 @@ class Unfiled(NamedTuple):
     filing: Filing
 
 
-def is_known(connection: Connection, mailbox_id: int, place: str) -> bool:
-    """Whether the message at this place of the mailbox is recorded."""
-    values = {"mailbox_id": mailbox_id, "place": place}
-    return connection.execute(IS_KNOWN.limit(1), values).first() is not None
+def known_places(connection: Connection, mailbox_id: int, places: Sequence[str]) -> frozenset[str]:
+    """At which of these places of the mailbox, up to a thousand, a message lies that is
+    recorded."""
+    values = {"mailbox_id": mailbox_id, "places": list(places)}
+    return frozenset(connection.scalars(KNOWN_PLACES, values))
 
 
 def unfiled(connection: Connection, mailbox_id: int) -> list[Unfiled]:

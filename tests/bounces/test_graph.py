@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from shared.bounces import collect
+from shared.bounces.mailboxes import graph
 from shared.bounces.mailboxes.mailbox import BadMailboxValue, Mailbox, MailboxKind
 from shared.smtp.oauth import identity_tokens
 from shared.smtp.opening import TlsMode
@@ -61,6 +64,55 @@ def test_what_stays_is_read_once_and_what_comes_later_is_found(
     assert len([path for path in there.asked if path.endswith("$value")]) == 3
     assert [bounce.done.value for bounce in mailroom.noted()] == ["unclear", "counted", "unclear"]
     assert len(there.folders["inbox"]) == 2
+
+
+def test_many_messages_that_came_within_minutes_and_stay_are_all_read(
+    mailroom: Mailroom, there: GraphMailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read is listed again for some minutes, and must not fill all that is listed."""
+    monkeypatch.setattr(collect, "MOST_A_TURN", 3)
+    monkeypatch.setattr(graph, "_MOST_PAGES", 4)
+    monkeypatch.setattr(graph, "_PAGES_OF_LATE_ONES", 2)
+    mailroom.add(MAILBOX, there.port, kind=MailboxKind.GRAPH, unclear_folder=None, done_folder=None)
+    there.put(*(UNCLEAR + f"{number}\n".encode() for number in range(14)))
+
+    for _ in range(5):
+        mailroom.collect_again()
+
+    assert len(mailroom.noted()) == 14
+    read = [path for path in there.asked if path.endswith("$value")]
+    assert len(read) == len(set(read)) == 14
+
+
+def test_what_is_moved_while_others_are_read_makes_none_be_skipped(
+    mailroom: Mailroom,
+    there: GraphMailbox,
+    mailbox: Mailbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Pages are counted from the beginning of what lies there at the moment."""
+    monkeypatch.setattr(collect, "_AT_ONCE", 2)
+    there.put(*(AUTOREPLY + f"{number}\n".encode() for number in range(9)))
+    there.times = {name: at + 3_600 * n for n, (name, at) in enumerate(there.times.items())}
+
+    mailroom.collect()
+    mailroom.collect_again()
+
+    assert len(mailroom.noted()) == len(there.folders["Processed"]) == 9
+
+
+def test_a_message_of_the_future_keeps_none_of_today_back(
+    mailroom: Mailroom, there: GraphMailbox
+) -> None:
+    mailroom.add(MAILBOX, there.port, kind=MailboxKind.GRAPH, unclear_folder=None, done_folder=None)
+    there.put(UNCLEAR)
+    there.times = {name: int(time.time()) + 86_400 for name in there.times}
+    mailroom.collect()
+    there.put(AUTOREPLY)
+    there.times[list(there.times)[-1]] = int(time.time())
+    mailroom.collect_again()
+
+    assert [bounce.done.value for bounce in mailroom.noted()] == ["unclear", "counted"]
 
 
 def test_graph_is_left_alone_as_long_as_it_asks(

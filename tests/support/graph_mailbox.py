@@ -17,13 +17,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 TOKEN = "a-token-of-this-machine"
 MAILBOX = "bounces@contoso.example"
 _ROOT = f"/v1.0/users/{MAILBOX}"
-_FIRST = 1_795_770_000
+_FIRST = 1_700_000_000
 
 
 @dataclass
 class GraphMailbox:
     """`refuses`: what is answered to every request, where that is not None: a status and headers.
-    `pages`: so many messages a page."""
+    `page`: so many messages a page. `times`: when messages came, in seconds since 1970."""
 
     port: int
     folders: dict[str, list[str]] = field(default_factory=lambda: {"inbox": []})
@@ -31,17 +31,18 @@ class GraphMailbox:
     refuses: tuple[int, dict[str, str]] | None = None
     page: int = 2
     asked: list[str] = field(default_factory=list)
+    times: dict[str, int] = field(default_factory=dict)
 
     def put(self, *messages: bytes) -> None:
         """Let these messages arrive, a second after each other."""
         for message in messages:
             name = f"AAMk{len(self.contents)}_-="
+            self.times[name] = _FIRST + len(self.contents)
             self.contents[name] = message
             self.folders["inbox"].append(name)
 
     def time_of(self, name: str) -> str:
-        at = time.gmtime(_FIRST + list(self.contents).index(name))
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", at)
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.times[name]))
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -30,9 +31,11 @@ from shared.transports.rest import Answer, RestService
 
 _IMMUTABLE = {"Prefer": 'IdType="ImmutableId"'}
 _MOST_PAGES = 100
-_A_PAGE = 50
-_LATE = timedelta(minutes=10)
+_A_PAGE = 200
+_LATE_SECONDS = 600
 """So much later than its time a message may come into sight."""
+_PAGES_OF_LATE_ONES = 25
+"""Among so many they are looked for; what is new must be reached, however many came before it."""
 _LONGEST_ID = 400
 # What is said of one message that can't be given, and not of the mailbox.
 _OF_THE_MESSAGE = frozenset({400, 409, 410, 413, 422})
@@ -86,41 +89,64 @@ class GraphInbox:
     def count(self) -> int:
         return self._messages
 
-    def new(self, after: Position, is_known: Callable[[str], bool], most: int) -> Iterator[Found]:
-        since = datetime.fromtimestamp(after.last, UTC) - _LATE if after.last else None
-        given = 0
-        for message in self._listed(since):
-            place, at = _place_and_time(message)
-            if is_known(place):
-                continue
-            answer = self._ask("GET", f"/messages/{quote(place)}/$value", most_octets=MOST_OCTETS)
-            if answer.status == 404:
-                continue
-            if answer.status not in _OF_THE_MESSAGE:
-                _require(answer, 200)
-            content = answer.body if answer.status == 200 else None
-            yield Found(place, Position(0, max(after.last, at)), content)
-            given += 1
-            if given >= most:
-                return
+    def new(
+        self, after: Position, known: Callable[[Sequence[str]], Collection[str]], most: int
+    ) -> Iterator[Found]:
+        # All are listed before one is read: what is moved meanwhile shifts the pages behind it.
+        listed, now = list(islice(self._unknown(after.last, known), most)), int(time.time())
+        for place, at in listed:
+            reached = max(after.last, min(at, now))  # Of the future, others come before it.
+            if (found := self._found(place, reached)) is not None:
+                yield found
 
-    def _listed(self, since: datetime | None) -> Iterator[Mapping[str, Any]]:
-        """The messages since then, the oldest first."""
+    def _unknown(
+        self, last: int, known: Callable[[Sequence[str]], Collection[str]]
+    ) -> Iterator[tuple[str, int]]:
+        for page in self._pages(last):
+            there = known([place for place, _ in page])
+            yield from (each for each in page if each[0] not in there)
+
+    def _found(self, place: str, reached: int) -> Found | None:
+        """None: it is gone meanwhile."""
+        answer = self._ask("GET", f"/messages/{quote(place)}/$value", most_octets=MOST_OCTETS)
+        if answer.status == 404:
+            return None
+        if answer.status not in _OF_THE_MESSAGE:
+            _require(answer, 200)
+        return Found(place, Position(0, reached), answer.body if answer.status == 200 else None)
+
+    def _pages(self, last: int) -> Iterator[list[tuple[str, int]]]:
+        """The ids and times of messages beyond that time, the oldest first; before them of some
+        that may have come into sight late."""
+        path: str | None = self._listing(last - _LATE_SECONDS)
+        for number in range(1, _MOST_PAGES + 1):
+            if path is None:
+                return
+            page, path = self._page(path)
+            yield page
+            if number == _PAGES_OF_LATE_ONES and page and page[-1][1] < last:
+                path = self._listing(last)
+
+    def _listing(self, since: int) -> str:
         path = (
             f"/mailFolders/{quote(self._folder)}/messages?$select=id,receivedDateTime"
             f"&$orderby=receivedDateTime&$top={_A_PAGE}"
         )
-        if since is not None:
-            path += quote(f"&$filter=receivedDateTime ge {since:%Y-%m-%dT%H:%M:%SZ}", safe="&$=:")
-        for _ in range(_MOST_PAGES):
-            page = self._json("GET", path)
-            listed = page.get("value")
-            yield from listed if isinstance(listed, list) else ()
-            # Only its path: the token goes nowhere else.
-            further = urlsplit(str(page.get("@odata.nextLink") or ""))
-            if not further.path.startswith(self._root):
-                return
-            path = further.path.removeprefix(self._root) + f"?{further.query}"
+        if since <= 0:
+            return path
+        first = f"{datetime.fromtimestamp(since, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        return path + quote(f"&$filter=receivedDateTime ge {first}", safe="&$=:")
+
+    def _page(self, path: str) -> tuple[list[tuple[str, int]], str | None]:
+        """What is listed there, and where the list goes on."""
+        page = self._json("GET", path)
+        listed = page.get("value")
+        messages = [_place_and_time(each) for each in listed] if isinstance(listed, list) else []
+        # Only its path: the token goes nowhere else.
+        further = urlsplit(str(page.get("@odata.nextLink") or ""))
+        if not further.path.startswith(self._root):
+            return messages, None
+        return messages, further.path.removeprefix(self._root) + f"?{further.query}"
 
     def file(self, places: Sequence[str], folder: str | None) -> None:
         target = None if folder is None else self._made(folder)

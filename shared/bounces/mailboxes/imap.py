@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import imaplib
 import ssl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from imapclient.exceptions import LoginError, ProtocolError
@@ -97,7 +97,9 @@ class ImapInbox:
     def count(self) -> int:
         return self._messages
 
-    def new(self, after: Position, is_known: Callable[[str], bool], most: int) -> Iterator[Found]:
+    def new(
+        self, after: Position, known: Callable[[Sequence[str]], Collection[str]], most: int
+    ) -> Iterator[Found]:
         last = after.last if after.validity == self._validity else 0
         wanted: list[int] = []
         for first in range(last + 1, max(self._next, last + 2), _NUMBERS_AT_ONCE):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from shared.bounces.mailboxes.mailbox import Position
@@ -44,9 +44,11 @@ class Inbox(Protocol):
         """How many messages lay in the folder when it was opened. Never raises."""
         ...
 
-    def new(self, after: Position, is_known: Callable[[str], bool], most: int) -> Iterator[Found]:
-        """Up to `most` messages beyond the position, the oldest first; those whose place
-        `is_known` may be left out."""
+    def new(
+        self, after: Position, known: Callable[[Sequence[str]], Collection[str]], most: int
+    ) -> Iterator[Found]:
+        """Up to `most` messages beyond the position, the oldest first. `known`: which of some
+        places are those of messages that may be left out."""
         ...
 
     def file(self, places: Sequence[str], folder: str | None) -> None:
