@@ -32,6 +32,7 @@ from shared.database.columns.tolerant import unreadable
 from shared.database.tables import accounts, pending_passwords
 from shared.errors import RowpostError
 from shared.limits.sending_limits import Limits, windows_of
+from shared.mime.address_form import domain_of
 from shared.mime.addresses import BadAddress, Mailbox, envelope_address, parse_recipients
 from shared.mime.allowed_recipients import RecipientRule, recipient_rule, split_entries
 from shared.mime.bad_email import BadEmail
@@ -105,7 +106,7 @@ class Account:
     @property
     def message_domain(self) -> str:
         """The right-hand side of its emails' Message-ID, in A-labels."""
-        return envelope_address(self.sender.address).address.rpartition("@")[2]
+        return domain_of(envelope_address(self.sender.address).address)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from shared.accounts.numbers import number_new_accounts
 from shared.app import Application
 from shared.database.tables import accounts
 from shared.errors import RowpostError
+from shared.mime.address_form import domain_of
 from shared.mime.addresses import BadAddress, envelope_address, parse_recipients
 from shared.mime.dkim.signature import DkimKey, is_published, new_key
 
@@ -105,7 +106,7 @@ def _domain_of(row: Row[Any]) -> str:
     """The domain of its sender, which DMARC compares with the signature's."""
     try:
         mailboxes = parse_recipients(row.SMTPMailId) or parse_recipients(row.SMTPAccountName)
-        return envelope_address(mailboxes[0].address).address.rpartition("@")[2].lower()
+        return domain_of(envelope_address(mailboxes[0].address).address)
     except (BadAddress, IndexError):
         raise BadAccountValue(
             "email_address", "Give the account its own address first: its domain signs."

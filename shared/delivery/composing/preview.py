@@ -18,6 +18,7 @@ from shared.database.database import Database
 from shared.delivery.composing.attached_files import read_file, require_whole
 from shared.delivery.composing.prepare import draft_of, further_headers, recipients_of
 from shared.errors import RowpostError
+from shared.mime.address_form import domain_of
 from shared.mime.addresses import Mailbox
 from shared.mime.allowed_recipients import RecipientRule
 from shared.mime.attachment_type import content_type, filename
@@ -127,7 +128,7 @@ def raw_of(database: Database, store: AttachmentStore, email_id: int, most_mb: i
         raise NoMessage("no active account answers for it, so nobody can say who it would be from")
     email = looked.email
     if not email.message_id:
-        domain = looked.identity.sender.address.rpartition("@")[2]
+        domain = domain_of(looked.identity.sender.address)
         email = email._replace(message_id=f"<not-sent-yet.{email_id}@{domain}>")
     try:
         files = [read_file(store, file) for file in email.attachments]
