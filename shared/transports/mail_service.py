@@ -105,7 +105,7 @@ def throttled(answer: Answer) -> Reply:
     return Reply(421, answer.text, "4.7.0", verdict=ACCOUNT_RESTS, retry_after=answer.retry_after)
 
 
-def login_refused(answer: Answer) -> Reply:
+def _login_refused(answer: Answer) -> Reply:
     """The account may not send: somebody has to change something."""
     return Reply(535, answer.text, "5.7.8", verdict=ACCOUNT_RESTS)
 
@@ -126,13 +126,13 @@ def word_of_refusal(
     if answer.status == HTTPStatus.TOO_MANY_REQUESTS or answer.code in over_quota:
         return throttled(answer)
     if answer.status in (401, 403) or answer.code in not_allowed:
-        return login_refused(answer)
+        return _login_refused(answer)
     if answer.status not in _OF_THE_CONTENT:
         return throttled(answer)
     if not answer.is_whole:
         raise ConnectionLost(f"the service answered {answer.status}, and not why")
     if answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE or answer.code in too_large:
-        return too_big(answer)
+        return _too_big(answer)
     return refused(answer)
 
 
@@ -141,5 +141,5 @@ def refused(answer: Answer) -> Reply:
     return Reply(554, answer.text, "5.6.0", verdict=MESSAGE_REFUSED)
 
 
-def too_big(answer: Answer) -> Reply:
+def _too_big(answer: Answer) -> Reply:
     return Reply(552, answer.text, "5.3.4", verdict=MESSAGE_REFUSED)
