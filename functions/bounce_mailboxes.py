@@ -25,6 +25,7 @@ from shared.smtp.opening import TlsMode
 routes = Routes({"id": "The mailbox's number."})
 
 COLLECT_SECONDS = 20.0
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=ONE_LINE)]
 Line = Annotated[str, Field(min_length=1, max_length=255, pattern=ONE_LINE)]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=2000)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -42,7 +43,7 @@ class MailboxChange(SnakeInput):
 
     model_config = example(enabled=False)
 
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=ONE_LINE)] | None = None
+    name: Name | None = None
     """What it is called in lists."""
     kind: MailboxKind | None = None
     """How it is read: `imap`, or `graph` (Microsoft Graph)."""
@@ -110,7 +111,7 @@ class NewMailbox(MailboxChange):
         unclear_folder="Unclear",
     )
 
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=ONE_LINE)]
+    name: Name
     """What it is called in lists."""
     username: Line
     """What it logs in as; of Graph, the mailbox's address."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from functions.bounce_mailboxes import COLLECT_SECONDS, Client, Line, NewMailbox, Port, Tenant
 from shared.api.endpoint import Room
-from shared.api.models import ONE_LINE, QueryNumber, SnakeInput
+from shared.api.models import QueryNumber, SnakeInput
 from shared.app import application
 from shared.bounces.mailboxes.mailbox import (
     Mailbox,
@@ -48,7 +48,6 @@ class Search(SnakeInput):
 class MailboxForm(NewMailbox):
     """All of a mailbox: what is left empty is none."""
 
-    name: Annotated[str, Field(min_length=1, max_length=100, pattern=ONE_LINE)]
     kind: MailboxKind
     host: Line | None = None
     port: Port | None = None
