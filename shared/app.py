@@ -212,9 +212,9 @@ class Application:
     @cached_property
     def overview(self) -> Watch[Overview]:
         """The service and its queue, as the database tells of them now."""
-        from shared.monitoring.queue_snapshot import Overlooker
+        from shared.monitoring.queue_snapshot import OverviewReader
 
-        return Watch(Overlooker(self.database, self.schedule, self.clock).look, "overview")
+        return Watch(OverviewReader(self.database, self.schedule, self.clock).look, "overview")
 
     @cached_property
     def figures(self) -> Watch[Figures]:

@@ -49,7 +49,7 @@ class Overview:
         return max(0, round((now - self.oldest_due).total_seconds()))
 
 
-class Overlooker:
+class OverviewReader:
     """Looks at a queue, one look at a time; what is long past it reads once.
 
     Database and schedule are asked for anew at each look: both can be changed meanwhile.

@@ -13,7 +13,7 @@ from sqlalchemy import insert
 from shared.app import Application
 from shared.configuration.document import Configuration, EmailSchedule
 from shared.database.tables import options
-from shared.monitoring.queue_snapshot import Overlooker
+from shared.monitoring.queue_snapshot import OverviewReader
 from shared.outbox.queries.counts import oldest
 from shared.scheduling import service_state
 from tests.faults.senders import settings_for
@@ -31,7 +31,7 @@ class Seen(Queue):
     now = NOON
 
     def seconds(self) -> int | None:
-        overview = Overlooker(
+        overview = OverviewReader(
             self.application.database, self.application.schedule, self.application.clock
         ).look()
         return overview.seconds_waited(self.now)
