@@ -21,7 +21,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from shared.background import OneEach
 from shared.bounces.consequence import Filing
 from shared.bounces.mailboxes.inbox import Found, Inbox, MailboxFault
-from shared.bounces.mailboxes.mailbox import Brought, Mailbox, MailboxNotFound, MailboxOff
+from shared.bounces.mailboxes.mailbox import (
+    Brought,
+    Mailbox,
+    MailboxNotFound,
+    MailboxOff,
+    Position,
+)
 from shared.bounces.mailboxes.open_inbox import open_inbox
 from shared.bounces.mailboxes.register import mailbox
 from shared.bounces.mailboxes.turns import (
@@ -49,6 +55,7 @@ MOST_A_TURN = 500
 _SECONDS_A_TURN = 45.0
 _SECONDS_UNTIL_CUT = 120.0
 """Less than its lease: so long the whole of a turn may take."""
+_MOST_REFUSED = 10
 _AT_ONCE = 50
 """Messages that are filed together."""
 _AWAY = (SQLAlchemyError, DatabaseUnreachable, CommitUncertain, LeaseLost, MailboxNotFound)
@@ -135,6 +142,28 @@ class BounceCollector:
             log.exception("bounce mailbox %d: an unexpected error", mailbox_id)
 
 
+class _Given:
+    """What an inbox gave, and what it did not. `until`: all up to there was given."""
+
+    def __init__(self, begin: Position) -> None:
+        self.until = self.all_until = begin
+        self.any = False
+        self.refused: list[Found] = []
+
+    def takes(self, found: Found) -> bool:
+        """Whether it was given. Raises MailboxFault after many that were not, and none that was."""
+        self.all_until = found.position
+        if found.octets is None:
+            self.refused.append(found)
+            if not self.any and len(self.refused) == _MOST_REFUSED:
+                raise MailboxFault(found.refusal)
+            return False
+        self.any = True
+        if not self.refused:
+            self.until = found.position
+        return True
+
+
 class _Turn:
     """One look into one mailbox, under a lease."""
 
@@ -150,9 +179,10 @@ class _Turn:
     def carry_out(self) -> None:
         """Read it, and note how that went."""
         fault: MailboxFault | None = None
-        more = False
+        more, failures = False, self._mailbox.failures + 1
         try:
-            more = self._read()
+            more, fault = self._read()
+            failures = 1  # What can't be filed does not put off what is to be read.
         except MailboxFault as error:
             fault = error
         except (SecretStoreUnavailable, DocumentUnreadable):
@@ -168,31 +198,44 @@ class _Turn:
             self._database.run(lambda connection: note_read(connection, *this, wait))
             return
         log.warning("bounce mailbox %d could not be read: %s", self._mailbox.id, fault)
-        words, rest = str(fault), rest_after(self._mailbox.failures + 1, fault.retry_after)
+        words, rest = str(fault), rest_after(failures, fault.retry_after)
         self._database.run(lambda connection: note_failed(connection, *this, words, rest))
 
-    def _read(self) -> bool:
-        """Whether more is left than one turn may take. Raises MailboxFault."""
+    def _read(self) -> tuple[bool, MailboxFault | None]:
+        """Whether more is left than one turn may take, and what could not be filed. Raises
+        MailboxFault."""
         here = self._mailbox
         secrets = self._means.secrets()
         inbox = open_inbox(here.settings, here.secret, secrets, _SECONDS_UNTIL_CUT)
         try:
             # New ones first: what can't be filed keeps nobody from being told.
             read, goes_on, not_filed = 0, True, None
+            given = _Given(here.position)
             for found in inbox.new(here.position, self._known, MOST_A_TURN):
-                self._record(found)
+                if given.takes(found):
+                    self._record(found._replace(position=given.until))
                 read += 1
                 if read % _AT_ONCE == 0 and not_filed is None:
                     not_filed = self._file_or_why_not(inbox)
                 goes_on = not self._means.stop.is_set() and time.monotonic() < self._ends
                 if not goes_on:
                     break
+            self._record_refused(inbox, given)
             not_filed = not_filed or self._file_or_why_not(inbox)
-            if not_filed is not None:
-                raise not_filed
-            return not goes_on or read == MOST_A_TURN
+            return not goes_on or read == MOST_A_TURN, not_filed
         finally:
             inbox.close()
+
+    def _record_refused(self, inbox: Inbox, given: _Given) -> None:
+        """Ask once more for what was not given. Raises MailboxFault where nothing else was either:
+        then that is the mailbox's fault, and not the messages'."""
+        for number, refused in enumerate(given.refused, start=1):
+            again = inbox.again(refused)
+            if again is not None and again.octets is None and not given.any:
+                raise MailboxFault(again.refusal)
+            until = given.all_until if number == len(given.refused) else given.until
+            if again is not None:
+                self._record(again._replace(position=until))
 
     def _known(self, places: Sequence[str]) -> frozenset[str]:
         with self._database.read() as connection:
@@ -202,7 +245,7 @@ class _Turn:
         """One that can't be given, understood or written down is noted as such, and stops no
         other."""
         if found.octets is None:
-            self._note_unreadable(found, "its server can't give it")
+            self._note_unreadable(found, f"its server can't give it: {found.refusal}")
             return
         try:
             self._write_down(found, found.octets)

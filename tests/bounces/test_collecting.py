@@ -8,6 +8,7 @@ import pytest
 
 from shared.app import Application
 from shared.bounces.consequence import Done
+from shared.bounces.mailboxes.turns import SECONDS_BETWEEN
 from shared.bounces.noted import MOST_TOLD
 from shared.bounces.read_report import read_report
 from shared.bounces.report import Kind, Report
@@ -305,7 +306,7 @@ def test_a_message_that_breaks_the_reader_is_shown_and_stops_nothing(
 
 
 def test_what_cant_be_filed_is_told_all_the_same_and_filed_once_that_works(
-    mailroom: Mailroom, server: Dovecot, user: str
+    app: Application, mailroom: Mailroom, server: Dovecot, user: str
 ) -> None:
     email_id, message_id = mailroom.sent()
     mailbox = mailroom.add(user, server.port)
@@ -315,12 +316,14 @@ def test_what_cant_be_filed_is_told_all_the_same_and_filed_once_that_works(
 
     server.refuse_to_file(user, "Processed")
     mailroom.collect_again()
-    failing = mailroom.state(mailbox)
     told = mailroom.events()
+    mailroom.collect_again()
+    failing = mailroom.state(mailbox)
     server.refuse_to_file(user, "Processed", refuse=False)
     mailroom.collect_again()
 
-    assert (failing.failures, mailroom.state(mailbox).failures) == (1, 0)
+    assert (failing.failures, mailroom.state(mailbox).failures) == (2, 0)
+    assert (failing.next_at - app.clock()).total_seconds() <= SECONDS_BETWEEN
     assert told == mailroom.events() == [("email.bounced", email_id, "ann@example.com")]
     assert len(server.messages(user, "Processed")) == 2
 

@@ -101,6 +101,20 @@ def test_what_is_moved_while_others_are_read_makes_none_be_skipped(
     assert len(mailroom.noted()) == len(there.folders["Processed"]) == 9
 
 
+def test_a_message_that_graph_breaks_on_is_shown_and_keeps_no_other_back(
+    mailroom: Mailroom, there: GraphMailbox, mailbox: Mailbox
+) -> None:
+    there.put(UNCLEAR, AUTOREPLY, AUTOREPLY + b"2")
+    there.breaks_on = next(iter(there.times))
+
+    mailroom.collect()
+
+    read, state = mailroom.noted(), mailroom.state(mailbox)
+    assert [each.done.value for each in read] == ["counted", "counted", "unreadable"]
+    assert "ErrorInternalServerError" in (read[-1].reason or "")
+    assert (state.failures, state.position.last) == (0, max(there.times.values()))
+
+
 def test_a_message_of_the_future_keeps_none_of_today_back(
     mailroom: Mailroom, there: GraphMailbox
 ) -> None:

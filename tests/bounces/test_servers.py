@@ -183,9 +183,30 @@ def test_a_message_that_its_server_cant_give_is_shown_and_keeps_no_other_back(
         mailbox = mailroom.add(USER, port)
         mailroom.collect()
 
-    assert [each.done for each in mailroom.noted()] == [Done.UNREADABLE, Done.COUNTED]
+    assert [each.done for each in mailroom.noted()] == [Done.COUNTED, Done.UNREADABLE]
     assert mailroom.state(mailbox).failures == 0
     assert mailroom.state(mailbox).position.last == 2
+
+
+def test_a_server_that_gives_no_message_for_now_loses_none(mailroom: Mailroom) -> None:
+    """Its storage is away, or it has had enough of us."""
+    refuses = [True]
+
+    def fetch(connection: socket.socket, tag: str, command: str) -> None:
+        answer = refusing(lambda _: "Server Unavailable. 15") if refuses else having(AUTOREPLY)
+        answer(connection, tag, command)
+
+    with scripted_imap({"UID FETCH": fetch}) as port:
+        mailbox = mailroom.add(USER, port)
+        mailroom.collect()
+        failing = mailroom.state(mailbox)
+        refuses.clear()
+        mailroom.collect_again()
+
+    assert (failing.failures, failing.position.last) == (1, 0)
+    assert "Server Unavailable" in (failing.last_fault or "")
+    assert [each.done for each in mailroom.noted()] == [Done.COUNTED]
+    assert mailroom.state(mailbox).failures == 0
 
 
 def test_it_rests_longer_each_time_and_as_long_as_it_is_asked_to() -> None:

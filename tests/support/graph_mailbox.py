@@ -23,7 +23,8 @@ _FIRST = 1_700_000_000
 @dataclass
 class GraphMailbox:
     """`refuses`: what is answered to every request, where that is not None: a status and headers.
-    `page`: so many messages a page. `times`: when messages came, in seconds since 1970."""
+    `page`: so many messages a page. `times`: when messages came, in seconds since 1970.
+    `breaks_on`: the message whose content is a server's error."""
 
     port: int
     folders: dict[str, list[str]] = field(default_factory=lambda: {"inbox": []})
@@ -32,6 +33,7 @@ class GraphMailbox:
     page: int = 2
     asked: list[str] = field(default_factory=list)
     times: dict[str, int] = field(default_factory=dict)
+    breaks_on: str | None = None
 
     def put(self, *messages: bytes) -> None:
         """Let these messages arrive, a second after each other."""
@@ -109,6 +111,9 @@ def graph_mailbox() -> Iterator[GraphMailbox]:
         def _content(self, name: str) -> None:
             if name not in mailbox.contents:
                 self._say(404, {"error": {"code": "ErrorItemNotFound"}})
+                return
+            if name == mailbox.breaks_on:
+                self._say(500, {"error": {"code": "ErrorInternalServerError"}})
                 return
             content = mailbox.contents[name]
             self.send_response(200)

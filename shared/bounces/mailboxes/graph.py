@@ -37,8 +37,8 @@ _LATE_SECONDS = 600
 _PAGES_OF_LATE_ONES = 25
 """Among so many they are looked for; what is new must be reached, however many came before it."""
 _LONGEST_ID = 400
-# What is said of one message that can't be given, and not of the mailbox.
-_OF_THE_MESSAGE = frozenset({400, 409, 410, 413, 422})
+# What may be said of one message that can't be given, and not of the mailbox.
+_OF_THE_MESSAGE = frozenset({400, 409, 410, 413, 422, 500})
 _WELL_KNOWN = {"inbox": "inbox", "deleted items": "deleteditems", "junk email": "junkemail"}
 
 
@@ -106,14 +106,19 @@ class GraphInbox:
             there = known([place for place, _ in page])
             yield from (each for each in page if each[0] not in there)
 
+    def again(self, found: Found) -> Found | None:
+        return self._found(found.place, found.position.last)
+
     def _found(self, place: str, reached: int) -> Found | None:
         """None: it is gone meanwhile."""
         answer = self._ask("GET", f"/messages/{quote(place)}/$value", most_octets=MOST_OCTETS)
+        position = Position(0, reached)
         if answer.status == 404:
             return None
-        if answer.status not in _OF_THE_MESSAGE:
-            _require(answer, 200)
-        return Found(place, Position(0, reached), answer.body if answer.status == 200 else None)
+        if answer.status in _OF_THE_MESSAGE:
+            return Found(place, position, None, f"Microsoft Graph answered: {answer.text}")
+        _require(answer, 200)
+        return Found(place, position, answer.body)
 
     def _pages(self, last: int) -> Iterator[list[tuple[str, int]]]:
         """The ids and times of messages beyond that time, the oldest first; before them of some

@@ -118,9 +118,9 @@ class ImapInbox:
         try:
             with self._asking():
                 found = self._client.fetch(uids, [_BODY])
-        except Refused:
+        except Refused as refused:
             if len(uids) == 1:
-                yield Found(*self._place_of(uids[0]), None)
+                yield Found(*self._place_of(uids[0]), None, str(refused))
                 return
             for uid in uids:
                 yield from self._fetched([uid])
@@ -130,6 +130,9 @@ class ImapInbox:
             if uid in found:
                 text = octets if isinstance(octets, bytes) else b""
                 yield Found(*self._place_of(uid), text[:MOST_OCTETS])
+
+    def again(self, found: Found) -> Found | None:
+        return next(self._fetched([found.position.last]), None)
 
     def _place_of(self, uid: int) -> tuple[str, Position]:
         return f"{self._validity}.{uid}", Position(self._validity, uid)

@@ -30,11 +30,13 @@ def number_in(answer: object) -> int:
 
 class Found(NamedTuple):
     """A message: where it lies, in words of the inbox that found it; how far all has been read
-    once it is done with; its first megabyte, or None where its server can't give this one."""
+    once it is done with; its first megabyte, or None where its server does not give this one, and
+    what it says then."""
 
     place: str
     position: Position
     octets: bytes | None
+    refusal: str = ""
 
 
 class Inbox(Protocol):
@@ -49,6 +51,10 @@ class Inbox(Protocol):
     ) -> Iterator[Found]:
         """Up to `most` messages beyond the position, the oldest first. `known`: which of some
         places are those of messages that may be left out."""
+        ...
+
+    def again(self, found: Found) -> Found | None:
+        """Ask once more for a message that was not given; None: it is gone."""
         ...
 
     def file(self, places: Sequence[str], folder: str | None) -> None:
