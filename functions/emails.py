@@ -638,15 +638,15 @@ def details(email: StoredEmail, sender: Sender | None, came_back: Sequence[Bounc
         ],
         came_back=[
             CameBack(
-                at=one.at,
-                kind=one.kind,
-                recipient=one.recipient,
-                code=one.code,
-                enhanced_code=one.enhanced_code,
-                reason=one.reason,
-                suppressed=one.done is Done.SUPPRESSED,
+                at=bounce.at,
+                kind=bounce.kind,
+                recipient=bounce.recipient,
+                code=bounce.code,
+                enhanced_code=bounce.enhanced_code,
+                reason=bounce.reason,
+                suppressed=bounce.done is Done.SUPPRESSED,
             )
-            for one in came_back
+            for bounce in came_back
         ],
         attachments=[
             StoredFile(

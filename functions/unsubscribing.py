@@ -150,9 +150,9 @@ def put_back_on_the_list(request: Request) -> SubscribedAgain:
 def _listed(found: Sequence[Unsubscribed]) -> list[UnsubscribedAddress]:
     return [
         UnsubscribedAddress(
-            address=one.address, list=one.list_name, email_id=one.email_id, since=one.since
+            address=gone.address, list=gone.list_name, email_id=gone.email_id, since=gone.since
         )
-        for one in found
+        for gone in found
     ]
 
 

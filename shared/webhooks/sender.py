@@ -180,7 +180,7 @@ class _Known:
     def begin(self, busy: list[Busy]) -> bool:
         """Serve those that may want something; whether any is served or waits for room."""
         self.served = {number: work for number, work in self.served.items() if not work.ended}
-        wanting = [one.webhook_id for one in busy if self._may_want(one)]
+        wanting = [each.webhook_id for each in busy if self._may_want(each)]
         no_room = False
         for webhook_id in sorted(wanting, key=lambda each: self._begun.get(each, 0.0)):
             if webhook_id in self.served:

@@ -220,8 +220,9 @@ def by_email(due: Sequence[Due]) -> list[list[Due]]:
 
 def looked_at(due: Sequence[Due], attempted: Sequence[Attempted], found_up_to: int) -> int:
     """Up to which event all were attempted that had not been before; some beyond may have been."""
-    done = {one.due.event.id for one in attempted}
-    left = [one.event.id for one in due if one.delivery_id is None and one.event.id not in done]
+    done = {attempt.due.event.id for attempt in attempted}
+    new = [each.event.id for each in due if each.delivery_id is None]
+    left = [event_id for event_id in new if event_id not in done]
     return min(left) - 1 if left else found_up_to
 
 

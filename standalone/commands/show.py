@@ -33,7 +33,8 @@ def command(email_id: int, as_json: bool) -> int:
     refused = [f"{one.address}: {one.reply}" for one in known.refused]
     facts |= {name: ", ".join(facts[name]) for name in lists}
     came_back = [
-        f"{one.kind}: {one.recipient} {one.reason or ''}".rstrip() for one in known.came_back
+        f"{bounce.kind}: {bounce.recipient} {bounce.reason or ''}".rstrip()
+        for bounce in known.came_back
     ]
     texts = {
         "attachments": ", ".join(files),

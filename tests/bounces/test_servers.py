@@ -119,19 +119,6 @@ def test_one_that_is_away_delays_no_other_and_no_tick(
     mailroom.collect()
 
 
-def test_health_says_which_mailbox_cant_be_read_and_why(
-    app: Application, mailroom: Mailroom
-) -> None:
-    with refused_port() as closed:
-        mailroom.add(USER, closed)
-        for _ in range(3):
-            mailroom.collect_again()
-
-        (problem,) = (each for each in app.health.check().problems if "mailbox" in each)
-    assert USER in problem
-    assert "can't be reached" in problem
-
-
 OLD = b"* CAPABILITY IMAP4rev1\r\n"
 
 

@@ -14,7 +14,7 @@ def addressees(connection: Connection, email_id: int) -> frozenset[str]:
     """Who the email is for, as keys; nobody once that is not known any more."""
     try:
         email = find(connection, email_id)
-        known = [one.address for one in email.recipients] or [
+        known = [recipient.address for recipient in email.recipients] or [
             mailbox.address
             for written in (email.to, email.cc, email.bcc)
             for mailbox in parse_recipients(written)

@@ -25,7 +25,7 @@ def commit(
     Raises CommitUncertain, or what passes.
     """
     results = [attempt_of(result) for result in sent]
-    prints = [(one.number, one.fingerprint) for one in marks]
+    prints = [(mark.number, mark.fingerprint) for mark in marks]
     if not committed_at_once(database, lease.token, lease.seconds, results, prints):
         return None
-    return {one.number for one in marks}, {result.number for result in sent}
+    return {mark.number for mark in marks}, {result.number for result in sent}
