@@ -47,6 +47,8 @@ class Consequence(NamedTuple):
 
 FOR_A_PERSON = (Done.UNCLEAR, Done.NOT_OURS, Done.UNREADABLE)
 """What nobody has understood yet."""
+OF_NO_EMAIL = (Done.COUNTED, Done.REPEATED, *FOR_A_PERSON)
+"""What stands with no email of ours."""
 OF_AN_EMAIL = frozenset(
     {Kind.HARD, Kind.SOFT, Kind.POLICY, Kind.DELAYED, Kind.DELIVERED, Kind.COMPLAINT}
 )

@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from shared.bounces.consequence import FOR_A_PERSON, Done, Filing
+from shared.bounces.consequence import FOR_A_PERSON, OF_NO_EMAIL, Done, Filing
 from shared.bounces.report import Kind
 from shared.database.columns.times import in_days, utc_now
 from shared.database.statements.changes import changed
@@ -28,6 +28,8 @@ from shared.database.tables import bounces
 MOST_TOLD = 10
 """So often the same is told of an email and its recipient. Who got an email can write as many
 reports about it as he likes."""
+MOST_OF_NO_EMAIL = 5_000
+"""So many are kept of each sort of what is about no email: anybody can write to such a mailbox."""
 _BATCH = 1_000
 _MOST_OF_AN_EMAIL = 200
 _MOST_UNFILED = 200
@@ -119,6 +121,16 @@ OLD = select(func.max(bounces.c.Id)).where(
     bounces.c.Id < bindparam("end"), bounces.c.At < in_days(bindparam("days"))
 )
 FORGET = delete(bounces).where(bounces.c.Id <= bindparam("last"))
+_is_done = bounces.c.Done == bindparam("done")
+NEWEST_BEYOND = select(bounces.c.Id).where(_is_done).order_by(bounces.c.Id.desc()).limit(1)
+FORGET_BEYOND = delete(bounces).where(
+    bounces.c.Id.in_(
+        select(bounces.c.Id)
+        .where(_is_done, bounces.c.Id <= bindparam("newest"), bounces.c.Filing.is_(None))
+        .order_by(bounces.c.Id)
+        .limit(_BATCH)
+    )
+)
 
 
 def bounces_after(
@@ -199,6 +211,18 @@ def forget_old_bounces(connection: Connection, days: float) -> int:
         return 0
     old = connection.scalar(OLD, {"end": oldest + _BATCH, "days": -days})
     return 0 if old is None else changed(connection, FORGET, {"last": old})
+
+
+def forget_beyond_the_latest(connection: Connection) -> int:
+    """Remove what is about no email and not to be filed, beyond the latest of its sort; one batch
+    of each, answers how many."""
+    removed = 0
+    for done in OF_NO_EMAIL:
+        values = {"done": done.value}
+        newest = connection.scalar(NEWEST_BEYOND.offset(MOST_OF_NO_EMAIL), values)
+        if newest is not None:
+            removed += changed(connection, FORGET_BEYOND, {**values, "newest": newest})
+    return removed
 
 
 def _read(

@@ -76,7 +76,8 @@ def record(
 ) -> bool:
     """Write down what the message said, with what follows from it, and that all up to it has been
     read. False for a copy of one that is known: then nothing follows. Raises LeaseLost."""
-    rows = list(_rows(connection, message))
+    # Those of no email may be forgotten: the first one says that the message is known.
+    rows = sorted(_rows(connection, message), key=lambda row: row.email is None)
     is_new = _is_first(connection, mailbox, found, message, rows)
     if is_new:
         _carry_out(connection, rows)

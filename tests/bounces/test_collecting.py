@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from shared.app import Application
+from shared.bounces import noted
 from shared.bounces.consequence import Done
 from shared.bounces.mailboxes.turns import SECONDS_BETWEEN
 from shared.bounces.noted import MOST_TOLD
@@ -186,11 +187,11 @@ def test_who_got_an_email_can_fill_neither_the_events_nor_the_database_with_repo
 
     mailroom.collect()
 
-    noted = mailroom.noted()
-    assert len(noted) == 1 + MOST_TOLD + 2
-    assert [each.done for each in noted[-3:]] == [Done.REPEATED, Done.NOTED, Done.NOT_OURS]
+    found = mailroom.noted()
+    assert len(found) == 1 + MOST_TOLD + 2
+    assert [each.done for each in found[-3:]] == [Done.REPEATED, Done.NOTED, Done.NOT_OURS]
     assert mailroom.events() == [("email.bounced", email_id, "ann@example.com")] * (MOST_TOLD + 1)
-    assert [each.email_id for each in noted].count(email_id) == MOST_TOLD + 1
+    assert [each.email_id for each in found].count(email_id) == MOST_TOLD + 1
 
 
 def _with_a_hundred_recipients(written: bytes, names: Sequence[str] = (ANN,)) -> bytes:
@@ -352,3 +353,30 @@ def test_what_came_back_is_forgotten_like_events(
     upkeep(app)
 
     assert mailroom.noted() == []
+
+
+def test_of_what_is_about_no_email_the_latest_are_kept_however_many_come(
+    app: Application,
+    mailroom: Mailroom,
+    server: Dovecot,
+    user: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Anybody can write to a bounce address."""
+    monkeypatch.setattr(noted, "MOST_OF_NO_EMAIL", 2)
+    email_id, message_id = mailroom.sent()
+    mailroom.add(user, server.port)
+    junk = [UNCLEAR + f"{number}\n".encode() for number in range(4)]
+    stranger = _with_a_hundred_recipients(report(message_id), ["stranger@example.org", ANN])
+    server.put(user, stranger, *junk, *(ORDINARY + each for each in junk))
+    mailroom.collect()
+
+    upkeep(app)
+    kept = mailroom.noted()
+    server.forget_numbers(user)
+    mailroom.collect_again()
+
+    kinds = [each.kind.value for each in kept]
+    assert kinds == ["hard", "soft", "unclear", "unclear", "other", "other"]
+    assert [each.email_id for each in kept[:2]] == [email_id, None]
+    assert mailroom.events() == [("email.bounced", email_id, ANN)]
