@@ -6,8 +6,6 @@ import base64
 import binascii
 import email.parser
 import ipaddress
-import json
-import os
 import re
 import socket
 import ssl
@@ -152,7 +150,6 @@ class SmtpServer:
         BODY is the moment when the first octets of a message have come, DATA_END the final dot.
     extensions: what EHLO offers, beside SIZE, AUTH and STARTTLS; None: the server knows HELO only.
     login: user name and password, which AUTH then requires before MAIL; login_methods: which.
-    log: a file that gets one line of JSON for each message before it is acknowledged.
     """
 
     reactions: Mapping[str, Reaction] = field(default_factory=dict)
@@ -164,7 +161,6 @@ class SmtpServer:
     """Good for the user of `login`, by XOAUTH2."""
     tls: TlsFiles | None = None
     implicit_tls: bool = False
-    log: Path | None = None
     port: int = 0
     host: str = HOST
     messages: list[Accepted] = field(default_factory=list)
@@ -261,17 +257,9 @@ class SmtpServer:
         return wanted
 
     def keep(self, message: Accepted) -> None:
-        if self.log is not None:
-            _append(self.log, message)
         with self._changed:
             self.messages.append(message)
             self._changed.notify_all()
-
-
-def logged_copies(log: Path) -> Counter[str]:
-    """How many copies of each message a server's log has, by Message-ID."""
-    lines = log.read_text("utf-8").splitlines() if log.exists() else []
-    return Counter(json.loads(line)["message_id"] for line in lines)
 
 
 def wait_for_greeting(port: int, failure: Callable[[], str], greeting: bytes = b"220") -> None:
@@ -389,23 +377,6 @@ def _server_context(files: TlsFiles) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(files.certificate, files.key)
     return context
-
-
-def _append(log: Path, message: Accepted) -> None:
-    line = json.dumps(
-        {
-            "message_id": message.message_id,
-            "sender": message.sender,
-            "recipients": message.recipients,
-            "connection": message.connection,
-            "size": len(message.content),
-        }
-    )
-    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        os.write(descriptor, line.encode() + b"\n")
-    finally:
-        os.close(descriptor)
 
 
 class _Over(Exception):
