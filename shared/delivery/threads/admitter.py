@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from shared.database.database import Database
 from shared.outbox.admission.admit import Admitted, Answered, admit
-from shared.outbox.admission.immediate import Behind
+from shared.outbox.admission.immediate import EndOfBacklog
 
 _LONGEST_SECONDS = 0.25
 _PAUSE_SHARE = 0.75
@@ -24,7 +24,7 @@ class Admitter:
         self._are_sending = are_sending
         self._pause_share = _PAUSE_SHARE if database.has_one_writer else 0.0
         self._after: int | None = None
-        self._behind: Behind | None = None
+        self._end: EndOfBacklog | None = None
 
     @property
     def has_more(self) -> bool:
@@ -44,10 +44,10 @@ class Admitter:
             admitted += batch.admitted
         self._after = after
         if after is None:
-            self._behind = None
+            self._end = None
         else:
-            self._behind = self._behind or Behind()
-            admitted += self._behind.admit(self._database, answered).admitted
+            self._end = self._end or EndOfBacklog()
+            admitted += self._end.admit(self._database, answered).admitted
         return admitted
 
     def _batch(self, answered: Answered, after: int) -> tuple[Admitted, int | None]:

@@ -34,8 +34,8 @@ _ID = emails.c.dd_srno
 _says_new = emails.c.dd_SendFlag == literal_column(f"'{Letter.NEW}'")
 
 
-class Behind:
-    """The end of one backlog, looked through time and again."""
+class EndOfBacklog:
+    """The newest rows behind one backlog, looked through time and again."""
 
     def __init__(self) -> None:
         self._after: int | None = None
