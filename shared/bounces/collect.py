@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.background import OneEach
 from shared.bounces.consequence import Filing
-from shared.bounces.mailboxes.inbox import Found, Inbox, MailboxFault
+from shared.bounces.mailboxes.inbox import Found, Inbox, MailboxFault, Refused
 from shared.bounces.mailboxes.mailbox import (
     Brought,
     Mailbox,
@@ -215,13 +215,13 @@ class _Turn:
                 if given.takes(found):
                     self._record(found._replace(position=given.until))
                 read += 1
-                if read % _AT_ONCE == 0 and not_filed is None:
-                    not_filed = self._file_or_why_not(inbox)
+                if read % _AT_ONCE == 0:
+                    not_filed = self._file_or_why_not(inbox, not_filed)
                 goes_on = not self._means.stop.is_set() and time.monotonic() < self._ends
                 if not goes_on:
                     break
             self._record_refused(inbox, given)
-            not_filed = not_filed or self._file_or_why_not(inbox)
+            not_filed = self._file_or_why_not(inbox, not_filed)
             return not goes_on or read == MOST_A_TURN, not_filed
         finally:
             inbox.close()
@@ -275,7 +275,10 @@ class _Turn:
         if not is_new:
             self._copies.append((message.filing, found.place))
 
-    def _file_or_why_not(self, inbox: Inbox) -> MailboxFault | None:
+    def _file_or_why_not(self, inbox: Inbox, before: MailboxFault | None) -> MailboxFault | None:
+        """Not again where more than single messages was wrong with it."""
+        if before is not None and not isinstance(before, Refused):
+            return before
         try:
             self._file(inbox)
         except MailboxFault as fault:
@@ -287,13 +290,35 @@ class _Turn:
         with self._database.read() as connection:
             waiting = unfiled(connection, self._mailbox.id)
         copies, self._copies = self._copies, []
+        refused: list[Refused] = []
         for filing in Filing:
             some = [each for each in waiting if each.filing is filing]
             places = [each.place for each in some]
             places += [place for wanted, place in copies if wanted is filing]
             is_moved, folder = folder_for(self._mailbox.settings, filing)
-            if is_moved and places:
-                inbox.file(places, folder)
-            if some:
-                ids = [each.bounce_id for each in some]
+            stay = _moved(inbox, places, folder) if is_moved and places else {}
+            refused += stay.values()
+            if ids := [each.bounce_id for each in some if each.place not in stay]:
                 self._database.run(partial(note_filed, bounce_ids=ids))
+        if refused:
+            raise refused[0]
+
+
+def _moved(inbox: Inbox, places: Sequence[str], folder: str | None) -> dict[str, Refused]:
+    """Move or delete these; answers those for which the server does not do it. Raises MailboxFault,
+    also where it does it for none."""
+    waiting, stay, some_moved = [places], dict[str, Refused](), False
+    while waiting:
+        some = waiting.pop()
+        try:
+            inbox.file(some, folder)
+            some_moved = True
+        except Refused as refused:
+            half = len(some) // 2
+            if half:
+                waiting += [some[half:], some[:half]]
+                continue
+            stay[some[0]] = refused
+            if len(stay) == _MOST_REFUSED and not some_moved:
+                raise
+    return stay

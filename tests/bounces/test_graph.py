@@ -115,6 +115,19 @@ def test_a_message_that_graph_breaks_on_is_shown_and_keeps_no_other_back(
     assert (state.failures, state.position.last) == (0, max(there.times.values()))
 
 
+def test_a_message_that_graph_does_not_move_keeps_no_other_where_it_is(
+    mailroom: Mailroom, there: GraphMailbox, mailbox: Mailbox
+) -> None:
+    there.put(AUTOREPLY, AUTOREPLY + b"2", AUTOREPLY + b"3")
+    there.keeps = next(iter(there.times))
+
+    mailroom.collect()
+
+    assert there.folders["inbox"] == [there.keeps]
+    assert len(there.folders["Processed"]) == 2
+    assert "ErrorMoveCopyFailed" in (mailroom.state(mailbox).last_fault or "")
+
+
 def test_a_message_of_the_future_keeps_none_of_today_back(
     mailroom: Mailroom, there: GraphMailbox
 ) -> None:

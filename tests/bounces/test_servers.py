@@ -14,6 +14,7 @@ from shared.bounces import collect
 from shared.bounces.consequence import Done
 from shared.bounces.mailboxes import imap_client
 from shared.bounces.mailboxes.turns import rest_after
+from shared.bounces.noted import unfiled
 from shared.delivery import tick
 from shared.smtp.opening import TlsMode
 from tests.support.bounces import AUTOREPLY, Mailroom
@@ -173,6 +174,56 @@ def test_a_message_that_its_server_cant_give_is_shown_and_keeps_no_other_back(
     assert [each.done for each in mailroom.noted()] == [Done.COUNTED, Done.UNREADABLE]
     assert mailroom.state(mailbox).failures == 0
     assert mailroom.state(mailbox).position.last == 2
+
+
+def test_a_message_that_its_server_does_not_move_keeps_no_other_where_it_is(
+    app: Application, mailroom: Mailroom
+) -> None:
+    numbers = range(1, 6)
+
+    def fetch(connection: socket.socket, tag: str, command: str) -> None:
+        for uid in numbers:
+            message = AUTOREPLY + str(uid).encode()
+            given = b"* %d FETCH (UID %d BODY[]<0> {%d}\r\n%b)\r\n"
+            connection.sendall(given % (uid, uid, len(message), message))
+        connection.sendall(f"{tag} OK done\r\n".encode())
+
+    def move(connection: socket.socket, tag: str, command: str) -> None:
+        is_among = "2" in command.split()[2].split(",")
+        answer = refusing(lambda _: "too big for there") if is_among else saying(b"")
+        answer(connection, tag, command)
+
+    answers = {
+        "SELECT": saying(SELECTED.replace(b"UIDNEXT 2", b"UIDNEXT 6")),
+        "UID SEARCH": saying(b"* SEARCH 1 2 3 4 5\r\n"),
+        "UID FETCH": fetch,
+        "UID MOVE": move,
+    }
+    with scripted_imap(answers) as port:
+        mailbox = mailroom.add(USER, port)
+        mailroom.collect()
+
+    with app.database().read() as connection:
+        assert [each.place for each in unfiled(connection, mailbox.id)] == ["7.2"]
+    assert "too big for there" in (mailroom.state(mailbox).last_fault or "")
+    assert mailroom.state(mailbox).position.last == 5
+
+
+def test_a_few_messages_are_found_whatever_numbers_they_have(mailroom: Mailroom) -> None:
+    """A mailbox of many years; and a server that does not say which number comes next."""
+    uid = 4_000_000_000
+    said: list[str] = []
+    answers = {
+        "SELECT": saying(b"* FLAGS ()\r\n* 1 EXISTS\r\n* OK [UIDVALIDITY 7] .\r\n"),
+        "UID SEARCH": saying(b"* SEARCH %d\r\n" % uid),
+        "UID FETCH": having(AUTOREPLY, uid),
+    }
+    with scripted_imap(answers, said=said) as port:
+        mailbox = mailroom.add(USER, port)
+        mailroom.collect()
+
+    assert mailroom.state(mailbox).position.last == uid
+    assert len([each for each in said if each.startswith("UID SEARCH")]) == 1
 
 
 def test_a_server_that_gives_no_message_for_now_loses_none(mailroom: Mailroom) -> None:

@@ -24,7 +24,8 @@ _FIRST = 1_700_000_000
 class GraphMailbox:
     """`refuses`: what is answered to every request, where that is not None: a status and headers.
     `page`: so many messages a page. `times`: when messages came, in seconds since 1970.
-    `breaks_on`: the message whose content is a server's error."""
+    `breaks_on`: the message whose content is a server's error. `keeps`: the one
+    that can't be moved."""
 
     port: int
     folders: dict[str, list[str]] = field(default_factory=lambda: {"inbox": []})
@@ -34,6 +35,7 @@ class GraphMailbox:
     asked: list[str] = field(default_factory=list)
     times: dict[str, int] = field(default_factory=dict)
     breaks_on: str | None = None
+    keeps: str | None = None
 
     def put(self, *messages: bytes) -> None:
         """Let these messages arrive, a second after each other."""
@@ -82,6 +84,9 @@ def graph_mailbox() -> Iterator[GraphMailbox]:
                 mailbox.folders[body["displayName"]] = []
                 self._say(201, {"id": body["displayName"]})
             elif found := re.fullmatch(rf"{_ROOT}/messages/([^/]+)/move", path):
+                if found[1] == mailbox.keeps:
+                    self._say(409, {"error": {"code": "ErrorMoveCopyFailed"}})
+                    return
                 self._take_out(found[1])
                 mailbox.folders[body["destinationId"]].append(found[1])
                 self._say(201, {"id": found[1]})

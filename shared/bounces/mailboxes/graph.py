@@ -20,6 +20,7 @@ from shared.bounces.mailboxes.inbox import (
     CONNECT_SECONDS,
     Found,
     MailboxFault,
+    Refused,
     number_in,
 )
 from shared.bounces.mailboxes.mailbox import MailboxSettings, Position
@@ -37,7 +38,7 @@ _LATE_SECONDS = 600
 _PAGES_OF_LATE_ONES = 25
 """Among so many they are looked for; what is new must be reached, however many came before it."""
 _LONGEST_ID = 400
-# What may be said of one message that can't be given, and not of the mailbox.
+# What may be said of one message that can't be given or moved, and not of the mailbox.
 _OF_THE_MESSAGE = frozenset({400, 409, 410, 413, 422, 500})
 _WELL_KNOWN = {"inbox": "inbox", "deleted items": "deleteditems", "junk email": "junkemail"}
 
@@ -161,6 +162,8 @@ class GraphInbox:
             else:
                 content = {"destinationId": target}
                 answer = self._ask("POST", f"/messages/{quote(place)}/move", content)
+            if answer.status in _OF_THE_MESSAGE:
+                raise Refused(f"Microsoft Graph answered: {answer.text}")
             if answer.status != 404:
                 _require(answer, 201, 204, 200)
 

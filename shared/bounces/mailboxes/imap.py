@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from imapclient.exceptions import LoginError, ProtocolError
 
 from shared.bounces.mailboxes.imap_client import BoundedClient, text_of
-from shared.bounces.mailboxes.inbox import Found, MailboxFault, number_in
+from shared.bounces.mailboxes.inbox import Found, MailboxFault, Refused, number_in
 from shared.bounces.mailboxes.mailbox import MailboxSettings, Position
 from shared.bounces.reading.parts import MOST_OCTETS
 from shared.smtp.oauth import TokenSource, TokenUnavailable
@@ -19,12 +19,9 @@ from shared.smtp.opening import TlsMode
 _FETCHED_AT_ONCE = 10
 _NUMBERS_AT_ONCE = 50_000
 """UIDs that one SEARCH looks among: its answer is one line, of which 1 MB is read."""
+_HIGHEST_NUMBER = 2**32 - 1
 _BODY = f"BODY.PEEK[]<0.{MOST_OCTETS}>"
 _LONGEST_REASON = 300
-
-
-class Refused(MailboxFault):
-    """The server is well and says no to one command."""
 
 
 def open_imap(
@@ -102,15 +99,22 @@ class ImapInbox:
     ) -> Iterator[Found]:
         last = after.last if after.validity == self._validity else 0
         wanted: list[int] = []
-        for first in range(last + 1, max(self._next, last + 2), _NUMBERS_AT_ONCE):
+        for first, until in self._ranges(last + 1):
             with self._asking():
-                until = first + _NUMBERS_AT_ONCE - 1
                 numbers = self._client.search(["UID", f"{first}:{until}"])
             wanted += sorted(uid for uid in numbers if first <= uid <= until)
             if len(wanted) >= most:
                 break
         for start in range(0, min(len(wanted), most), _FETCHED_AT_ONCE):
             yield from self._fetched(wanted[start : min(start + _FETCHED_AT_ONCE, most)])
+
+    def _ranges(self, first: int) -> Iterator[tuple[int, int]]:
+        """Of UIDs to search among: in one go, if no answer can be too long."""
+        if self._messages <= _NUMBERS_AT_ONCE:
+            yield first, _HIGHEST_NUMBER
+            return
+        for start in range(first, max(self._next, first + 1), _NUMBERS_AT_ONCE):
+            yield start, start + _NUMBERS_AT_ONCE - 1
 
     def _fetched(self, uids: Sequence[int]) -> Iterator[Found]:
         """A message that is gone meanwhile is left out; one that its server refuses to give keeps

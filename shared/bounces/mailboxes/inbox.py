@@ -28,6 +28,10 @@ def number_in(answer: object) -> int:
     return answer if isinstance(answer, int) and answer > 0 else 0
 
 
+class Refused(MailboxFault):
+    """The server is well and says no to what was asked of it, perhaps because of one message."""
+
+
 class Found(NamedTuple):
     """A message: where it lies, in words of the inbox that found it; how far all has been read
     once it is done with; its first megabyte, or None where its server does not give this one, and
@@ -59,7 +63,8 @@ class Inbox(Protocol):
 
     def file(self, places: Sequence[str], folder: str | None) -> None:
         """Move these messages into a folder, which is made where it is missing; None: delete them.
-        One that is not there any more is done with."""
+        One that is not there any more is done with. Raises Refused where the server does not do
+        it for one of them, or for all."""
         ...
 
     def close(self) -> None:
