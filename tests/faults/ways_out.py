@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -65,9 +66,8 @@ class WaysOut:
 
     def are_busy(self, over_smtp: int) -> bool:
         """Whether each of them comes to accept something, and SMTP so many emails."""
-        return self.smtp.wait_for_messages(over_smtp, 30) and all(
-            service.wait_for(lambda service=service: service.taken != [], 30)  # type: ignore[misc]
-            for service in (self.acs, self.graph)
+        return self.smtp.wait_for_messages(over_smtp, 60) and all(
+            service.wait_for(partial(bool, service.taken)) for service in (self.acs, self.graph)
         )
 
 
