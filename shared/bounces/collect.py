@@ -50,8 +50,8 @@ from shared.database.errors import CommitUncertain, DatabaseUnreachable, is_tran
 
 log = logging.getLogger("rowpost.bounces")
 
-MOST_A_TURN = 500
-"""Messages; what is beyond waits for the next turn."""
+MOST_A_TURN = 3_000
+"""Messages, which take some seconds; what is beyond waits for the next turn, while others work."""
 _SECONDS_A_TURN = 45.0
 _SECONDS_UNTIL_CUT = 120.0
 """Less than its lease: so long the whole of a turn may take."""
