@@ -107,6 +107,37 @@ def test_a_server_that_repeats_the_password_does_not_get_it_shown(
     assert PASSWORD not in told
 
 
+def repeating_what_follows(connection: socket.socket, tag: str, command: str) -> None:
+    connection.sendall(b"+ \r\n")
+    refusing(lambda _: connection.recv(1_000).decode().strip())(connection, tag, command)
+
+
+@pytest.mark.parametrize(
+    ("password", "shown"),
+    [
+        ('quo"mark', "mark"),
+        ("two  spaces", "two spaces"),
+        ("naïve-secret", "YcOvdmUtc2VjcmV0"),
+    ],
+)
+def test_nor_in_the_form_in_which_the_server_got_it(
+    mailroom: Mailroom, password: str, shown: str
+) -> None:
+    """Quoted, in base64; and as one line, as which it would be told."""
+    answers = {
+        "LOGIN": refusing(lambda command: f"what is {command}?"),
+        "AUTHENTICATE": repeating_what_follows,
+    }
+    with scripted_imap(answers) as port:
+        mailbox = mailroom.add(USER, port, username="bounces-7")
+        admin = mailroom.app.mailbox_admin()
+        admin.change(mailbox.id, mailbox.settings, password)
+        told = admin.test(mailbox.id).fault or ""
+
+    assert "login was refused" in told
+    assert shown not in told
+
+
 def test_one_that_is_away_delays_no_other_and_no_tick(
     app: Application, mailroom: Mailroom, server: Dovecot, user: str
 ) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import binascii
 import imaplib
+import re
 import ssl
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +21,10 @@ from shared.smtp.opening import TlsMode
 _FETCHED_AT_ONCE = 10
 _NUMBERS_AT_ONCE = 50_000
 """UIDs that one SEARCH looks among: its answer is one line, of which 1 MB is read."""
+_NO_LETTER = re.compile(r"[^A-Za-z0-9]")
+_TELLING = 4
+"""Letters and digits; fewer of them may stand there by chance."""
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{4,}")
 _HIGHEST_NUMBER = 2**32 - 1
 _BODY = f"BODY.PEEK[]<0.{MOST_OCTETS}>"
 _LONGEST_REASON = 300
@@ -207,6 +213,21 @@ def _faults(secret: str | None) -> Iterator[None]:
 
 def _said(error: Exception, secret: str | None) -> str:
     words = text_of(error.args[-1] if error.args else error) or type(error).__name__
-    if secret and secret in words:
+    if secret and _holds(words, secret):
         return "its words hold the password, so they are not shown"
     return words[:_LONGEST_REASON]
+
+
+def _holds(words: str, secret: str) -> bool:
+    """Whether a server repeats the secret as it was given, quoted, or in base64 (RFC 4616)."""
+    bare = _NO_LETTER.sub("", secret)
+    if secret in words or (len(bare) >= _TELLING and bare in _NO_LETTER.sub("", words)):
+        return True
+    return any(secret.encode() in _unencoded(word) for word in _BASE64.findall(words))
+
+
+def _unencoded(word: str) -> bytes:
+    try:
+        return binascii.a2b_base64(word + "=" * (-len(word) % 4))
+    except binascii.Error:
+        return b""
