@@ -42,9 +42,10 @@ class OurEmail(NamedTuple):
 
 
 class Matched(NamedTuple):
-    """`emails`: which email each of the report's findings is about, None for one of none of ours.
+    """`emails`: for each of the report's findings the email that it is about; None: none of ours.
 
-    The report is the one that was read, less what can't be said of the recipient that is meant.
+    `report`: the one that was read, but nothing in it is HARD that is said of an address behind the
+    recipient's: one that it forwards to, or a list's member.
     """
 
     report: Report
