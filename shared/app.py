@@ -190,7 +190,8 @@ class Application:
     @cached_property
     def bounces(self) -> BounceCollector:
         """What reads the mailboxes that bounces come into."""
-        from shared.bounces.collect import BounceCollector, Means
+        from shared.bounces.collect import BounceCollector
+        from shared.bounces.turn import Means
 
         return BounceCollector(Means(self.database, lambda: self.secrets, self.stop))
 

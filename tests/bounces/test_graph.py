@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.bounces import collect
+from shared.bounces import turn
 from shared.bounces.mailboxes import graph
 from shared.bounces.mailboxes.mailbox import BadMailboxValue, Mailbox, MailboxKind
 from shared.smtp.oauth import identity_tokens
@@ -70,7 +70,7 @@ def test_many_messages_that_came_within_minutes_and_stay_are_all_read(
     mailroom: Mailroom, there: GraphMailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was read is listed again for some minutes, and must not fill all that is listed."""
-    monkeypatch.setattr(collect, "MOST_A_TURN", 3)
+    monkeypatch.setattr(turn, "MOST_A_TURN", 3)
     monkeypatch.setattr(graph, "_MOST_PAGES", 4)
     monkeypatch.setattr(graph, "_PAGES_OF_LATE_ONES", 2)
     mailroom.add(MAILBOX, there.port, kind=MailboxKind.GRAPH, unclear_folder=None, done_folder=None)
@@ -91,7 +91,7 @@ def test_what_is_moved_while_others_are_read_makes_none_be_skipped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Pages are counted from the beginning of what lies there at the moment."""
-    monkeypatch.setattr(collect, "_AT_ONCE", 2)
+    monkeypatch.setattr(turn, "_AT_ONCE", 2)
     there.put(*(AUTOREPLY + f"{number}\n".encode() for number in range(9)))
     there.times = {name: at + 3_600 * n for n, (name, at) in enumerate(there.times.items())}
 

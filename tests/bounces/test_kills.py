@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.app import Application
-from shared.bounces import collect
+from shared.bounces import turn
 from shared.bounces.mailboxes.imap import ImapInbox
 from shared.settings import Settings
 from tests.support.bounces import AUTOREPLY, UNCLEAR, Mailroom, complaint, report
@@ -29,7 +29,7 @@ STEPS = {
 def read_and_die(folder: Path, step: str) -> None:
     """Read what is due, and kill itself at the second time that it comes to this step."""
     verb, when = STEPS[step]
-    place = {"file": ImapInbox}.get(verb, collect)
+    place = {"file": ImapInbox}.get(verb, turn)
     real, once = getattr(place, verb), verb in ("take", "note_read")
     calls = []
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from shared.app import Application
-from shared.bounces import collect
+from shared.bounces import turn
 from shared.bounces.consequence import Done
 from shared.bounces.mailboxes import imap_client
 from shared.bounces.mailboxes.turns import rest_after
@@ -83,7 +83,7 @@ def test_servers_that_keep_one_waiting_are_given_up(
     mailroom: Mailroom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(imap_client, "ANSWER_SECONDS", 0.5)
-    monkeypatch.setattr(collect, "_SECONDS_UNTIL_CUT", 1.0)
+    monkeypatch.setattr(turn, "_SECONDS_UNTIL_CUT", 1.0)
     with ExitStack() as stack:
         ports = [stack.enter_context(scripted_imap(*each)) for each in SLOW]
         mailboxes = [mailroom.add(f"{port}@shop.example", port) for port in ports]
@@ -314,8 +314,8 @@ def test_a_connection_is_secured_and_its_certificate_is_looked_at(
 def test_a_mailbox_may_hold_more_than_a_turn_takes(
     mailroom: Mailroom, server: Dovecot, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(collect, "MOST_A_TURN", 3)
-    monkeypatch.setattr(collect, "_AT_ONCE", 2)
+    monkeypatch.setattr(turn, "MOST_A_TURN", 3)
+    monkeypatch.setattr(turn, "_AT_ONCE", 2)
     mailroom.add(user, server.port)
     server.put(user, *(AUTOREPLY + f"{number}\n".encode() for number in range(7)))
 
