@@ -9,9 +9,9 @@ from functools import partial
 from typing import NamedTuple
 
 from shared.background import OneEach
+from shared.bounces.mailboxes.leases import due, hurry
 from shared.bounces.mailboxes.mailbox import Brought, MailboxOff
 from shared.bounces.mailboxes.register import mailbox
-from shared.bounces.mailboxes.turns import due, hurry
 from shared.bounces.turn import AWAY, Means, take_turn
 from shared.database.database import Database
 

@@ -23,8 +23,8 @@ from shared.bounces.consequence import (
     told,
 )
 from shared.bounces.mailboxes.inbox import Found
+from shared.bounces.mailboxes.leases import read_on
 from shared.bounces.mailboxes.mailbox import Brought, Mailbox, MailboxSettings
-from shared.bounces.mailboxes.turns import read_on
 from shared.bounces.matching import OurEmail
 from shared.bounces.noted import is_told_often, said_on_another_day
 from shared.bounces.report import Finding, Kind, Report

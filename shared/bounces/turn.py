@@ -19,10 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from shared.bounces.consequence import Filing
 from shared.bounces.mailboxes.inbox import Found, Inbox, MailboxFault, Refused
-from shared.bounces.mailboxes.mailbox import Mailbox, MailboxNotFound, Position
-from shared.bounces.mailboxes.open_inbox import open_inbox
-from shared.bounces.mailboxes.register import mailbox
-from shared.bounces.mailboxes.turns import (
+from shared.bounces.mailboxes.leases import (
     SECONDS_BETWEEN,
     LeaseLost,
     note_failed,
@@ -30,6 +27,9 @@ from shared.bounces.mailboxes.turns import (
     rest_after,
     take,
 )
+from shared.bounces.mailboxes.mailbox import Mailbox, MailboxNotFound, Position
+from shared.bounces.mailboxes.open_inbox import open_inbox
+from shared.bounces.mailboxes.register import mailbox
 from shared.bounces.noted import known_places, note_filed, unfiled
 from shared.bounces.record import folder_for, record, record_unreadable
 from shared.bounces.understand import understand

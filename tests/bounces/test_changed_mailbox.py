@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from shared.app import Application
+from shared.bounces.mailboxes.leases import LeaseLost, read_on, take
 from shared.bounces.mailboxes.mailbox import Brought, Position
-from shared.bounces.mailboxes.turns import LeaseLost, read_on, take
 from shared.bounces.noted import unfiled
 from tests.support.bounces import AUTOREPLY, ORDINARY, Mailroom
 from tests.support.dovecot import Dovecot

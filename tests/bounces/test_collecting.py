@@ -9,7 +9,7 @@ import pytest
 from shared.app import Application
 from shared.bounces import noted
 from shared.bounces.consequence import Done
-from shared.bounces.mailboxes.turns import SECONDS_BETWEEN
+from shared.bounces.mailboxes.leases import SECONDS_BETWEEN
 from shared.bounces.noted import MOST_TOLD
 from shared.bounces.read_report import read_report
 from shared.bounces.report import Kind, Report

@@ -13,7 +13,7 @@ from shared.app import Application
 from shared.bounces import turn
 from shared.bounces.consequence import Done
 from shared.bounces.mailboxes import imap_client
-from shared.bounces.mailboxes.turns import rest_after
+from shared.bounces.mailboxes.leases import rest_after
 from shared.bounces.noted import unfiled
 from shared.delivery import tick
 from shared.smtp.opening import TlsMode
