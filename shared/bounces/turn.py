@@ -30,7 +30,12 @@ from shared.bounces.mailboxes.leases import (
 from shared.bounces.mailboxes.mailbox import Mailbox, MailboxNotFound, Position
 from shared.bounces.mailboxes.open_inbox import open_inbox
 from shared.bounces.mailboxes.register import mailbox
-from shared.bounces.noted import known_places, note_filed, unfiled
+from shared.bounces.noted import (
+    forget_beyond_the_latest,
+    known_places,
+    note_filed,
+    unfiled,
+)
 from shared.bounces.record import folder_for, record, record_unreadable
 from shared.bounces.understand import understand
 from shared.configuration.live_document import DocumentUnreadable
@@ -46,6 +51,7 @@ _SECONDS_A_TURN = 45.0
 _SECONDS_UNTIL_CUT = 120.0
 """Less than its lease: so long the whole of a turn may take."""
 _MOST_REFUSED = 10
+_MOST_BATCHES = 20
 _AT_ONCE = 50
 """Messages that are filed together."""
 AWAY = (SQLAlchemyError, DatabaseUnreachable, CommitUncertain, LeaseLost, MailboxNotFound)
@@ -111,10 +117,14 @@ class _Turn:
         if fault is None:
             wait = 0.0 if more else SECONDS_BETWEEN
             self._database.run(lambda connection: note_read(connection, *this, wait))
-            return
-        log.warning("bounce mailbox %d could not be read: %s", self._mailbox.id, fault)
-        words, rest = str(fault), rest_after(failures, fault.retry_after)
-        self._database.run(lambda connection: note_failed(connection, *this, words, rest))
+        else:
+            log.warning("bounce mailbox %d could not be read: %s", self._mailbox.id, fault)
+            words, rest = str(fault), rest_after(failures, fault.retry_after)
+            self._database.run(lambda connection: note_failed(connection, *this, words, rest))
+        # Here and not with what is too old: mailboxes are read while the service is stopped, too.
+        for _ in range(_MOST_BATCHES):
+            if not self._database.run(forget_beyond_the_latest):
+                break
 
     def _read(self) -> tuple[bool, MailboxFault | None]:
         """Whether more is left than one turn may take, and what could not be filed. Raises

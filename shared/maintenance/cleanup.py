@@ -10,7 +10,7 @@ from functools import partial
 from sqlalchemy.exc import DBAPIError
 
 from shared.app import Application
-from shared.bounces.noted import forget_beyond_the_latest, forget_old_bounces
+from shared.bounces.noted import forget_old_bounces
 from shared.database.database import Database
 from shared.events.retention import forget_old_events
 from shared.maintenance.mail_log import forget_old_log
@@ -69,7 +69,6 @@ def _batches(application: Application) -> Iterator[Batch]:
     yield lambda database: database.run(
         lambda connection: forget_old_bounces(connection, settings.event_days)
     )
-    yield lambda database: database.run(forget_beyond_the_latest)
     yield lambda database: database.run(
         lambda connection: forget_old_log(connection, settings.event_days)
     )

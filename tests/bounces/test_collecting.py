@@ -356,11 +356,7 @@ def test_what_came_back_is_forgotten_like_events(
 
 
 def test_of_what_is_about_no_email_the_latest_are_kept_however_many_come(
-    app: Application,
-    mailroom: Mailroom,
-    server: Dovecot,
-    user: str,
-    monkeypatch: pytest.MonkeyPatch,
+    mailroom: Mailroom, server: Dovecot, user: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Anybody can write to a bounce address."""
     monkeypatch.setattr(noted, "MOST_OF_NO_EMAIL", 2)
@@ -370,8 +366,6 @@ def test_of_what_is_about_no_email_the_latest_are_kept_however_many_come(
     stranger = _with_a_hundred_recipients(report(message_id), ["stranger@example.org", ANN])
     server.put(user, stranger, *junk, *(ORDINARY + each for each in junk))
     mailroom.collect()
-
-    upkeep(app)
     kept = mailroom.noted()
     server.forget_numbers(user)
     mailroom.collect_again()
