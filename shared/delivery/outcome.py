@@ -54,6 +54,8 @@ def after_envelope(attempt: Attempt, offer: Offer) -> Result | Fault | Fewer | N
     """
     if not offer.sender.positive:
         return _refused(attempt, offer.sender, Stage.MAIL)
+    if offer.ready and len(offer.accepted) == len(offer.recipients):
+        return None
     judged = _judged(attempt, offer)
     if not offer.ready and (cut_short := _cut_short(attempt, offer, judged)) is not None:
         return cut_short

@@ -262,7 +262,8 @@ class SmtpSession:
     async def _read(self, stage: Stage, timeout: float) -> Reply:
         self._require_open()  # Replies may have been received after the one that said goodbye.
         try:
-            reply = Reply.parse(await self._wire.reply(timeout))
+            lines = self._wire.reply_at_hand() or await self._wire.reply(timeout)
+            reply = Reply.parse(lines)
         except (OSError, ProtocolError) as error:
             raise self._lost(error) from error
         if reply.code < 400:

@@ -118,11 +118,20 @@ class Wire(asyncio.Protocol):
 
         A whole one counts even if it is late: it may have waited for us, and not we for it.
         """
-        if (lines := self._next_reply()) is None:
+        if (lines := self.reply_at_hand()) is None:
             self._until = self._loop.time() + seconds
-            while (lines := self._next_reply()) is None:
+            while (lines := self.reply_at_hand()) is None:
                 self._require_connection()
                 await self._something()
+        return lines
+
+    def reply_at_hand(self) -> list[bytes] | None:
+        """The same, of what has come; None while it is not whole. Nearly all have: with PIPELINING
+        an email's replies come together."""
+        lines = self._reader.reply()
+        if not self._may_read and self._reader.unread <= _MOST_UNREAD and self._lost is None:
+            self._may_read = True
+            self._transport.resume_reading()
         return lines
 
     @property
@@ -173,13 +182,6 @@ class Wire(asyncio.Protocol):
         self._wake()
 
     # Waiting.
-
-    def _next_reply(self) -> list[bytes] | None:
-        lines = self._reader.reply()
-        if not self._may_read and self._reader.unread <= _MOST_UNREAD and self._lost is None:
-            self._may_read = True
-            self._transport.resume_reading()
-        return lines
 
     def _require_connection(self) -> None:
         if self._lost is not None:

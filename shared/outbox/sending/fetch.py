@@ -379,33 +379,36 @@ def _claimed(row: Any, recipients: tuple[KnownRecipient, ...]) -> ClaimedEmail:
         sensitivity,
         profile,
     ) = row
-    to, cc, subject, filename = _text(to), _text(cc), _text(subject), _text(filename)
+    to, cc, bcc, subject, body, text, filename = _texts(to, cc, bcc, subject, body, text, filename)
+    reply_to, sender, headers, unsubscribe, importance, sensitivity = _texts(
+        reply_to, sender, headers, unsubscribe, importance, sensitivity
+    )
     return ClaimedEmail(
         number,
         email_id,
         to,
         cc,
-        _text(bcc),
+        bcc,
         subject if own_subject is None else own_subject,
-        _text(body),
-        _text(text),
+        body,
+        text,
         yes_or_no(html),
         filename,
         document_size or 0,
         message_id,
         retries,
         recipients,
-        _text(reply_to),
-        _text(sender),
-        _text(headers),
+        reply_to,
+        sender,
+        headers,
         files,
         (),
         fingerprint(
             Content(to, cc, subject, filename, body_size, document_size, creation_date(created))
         ),
-        _text(unsubscribe),
-        _text(importance),
-        _text(sensitivity),
+        unsubscribe,
+        importance,
+        sensitivity,
         profile is not None,
     )
 
@@ -440,6 +443,14 @@ def _octets(content: Any) -> bytes:
     if isinstance(content, bytes):
         return content
     return (_text(content) or "").encode("utf-8", "surrogateescape")
+
+
+def _texts(*values: Any) -> tuple[str | None, ...]:
+    """Each as text; nearly always they are."""
+    for value in values:
+        if value is not None and value.__class__ is not str:
+            return tuple([_text(each) for each in values])
+    return values
 
 
 def _text(value: Any) -> str | None:
