@@ -107,6 +107,8 @@ class AcsTransport(MailServiceTransport):
             fate, _ = await ask_what_became(self._service, operation)
             if fate is Fate.TAKEN:
                 return _accepted(operation)
+            if fate is Fate.NO_ANSWER:
+                return None
         return word_of_refusal(answer, not_allowed=_NOT_ALLOWED)
 
     async def _resolved(self, operation: str, doubt: str) -> Reply:

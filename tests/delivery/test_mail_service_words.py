@@ -310,6 +310,16 @@ def test_a_refusal_by_acs_of_what_it_has_taken_is_none(service: MailService) -> 
     assert len(service.questions) == 1
 
 
+@pytest.mark.parametrize(("silent", "outcome"), [(1, "accepted"), (9, "unknown")])
+def test_nor_is_it_one_while_acs_does_not_say_what_it_has_taken(
+    service: MailService, silent: int, outcome: str
+) -> None:
+    service.says = lambda _: Says(400, takes=True, code="BadRequest")
+    service.answers = lambda number: Says(503) if number <= silent else None
+
+    assert came_to(service, "acs") == outcome
+
+
 def test_acs_takes_an_operation_once_and_no_other_email_by_its_name(service: MailService) -> None:
     message = email()
 
