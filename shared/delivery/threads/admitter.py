@@ -10,7 +10,7 @@ from shared.outbox.admission.admit import Admitted, Answered, admit
 from shared.outbox.admission.immediate import EndOfBacklog
 
 _LONGEST_SECONDS = 0.25
-_PAUSE_SHARE = 0.75
+_PAUSE_SHARE = 0.4
 """Where one transaction writes at a time: after a batch, marks and results of what is being sent
 have their turn for so much of the time that it took."""
 
