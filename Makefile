@@ -35,7 +35,7 @@ LOCK = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --gene
 	--custom-compile-command 'make lock' --no-emit-index-url --no-emit-find-links $(ARGS)
 
 # How many test processes: most tests wait for sockets and processes, not for a core.
-WORKERS ?= 5
+WORKERS ?= 4
 # How long make fuzz takes.
 SECONDS ?= 300
 # What to pass on to pytest: make test ARGS="tests/outbox -k claim"

@@ -130,13 +130,14 @@ class StorageWakeups:
     def _client(self) -> QueueClient:
         """The queue, made if it is not there; by connection string, else by identity."""
         from azure.core.exceptions import ResourceExistsError
-        from azure.storage.queue import QueueClient, TextBase64EncodePolicy
+        from azure.storage.queue import LinearRetry, QueueClient, TextBase64EncodePolicy
 
         options: dict[str, Any] = {
             "message_encode_policy": TextBase64EncodePolicy(),
             "connection_timeout": _PUT_SECONDS,
             "read_timeout": _PUT_SECONDS,
-            "retry_total": 1,
+            # The library's own pause before it tries again is 15 seconds.
+            "retry_policy": LinearRetry(backoff=1, retry_total=1, random_jitter_range=1),
         }
         if self._settings.storage:
             client = QueueClient.from_connection_string(

@@ -8,7 +8,7 @@ from tests.fuzz.campaign import SETTINGS, fuzz
 from tests.fuzz.odd_values import misunderstood
 from tests.support.standalone import Launch
 
-SECONDS = 8
+SECONDS = 5
 
 
 def test_an_admin_who_sends_anything_finds_nothing_that_is_not_described(
