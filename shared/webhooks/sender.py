@@ -11,7 +11,7 @@ from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from shared.background import NoAnswerYet, Soon, Work
+from shared.background import OneEach, Soon
 from shared.configuration.secret_store import SecretStoreUnavailable
 from shared.database.database import Database
 from shared.database.errors import CommitUncertain, DatabaseUnreachable
@@ -103,14 +103,10 @@ class WebhookSender:
         """Look once more, and wait for what is being sent, for so many seconds at most: before the
         process ends."""
         self.look()
-        deadline = time.monotonic() + seconds
         with self._turn:
-            at_work = [] if self._known is None else list(self._known.served.values())
-        for work in at_work:
-            try:
-                work.wait(deadline - time.monotonic())
-            except NoAnswerYet:
-                break
+            known = self._known
+        if known is not None:
+            known.served.wait(seconds)
         self._hang_up()
 
     def close(self) -> None:
@@ -165,7 +161,7 @@ class _Known:
 
     def __init__(self, means: Means, database: Database) -> None:
         self.database = database
-        self.served: dict[int, Work[None]] = {}
+        self.served = OneEach("webhook")
         self._means = means
         self._slow: set[int] = set()
         """Their receivers fail or keep others waiting."""
@@ -179,24 +175,26 @@ class _Known:
 
     def begin(self, busy: list[Busy]) -> bool:
         """Serve those that may want something; whether any is served or waits for room."""
-        self.served = {number: work for number, work in self.served.items() if not work.ended}
+        served = set(self.served.keys())
         wanting = [each.webhook_id for each in busy if self._may_want(each)]
         no_room = False
         for webhook_id in sorted(wanting, key=lambda each: self._begun.get(each, 0.0)):
-            if webhook_id in self.served:
+            if webhook_id in served:
                 continue
-            if self._has_room(webhook_id):
+            if self._has_room(webhook_id, served):
                 self._begin(webhook_id)
+                served.add(webhook_id)
             else:
                 no_room = True
         self._no_room = no_room
         self.hang_up(MOST_SERVED)
-        return bool(self.served) or no_room
+        return bool(served) or no_room
 
     def hang_up(self, most: int) -> None:
         """Close the connections to receivers that get nothing now, but for so many: those that got
         something last."""
-        idle = [number for number in self._connections if not self._is_served(number)]
+        served = self.served.keys()
+        idle = [number for number in self._connections if number not in served]
         idle.sort(key=lambda each: self._begun.get(each, 0.0), reverse=True)
         for webhook_id in idle[most:]:
             self._connections.pop(webhook_id).close()
@@ -207,18 +205,13 @@ class _Known:
         self._unnoted.clear()
         return found
 
-    def _is_served(self, webhook_id: int) -> bool:
-        work = self.served.get(webhook_id)
-        return work is not None and not work.ended
-
     def _may_want(self, busy: Busy) -> bool:
         return busy.retry_due or self._seen.get(busy.webhook_id, 0) < busy.last_number
 
-    def _has_room(self, webhook_id: int) -> bool:
-        if len(self.served) >= MOST_SERVED:
+    def _has_room(self, webhook_id: int, served: set[int]) -> bool:
+        if len(served) >= MOST_SERVED:
             return False
-        slow = sum(1 for number in self.served if number in self._slow)
-        return webhook_id not in self._slow or slow < _MOST_KEEPING_WAITING
+        return webhook_id not in self._slow or len(served & self._slow) < _MOST_KEEPING_WAITING
 
     def _begin(self, webhook_id: int) -> None:
         self._begun[webhook_id] = time.monotonic()
@@ -226,7 +219,7 @@ class _Known:
             webhook_id, Connections(self._means.allowed_hosts)
         )
         target = Target(webhook_id, self.database, connections)
-        self.served[webhook_id] = Work(lambda: self._serve(target), "webhook", daemon=True)
+        self.served.begin(webhook_id, lambda: self._serve(target))
 
     def _serve(self, target: Target) -> None:
         webhook_id = target.webhook_id

@@ -161,6 +161,19 @@ def test_more_than_fit_are_left_to_the_two_verbs(sqlite_database: Database) -> N
     assert not one_statement.commit(sqlite_database, sent(range(65)), [], sender.lease)
 
 
+def test_what_it_cannot_do_is_left_to_the_two_verbs_which_find_whose_fault_it_is(
+    sqlite_database: Database,
+) -> None:
+    sender = Sender(sqlite_database)
+    results, marked = emails_on_their_way(sender, 3, 2)
+    with sqlite_database.write() as connection:
+        connection.exec_driver_sql("DROP TABLE Rowpost_Statistics")
+
+    assert not one_statement.commit(sqlite_database, sent(results), marks(marked), sender.lease)
+
+    assert states(sqlite_database) == "TTUPP"
+
+
 def test_while_somebody_else_writes_it_passes_with_nothing_done(sqlite_database: Database) -> None:
     sender = Sender(sqlite_database)
     results, marked = emails_on_their_way(sender, 3, 2)

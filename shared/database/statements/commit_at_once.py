@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from shared.database.database import Database
 from shared.database.dialects.sqlite.queue import MARK, RESULT, SIZES, commit_batch
-from shared.database.errors import CommitUncertain, is_transient
+from shared.database.errors import is_transient
 from shared.database.statements.changes import execute_text
 
 _MADE = "Rowpost_Commit"
@@ -27,8 +27,8 @@ def committed_at_once(
     milliseconds), and mark those (number, fingerprint), under the lease of this token, which runs
     for so many seconds more.
 
-    False, with nothing done, where they are too many, or not all of them are ours as they were.
-    Raises CommitUncertain, or what passes.
+    False, with nothing done, where they are too many, not all of them are ours as they were, or
+    something else is wrong that does not pass by itself. Raises what passes.
     """
     size = next((size for size in SIZES if size >= max(len(results), len(marks))), None)
     if size is None:
@@ -41,12 +41,10 @@ def committed_at_once(
     try:
         with database.writer().alone() as connection:
             execute_text(connection, _text(connection, size), values)
-    except IntegrityError:
-        return False
     except DBAPIError as error:
         if is_transient(error):
             raise
-        raise CommitUncertain("the database broke off while it wrote what was sent") from error
+        return False
     return True
 
 

@@ -21,8 +21,8 @@ def commit(
     marked and of the finished ones. For emails without recipients of their own, of accounts
     without limits.
 
-    None, with nothing done, where they are too many, or not all of them are ours as they were.
-    Raises CommitUncertain, or what passes.
+    None, with nothing done, where they are too many, not all of them are ours as they were, or
+    something else is wrong: the two verbs find out with what. Raises what passes.
     """
     results = [attempt_of(result) for result in sent]
     prints = [(mark.number, mark.fingerprint) for mark in marks]
